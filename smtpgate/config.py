@@ -1,0 +1,454 @@
+"""Every setting: its name, type, limits, default and meaning. The loader is configfile.py.
+
+Pure data; building a Config from bad values raises pydantic's ValidationError with all of them at once.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import string
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretBytes,
+    model_validator,
+)
+
+from smtpgate.numbers import NumberPattern
+
+# --- small types ------------------------------------------------------------------------------------------------------
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+
+
+def _split_unit(value: str, units: dict[str, Any]) -> tuple[float, Any] | None:
+    digits = value.rstrip(string.ascii_letters).strip()
+    unit = units.get(value[len(value.rstrip(string.ascii_letters)) :])
+    if unit is None or not digits.replace(".", "", 1).isdigit():
+        return None
+    return float(digits), unit
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str):
+        split = _split_unit(value, _UNITS)
+        if split is None:
+            raise ValueError('is not a duration; write a number and a unit, such as "30s", "5m", "4h" or "5d"')
+        return split[0] * split[1]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError('needs a unit; write for example "30s", "5m", "4h" or "5d"')
+    return value
+
+
+def _size(value: object) -> object:
+    if isinstance(value, str):
+        split = _split_unit(value, _SIZES)
+        if split is None:
+            raise ValueError('is not a size; write for example "16KiB" or "25MiB"')
+        return int(split[0] * split[1])
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise ValueError('needs a unit; write for example "16KiB" or "25MiB"')
+    return value
+
+
+def _address(value: str) -> str:
+    """An address of ours or of a person, checked without DNS; the domain in A-labels, lower case."""
+    try:
+        checked = validate_email(value, check_deliverability=False, test_environment=True, allow_smtputf8=False)
+    except EmailNotValidError as error:
+        raise ValueError(f"is not an e-mail address: {error}") from None
+    return f"{checked.local_part}@{checked.ascii_domain.lower()}"
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError('is not a time zone; write a name such as "Asia/Shanghai" or "UTC"') from None
+    return value
+
+
+def _listen(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError('is not an address to listen on; write "127.0.0.1:2525", "[::]:25" or "0.0.0.0:25"')
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        raise ValueError('needs an IP address before the port, such as "0.0.0.0:25" or "[::1]:2525"') from None
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        raise ValueError('is not a network; write for example "127.0.0.0/8", "::1/128" or "192.0.2.7"') from None
+    return value
+
+
+def _server_address(value: str) -> str:
+    host = value
+    if value.count(":") == 1 or value.startswith("["):
+        host, _, port = value.rpartition(":")
+        if not port.isdigit():
+            raise ValueError('is not a name server; write "192.0.2.53" or "192.0.2.53:5353"')
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        raise ValueError('is not a name server; write "192.0.2.53" or "192.0.2.53:5353"') from None
+    return value
+
+
+def _hostname(value: str) -> str:
+    labels = value.rstrip(".").split(".")
+    legal = set(string.ascii_lowercase + string.digits + "-")
+    if not all(0 < len(label) < 64 and set(label) <= legal and label[0] != "-" for label in map(str.lower, labels)):
+        raise ValueError('is not a host name; write for example "mx.support.example.com"')
+    return value.rstrip(".").lower()
+
+
+def _number_pattern(value: str) -> str:
+    NumberPattern.compile(value)  # ValueError says what is wrong
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
+Bytes = Annotated[int, BeforeValidator(_size), Field(ge=0)]
+MailAddress = Annotated[str, AfterValidator(_address)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Listen = Annotated[str, AfterValidator(_listen)]
+Network = Annotated[str, AfterValidator(_network)]
+NameServer = Annotated[str, AfterValidator(_server_address)]
+HostName = Annotated[str, AfterValidator(_hostname)]
+Language = Literal["zh", "en"]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+
+
+# --- the sections, in the order of config.example.toml ----------------------------------------------------------------
+
+
+class Server(Section):
+    """The SMTP door."""
+
+    name: HostName = Field(
+        description="Our host name: banner, Received, Authentication-Results, Message-ID. The MX record's target."
+    )
+    listen: list[Listen] = Field(default=["127.0.0.1:2525"], min_length=1, description="Addresses to listen on.")
+    tls_certificate: Path | None = Field(default=None, description="PEM file with certificate chain. Switches STARTTLS on.")
+    tls_key: Path | None = Field(default=None, description="PEM file with the key of tls_certificate.")
+    trusted_networks: list[Network] = Field(
+        default=[],
+        description="Mail from these networks counts as authenticated, whatever From it carries. Only for hosts of your own"
+        " whose every user may write as anybody. Never a network that forwards mail from outside.",
+    )
+    postmaster: MailAddress | None = Field(
+        default=None,
+        description="The person who gets mail to postmaster@ and abuse@ of every desk's domain (RFC 2142), as an attachment."
+        " Unset: such mail becomes a ticket at the first desk.",
+    )
+    bare_newline: Literal["normalize", "reject"] = Field(
+        default="normalize",
+        description="Bare CR or LF in a mail: turn into CRLF, or refuse with 550. Neither can end a mail (smuggling).",
+    )
+    shutdown_grace: Seconds = Field(
+        default=30.0, description="How long a stop waits for mail whose DATA has begun and for deliveries under way."
+    )
+
+
+class Limits(Section):
+    """What one client, one mail and all of them together may cost."""
+
+    connections: int = Field(default=1000, ge=1, description="Open SMTP connections in sum; beyond: 421.")
+    connections_per_address: int = Field(
+        default=20, ge=1, description="Open SMTP connections for one IPv4 address or IPv6 /64; beyond: 421."
+    )
+    message_size: Bytes = Field(default=25 * 1024**2, ge=64 * 1024, description="Largest mail (SIZE, RFC 1870); beyond: 552.")
+    memory_in_flight: Bytes = Field(
+        default=256 * 1024**2, ge=1024**2, description="Bytes of all mails being received at once; beyond: 452."
+    )
+    free_space: Bytes = Field(
+        default=75 * 1024**2, description="MAIL is answered 452 while the disk of the store has less room than this."
+    )
+    recipients: int = Field(default=100, ge=100, description="Recipients for one mail (RFC 5321 §4.5.3.1.8: at least 100).")
+    line: Bytes = Field(default=1024**2, ge=1000, description="Longest line in a mail; longer: 500 5.6.0.")
+    command_line: Bytes = Field(default=2048, ge=512, description="Longest command line; longer: 500.")
+    command_timeout: Seconds = Field(default=300.0, ge=0.1, description="Silence between commands (RFC 5321: 5 minutes); then 421.")
+    data_timeout: Seconds = Field(default=180.0, ge=0.1, description="Silence within DATA; then 421.")
+    data_total: Seconds = Field(default=1200.0, ge=0.1, description="The whole of one DATA; then 421.")
+    tls_handshake: Seconds = Field(default=30.0, ge=0.1, description="The TLS handshake; then the connection is closed.")
+    errors: int = Field(default=20, ge=1, description="Refused commands for one connection; then 421.")
+    hops: int = Field(default=100, ge=30, description="Received fields in a mail; more is a loop: 554 5.4.6 (RFC 5321 §6.3).")
+    header_section: Bytes = Field(default=128 * 1024, ge=4096, description="Header section read; a longer one is an opaque ticket.")
+    header_fields: int = Field(default=1000, ge=50, description="Header fields read; more is an opaque ticket.")
+    header_field: Bytes = Field(default=16 * 1024, ge=1000, description="One header field read; the rest of it is cut.")
+    addresses: int = Field(default=500, ge=10, description="Addresses read from one header field.")
+    mime_depth: int = Field(default=20, ge=3, description="Nesting of MIME parts; deeper is an opaque ticket.")
+    mime_parts: int = Field(default=500, ge=10, description="MIME parts; more is an opaque ticket.")
+    text_kept: Bytes = Field(default=1024**2, ge=1024, description="Readable text kept for a mail (the raw mail stays whole).")
+    parse_cpu: Seconds = Field(default=10.0, ge=1, description="CPU seconds for reading one mail; then it is an opaque ticket.")
+    parse_wall: Seconds = Field(default=20.0, ge=1, description="Seconds for reading one mail; then it is an opaque ticket.")
+    parse_memory: Bytes = Field(
+        default=256 * 1024**2, ge=64 * 1024**2, description="Memory of a parser beyond what it needs empty; then opaque."
+    )
+    dkim_signatures: int = Field(default=5, ge=1, description="DKIM signatures looked at for one mail.")
+    acknowledgement_interval: Seconds = Field(
+        default=1800.0,
+        description="At most one acknowledgement to an address in this time; further ones wait until it has passed.",
+    )
+    acknowledgements_per_day: int = Field(default=5, ge=1, description="Acknowledgements to one address in 24 hours.")
+    acknowledgements_per_minute: int = Field(default=60, ge=1, description="Acknowledgements to all addresses in a minute.")
+    machine_mails_per_hour: int = Field(
+        default=10, ge=1, description="Machine mails on one ticket in an hour; beyond, nothing automatic is sent for it."
+    )
+
+
+class Store(Section):
+    """Where everything lies."""
+
+    path: Path = Field(default=Path("var/smtpgate.db"), description="The SQLite file. Its directory must be ours alone.")
+
+
+class Dns(Section):
+    """Whom to ask. Either name servers or a zone file, for labs and tests."""
+
+    servers: list[NameServer] = Field(default=[], description="Name servers; empty: those of /etc/resolv.conf.")
+    timeout: Seconds = Field(default=3.0, gt=0, description="One question to one server.")
+    deadline: Seconds = Field(default=10.0, gt=0, description="All of the DNS for one mail; then the verdict is temperror.")
+    cache: int = Field(default=10_000, ge=0, description="Answers kept, each for its TTL.")
+    zone_file: Path | None = Field(
+        default=None,
+        description='Answer from this JSON file instead of DNS: {"example.org": {"TXT": ["v=spf1 -all"]}, "slow.example": "TIMEOUT"}.',
+    )
+
+
+class Auth(Section):
+    """Who sent it."""
+
+    arc_sealers: list[HostName] = Field(
+        default=[], description="Domains whose ARC seal is believed when DMARC fails after forwarding. Never for agents."
+    )
+    trusted_relays: list[Network] = Field(
+        default=[],
+        description="Our own MTAs in front. Their topmost Authentication-Results with trusted_authserv_id replaces our own checks.",
+    )
+    trusted_authserv_id: HostName | None = Field(
+        default=None, description="The authserv-id that the MTAs in trusted_relays write (RFC 8601 §2.5)."
+    )
+
+
+class Policy(Section):
+    """What the verdict leads to where the rights table leaves a choice."""
+
+    dmarc_fail: Literal["hold", "refuse"] = Field(
+        default="hold", description="Mail that fails DMARC under p=reject: hold for an agent, or refuse with 550 (RFC 9989 §7.4)."
+    )
+    temperror: Literal["accept", "defer"] = Field(
+        default="accept", description="DNS did not answer: accept as unverified, or answer 451 so that the client tries again."
+    )
+
+
+class Tickets(Section):
+    """Numbers, threads, repeats."""
+
+    number_pattern: Annotated[str, AfterValidator(_number_pattern)] = Field(
+        default="{date}-{channel}-{serial:04}",
+        description="How numbers look. {date} is YYYYMMDD in the desk's zone, {channel} the desk's, {serial:04} counts within both."
+        " Numbers made by earlier patterns stay recognised.",
+    )
+    repeat_window: Seconds = Field(
+        default=1800.0, description="The same mail from the same sender to the same desk within this time is a repeat."
+    )
+    several_desks: Literal["shared", "each"] = Field(
+        default="shared", description="One mail to several desks: one ticket that they share, or a ticket for each."
+    )
+    parent_wait: Seconds = Field(
+        default=60.0, description="How long a reply waits for a mail it answers that has come but is not filed yet."
+    )
+
+
+class Texts(Section):
+    """A text in the customer's languages."""
+
+    zh: str = Field(default="", description="Simplified Chinese.")
+    en: str = Field(default="", description="English.")
+
+
+class Desk(Section):
+    """One support team with its addresses."""
+
+    name: str = Field(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$", description="Short name for commands and logs.")
+    address: MailAddress = Field(description="The address customers write to and our mail comes from.")
+    aliases: list[MailAddress] = Field(default=[], description="Further addresses of the same desk.")
+    display_name: Texts = Field(default=Texts(), description="The name in From, for each language; empty: the desk's name.")
+    channel: str = Field(default="EML", pattern=r"^[A-Z0-9]{1,8}$", description="The channel code in ticket numbers.")
+    language: Language = Field(default="en", description="Language of our mail when the customer's cannot be told.")
+    timezone: Zone = Field(default="UTC", description="Zone of dates in numbers and in mail.")
+    agents: list[MailAddress] = Field(default=[], description="The members of the desk.")
+    acknowledge: bool = Field(default=True, description="Send the number at once.")
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2]
+
+
+class Templates(Section):
+    """The mail that customers get."""
+
+    directory: Path | None = Field(
+        default=None, description="Your own templates; a file here wins over the built-in one of the same name."
+    )
+
+
+class Smarthost(Section):
+    """The relay for outgoing mail, when delivery.mode is smarthost."""
+
+    host: HostName | None = Field(default=None, description="Its name (checked against its certificate) or address.")
+    port: int = Field(default=587, ge=1, le=65535, description="587 for STARTTLS, 465 for TLS, 25 for a relay in your network.")
+    tls: Literal["starttls", "tls", "opportunistic", "none"] = Field(
+        default="starttls", description="starttls and tls verify the certificate. With a user only these two are allowed."
+    )
+    ca_file: Path | None = Field(default=None, description="PEM file of the authorities to believe; unset: the system's.")
+    user: str | None = Field(default=None, description="User for AUTH.")
+    password_file: Path | None = Field(default=None, description="File with the password (a systemd credential, mode 0600).")
+
+
+class DeliverySettings(Section):
+    """The way out."""
+
+    mode: Literal["maildir", "smarthost", "mx"] = Field(
+        default="maildir", description="Into a Maildir (try-out, tests), to one relay, or directly to the recipients' MX."
+    )
+    maildir: Path = Field(default=Path("var/outbox"), description="The Maildir for mode maildir.")
+    smarthost: Smarthost = Field(default=Smarthost())
+    mx_port: int = Field(default=25, ge=1, le=65535, description="Port of the recipients' servers in mode mx (labs and tests).")
+    connections: int = Field(default=20, ge=1, description="Outgoing connections in sum.")
+    connections_per_destination: int = Field(default=5, ge=1, description="Outgoing connections to one destination.")
+    mails_per_connection: int = Field(default=100, ge=1, description="Mails over one connection before it is closed.")
+    connect_timeout: Seconds = Field(default=30.0, gt=0, description="TCP connection and greeting (RFC 5321 §4.5.3.2).")
+    command_timeout: Seconds = Field(default=300.0, gt=0, description="One command (RFC 5321 §4.5.3.2).")
+    data_timeout: Seconds = Field(
+        default=600.0, gt=0, description="The reply after the final dot (RFC 5321 §4.5.3.2.6: 10 minutes)."
+    )
+    idle_timeout: Seconds = Field(default=10.0, ge=0, description="An unused connection is kept this long.")
+    retry: list[Seconds] = Field(
+        default=[60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0],
+        min_length=1,
+        description="Waits after each failed attempt, with a tenth of jitter; the last one repeats.",
+    )
+    uncertain_wait: Seconds = Field(
+        default=3600.0, description="Wait when the connection was lost after the final dot, so that a repeat is rare."
+    )
+    delay_notice: Seconds = Field(default=14400.0, description="A mail that waits this long is noted on its ticket.")
+    lifetime: Seconds = Field(default=432000.0, description="Give up after this time, with an event on the ticket.")
+    poll: Seconds = Field(default=5.0, gt=0, description="How often the queue is looked at when nothing wakes the runner.")
+
+
+class DkimKey(Section):
+    """One signature on outgoing mail. Two of them, rsa and ed25519, reach every verifier (RFC 8463)."""
+
+    domain: HostName = Field(description="d=, the domain of the desks' addresses.")
+    selector: HostName = Field(description="s=, where the public key is published: SELECTOR._domainkey.DOMAIN.")
+    key_file: Path = Field(description="PEM private key: RSA of at least 2048 bits, or Ed25519.")
+    _pem: bytes = PrivateAttr(default=b"")
+
+    @property
+    def pem(self) -> bytes:
+        return self._pem
+
+
+class Secrets(Section):
+    """Keys that sign our reply addresses and return paths."""
+
+    token_key_file: Path | None = Field(
+        default=None,
+        description="File with the signing key, at least 32 bytes. Unset: one is made and kept in the store.",
+    )
+    old_token_key_files: list[Path] = Field(default=[], description="Earlier keys, still believed; newest first.")
+    token_lifetime: Seconds = Field(default=180 * 86400.0, description="How long a signed address is believed.")
+
+
+class Parser(Section):
+    """The processes that read mail."""
+
+    processes: int = Field(default=1, ge=1, le=64, description="Parser processes, each killable.")
+
+
+class Filing(Section):
+    """The work between the two commits."""
+
+    concurrency: int = Field(default=8, ge=1, le=256, description="Mails filed at once.")
+    lease: Seconds = Field(default=60.0, gt=0, description="How long a worker may hold a mail before another one takes it.")
+    poll: Seconds = Field(default=2.0, gt=0, description="How often the store is looked at when nothing wakes the worker.")
+
+
+class Log(Section):
+    """What is written to standard error."""
+
+    format: Literal["console", "json"] = Field(default="console", description="For people, or one JSON object a line.")
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is written.")
+
+
+class Config(Section):
+    """The whole file."""
+
+    server: Server
+    limits: Limits = Limits()
+    store: Store = Store()
+    dns: Dns = Dns()
+    auth: Auth = Auth()
+    policy: Policy = Policy()
+    tickets: Tickets = Tickets()
+    desk: list[Desk] = Field(min_length=1)
+    templates: Templates = Templates()
+    delivery: DeliverySettings = DeliverySettings()
+    dkim: list[DkimKey] = Field(default=[])
+    secrets: Secrets = Secrets()
+    parser: Parser = Parser()
+    filing: Filing = Filing()
+    log: Log = Log()
+
+    _token_keys: tuple[bytes, ...] = PrivateAttr(default=())
+    _password: SecretBytes | None = PrivateAttr(default=None)
+    _desks: dict[str, Desk] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _index(self) -> Self:
+        for desk in self.desk:
+            for address in (desk.address, *desk.aliases):
+                self._desks.setdefault(address.lower(), desk)
+        return self
+
+    @property
+    def token_keys(self) -> tuple[bytes, ...]:
+        """Keys of signed addresses from files, newest first; empty when the store keeps the key."""
+        return self._token_keys
+
+    @property
+    def smarthost_password(self) -> SecretBytes | None:
+        return self._password
+
+    def desk_of(self, address: str) -> Desk | None:
+        """The desk with this address (no sub-address), compared without case. None: not one of ours."""
+        return self._desks.get(address.lower())
+
+    def desk_named(self, name: str) -> Desk | None:
+        return next((d for d in self.desk if d.name == name), None)
+
+    @property
+    def domains(self) -> frozenset[str]:
+        """The domains that we take mail for."""
+        return frozenset(a.rpartition("@")[2] for a in self._desks)

@@ -1,0 +1,68 @@
+"""The exceptions that cross module borders.
+
+    GatewayError
+    ├── ConfigError          what the admin wrote; carries every problem at once
+    ├── StoreError           the store could not do it now: answered 451, tried again
+    │   ├── StoreFull        no room: answered 452
+    │   ├── StoreFatal       a failed sync or a damaged file: the process ends (exit 74)
+    │   └── LeaseLost        somebody else holds the row now: drop the work, change nothing
+    ├── ParseFailed          the mail could not be read within its limits: it becomes an opaque ticket
+    └── UsageError           a CLI user's mistake: one line, no traceback
+
+Anything else that is raised is a bug of ours, is logged with its traceback and answered 451.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class GatewayError(Exception):
+    """Base of all errors that this project raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a configuration file, and how to mend it. line is None when no line is to blame."""
+
+    file: str
+    line: int | None
+    key: str
+    message: str
+    mend: str
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.key}: {self.message} ({self.mend})"
+
+
+class ConfigError(GatewayError):
+    """The configuration cannot be used. All problems found, in the order of the file."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(str(p) for p in problems))
+        self.problems = problems
+
+
+class StoreError(GatewayError):
+    """The store could not do it now; the same call may succeed later."""
+
+
+class StoreFull(StoreError):
+    """No room on the disk."""
+
+
+class StoreFatal(StoreError):
+    """A failed sync or a damaged database. Nothing after it can be trusted: the process must end."""
+
+
+class LeaseLost(StoreError):
+    """The row is no longer leased to the caller. Nothing was changed."""
+
+
+class ParseFailed(GatewayError):
+    """A mail could not be read within its limits. str() is the reason, fit for the admin."""
+
+
+class UsageError(GatewayError):
+    """A mistake of the person at the command line. str() is what to tell them."""

@@ -1,0 +1,349 @@
+"""The words of the house as types. Plain frozen data: no I/O, no behaviour beyond small properties.
+
+Everything here may be stored or printed as JSON, so fields are str, int, float, bool, None, tuples and each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+# --- what came in -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What SMTP said about one mail. mail_from is None for the null sender (RFC 5321 §4.5.5).
+
+    rcpts are as the client wrote them, in order. received_at is in seconds since 1970.
+    """
+
+    mail_id: str
+    mail_from: str | None
+    rcpts: tuple[str, ...]
+    peer: str  # the client's IP address, or "" when it is not known
+    helo: str
+    received_at: float
+    protocol: str = "ESMTP"  # RFC 3848: SMTP, ESMTP, ESMTPS, LMTP, …; RFC 6531 adds UTF8SMTP…
+    tls: str | None = None  # protocol and cipher, for the Received field
+    smtputf8: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One mailbox: the display name (decoded, safe to print) and the addr-spec (domain in lower-case A-labels)."""
+
+    name: str
+    address: str
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2]
+
+
+# --- who sent it ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SpfResult:
+    """RFC 7208 §2.6. reason carries the explanation on a fail."""
+
+    result: str  # none neutral pass fail softfail temperror permerror
+    domain: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DkimResult:
+    """One signature (RFC 6376 §3.9). result is pass only when nothing in it speaks against trusting it."""
+
+    result: str  # pass fail neutral temperror permerror policy
+    domain: str = ""
+    selector: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DmarcResult:
+    """RFC 9989. policy is the one that applies after sp, np and t; aligned names the mechanism that passed."""
+
+    result: str  # none pass fail temperror permerror
+    policy: str = "none"  # none quarantine reject
+    domain: str = ""  # where the record was found
+    reason: str = ""
+    aligned: str = ""  # "dkim", "spf" or ""
+
+
+@dataclass(frozen=True, slots=True)
+class ArcResult:
+    result: str = "none"  # none pass fail
+    reason: str = ""
+    sealer: str = ""
+
+
+class Evidence(StrEnum):
+    """The rows of the rights table (rules/rights.py), strongest first."""
+
+    TRUSTED = "trusted"  # submitted from a network that the admin trusts
+    DMARC_DKIM = "dmarc-dkim"  # DMARC pass by aligned DKIM
+    DMARC_SPF = "dmarc-spf"  # DMARC pass by SPF alone
+    DOMAIN = "domain"  # the domain publishes no DMARC, SPF or DKIM of the same domain passes
+    NONE = "none"  # no evidence at all
+    TEMPERROR = "temperror"  # DNS did not answer in time: nothing is known, nothing is held against it
+    FAIL = "fail"  # DMARC fail
+    AMBIGUOUS = "ambiguous"  # no From, two From, an unreadable From, doubled singleton headers
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What authentication found about one mail, and why. author is the one From address, "" if there is not exactly one."""
+
+    evidence: Evidence
+    author: str
+    spf: SpfResult
+    dkim: tuple[DkimResult, ...]
+    dmarc: DmarcResult
+    arc: ArcResult
+    reasons: tuple[str, ...] = ()
+    header: str = ""  # the value of our Authentication-Results field (RFC 8601), unfolded
+
+
+# --- what it says -----------------------------------------------------------------------------------------------------
+
+
+class Kind(StrEnum):
+    HUMAN = "human"
+    AUTO_REPLY = "auto-reply"
+    BOUNCE = "bounce"
+    DELAYED = "delayed"
+    RECEIPT = "receipt"
+    LIST = "list"
+    FEEDBACK = "feedback"
+    CALENDAR = "calendar"
+    SYSTEM = "system"
+
+    @property
+    def machine(self) -> bool:
+        """No human wrote it to us: never answered automatically (RFC 3834 §2). An invitation comes from a human."""
+        return self not in (Kind.HUMAN, Kind.CALENDAR)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """What is known of a file in a mail; its bytes stay in the raw mail. filename is safe to print, never a path."""
+
+    filename: str
+    content_type: str
+    size: int
+    sha256: str
+    inline: bool = False
+    content_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BounceRecipient:
+    address: str
+    action: str  # failed delayed delivered relayed expanded (RFC 3464 §2.3.3)
+    status: str  # RFC 3463, "" if none was given
+    diagnostic: str
+    permanent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BounceReport:
+    recipients: tuple[BounceRecipient, ...]
+    original_message_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedMail:
+    """A mail as it reads. text is all readable text; reply is what the sender newly wrote; html is sanitised or None."""
+
+    message_id: str | None = None  # with its angle brackets, as in all id fields
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    date: str | None = None  # ISO 8601 with offset
+    from_: tuple[Address, ...] = ()
+    sender: tuple[Address, ...] = ()
+    reply_to: tuple[Address, ...] = ()
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    subject: str = ""
+    language: str = ""  # BCP 47 primary tag (zh, en, ja, …), "" when there is too little text
+    text: str = ""
+    reply: str = ""
+    html: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    defects: tuple[str, ...] = ()
+    kind: Kind = Kind.HUMAN
+    kind_reason: str = ""
+    bounce: BounceReport | None = None
+    digest: str = ""  # over normalised subject, text and attachments: equal for a repeat (mail/parse.py)
+    opaque: bool = False  # could not be read: the raw mail is all there is
+
+
+# --- tickets ----------------------------------------------------------------------------------------------------------
+
+
+class Status(StrEnum):
+    """Where a ticket stands (已接收 处理中 等待回复 已解决 已关闭)."""
+
+    RECEIVED = "received"
+    PROGRESS = "progress"
+    WAITING = "waiting"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+    @property
+    def open(self) -> bool:
+        return self not in (Status.RESOLVED, Status.CLOSED)
+
+
+class EntryKind(StrEnum):
+    """What one thing in a ticket is. Only CUSTOMER, REPLY and STATUS ever face a customer; NOTE never has a path to one."""
+
+    CUSTOMER = "customer"  # a participant wrote
+    THIRD_PARTY = "third-party"  # somebody else wrote into the conversation
+    REPEAT = "repeat"  # the same mail again
+    MACHINE = "machine"  # auto-reply, list mail, receipt, bounce: noted
+    REPLY = "reply"  # an agent's answer to the customer
+    STATUS = "status"  # templated mail of ours
+    NOTE = "note"  # inside only
+    EVENT = "event"  # something happened to the ticket
+
+
+class Role(StrEnum):
+    CUSTOMER = "customer"  # whose ticket it is
+    CC = "cc"  # named by an authenticated participant; listed, not mailed automatically
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    address: str  # compared by `mail.address.key`
+    name: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    id: int
+    number: str
+    desk: str
+    status: Status
+    subject: str
+    language: str
+    created_at: float
+    updated_at: float
+    participants: tuple[Participant, ...] = ()
+    unverified: bool = False  # opened by mail without evidence
+    other_desks: tuple[str, ...] = ()  # desks that the same mail went to, when they share one ticket
+
+    @property
+    def customer(self) -> Participant | None:
+        return next((p for p in self.participants if p.role is Role.CUSTOMER), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    id: int
+    ticket_id: int
+    kind: EntryKind
+    author: str  # address, "" for ourselves
+    created_at: float
+    text: str  # what was newly written
+    mail_id: str | None = None  # the incoming mail it came from
+    message_id: str | None = None
+    evidence: str = ""
+    marks: tuple[str, ...] = ()  # weak, unverified, third-party, claims #N, …: shown to agents
+    attachments: tuple[Attachment, ...] = ()
+
+
+# --- states of rows; docs/internals.md says who moves them, and a test holds the two together --------------------------
+
+
+class MailState(StrEnum):
+    """An incoming mail."""
+
+    ACCEPTED = "accepted"  # ours since the 250; to be filed (leased while a worker has it)
+    FILED = "filed"
+    HELD = "held"  # an agent decides: release or drop
+    POISON = "poison"  # filing failed three times; visible, replayable
+    DROPPED = "dropped"  # an agent decided so; the raw mail is still there
+
+
+class DeliveryState(StrEnum):
+    """One recipient of one outgoing mail."""
+
+    QUEUED = "queued"  # next attempt at next_at
+    UNCERTAIN = "uncertain"  # connection lost after the final dot: same bytes again, after a longer wait
+    DELIVERED = "delivered"
+    FAILED = "failed"  # the far side said 5xx, or it cannot be sent as it is
+    EXPIRED = "expired"  # given up after the queue lifetime
+    BOUNCED = "bounced"  # was delivered, then a bounce came back to its signed return path
+    DROPPED = "dropped"  # an admin decided so
+
+    @property
+    def pending(self) -> bool:
+        return self in (DeliveryState.QUEUED, DeliveryState.UNCERTAIN)
+
+
+# --- outgoing ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRecipient:
+    """One recipient of an outgoing mail at the time it is queued. return_path None is the null sender."""
+
+    id: int
+    address: str
+    return_path: str | None
+    next_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMail:
+    """A finished mail: the bytes never change again, whatever happens in delivery."""
+
+    id: int
+    message_id: str
+    purpose: str  # received repeat progress waiting resolved closed reopened postmaster
+    data: bytes = field(repr=False)
+    recipients: tuple[OutgoingRecipient, ...]
+    created_at: float
+    ticket_id: int | None = None
+    entry_id: int | None = None
+    smtputf8: bool = False  # needs SMTPUTF8 on the next hop (RFC 6531)
+    eightbit: bool = False  # needs 8BITMIME (RFC 6152)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One claimed recipient: what a delivery attempt needs. attempts counts this one too."""
+
+    recipient_id: int
+    outgoing_id: int
+    ticket_id: int | None
+    address: str
+    return_path: str | None
+    state: DeliveryState
+    attempts: int
+    created_at: float
+    delay_told: bool
+    smtputf8: bool
+    eightbit: bool
+    message_id: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of one attempt for one recipient. code 0: no reply was heard (remote says why)."""
+
+    recipient_id: int
+    at: float
+    state: DeliveryState  # the recipient's new state
+    next_at: float  # when to try again; ignored unless state is pending
+    code: int
+    reply: str  # the far side's words, or our reason, at most 1,000 characters
+    remote: str  # host[address]:port, directory, or ""
+    tls: str = ""

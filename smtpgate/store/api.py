@@ -1,0 +1,352 @@
+"""What a store can do, as verbs, and the plain data that goes in and out. No SQL here, and none outside this package.
+
+Every verb is one transaction. It either happened, durably (a power cut included), or it raised and nothing changed.
+Raises StoreError when it could not be done now, StoreFull when the disk is full, StoreFatal when nothing further can
+be trusted. Cancelling a caller never cancels a write that has begun. All times are seconds since 1970 and come from the
+caller; the store never asks what time it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from smtpgate.model import (
+    Attempt,
+    Delivery,
+    DeliveryState,
+    Entry,
+    Envelope,
+    MailState,
+    OutgoingMail,
+    Participant,
+    Status,
+    Ticket,
+    Verdict,
+)
+
+# --- an incoming mail -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What COMMIT 1 stores. trace is what we put before raw (Return-Path, Received, Authentication-Results)."""
+
+    envelope: Envelope
+    trace: bytes = field(repr=False)
+    raw: bytes = field(repr=False)
+    verdict: Verdict
+    message_id: str | None  # as found in the header section, for replies that come before their parent is filed
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A stored incoming mail. tries counts failures of filing, claims how often a worker took it."""
+
+    id: str
+    state: MailState
+    envelope: Envelope
+    verdict: Verdict
+    received_at: float
+    size: int
+    sha256: str
+    message_id: str | None
+    tries: int = 0
+    claims: int = 0
+    released: bool = False  # an agent let it through: rights as if it were authenticated, for joining and opening
+    reason: str = ""  # why held, or the last failure
+    ticket_ids: tuple[int, ...] = ()
+    decision: str = ""  # JSON of what filing decided, for `explain` and `show`
+    trace: bytes = field(default=b"", repr=False)
+    raw: bytes = field(default=b"", repr=False)  # only from verbs that say so
+
+
+# --- what filing may ask, all at once ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FactsQuery:
+    """Everything that the handlers could want to know about one mail, gathered before they run."""
+
+    mail_id: str
+    now: float
+    sender: str  # mail.address.key of the author, "" if there is none
+    message_id: str | None
+    references: tuple[str, ...]  # In-Reply-To first, then References, newest first
+    numbers: tuple[str, ...]  # candidates found in the subject
+    ticket_ids: tuple[int, ...]  # from valid signed reply addresses
+    recipient_ids: tuple[int, ...]  # from valid signed return paths
+    fingerprints: tuple[str, ...]  # one for each desk it went to
+    repeat_since: float
+    serials: tuple[tuple[str, str], ...]  # (day, channel) counters that a new ticket might need
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRef:
+    """A Message-ID that belongs to a ticket. ours: we made it."""
+
+    message_id: str
+    ticket_id: int
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """The first copy of a mail that may come again. strong: it was authenticated. told: its sender knows of the repeat."""
+
+    key: str
+    ticket_id: int
+    mail_id: str
+    first_at: float
+    strong: bool
+    told: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SentRecipient:
+    """A recipient of a mail of ours, found by its signed return path."""
+
+    recipient_id: int
+    outgoing_id: int
+    ticket_id: int | None
+    address: str
+    state: DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
+class AckCounts:
+    """Acknowledgements already sent or scheduled: times of those to this address in the last 24 h (oldest first,
+    future ones included), and how many went to anybody in the last minute."""
+
+    to_address: tuple[float, ...] = ()
+    to_all_last_minute: int = 0
+    notices_last_day: int = 0  # of the short notice to unverified senders, to this address
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The answers. tickets holds every ticket that any rung of the ladder could reach, by id."""
+
+    tickets: dict[int, Ticket] = field(default_factory=dict)
+    by_message_id: dict[str, MessageRef] = field(default_factory=dict)
+    by_number: dict[str, int] = field(default_factory=dict)
+    fingerprints: dict[str, Fingerprint] = field(default_factory=dict)
+    recipients: dict[int, SentRecipient] = field(default_factory=dict)
+    unfiled_parents: tuple[str, ...] = ()  # ids of accepted, not yet filed mails among references
+    serials: dict[tuple[str, str], int] = field(default_factory=dict)  # the next number of each counter, from 1
+    acks: AckCounts = AckCounts()
+    machine_last_hour: dict[int, int] = field(default_factory=dict)  # machine mails by ticket id
+    language: str = ""  # what we last wrote to this sender in
+    same_message_id: tuple[str, ...] = ()  # mails already filed with this very Message-ID
+
+
+# --- what filing changes, all at once ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NewTicket:
+    ticket: Ticket  # participants included
+    serial: tuple[str, str] | None = None  # the counter that its number used up
+
+
+@dataclass(frozen=True, slots=True)
+class TicketUpdate:
+    """None leaves a field as it is."""
+
+    ticket_id: int
+    status: Status | None = None
+    updated_at: float | None = None
+    language: str | None = None
+    add_participants: tuple[Participant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewFingerprint:
+    key: str
+    ticket_id: int
+    first_at: float
+    strong: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AckNote:
+    """One automatic mail that counts against a cap. address is mail.address.key of the recipient."""
+
+    address: str
+    at: float
+    purpose: str  # received, repeat, notice
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """All that one step of work changes. Applied whole or not at all."""
+
+    state: MailState | None = None  # of the incoming mail; None: not about an incoming mail
+    reason: str = ""
+    decision: str = ""  # JSON
+    tickets: tuple[NewTicket, ...] = ()
+    updates: tuple[TicketUpdate, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    message_refs: tuple[MessageRef, ...] = ()
+    fingerprints: tuple[NewFingerprint, ...] = ()
+    told: tuple[str, ...] = ()  # fingerprints whose sender is now told of the repeat
+    outgoing: tuple[OutgoingMail, ...] = ()
+    acks: tuple[AckNote, ...] = ()
+    bounced: tuple[tuple[int, str], ...] = ()  # (recipient id, what the bounce said)
+    postpone_until: float | None = None  # leave it accepted and look again then; nothing else may be set
+
+
+# --- what people look at ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientStatus:
+    """One line of `queue list`."""
+
+    recipient_id: int
+    outgoing_id: int
+    ticket_number: str | None
+    purpose: str
+    address: str
+    state: DeliveryState
+    attempts: int
+    created_at: float
+    next_at: float
+    last_code: int
+    last_reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingDetail:
+    mail: OutgoingMail
+    ticket_number: str | None
+    recipients: tuple[RecipientStatus, ...]
+    attempts: tuple[Attempt, ...]  # of all recipients, oldest first
+
+
+@dataclass(frozen=True, slots=True)
+class TicketDetail:
+    ticket: Ticket
+    entries: tuple[Entry, ...]  # oldest first
+    sent: tuple[RecipientStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why a destination is not tried: a failure that only the admin can mend (a refused password)."""
+
+    destination: str
+    since: float
+    reason: str
+
+
+Decide = Callable[[Facts], Changes]
+
+
+class Store(Protocol):
+    """The verbs. `worker` names who holds a lease; a lease that has ended is anybody's."""
+
+    async def close(self) -> None:
+        """Finish queued writes and close. Safe to call twice."""
+
+    # intake
+    async def accept(self, mail: Accepted) -> None:
+        """COMMIT 1: the mail is ours, in state accepted."""
+
+    # filing
+    async def claim(self, *, worker: str, now: float, lease: float, limit: int) -> Sequence[Incoming]:
+        """Lease up to `limit` accepted mails, oldest first, whose postponement and earlier lease have ended; with raw."""
+
+    async def file(self, mail_id: str, *, worker: str, query: FactsQuery, decide: Decide) -> Changes:
+        """COMMIT 2: answer `query`, call `decide` with the facts and apply what it returns, in one transaction.
+
+        decide must be pure and quick; what it raises is raised here and nothing is changed. Raises LeaseLost.
+        """
+
+    async def file_failed(
+        self, mail_id: str, *, worker: str, now: float, reason: str, again_at: float, poison_after: int
+    ) -> MailState:
+        """Count a failure of filing and give the lease back; poison when it was the poison_after-th."""
+
+    async def release_leases(self, worker_prefix: str) -> int:
+        """At start: leases of an earlier life of this node end now. Returns how many."""
+
+    # looking, no change
+    async def facts(self, query: FactsQuery) -> Facts: ...
+
+    async def mail(self, mail_id: str) -> Incoming | None:
+        """With raw."""
+
+    async def mails(self, state: MailState | None, *, limit: int, before: str | None = None) -> Sequence[Incoming]:
+        """Newest first, without raw; `before` is the id after which to go on."""
+
+    async def mails_of_message_id(self, message_id: str) -> Sequence[Incoming]:
+        """Every copy, oldest first, without raw."""
+
+    async def ticket(self, number: str) -> TicketDetail | None: ...
+
+    async def tickets(
+        self, *, desk: str | None, statuses: Sequence[Status], sender: str | None, limit: int, before: int | None = None
+    ) -> Sequence[Ticket]:
+        """Newest first; `before` is the ticket id after which to go on."""
+
+    async def outgoing(self, outgoing_id: int) -> OutgoingDetail | None: ...
+
+    async def queue(
+        self, *, states: Sequence[DeliveryState], ticket_number: str | None, limit: int, before: int | None = None
+    ) -> Sequence[RecipientStatus]:
+        """Newest first; `before` is the recipient id after which to go on."""
+
+    # what an admin or agent does
+    async def settle_mail(self, mail_id: str, *, expect: Sequence[MailState], to: MailState, reason: str) -> bool:
+        """Release (to accepted, marked released), replay (to accepted, tries forgotten) or drop a held or poison mail.
+
+        Released means that the mail was HELD before. False when it is not in one of the expected states.
+        """
+
+    async def change(
+        self, *, ticket_number: str | None, query: FactsQuery | None, decide: Callable[[Ticket | None, Facts], Changes]
+    ) -> Changes:
+        """A change that no incoming mail caused (a status set by an agent), decided inside the transaction like `file`."""
+
+    async def settle_recipients(self, recipient_ids: Sequence[int], *, to: DeliveryState, now: float) -> int:
+        """Retry now (to queued) or drop pending recipients; retry also takes failed and expired ones. Returns how many moved."""
+
+    # delivery
+    async def claim_deliveries(
+        self, *, worker: str, now: float, limit: int, next_at: Callable[[int], float], skip: Sequence[str] = ()
+    ) -> Sequence[Delivery]:
+        """Take up to `limit` due recipients, longest due first, and store their next attempt before this one starts.
+
+        For each the attempt count rises by one and next_at(attempts) becomes its time for the next one, so a process
+        that dies leaves a recipient that is tried again at the right time. `skip` names paused destinations (domains).
+        """
+
+    async def record_attempts(
+        self, attempts: Sequence[Attempt], *, delay_told: Sequence[int] = (), events: Sequence[Entry] = ()
+    ) -> None:
+        """Store what became of attempts, and the events that they mean for tickets, at once."""
+
+    async def unclaim(self, recipient_ids: Sequence[int], *, now: float) -> None:
+        """Give back recipients whose attempt never began: due at once, attempt not counted."""
+
+    async def next_due(self) -> float | None:
+        """When the next pending recipient is due, or None."""
+
+    async def pauses(self) -> Sequence[Pause]: ...
+
+    async def pause(self, pause: Pause) -> None: ...
+
+    async def resume(self, destination: str | None) -> int:
+        """End one pause, or all. Returns how many."""
+
+    # small facts that outlive the process
+    async def number_patterns(self, current: str) -> tuple[str, ...]:
+        """Remember the current number pattern; return all that were ever in force, the current one first."""
+
+    async def token_key(self, candidate: bytes) -> bytes:
+        """The store's own signing key; `candidate` becomes it when there is none yet."""
+
+    async def counts(self) -> dict[str, int]:
+        """Rows by state, as "mail.accepted", "delivery.queued", "ticket.open": for status lines and tests."""
