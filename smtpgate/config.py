@@ -118,6 +118,14 @@ def _hostname(value: str) -> str:
     return value.rstrip(".").lower()
 
 
+def _path(value: object) -> object:
+    if isinstance(value, str):
+        if not value or "\0" in value:
+            raise ValueError('is not a path; write for example "keys/dkim.pem" or "/etc/smtpgate/dkim.pem"')
+        return Path(value)
+    return value
+
+
 def _number_pattern(value: str) -> str:
     NumberPattern.compile(value)  # ValueError says what is wrong
     return value
@@ -125,6 +133,7 @@ def _number_pattern(value: str) -> str:
 
 Seconds = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
 Bytes = Annotated[int, BeforeValidator(_size), Field(ge=0)]
+File = Annotated[Path, BeforeValidator(_path)]
 MailAddress = Annotated[str, AfterValidator(_address)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Listen = Annotated[str, AfterValidator(_listen)]
@@ -148,8 +157,8 @@ class Server(Section):
         description="Our host name: banner, Received, Authentication-Results, Message-ID. The MX record's target."
     )
     listen: list[Listen] = Field(default=["127.0.0.1:2525"], min_length=1, description="Addresses to listen on.")
-    tls_certificate: Path | None = Field(default=None, description="PEM file with certificate chain. Switches STARTTLS on.")
-    tls_key: Path | None = Field(default=None, description="PEM file with the key of tls_certificate.")
+    tls_certificate: File | None = Field(default=None, description="PEM file with certificate chain. Switches STARTTLS on.")
+    tls_key: File | None = Field(default=None, description="PEM file with the key of tls_certificate.")
     trusted_networks: list[Network] = Field(
         default=[],
         description="Mail from these networks counts as authenticated, whatever From it carries. Only for hosts of your own"
@@ -219,7 +228,7 @@ class Limits(Section):
 class Store(Section):
     """Where everything lies."""
 
-    path: Path = Field(default=Path("var/smtpgate.db"), description="The SQLite file. Its directory must be ours alone.")
+    path: File = Field(default=Path("var/smtpgate.db"), description="The SQLite file. Its directory must be ours alone.")
 
 
 class Dns(Section):
@@ -229,7 +238,7 @@ class Dns(Section):
     timeout: Seconds = Field(default=3.0, gt=0, description="One question to one server.")
     deadline: Seconds = Field(default=10.0, gt=0, description="All of the DNS for one mail; then the verdict is temperror.")
     cache: int = Field(default=10_000, ge=0, description="Answers kept, each for its TTL.")
-    zone_file: Path | None = Field(
+    zone_file: File | None = Field(
         default=None,
         description='Answer from this JSON file instead of DNS: {"example.org": {"TXT": ["v=spf1 -all"]}, "slow.example": "TIMEOUT"}.',
     )
@@ -308,7 +317,7 @@ class Desk(Section):
 class Templates(Section):
     """The mail that customers get."""
 
-    directory: Path | None = Field(
+    directory: File | None = Field(
         default=None, description="Your own templates; a file here wins over the built-in one of the same name."
     )
 
@@ -321,9 +330,9 @@ class Smarthost(Section):
     tls: Literal["starttls", "tls", "opportunistic", "none"] = Field(
         default="starttls", description="starttls and tls verify the certificate. With a user only these two are allowed."
     )
-    ca_file: Path | None = Field(default=None, description="PEM file of the authorities to believe; unset: the system's.")
+    ca_file: File | None = Field(default=None, description="PEM file of the authorities to believe; unset: the system's.")
     user: str | None = Field(default=None, description="User for AUTH.")
-    password_file: Path | None = Field(default=None, description="File with the password (a systemd credential, mode 0600).")
+    password_file: File | None = Field(default=None, description="File with the password (a systemd credential, mode 0600).")
 
 
 class DeliverySettings(Section):
@@ -332,7 +341,7 @@ class DeliverySettings(Section):
     mode: Literal["maildir", "smarthost", "mx"] = Field(
         default="maildir", description="Into a Maildir (try-out, tests), to one relay, or directly to the recipients' MX."
     )
-    maildir: Path = Field(default=Path("var/outbox"), description="The Maildir for mode maildir.")
+    maildir: File = Field(default=Path("var/outbox"), description="The Maildir for mode maildir.")
     smarthost: Smarthost = Field(default=Smarthost())
     mx_port: int = Field(default=25, ge=1, le=65535, description="Port of the recipients' servers in mode mx (labs and tests).")
     connections: int = Field(default=20, ge=1, description="Outgoing connections in sum.")
@@ -362,7 +371,7 @@ class DkimKey(Section):
 
     domain: HostName = Field(description="d=, the domain of the desks' addresses.")
     selector: HostName = Field(description="s=, where the public key is published: SELECTOR._domainkey.DOMAIN.")
-    key_file: Path = Field(description="PEM private key: RSA of at least 2048 bits, or Ed25519.")
+    key_file: File = Field(description="PEM private key: RSA of at least 2048 bits, or Ed25519.")
     _pem: bytes = PrivateAttr(default=b"")
 
     @property
@@ -373,11 +382,11 @@ class DkimKey(Section):
 class Secrets(Section):
     """Keys that sign our reply addresses and return paths."""
 
-    token_key_file: Path | None = Field(
+    token_key_file: File | None = Field(
         default=None,
         description="File with the signing key, at least 32 bytes. Unset: one is made and kept in the store.",
     )
-    old_token_key_files: list[Path] = Field(default=[], description="Earlier keys, still believed; newest first.")
+    old_token_key_files: list[File] = Field(default=[], description="Earlier keys, still believed; newest first.")
     token_lifetime: Seconds = Field(default=180 * 86400.0, description="How long a signed address is believed.")
 
 
