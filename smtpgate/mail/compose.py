@@ -1,0 +1,208 @@
+"""Letters to customers: templates (Jinja2, sandboxed, strict, compiled once) and the finished octets of a mail.
+
+compose() cleans every value first, builds the octets by hand (the standard library's EmailMessage costs several times
+as much), and has wire.assemble prove that the header is exactly the intended one. Raises ComposeError when a letter
+cannot be built as meant; the caller sends nothing then. Templates.check() finds what is wrong with templates at start.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup, escape
+
+from smtpgate.config import Desk
+from smtpgate.mail import wire
+from smtpgate.mail.letters import ComposeError, Language, Letter, Purpose, desk_name, one_line, shown_subject, variables
+from smtpgate.model import Address
+
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+_LARGEST_TEXT = 1024**2  # characters that a template may make
+
+
+class Signer(Protocol):
+    """What signs finished octets (auth.sign.DkimSigner)."""
+
+    def sign(self, data: bytes, from_domain: str, now: float) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A finished mail. smtputf8 and eightbit: what the next hop must be able to carry."""
+
+    data: bytes = field(repr=False)
+    message_id: str
+    smtputf8: bool
+    eightbit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    subject: str
+    text: str
+    html: str
+
+
+# --- templates --------------------------------------------------------------------------------------------------------
+
+
+def built_in_directory() -> Path:
+    """The templates that come with the program: in the package when it is installed, beside it in a source tree."""
+    package = Path(__file__).parent.parent
+    return next(d for d in (package / "templates", package.parent / "templates") if (d / "base.html").is_file())
+
+
+class Templates:
+    """All templates, compiled. A file in the admin's directory wins over the built-in one of the same name."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = directory
+        places = [p for p in (directory, built_in_directory()) if p is not None]
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=jinja2.FileSystemLoader([str(p) for p in places]),
+            autoescape=lambda name: name is not None and name.endswith(".html"),
+            undefined=jinja2.StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters["lines"] = _lines
+        self._compiled: dict[str, jinja2.Template] = {}
+        self._problems: list[str] = []
+        for name in _names():
+            try:
+                self._compiled[name] = self._environment.get_template(name)
+            except (jinja2.TemplateError, OSError, UnicodeError) as error:
+                self._problems.append(_blame(name, error))
+
+    def check(self) -> list[str]:
+        """What is wrong with the templates, each with file and line; every one is rendered with sample values."""
+        problems = list(self._problems) + list(self._strangers())
+        for letter in _samples():
+            try:
+                self.render(letter)
+            except ComposeError as error:
+                problems.append(str(error))
+        return list(dict.fromkeys(problems))
+
+    def render(self, letter: Letter) -> Rendered:
+        """Subject (without the number), text and HTML. Raises ComposeError with file and line."""
+        values = variables(letter)
+        stem = f"{letter.language}/{letter.purpose.value}"
+        head, _, text = self._one(f"{stem}.txt", values).partition("\n")
+        label, _, subject = head.partition(":")
+        if label.strip() != "Subject" or not subject.strip():
+            raise ComposeError(f"{stem}.txt:1: the first line is not `Subject: …`")
+        return Rendered(shown_subject(subject, letter.ticket_number), text.strip("\n") + "\n", self._one(f"{stem}.html", values))
+
+    def _one(self, name: str, values: dict[str, str]) -> str:
+        template = self._compiled.get(name)
+        if template is None:
+            raise ComposeError(next((p for p in self._problems if p.startswith(name)), f"{name}: cannot be used"))
+        try:
+            text = template.render(values)
+        except Exception as error:  # a template is the admin's own program: whatever it raises is its fault
+            raise ComposeError(_blame(name, error)) from error
+        if len(text) > _LARGEST_TEXT:
+            raise ComposeError(f"{name}: makes more than {_LARGEST_TEXT} characters")
+        return text
+
+    def _strangers(self) -> Iterator[str]:
+        """Files of the admin that no letter will ever use: most likely a slip in the name."""
+        known = set(_names())
+        for language in LANGUAGES if self._directory else ():
+            for path in sorted((self._directory / language).glob("*")) if self._directory else ():
+                if f"{language}/{path.name}" not in known:
+                    yield f"{path}: no mail uses a template of this name; use one of the names in templates/README.md"
+
+
+def _names() -> list[str]:
+    return [f"{language}/{purpose.value}.{kind}" for language in LANGUAGES for purpose in Purpose for kind in ("txt", "html")]
+
+
+def _lines(text: str) -> Markup:
+    """Plain text of several lines as HTML: escaped, with <br> at line ends and indentation kept."""
+    shown = (str(escape(line)).replace("  ", "\u00a0 ") for line in text.split("\n"))
+    return Markup("<br>\n".join(shown))  # noqa: S704  # every piece is escaped above
+
+
+def _blame(name: str, error: Exception) -> str:
+    """file:line: what is wrong. Jinja2 keeps template lines in its tracebacks."""
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return f"{error.filename or error.name or name}:{error.lineno}: {error.message}"
+    if isinstance(error, jinja2.TemplateNotFound):
+        return f"{name}: there is no template {error.message}"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith((".txt", ".html"))]
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else name
+    return f"{place}: {error}"
+
+
+def _samples() -> Iterator[Letter]:
+    """Letters that between them take every way through a template."""
+    desk = Desk(name="sample", address="support@example.com")
+    full = Letter(
+        purpose=Purpose.RECEIVED,
+        language="en",
+        desk=desk,
+        ticket_number="20260102-EML-0042",
+        to=Address("Zoë <b>", "zoe@example.org"),
+        message_id="<sample@example.com>",
+        date=1767312000.0,
+        subject='Printer & "scanner" <offline> {{ 7 * 7 }} 打印机',
+        show_subject=True,
+        message="First line & <b>more</b>\n\n  第二行 {{ config }}",
+    )
+    for language in LANGUAGES:
+        for purpose in Purpose:
+            letter = replace(full, language=language, purpose=purpose)
+            yield letter
+            yield replace(letter, subject="", show_subject=False, message="", to=Address("", "zoe@example.org"))
+
+
+# --- letters ----------------------------------------------------------------------------------------------------------
+
+
+def compose(letter: Letter, templates: Templates, signer: Signer | None) -> Composed:
+    """The finished mail. Raises ComposeError when it cannot be what it is meant to be."""
+    rendered = templates.render(letter)
+    desk, name = letter.desk, desk_name(letter.desk, letter.language)
+    to = wire.checked_address(letter.to.address)
+    own_id, parent = wire.message_id(letter.message_id), wire.message_id(letter.in_reply_to)
+    if own_id is None:
+        raise ComposeError(f"{letter.message_id!r} is not a Message-ID")
+    chain = wire.references(letter.references, parent)
+    fields = [
+        ("From", wire.mailbox(name, desk.address)),
+        ("To", wire.mailbox("" if letter.purpose is Purpose.NOTICE else one_line(letter.to.name, 80), to)),
+        ("Reply-To", wire.mailbox(name, wire.checked_address(letter.reply_to or desk.address))),
+        ("Subject", wire.subject(f"[#{letter.ticket_number}]", rendered.subject)),
+        ("Date", format_datetime(datetime.fromtimestamp(letter.date, ZoneInfo(desk.timezone)))),
+        ("Message-ID", own_id),
+        *([("In-Reply-To", parent)] if parent else []),
+        *([("References", chain)] if chain else []),
+        *automatic("auto-replied" if letter.purpose.replies else "auto-generated"),
+        ("Content-Language", "zh-CN" if letter.language == "zh" else "en"),
+    ]
+    parts = [wire.text_part("plain", rendered.text), wire.text_part("html", rendered.html)]
+    data = wire.assemble(fields, wire.Multipart("alternative", own_id, parts))
+    return finished(data, own_id, to, desk.domain, letter.date, signer)
+
+
+def automatic(how: str) -> list[tuple[str, str]]:
+    """Asks other machines for silence (RFC 3834 §5). No Precedence: bulk, which only moves our mail to the spam folder."""
+    return [("Auto-Submitted", how), ("X-Auto-Response-Suppress", "All")]
+
+
+def finished(data: bytes, message_id: str, to: str, from_domain: str, now: float, signer: Signer | None) -> Composed:
+    """Signed, with what its transport needs: an address of non-ASCII characters needs SMTPUTF8 (RFC 6531 §3.2)."""
+    signed = signer.sign(data, from_domain, now) if signer else data
+    return Composed(signed, message_id, smtputf8=not to.isascii(), eightbit=not signed.isascii())

@@ -1,0 +1,145 @@
+"""What a letter to a customer says: its data, and how strange text is made harmless before any of it is used.
+
+Pure functions. Text from outside is only ever a value; ComposeError is raised where cutting a value would change what
+somebody meant to say (an agent's message, an address), everything else is cleaned and cut in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b32encode
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from smtpgate.clock import id_text
+from smtpgate.config import Desk
+from smtpgate.errors import GatewayError
+from smtpgate.mail import safe
+from smtpgate.model import Address
+
+LONGEST_SUBJECT = 200  # characters of the customer's subject that go back
+LONGEST_NAME = 80
+LONGEST_MESSAGE = 65536
+
+_MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+
+Language = Literal["zh", "en"]
+
+
+class ComposeError(GatewayError):
+    """This letter cannot be built as it is meant. str() is the reason, fit for the admin."""
+
+
+class Purpose(StrEnum):
+    """Why we write. Each has its templates: <language>/<purpose>.txt and .html."""
+
+    RECEIVED = "received"
+    REPEAT = "repeat"
+    PROGRESS = "progress"
+    WAITING = "waiting"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    NOTICE = "notice"  # to a sender that nothing vouches for: no text of theirs, no name
+
+    @property
+    def replies(self) -> bool:
+        """Answers a mail at once by itself (RFC 3834 §5.1 auto-replied); the others follow from a change of the ticket."""
+        return self in (Purpose.RECEIVED, Purpose.REPEAT, Purpose.NOTICE)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One mail to one customer. Values may be as they came from outside: compose cleans them.
+
+    message is an agent's own words in plain text, "" for none. subject is the ticket's; it is shown only with
+    show_subject. reply_to is the signed address (None: the desk's own). date is in seconds since 1970.
+    """
+
+    purpose: Purpose
+    language: Language
+    desk: Desk
+    ticket_number: str
+    to: Address
+    message_id: str
+    date: float
+    subject: str = ""
+    show_subject: bool = False
+    message: str = ""
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    reply_to: str | None = None
+
+
+def new_message_id(ticket_id: int, domain: str, rand: bytes) -> str:
+    """A Message-ID of ours, with its angle brackets. rand: at least 10 random octets, so that nobody guesses it."""
+    if len(rand) < 10:
+        raise ValueError("a Message-ID needs at least 10 random octets")
+    return f"<{id_text(ticket_id)}.{b32encode(rand).decode('ascii').rstrip('=').lower()}@{domain}>"
+
+
+# --- cleaning ---------------------------------------------------------------------------------------------------------
+
+_TAG = re.compile(r"[\[【［] ?[#＃] ?[0-9A-Za-z０-９Ａ-Ｚａ-ｚ._/－-]{1,60} ?[\]】］]")
+
+
+def one_line(text: str, limit: int) -> str:
+    """A value for one line: no control, break, direction mark or lone surrogate; one … at the end when it was cut."""
+    line = safe.line(text, limit + 1)
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def many_lines(text: str) -> str:
+    """Text of several lines with \\n between them, otherwise cleaned like one_line. Raises ComposeError when too long."""
+    if len(text) > LONGEST_MESSAGE:
+        raise ComposeError(f"the message is longer than {LONGEST_MESSAGE} characters")
+    return "\n".join(line.rstrip() for line in safe.block(text).expandtabs(4).split("\n")).strip("\n")
+
+
+def shown_subject(subject: str, number: str) -> str:
+    """The customer's subject without any ticket tag, "" when nothing else is left: ours is put in front of it."""
+    text = one_line(subject, LONGEST_SUBJECT)
+    text = _TAG.sub(" ", text)
+    text = re.sub(r"[\[【［]?#?" + re.escape(number) + r"[\]】］]?", " ", text, flags=re.IGNORECASE)
+    return " ".join(text.split())
+
+
+def greeting_name(name: str) -> str:
+    """The name to greet with, "" when it is none that a person would be called by."""
+    text = one_line(name, LONGEST_NAME)
+    odd = any(c in text for c in '@/\\<>[]{}|,;:"=') or "www." in text.lower() or "…" in text
+    return text if not odd and len(text) <= 40 and any(c.isalpha() for c in text) else ""
+
+
+def desk_name(desk: Desk, language: Language) -> str:
+    """The desk's name in a language, in the other one when that is all there is, else its short name."""
+    names = desk.display_name
+    first, second = (names.zh, names.en) if language == "zh" else (names.en, names.zh)
+    return one_line(first or second or desk.name, LONGEST_NAME)
+
+
+def date_text(moment: float, desk: Desk, language: Language) -> str:
+    """The moment in the desk's zone as people write it."""
+    local = datetime.fromtimestamp(moment, ZoneInfo(desk.timezone))
+    if language == "zh":
+        return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}"
+    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
+
+
+def variables(letter: Letter) -> dict[str, str]:
+    """What templates may use; templates/README.md documents each. All clean, none escaped yet."""
+    desk, language = letter.desk, letter.language
+    theirs = letter.purpose is not Purpose.NOTICE
+    return {
+        "number": letter.ticket_number,
+        "subject": shown_subject(letter.subject, letter.ticket_number) if theirs and letter.show_subject else "",
+        "name": greeting_name(letter.to.name) if theirs else "",
+        "message": many_lines(letter.message) if theirs else "",
+        "desk": desk_name(desk, language),
+        "address": desk.address,
+        "date": date_text(letter.date, desk, language),
+        "lang": "zh-CN" if language == "zh" else "en",
+    }

@@ -1,0 +1,178 @@
+"""Clean text to the octets of a new mail: addresses, encoded words, folding, bodies; and the proof that nothing slipped in.
+
+Everything made here is 7-bit with lines of at most 76 octets where that can be (RFC 5322 §2.1.1), except for an address
+with a non-ASCII local part (RFC 6532 §3.2). Pure. Raises ComposeError for an address that fits no strict grammar and
+for octets whose header is not exactly the intended one.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import idna
+
+from smtpgate.mail import header, safe
+from smtpgate.mail.letters import ComposeError
+
+LINE = 76
+_WORD_OCTETS = 45  # of UTF-8 in one encoded word: 60 base64 characters, 72 with its frame (RFC 2047 §2: at most 75)
+_LONGEST_REFERENCES = 1500
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
+_LOCAL = re.compile(rf'{_ATOM}(?:\.{_ATOM})*|"(?:[ !#-\[\]-~]|\\[ -~])*"')
+_DOMAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_][A-Za-z0-9_-]*)*|\[[0-9A-Za-z.:]+\]")
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
+_PLAIN_TEXT = re.compile(r"[ -~]*")
+
+Fields = Sequence[tuple[str, str]]  # names, and values that are folded already
+
+
+# --- addresses --------------------------------------------------------------------------------------------------------
+
+
+def checked_address(address: str) -> str:
+    """The address with its domain in A-labels. Raises ComposeError unless it is one addr-spec and nothing else."""
+    local, _, domain = address.rpartition("@")
+    if len(address) > 320 or not _LOCAL.fullmatch(local) or safe.hidden(local):
+        raise ComposeError(f"{address[:320]!r} is not an address that mail can be sent to")
+    if not domain.isascii():
+        try:
+            domain = idna.encode(domain, uts46=True).decode("ascii")
+        except idna.IDNAError as error:
+            raise ComposeError(f"the domain of {address!r} has no ASCII form: {error}") from None
+    if not _DOMAIN.fullmatch(domain):
+        raise ComposeError(f"{address!r} is not an address that mail can be sent to")
+    return f"{local}@{domain.lower()}"
+
+
+def mailbox(name: str, address: str) -> str:
+    """`"Name" <address>` or the bare address; a line for each piece when it is long. Both are clean already."""
+    if not name:
+        return address
+    quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    plain = name.isascii() and "=?" not in name and len(quoted) <= 60
+    phrase = quoted if plain else encoded_words(name)
+    joint = " " if plain and len(quoted) + len(address) <= 60 else "\r\n "
+    return f"{phrase}{joint}<{address}>"
+
+
+# --- header values ----------------------------------------------------------------------------------------------------
+
+
+def encoded_words(text: str) -> str:
+    """RFC 2047 words, one to a line; no character is cut in two (§5)."""
+    words: list[str] = []
+    start = size = 0
+    for i, char in enumerate(text):
+        octets = len(char.encode("utf-8"))
+        if size + octets > _WORD_OCTETS:
+            words.append(text[start:i])
+            start, size = i, 0
+        size += octets
+    words.append(text[start:])
+    return "\r\n ".join(f"=?utf-8?b?{binascii.b2a_base64(w.encode('utf-8'), newline=False).decode('ascii')}?=" for w in words)
+
+
+def subject(tag: str, text: str) -> str:
+    """The value of a Subject: the tag in plain ASCII, so that everybody finds it, then the text."""
+    if not text:
+        return tag
+    words = text.split(" ")
+    if _PLAIN_TEXT.fullmatch(text) and "=?" not in text and max(map(len, words)) <= 60:
+        return folded([tag, *words], len("Subject: "))
+    return f"{tag}\r\n {encoded_words(text)}"
+
+
+def folded(words: Iterable[str], used: int) -> str:
+    """Words with single spaces, folded before a line grows beyond 76. used: what stands on the first line already."""
+    out: list[str] = []
+    for word in words:
+        if out and used + 1 + len(word) > LINE:
+            out.append("\r\n ")
+            used = 1
+        elif out:
+            out.append(" ")
+            used += 1
+        out.append(word)
+        used += len(word)
+    return "".join(out)
+
+
+def message_id(text: str | None) -> str | None:
+    """The id, None unless it can stand in a header of ours as it is."""
+    return text if text is not None and _MESSAGE_ID.fullmatch(text) else None
+
+
+def references(ids: Iterable[str], parent: str | None) -> str:
+    """The value of References: the first id and as many of the newest as fit, the parent last; "" for none."""
+    chain = [i for i in dict.fromkeys(ids) if message_id(i) and i != parent]
+    if parent:
+        chain.append(parent)
+    if not chain:
+        return ""
+    room = _LONGEST_REFERENCES - len(chain[0])
+    newest: list[str] = []
+    for i in reversed(chain[1:]):
+        room -= len(i) + 1
+        if room < 0:
+            break
+        newest.append(i)
+    return folded([chain[0], *reversed(newest)], len("References: "))
+
+
+# --- bodies -----------------------------------------------------------------------------------------------------------
+
+
+def text_body(text: str) -> tuple[str, bytes]:
+    """Content-Transfer-Encoding and octets of a text with \\n line ends: quoted-printable while most of it is ASCII."""
+    octets = text.replace("\n", "\r\n").encode("utf-8")
+    if 6 * (len(octets) - len(text)) <= len(octets):  # roughly: few characters of more than one octet
+        return "quoted-printable", binascii.b2a_qp(octets)
+    return "base64", base64_lines(octets)
+
+
+def base64_lines(octets: bytes) -> bytes:
+    text = binascii.b2a_base64(octets, newline=False)
+    return b"\r\n".join(text[i : i + LINE] for i in range(0, len(text), LINE)) + b"\r\n"
+
+
+def text_part(subtype: str, text: str) -> bytes:
+    encoding, body = text_body(text)
+    return f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body
+
+
+@dataclass(frozen=True, slots=True)
+class Multipart:
+    """Parts, each with its header, ending in CRLF. unique: what the boundary is made from, such as the Message-ID."""
+
+    subtype: str
+    unique: str
+    parts: Sequence[bytes]
+
+    def finish(self) -> tuple[str, bytes]:
+        """The value of Content-Type and the body. "=_" stands in no base64 and no quoted-printable, so no part of ours
+        can hold the boundary; a mail attached as it is cannot know it."""
+        boundary = "=_" + sha256(self.unique.encode()).hexdigest()[:32]
+        line = f"--{boundary}".encode()
+        body = b"".join(line + b"\r\n" + part + b"\r\n" for part in self.parts) + line + b"--\r\n"
+        return f'multipart/{self.subtype};\r\n boundary="{boundary}"', body
+
+
+# --- the whole --------------------------------------------------------------------------------------------------------
+
+
+def assemble(fields: Fields, content: Multipart) -> bytes:
+    """Header and body as one mail. Raises ComposeError when the octets do not carry exactly these fields (CVE-2024-6923)."""
+    content_type, body = content.finish()
+    fields = [*fields, ("MIME-Version", "1.0"), ("Content-Type", content_type)]
+    data = "".join(f"{name}: {value}\r\n" for name, value in fields).encode("utf-8") + b"\r\n" + body
+    found, offset = header.split(data)
+    if [f.name for f in found] != [name.lower() for name, _ in fields] or data[offset:] != body:
+        raise ComposeError("the header of the mail is not the intended one")
+    if not data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r") or b"\0" in data[:offset]:
+        raise ComposeError("the mail has a line end or a NUL that does not belong there")
+    return data
