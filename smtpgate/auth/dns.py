@@ -311,7 +311,7 @@ class _ZoneReader:
 
 def _zone_record(kind: str, item: object) -> Any:
     """One record. Raises ValueError or TypeError, saying what is wrong."""
-    if kind == "TXT" and isinstance(item, list) and all(isinstance(part, str) for part in item):
+    if kind in ("TXT", "SPF") and isinstance(item, list) and all(isinstance(part, str) for part in item):
         return tuple(part.encode() for part in item)
     if not isinstance(item, str):
         raise TypeError("is not a string")

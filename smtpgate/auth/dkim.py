@@ -1,0 +1,199 @@
+"""DKIM signatures of a mail (RFC 6376, 8301, 8463): which hold, and which of those we count.
+
+dkimpy does the cryptography; this module closes what it leaves open: keys come from the shared resolver, DNS trouble is
+told from a missing key, canonicalisation is linear, and a signature that holds is no pass when part of the mail is not
+covered by it. Never raises for any mail: what dkimpy trips over is a permerror.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+from dataclasses import dataclass
+
+import dkim
+import structlog
+from dkim.util import InvalidTagValueList, parse_tag_value
+
+from smtpgate.auth import keys, message
+from smtpgate.auth.dns import Lookups, canonical
+from smtpgate.auth.keys import Key, KeyProblem
+from smtpgate.auth.message import Message
+from smtpgate.mail.header import Field
+from smtpgate.model import DkimResult
+
+log = structlog.get_logger(__name__)
+
+_THREAD_ABOVE = 256 * 1024  # octets; hashing more would hold up the event loop
+_SIGNED_NAMES = 200
+_CLOCK_SKEW = 3600  # seconds that a signer's clock may be ahead
+_BLANKS = re.compile(rb"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A DKIM-Signature field that is well-formed. names: what it signs, lower case, in order."""
+
+    field: Field
+    tags: dict[bytes, bytes]
+    domain: str
+    selector: str
+    names: tuple[bytes, ...]
+
+    def result(self, result: str, reason: str = "") -> DkimResult:
+        return DkimResult(result, self.domain, self.selector, reason)
+
+
+async def verify(raw: bytes, lookups: Lookups, *, limit: int, now: float) -> tuple[DkimResult, ...]:
+    """One result for each of the first `limit` signatures, and one more that counts the rest."""
+    mail = Message.read(raw)
+    fields = [f for f in mail.fields if f.name == "dkim-signature"]
+    read = [_read(field, now) for field in fields[:limit]]
+    found = await asyncio.gather(*(_key(signature, lookups) for signature in read))
+    work = (mail, read, found)
+    results = await asyncio.to_thread(_check_all, *work) if len(raw) > _THREAD_ABOVE else _check_all(*work)
+    if len(fields) > limit:
+        rest = DkimResult("neutral", reason=f"{len(fields) - limit} further signatures were not looked at")
+        results = (*results, rest)
+    return results
+
+
+async def _key(signature: Signature | DkimResult, lookups: Lookups) -> Key | KeyProblem | None:
+    if isinstance(signature, DkimResult):
+        return None
+    return await keys.fetch(lookups, signature.domain, signature.selector)
+
+
+def _check_all(mail: Message, read: list[Signature | DkimResult], found: list[Key | KeyProblem | None]) -> tuple[DkimResult, ...]:
+    results = []
+    for signature, key in zip(read, found, strict=True):
+        if isinstance(signature, DkimResult) or key is None:
+            assert isinstance(signature, DkimResult)
+            results.append(signature)
+            continue
+        try:
+            results.append(_check(mail, signature, key))
+        except Exception as error:
+            # dkimpy raises more than it says (IndexError, ValueError, …); the mail is hostile, so this is no bug report.
+            log.info("DKIM signature could not be checked", domain=signature.domain, error=repr(error)[:200])
+            results.append(signature.result("permerror", "the signature cannot be checked"))
+    return tuple(results)
+
+
+# --- reading a signature ----------------------------------------------------------------------------------------------
+
+
+def _read(field: Field, now: float) -> Signature | DkimResult:
+    """The signature, or what is wrong with it before any key is fetched."""
+    if reason := message.suspicious(field):
+        return DkimResult("permerror", reason=reason)
+    try:
+        tags = parse_tag_value(field.value)
+    except InvalidTagValueList:
+        return DkimResult("permerror", reason="the signature field cannot be read")
+    for tag in (b"v", b"a", b"c", b"d", b"s", b"q", b"t", b"x", b"l", b"b", b"bh", b"i"):
+        if tag in tags:
+            tags[tag] = _BLANKS.sub(b"", tags[tag])
+    domain = canonical(tags.get(b"d", b"").decode("utf-8", "replace")) or ""
+    selector = canonical(tags.get(b"s", b"").decode("utf-8", "replace")) or ""
+    names = tuple(name.strip().lower() for name in tags.get(b"h", b"").split(b":"))
+    signature = Signature(field, tags, domain, selector, names)
+    wrong = _malformed(signature) or _untimely(tags, now)
+    return signature.result(*wrong) if wrong else signature
+
+
+def _malformed(signature: Signature) -> tuple[str, str] | None:
+    """What RFC 6376 §6.1.1 and RFC 8301 want refused."""
+    tags = signature.tags
+    if missing := [tag.decode() for tag in (b"v", b"a", b"b", b"bh", b"d", b"h", b"s") if not tags.get(tag)]:
+        return "permerror", f"the signature has no {'=, '.join(missing)}="
+    if not signature.domain or not signature.selector:
+        return "permerror", "d= or s= cannot be a name in DNS"
+    if tags[b"a"] == b"rsa-sha1":
+        return "permerror", "rsa-sha1 counts for nothing (RFC 8301 §3.1)"
+    if tags[b"a"] not in (b"rsa-sha256", b"ed25519-sha256"):
+        return "permerror", "the algorithm in a= is unknown"
+    if message.policy(tags.get(b"c")) is None:
+        return "permerror", "the canonicalisation in c= is unknown"
+    if b"from" not in signature.names:
+        return "permerror", "From is not signed"
+    if len(signature.names) > _SIGNED_NAMES:
+        return "permerror", f"more than {_SIGNED_NAMES} names in h="
+    if any(not tags[tag].isdigit() or len(tags[tag]) > 20 for tag in (b"t", b"x", b"l") if tag in tags):
+        return "permerror", "t=, x= or l= is no number"
+    try:
+        # Times are checked against our own clock below.
+        dkim.validate_signature_fields({k: v for k, v in tags.items() if k not in (b"t", b"x")})
+    except (dkim.ValidationError, IndexError):
+        return "permerror", "a tag of the signature is malformed"
+    return None
+
+
+def _untimely(tags: dict[bytes, bytes], now: float) -> tuple[str, str] | None:
+    if b"x" in tags and int(tags[b"x"]) < now:
+        return "fail", "the signature has expired (x=)"
+    if b"t" in tags and int(tags[b"t"]) > now + _CLOCK_SKEW:
+        return "fail", "the signature was made in the future (t=)"
+    return None
+
+
+# --- checking it ------------------------------------------------------------------------------------------------------
+
+
+def _check(mail: Message, signature: Signature, key: Key | KeyProblem) -> DkimResult:
+    if isinstance(key, KeyProblem):
+        return signature.result(key.result, key.reason)
+    if not signature.tags[b"a"].startswith(key.kind.encode() + b"-"):
+        return signature.result("permerror", f"the key is of the kind {key.kind}, the signature is not")
+    if key.strict and not _same_domain(signature):
+        return signature.result("permerror", "the key allows no subdomain in i= (t=s)")
+    broken = _broken(mail, signature, key)
+    if key.testing:  # RFC 6376 §3.6.1: as if it were not signed
+        return signature.result("neutral", "the key is only for testing (t=y)" + (f"; {broken[1]}" if broken else ""))
+    return signature.result(*(broken or _uncounted(mail, signature, key) or ("pass", _note(key))))
+
+
+def _broken(mail: Message, signature: Signature, key: Key) -> tuple[str, str] | None:
+    """Why the signature does not hold."""
+    tags = signature.tags
+    canon = message.policy(tags.get(b"c"))
+    digest, length = mail.body_hash(canon)
+    if int(tags.get(b"l", length)) > length:
+        return "permerror", "l= is longer than the body"
+    if int(tags.get(b"l", length)) < length:
+        # Whoever adds text to the end leaves such a signature whole.
+        return "policy", "l= leaves a part of the body unsigned"
+    if base64.b64decode(tags[b"bh"]) != digest:
+        return "fail", "the body was changed"
+    if not holds(mail, tags, signature.field, signature.names, key):
+        return "fail", "the signed fields were changed, or the signature was made with another key"
+    return None
+
+
+def holds(mail: Message, tags: dict[bytes, bytes], field: Field, names: tuple[bytes, ...], key: Key) -> bool:
+    """Is the signature in this field over these header fields made with this key? The body is not looked at."""
+    verifier = dkim.DKIM(minkey=0)
+    verifier.headers = list(mail.pairs)
+    verifier.pk, verifier.keysize, verifier.ktag = key.material, key.bits, key.kind.encode()
+    pair = (field.raw.partition(b":")[0], field.value + b"\r\n")
+    without_body = {k: v for k, v in tags.items() if k != b"bh"}
+    return bool(verifier.verify_sig_process(without_body, list(names), pair, None))
+
+
+def _uncounted(mail: Message, signature: Signature, key: Key) -> tuple[str, str] | None:
+    """Why a signature that holds is no pass all the same."""
+    if key.kind == "rsa" and key.bits < 1024:
+        return "policy", f"the RSA key has only {key.bits} bits (RFC 8301 §3.2)"
+    if mail.problem:
+        return "policy", mail.problem
+    return None
+
+
+def _note(key: Key) -> str:
+    return f"the RSA key has only {key.bits} bits" if key.kind == "rsa" and key.bits < 2048 else ""
+
+
+def _same_domain(signature: Signature) -> bool:
+    identity = signature.tags.get(b"i", b"@" + signature.tags[b"d"])
+    return identity.rpartition(b"@")[2].lower() == signature.tags[b"d"].lower()

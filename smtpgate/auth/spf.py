@@ -1,0 +1,147 @@
+"""SPF (RFC 7208) for one mail: may this client send for this domain?
+
+pyspf is used as a pure function of DNS facts: its one DNS hook answers from a table of facts, a missing fact is noted and
+fetched through the shared resolver, and the check runs again from the start. No threads, no blocking DNS, a bounded number
+of runs. Never raises: a client address or name that cannot be used gives none, trouble with DNS gives temperror.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import warnings
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from smtpgate.auth.dns import Lookups, canonical
+from smtpgate.model import SpfResult
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # pyspf's first compilation warns of its invalid escapes
+    import spf as pyspf
+
+log = structlog.get_logger(__name__)
+
+QUESTIONS = 40  # for one check; RFC 7208 §4.6.4 allows 10 terms, some of which need several
+_RECORD = 4096  # octets; RFC 7208 §3.4 asks for 512, long ones in the wild have 2,000
+_EXPLANATION = 500  # characters kept
+
+Question = tuple[str, str]
+
+
+class _Missing(BaseException):
+    """A fact is not there yet. No Exception, so that pyspf cannot take it for trouble with DNS."""
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What DNS said so far, in pyspf's form, and what it must still be asked. A temporary failure is a text."""
+
+    known: dict[Question, list[Any] | str] = field(default_factory=dict)
+    missing: list[Question] = field(default_factory=list)
+
+
+_facts: ContextVar[_Facts] = ContextVar("spf_facts")
+
+
+def _from_facts(name: str, qtype: str, *_: object) -> list[tuple[Question, Any]]:
+    """pyspf's DNS hook."""
+    facts = _facts.get()
+    value = facts.known.get((name, qtype))
+    if value is None:
+        facts.missing.append((name, qtype))
+        raise _Missing
+    if isinstance(value, str):
+        raise pyspf.TempError(value)
+    if qtype == "TXT" and any(sum(map(len, strings)) > _RECORD and _is_spf(strings) for strings in value):
+        raise pyspf.PermError("the SPF record is longer than 4 KiB")
+    return [((name, qtype), item) for item in value]
+
+
+def _is_spf(strings: tuple[bytes, ...]) -> bool:
+    return b"".join(strings)[:6].lower() == b"v=spf1"
+
+
+pyspf.DNSLookup = _from_facts
+
+
+class _Query(pyspf.query):  # type: ignore[misc]  # pyspf has no types
+    """pyspf, mended where it strays from RFC 7208."""
+
+    def validated_ptrs(self) -> list[str]:
+        """Trouble with DNS under "ptr" is no match, not a temperror (RFC 7208 §5.5)."""
+        try:
+            names = self.dns_ptr(self.i)[: pyspf.MAX_PTR]
+        except pyspf.TempError:
+            return []
+        return [name for name in names if self._leads_back(name)]
+
+    def _leads_back(self, name: str) -> bool:
+        try:
+            return bool(self.cidrmatch(self.dns_a(name, self.A), self.cidrmax))
+        except pyspf.TempError:
+            return False
+
+    def get_explanation(self, spec: str) -> str | None:
+        """An explanation that is no printable ASCII is ignored (RFC 7208 §6.2), and so is a long one."""
+        strings = self.dns_txt(spec, ignore_void=True)
+        if len(strings) != 1 or len(strings[0]) > _EXPLANATION or not strings[0].isascii():
+            return None
+        try:
+            text = str(self.expand(strings[0].decode("ascii"), stripdot=False))
+        except pyspf.PermError:
+            return None
+        return text if text.isascii() and text.isprintable() else None
+
+
+async def check(lookups: Lookups, *, ip: str, helo: str, mail_from: str | None, receiver: str) -> SpfResult:
+    """The result for MAIL FROM, or for postmaster@HELO when the sender is null (RFC 7208 §2.4)."""
+    sender = mail_from or f"postmaster@{helo}"
+    domain = sender.rpartition("@")[2].lower()
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return SpfResult("none", domain, "the client's address is not known")
+    known = canonical(domain)
+    if known is None or "." not in known:
+        return SpfResult("none", domain[:255], "the sender's domain is no domain name")
+    sender = f"{sender.rpartition('@')[0]}@{known}"
+    facts = _Facts()
+    plain = str(address).partition("%")[0]
+    for _ in range(QUESTIONS + 1):
+        result, text = _run(facts, plain, sender, helo, receiver, lookups.clock.now())
+        # pyspf swallows everything that happens while it fetches an explanation, which only matters on a fail.
+        if not facts.missing or result not in ("", "fail"):
+            return SpfResult(result, known, text)
+        for question in facts.missing:
+            facts.known[question] = await _ask(lookups, question)
+        facts.missing.clear()
+    return SpfResult("temperror", known, f"more than {QUESTIONS} DNS questions")
+
+
+def _run(facts: _Facts, ip: str, sender: str, helo: str, receiver: str, now: float) -> tuple[str, str]:
+    """One run over the facts. An empty result: facts were missing."""
+    token = _facts.set(facts)
+    try:
+        query = _Query(i=ip, s=sender, h=helo, receiver=receiver)
+        query.t = str(int(now))
+        result, _, text = query.check()
+    except _Missing:
+        return "", ""
+    except pyspf.PermError as error:
+        return "permerror", str(error)
+    except Exception as error:
+        # pyspf raises more than it says on hostile records; what it cannot evaluate is a permanent error of that record.
+        log.info("SPF record could not be evaluated", sender=sender[:255], error=repr(error)[:200])
+        return "permerror", "the record cannot be evaluated"
+    finally:
+        _facts.reset(token)
+    return str(result), str(text)
+
+
+async def _ask(lookups: Lookups, question: Question) -> list[Any] | str:
+    name, qtype = question
+    answer = await lookups.query(name, qtype)
+    return answer.reason if answer.temporary else list(answer.records)
