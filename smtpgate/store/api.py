@@ -265,9 +265,12 @@ class Store(Protocol):
         """
 
     async def file_failed(
-        self, mail_id: str, *, worker: str, now: float, reason: str, again_at: float, poison_after: int
+        self, mail_id: str, *, worker: str, now: float, reason: str, again_at: float, poison_after: int | None
     ) -> MailState:
-        """Count a failure of filing and give the lease back; poison when it was the poison_after-th."""
+        """Count a failure of filing and give the lease back; poison when it was the poison_after-th.
+
+        poison_after None: nobody's failure (the store itself refused), so it is not counted.
+        """
 
     async def release_leases(self, worker_prefix: str) -> int:
         """At start: leases of an earlier life of this node end now. Returns how many."""
@@ -344,6 +347,12 @@ class Store(Protocol):
     # small facts that outlive the process
     async def number_patterns(self, current: str) -> tuple[str, ...]:
         """Remember the current number pattern; return all that were ever in force, the current one first."""
+
+    async def known_number_patterns(self) -> tuple[str, ...]:
+        """Those remembered, newest first, changing nothing."""
+
+    async def known_token_key(self) -> bytes | None:
+        """The store's own signing key, if it has one already."""
 
     async def token_key(self, candidate: bytes) -> bytes:
         """The store's own signing key; `candidate` becomes it when there is none yet."""

@@ -1,0 +1,84 @@
+"""What a person does to a ticket: one transaction, one event on the ticket, and the mail that tells the customer.
+
+Raises UsageError, fit to be shown, when it cannot be done; then nothing was changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from smtpgate.clock import Clock, new_id
+from smtpgate.config import Config
+from smtpgate.desk.life import letter_for
+from smtpgate.errors import UsageError
+from smtpgate.handlers.pipeline import Pipeline
+from smtpgate.model import Address, Entry, EntryKind, Status, Ticket
+from smtpgate.store.api import Changes, Facts, Store, TicketUpdate
+
+
+async def set_status(pipeline: Pipeline, store: Store, *, number: str, status: Status, note: str, message: str, author: str) -> str:
+    """Move a ticket to a state. note stays inside; message goes to the customer in the mail. Returns what was done."""
+    detail = await store.ticket(number)
+    if detail is None:
+        raise UsageError(f"there is no ticket {number}")
+    references = tuple(e.message_id for e in detail.entries if e.message_id)[-20:]
+    done: list[str] = []
+
+    def decide(ticket: Ticket | None, _: Facts) -> Changes:
+        if ticket is None:
+            raise UsageError(f"there is no ticket {number}")
+        done.clear()
+        return _change(pipeline, ticket, status, note, message, author, references, done)
+
+    await store.change(ticket_number=number, query=None, decide=decide)
+    return "; ".join(done)
+
+
+def _change(
+    pipeline: Pipeline,
+    ticket: Ticket,
+    status: Status,
+    note: str,
+    message: str,
+    author: str,
+    references: Sequence[str],
+    done: list[str],
+) -> Changes:
+    config: Config = pipeline.config
+    clock: Clock = pipeline.clock
+    now = clock.now()
+    if ticket.status is status:
+        raise UsageError(f"{ticket.number} is {status.value} already")
+    purpose = letter_for(ticket.status, status)
+    customer = ticket.customer
+    if message and (purpose is None or customer is None):
+        raise UsageError(f"{ticket.number}: there is no mail that could carry the message to a customer")
+    event = Entry(new_id(clock), ticket.id, EntryKind.EVENT, author, now, f"{ticket.status.value} -> {status.value}")
+    changes = Changes(updates=(TicketUpdate(ticket.id, status=status, updated_at=now),), entries=(event,))
+    done.append(f"{ticket.number} is {status.value} now (was {ticket.status.value})")
+    if note:
+        inside = Entry(new_id(clock), ticket.id, EntryKind.NOTE, author, now, note)
+        changes = replace(changes, entries=(*changes.entries, inside))
+    if purpose is None or customer is None:
+        done.append("no mail was sent")
+        return changes
+    told = Entry(new_id(clock), ticket.id, EntryKind.STATUS, author, now, message or f"({purpose} mail)")
+    mail = pipeline.post.to_customer(
+        purpose=purpose,
+        desk=config.desk_named(ticket.desk) or config.desk[0],
+        ticket=ticket,
+        to=Address(customer.name, customer.address),
+        now=now,
+        references=tuple(references),
+        message=message,
+        entry_id=told.id,
+    )
+    told = replace(told, message_id=mail.message_id)
+    done.append(f"{purpose} mail queued for {customer.address}")
+    return replace(
+        changes,
+        entries=(*changes.entries, told),
+        outgoing=(mail,),
+        message_refs=(pipeline.post.reference(mail),),
+    )

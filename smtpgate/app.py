@@ -1,0 +1,196 @@
+"""The composition root: the only place where the parts meet. Start and stop order, signals, exit codes.
+
+Start: store, keys and templates, parser processes, filing, delivery, and last the door, so that nothing is accepted
+before it can be worked on. Stop is the reverse. A store that fails for good ends the process with exit code 74
+(EX_IOERR), because what was said to be safe may not be: recovery is the next start's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+import shutil
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from smtpgate.auth.dns import Resolver, make_resolver
+from smtpgate.auth.sign import DkimSigner
+from smtpgate.auth.verdict import judge
+from smtpgate.clock import Clock, SystemClock
+from smtpgate.config import Config
+from smtpgate.delivery.runner import Runner
+from smtpgate.errors import StoreError
+from smtpgate.filing import Filing
+from smtpgate.handlers.pipeline import Pipeline
+from smtpgate.handlers.post import Post
+from smtpgate.intake.server import Door
+from smtpgate.mail.compose import Templates
+from smtpgate.mail.token import Tokens
+from smtpgate.mail.worker import ParserPool
+from smtpgate.model import Envelope, Verdict
+from smtpgate.numbers import NumberPattern
+from smtpgate.store.api import Store
+from smtpgate.store.sqlite import SqliteStore
+
+log = structlog.get_logger(__name__)
+
+EXIT_STORE = 74  # EX_IOERR of sysexits.h
+
+
+async def build_pipeline(config: Config, store: Store, clock: Clock) -> Pipeline:
+    """The handlers with their keys, templates and number patterns; a new key or pattern is remembered in the store."""
+    patterns = await store.number_patterns(config.tickets.number_pattern)
+    keys = config.token_keys or (await store.token_key(secrets.token_bytes(32)),)
+    return make_pipeline(config, patterns, keys, clock)
+
+
+async def remembered(config: Config, store: Store) -> tuple[tuple[str, ...], tuple[bytes, ...]]:
+    """Number patterns and token keys for somebody who only looks: nothing is changed."""
+    known = await store.known_number_patterns()
+    current = config.tickets.number_pattern
+    patterns = (current, *(p for p in known if p != current))
+    kept = await store.known_token_key()
+    return patterns, config.token_keys or (kept or secrets.token_bytes(32),)
+
+
+def make_pipeline(config: Config, patterns: Sequence[str], keys: Sequence[bytes], clock: Clock) -> Pipeline:
+    tokens = Tokens(keys, config.secrets.token_lifetime)
+    post = Post(config, Templates(config.templates.directory), DkimSigner(config.dkim), tokens, clock)
+    return Pipeline(config, post, tokens, tuple(NumberPattern.compile(p) for p in patterns), clock)
+
+
+@dataclass(slots=True)
+class Gateway:
+    """A running gateway. Clock and resolver come from outside in tests."""
+
+    config: Config
+    clock: Clock = field(default_factory=SystemClock)
+    resolver: Resolver | None = None
+    store: SqliteStore = field(init=False)
+    door: Door = field(init=False)
+    filing: Filing = field(init=False)
+    runner: Runner = field(init=False)
+    failed: str = field(init=False, default="")  # why the store failed for good
+    _parser: ParserPool = field(init=False)
+    _lock: int = field(init=False)
+    _tasks: list[asyncio.Task[None]] = field(init=False, default_factory=list)
+    _ended: asyncio.Event = field(init=False)
+
+    async def start(self) -> None:
+        """Raises StoreError when the store cannot be used or another gateway has it, OSError when a port is taken."""
+        config, clock = self.config, self.clock
+        self._ended = asyncio.Event()
+        config.store.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = _lock(config.store.path)
+        node = socket.gethostname()
+        worker = f"{node}:{os.getpid()}:{secrets.token_hex(4)}"
+        loop = asyncio.get_running_loop()
+        self.store = await SqliteStore.open(
+            config.store.path, on_fatal=lambda error: loop.call_soon_threadsafe(self._fatal, str(error))
+        )
+        ended = await self.store.release_leases(f"{node}:")  # the lock says that no other life of this node is at work
+        if ended:
+            log.info("leases of an earlier run ended", count=ended)
+        resolver = self.resolver or make_resolver(config.dns, clock)
+        pipeline = await build_pipeline(config, self.store, clock)
+
+        async def verify(envelope: Envelope, raw: bytes) -> Verdict:
+            return await judge(envelope=envelope, raw=raw, config=config, resolver=resolver, clock=clock)
+
+        self._parser = ParserPool(config)
+        await self._parser.start()
+        self.runner = Runner(config, self.store, resolver, clock, worker)
+        self.filing = Filing(config, self.store, self._parser, pipeline, clock, worker, self.runner.wake)
+        self.door = Door(
+            config,
+            store=self.store,
+            judge=verify,
+            tokens=pipeline.tokens,
+            clock=clock,
+            on_accept=self.filing.wake,
+            free_space=lambda: shutil.disk_usage(config.store.path.parent).free,
+        )
+        self._run(self.filing.run, "filing")
+        self._run(self.runner.run, "delivery")
+        await self.door.start()
+        log.info("ready", listen=[f"{host}:{port}" for host, port in self.door.addresses], store=str(config.store.path))
+
+    async def stop(self) -> None:
+        """Finish what was promised, give the rest back, close the store. Safe after a failed start."""
+        grace = self.config.server.shutdown_grace
+        if hasattr(self, "door"):
+            await self.door.stop(grace)
+        if hasattr(self, "filing"):
+            self.filing.stop()
+        if hasattr(self, "runner"):
+            await self.runner.stop(grace)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        if hasattr(self, "_parser"):
+            await self._parser.stop()
+        if hasattr(self, "store"):
+            await self.store.close()
+        if hasattr(self, "_lock"):
+            os.close(self._lock)
+        log.info("stopped")
+
+    async def wait(self) -> None:
+        """Until `end` is called or the store fails for good."""
+        await self._ended.wait()
+
+    def end(self) -> None:
+        self._ended.set()
+
+    def _fatal(self, reason: str) -> None:
+        log.critical("the store failed for good, ending", error=reason)
+        self.failed = reason
+        self._ended.set()
+
+    def _run(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        task = asyncio.create_task(work(), name=name)
+        task.add_done_callback(self._loop_ended)
+        self._tasks.append(task)
+
+    def _loop_ended(self, task: asyncio.Task[None]) -> None:
+        """A loop that ends by an exception takes the process with it: a gateway that only accepts is a trap."""
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("a loop ended", loop=task.get_name(), exc_info=task.exception())
+            self.failed = f"the {task.get_name()} loop ended: {task.exception()}"
+            self._ended.set()
+
+
+def _lock(path: Path) -> int:
+    """One gateway for one SQLite file: a second one would take the first one's leases."""
+    handle = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise StoreError(f"{path} is in use by another gateway") from None
+    return handle
+
+
+async def serve(config: Config, *, ready: Callable[[Gateway], None] = lambda _: None) -> int:
+    """Run until SIGTERM or SIGINT; the exit code."""
+    gateway = Gateway(config)
+    loop = asyncio.get_running_loop()
+    try:
+        await gateway.start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, gateway.end)
+        ready(gateway)
+        await gateway.wait()
+    finally:
+        await gateway.stop()
+    return EXIT_STORE if gateway.failed else 0

@@ -1,0 +1,57 @@
+"""`smtpgate serve`: run the gateway until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from smtpgate.cli.common import Context, pass_context
+from smtpgate.errors import StoreError, UsageError
+
+TRY_NEXT = """\
+Try it:   swaks --server {host}:{port} --from you@example.com --to {desk} --header 'Subject: printer on fire'
+          smtpgate --config {config} ticket list
+          ls {outbox}/new        # the answer that the customer got\
+"""
+
+
+@click.command()
+@click.option("--try", "tryout", is_flag=True, help="Use the built-in try-out settings: port 2525, everything below ./var.")
+@pass_context
+def serve(context: Context, tryout: bool) -> None:
+    """Run the gateway. Ends on SIGTERM or SIGINT after finishing what it promised.
+
+    Exit codes: 0 stopped, 1 could not start, 2 bad configuration, 74 the store failed for good.
+    """
+    from smtpgate import app, configfile, log
+    from smtpgate.config import Config
+
+    config: Config
+    if tryout:
+        text = files("smtpgate").joinpath("tryout.toml").read_text(encoding="utf-8")
+        Path("var").mkdir(mode=0o700, exist_ok=True)
+        Path("var/smtpgate.toml").write_text(text.replace('"var/', '"'), encoding="utf-8")
+        config = configfile.load(Path("var/smtpgate.toml"))
+    else:
+        config = context.config()
+    log.configure(config.log)
+
+    def ready(gateway: app.Gateway) -> None:
+        if tryout:
+            host, port = gateway.door.addresses[0]
+            click.echo(
+                TRY_NEXT.format(host=host, port=port, desk=config.desk[0].address, config="var/smtpgate.toml", outbox="var/outbox"),
+                err=True,
+            )
+
+    try:
+        code = asyncio.run(app.serve(config, ready=ready))
+    except StoreError as error:
+        raise UsageError(f"the store cannot be used: {error}") from None
+    except OSError as error:
+        raise UsageError(f"cannot start: {error}") from None
+    sys.exit(code)

@@ -1,0 +1,35 @@
+"""The life of a ticket: which state follows which event, and which mail says so. Pure functions; they never fail."""
+
+from __future__ import annotations
+
+from smtpgate.model import Status
+
+
+def after_customer_mail(status: Status) -> tuple[Status, bool]:
+    """The state after a customer wrote, and whether that reopened the ticket."""
+    if not status.open:
+        return Status.PROGRESS, True
+    if status is Status.WAITING:  # the answer that we waited for
+        return Status.PROGRESS, False
+    return status, False
+
+
+def letter_for(old: Status, new: Status) -> str | None:
+    """The purpose of the mail that tells the customer of a change of state; None when there is nothing to tell."""
+    if old is new or new is Status.RECEIVED:
+        return None
+    if new is Status.PROGRESS and not old.open:
+        return "reopened"
+    return new.value
+
+
+def language_for(detected: str, earlier: str, default: str) -> str:
+    """The language to write in: what the customer writes now, else what we last used with them, else the desk's.
+
+    A language that we have no templates for gets English, which more people read than the desk's own.
+    """
+    if detected in ("zh", "en"):
+        return detected
+    if not detected:
+        return earlier or default
+    return "en"

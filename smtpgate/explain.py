@@ -1,0 +1,226 @@
+"""What the gateway would make of any mail, changing nothing: verdict, kind, text, ladder, and what would be sent.
+
+Uses the very functions of intake and filing. Raises UsageError for options that make no sense; a file that cannot be
+explained becomes an `error` line and the rest go on.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smtpgate.auth.dns import Resolver
+from smtpgate.auth.verdict import judge
+from smtpgate.clock import Clock, id_text, new_id
+from smtpgate.config import Config
+from smtpgate.errors import ParseFailed
+from smtpgate.handlers.pipeline import Pipeline
+from smtpgate.intake.data import police
+from smtpgate.mail import header
+from smtpgate.mail.address import author, parse_list
+from smtpgate.mail.parse import opaque, parse
+from smtpgate.model import Address, Attachment, Envelope, MailState, OutgoingMail, ParsedMail, Verdict
+from smtpgate.rules.policy import Door, at_the_door
+from smtpgate.store.api import Changes, Facts, Incoming, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the envelope would have said. None: as well as it can be told from the mail itself."""
+
+    ip: str = ""
+    helo: str = ""
+    mail_from: str | None = None
+    rcpts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explainer:
+    """store None: there is none yet, so nothing has come before."""
+
+    config: Config
+    pipeline: Pipeline
+    resolver: Resolver
+    clock: Clock
+    store: Store | None
+
+    async def explain(self, path: Path, options: Options) -> dict[str, Any]:
+        """One JSON-ready object. Raises OSError, StoreError and whatever a broken file provokes."""
+        raw = police(path.read_bytes(), "normalize") or b""
+        envelope = self._envelope(raw, options)
+        verdict = await judge(envelope=envelope, raw=raw, config=self.config, resolver=self.resolver, clock=self.clock)
+        parsed = self._parse(raw, envelope)
+        mail = Incoming(
+            id=envelope.mail_id,
+            state=MailState.ACCEPTED,
+            envelope=envelope,
+            verdict=verdict,
+            received_at=envelope.received_at,
+            size=len(raw),
+            sha256="",
+            message_id=parsed.message_id,
+            raw=raw,
+        )
+        door, why = at_the_door(verdict, self.config.policy, exempt=False)
+        changes: Changes | None = None
+        if door is Door.ACCEPT:
+            query = self.pipeline.question(mail, parsed, self.clock.now())
+            facts = await self.store.facts(query) if self.store else Facts()
+            changes = self.pipeline.decide(mail, parsed, query, facts)
+        return {
+            "file": str(path),
+            "message": message_json(parsed),
+            "auth": auth_json(verdict),
+            "kind": parsed.kind.value,
+            "kind_reason": parsed.kind_reason,
+            "bounce": bounce_json(parsed),
+            "decision": decision_json(door, why, changes),
+        }
+
+    def _envelope(self, raw: bytes, options: Options) -> Envelope:
+        fields, _ = header.split(raw)
+        mail_from = options.mail_from
+        if mail_from is None:
+            return_path = header.first(fields, "return-path")
+            mail_from = return_path.strip("<> ") if return_path is not None else author(fields)[0]
+        rcpts = options.rcpts or self._named_desks(fields) or (self.config.desk[0].address,)
+        now = self.clock.now()
+        return Envelope(
+            mail_id=id_text(new_id(self.clock)),
+            mail_from=mail_from.strip("<>") or None,
+            rcpts=rcpts,
+            peer=options.ip,
+            helo=options.helo,
+            received_at=now,
+        )
+
+    def _named_desks(self, fields: tuple[header.Field, ...]) -> tuple[str, ...]:
+        """The desks' addresses in To, Cc and Delivered-To: most mail was sent to them by the envelope too."""
+        found: dict[str, None] = {}
+        for field in fields:
+            if field.name in ("to", "cc", "delivered-to", "x-original-to"):
+                for person in parse_list(header.unfolded(field))[0]:
+                    local, _, domain = person.address.rpartition("@")
+                    if self.config.desk_of(f"{local.partition('+')[0]}@{domain}"):
+                        found[person.address] = None
+        return tuple(found)
+
+    def _parse(self, raw: bytes, envelope: Envelope) -> ParsedMail:
+        try:
+            with _time_limit(self.config.limits.parse_wall):
+                return parse(raw, mail_from=envelope.mail_from, limits=self.config.limits)
+        except ParseFailed as error:
+            return opaque(raw, str(error))
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """The worker's limit, without a worker: one process at full speed. Main thread only, as signals are."""
+
+    def ring(*_: object) -> None:
+        raise ParseFailed(f"reading took longer than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _people(addresses: tuple[Address, ...]) -> list[dict[str, str]]:
+    return [{"name": a.name, "address": a.address} for a in addresses]
+
+
+def _attachment(a: Attachment) -> dict[str, Any]:
+    return {
+        "filename": a.filename,
+        "content_type": a.content_type,
+        "size": a.size,
+        "sha256": a.sha256,
+        "inline": a.inline,
+        "content_id": a.content_id,
+    }
+
+
+def message_json(parsed: ParsedMail) -> dict[str, Any]:
+    return {
+        "message_id": parsed.message_id,
+        "in_reply_to": list(parsed.in_reply_to),
+        "references": list(parsed.references),
+        "date": parsed.date,
+        "from": _people(parsed.from_),
+        "sender": _people(parsed.sender),
+        "reply_to": _people(parsed.reply_to),
+        "to": _people(parsed.to),
+        "cc": _people(parsed.cc),
+        "subject": parsed.subject,
+        "language": parsed.language,
+        "text": parsed.text,
+        "reply": parsed.reply,
+        "html": parsed.html,
+        "attachments": [_attachment(a) for a in parsed.attachments],
+        "defects": list(parsed.defects),
+        "opaque": parsed.opaque,
+    }
+
+
+def auth_json(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "spf": {"result": verdict.spf.result, "domain": verdict.spf.domain, "reason": verdict.spf.reason},
+        "dkim": [{"result": d.result, "domain": d.domain, "selector": d.selector, "reason": d.reason} for d in verdict.dkim],
+        "dmarc": {
+            "result": verdict.dmarc.result,
+            "policy": verdict.dmarc.policy,
+            "domain": verdict.dmarc.domain,
+            "reason": verdict.dmarc.reason,
+            "aligned": verdict.dmarc.aligned,
+        },
+        "arc": {"result": verdict.arc.result, "reason": verdict.arc.reason, "sealer": verdict.arc.sealer},
+        "verdict": verdict.evidence.value,
+        "author": verdict.author,
+        "reasons": list(verdict.reasons),
+    }
+
+
+def bounce_json(parsed: ParsedMail) -> dict[str, Any] | None:
+    if parsed.bounce is None:
+        return None
+    return {
+        "recipients": [
+            {
+                "address": r.address,
+                "action": r.action,
+                "status": r.status,
+                "diagnostic": r.diagnostic,
+                "permanent": r.permanent,
+            }
+            for r in parsed.bounce.recipients
+        ],
+        "original_message_id": parsed.bounce.original_message_id,
+    }
+
+
+def decision_json(door: Door, why: str, changes: Changes | None) -> dict[str, Any]:
+    if changes is None:
+        return {"door": door.value, "reason": why, "outcome": "refused" if door is Door.REFUSE else "deferred"}
+    if changes.postpone_until is not None:
+        return {"door": door.value, "outcome": "postponed", "reason": "waits for the mail that it answers"}
+    decision: dict[str, Any] = json.loads(changes.decision)
+    return {"door": door.value, "reason": changes.reason, **decision, "send": [_letter(m) for m in changes.outgoing]}
+
+
+def _letter(mail: OutgoingMail) -> dict[str, Any]:
+    fields, _ = header.split(mail.data)
+    return {
+        "purpose": mail.purpose,
+        "to": [r.address for r in mail.recipients],
+        "subject": header.decode_words(header.first(fields, "subject") or ""),
+        "message_id": mail.message_id,
+    }

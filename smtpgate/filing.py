@@ -1,0 +1,149 @@
+"""Turns accepted mail into tickets: claims it, has it read, decides, and commits everything at once (COMMIT 2).
+
+Owns the worker loop between the two commits. A crash anywhere here changes nothing: the lease ends and the work is done
+again. A mail that cannot be read becomes an opaque ticket. A mail on which our own code fails is tried again, and after
+three failures it is poison: visible, replayable, and out of the way of the rest. A store that cannot be written is
+nobody's fault: such mail waits and no failure is counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from smtpgate.clock import Clock
+from smtpgate.config import Config
+from smtpgate.errors import LeaseLost, ParseFailed, StoreError, StoreFatal
+from smtpgate.handlers.pipeline import Pipeline
+from smtpgate.mail.parse import opaque
+from smtpgate.mail.worker import ParserPool
+from smtpgate.model import MailState, ParsedMail
+from smtpgate.store.api import Changes, Facts, Incoming, Store
+
+log = structlog.get_logger(__name__)
+
+POISON_AFTER = 3  # failures of our own code on one mail
+_AGAIN = (5.0, 60.0)  # seconds before the second and the third try
+_STORE_AGAIN = 2.0  # seconds before the store is asked again after it refused
+_TRACEBACK = 4000  # characters of a traceback kept with a poison mail
+
+
+@dataclass(slots=True)
+class Filing:
+    """The loop. `wake` after each accepted mail; on_outgoing is called when a commit put mail into the queue."""
+
+    config: Config
+    store: Store
+    parser: ParserPool
+    pipeline: Pipeline
+    clock: Clock
+    worker: str
+    on_outgoing: Callable[[], None]
+    beat: float = 0.0  # when the loop last came round, for the watchdog
+    _wake: asyncio.Event | None = None
+    _stopping: bool = False
+    _look_again: float | None = None  # seconds after which a postponed mail is looked at again
+
+    async def run(self) -> None:
+        """Until stopped. Work under way is finished first; what the store refused stays accepted."""
+        self._wake = asyncio.Event()
+        under_way: set[asyncio.Task[None]] = set()
+        while not self._stopping:
+            self._wake.clear()
+            self.beat = self.clock.monotonic()
+            free = self.config.filing.concurrency - len(under_way)
+            mails = await self._claim(free) if free > 0 else []
+            for mail in mails:
+                task = asyncio.create_task(self._one(mail), name=f"file {mail.id}")
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
+                task.add_done_callback(lambda _: self.wake())
+            if len(mails) < free or free <= 0:
+                await self._wait()
+        if under_way:
+            await asyncio.wait(under_way)
+
+    def wake(self) -> None:
+        if self._wake is not None:
+            self._wake.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self.wake()
+
+    async def _wait(self) -> None:
+        assert self._wake is not None
+        waiter = asyncio.ensure_future(self._wake.wait())
+        seconds, self._look_again = min(self.config.filing.poll, self._look_again or self.config.filing.poll), None
+        timer = asyncio.ensure_future(self.clock.sleep(seconds))
+        try:
+            await asyncio.wait((waiter, timer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiter.cancel()
+            timer.cancel()
+
+    async def _claim(self, limit: int) -> list[Incoming]:
+        try:
+            now = self.clock.now()
+            return list(await self.store.claim(worker=self.worker, now=now, lease=self.config.filing.lease, limit=limit))
+        except StoreFatal:
+            raise
+        except StoreError as error:
+            log.warning("store cannot be asked for mail", error=str(error))
+            await self.clock.sleep(_STORE_AGAIN)
+            return []
+
+    async def _one(self, mail: Incoming) -> None:
+        try:
+            parsed = await self._read(mail)
+            changes = await self._file(mail, parsed)
+        except LeaseLost:
+            log.warning("lease lost, somebody else files it", mail=mail.id)
+        except StoreFatal as error:
+            log.error("store failed for good", mail=mail.id, error=str(error))
+        except StoreError as error:
+            log.warning("store refused, the mail waits", mail=mail.id, error=str(error))
+            await self._give_back(mail, f"store: {error}", poison_after=None)
+        except Exception as error:  # a bug of ours: whatever it is, the mail must not be lost nor stop the rest
+            log.exception("filing failed", mail=mail.id)
+            reason = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"[:_TRACEBACK]
+            await self._give_back(mail, reason, poison_after=POISON_AFTER)
+        else:
+            if changes.postpone_until is not None:
+                self._look_again = max(0.01, changes.postpone_until - self.clock.now())
+            else:
+                log.info("mail filed", mail=mail.id, state=str(changes.state), tickets=[t.ticket.number for t in changes.tickets])
+            if changes.outgoing:
+                self.on_outgoing()
+
+    async def _read(self, mail: Incoming) -> ParsedMail:
+        try:
+            return await self.parser.parse(mail.raw, mail.envelope.mail_from)
+        except ParseFailed as error:
+            log.warning("mail cannot be read, filed whole", mail=mail.id, reason=str(error))
+            return opaque(mail.raw, str(error))
+
+    async def _file(self, mail: Incoming, parsed: ParsedMail) -> Changes:
+        query = self.pipeline.question(mail, parsed, self.clock.now())
+
+        def decide(facts: Facts) -> Changes:
+            return self.pipeline.decide(mail, parsed, query, facts)
+
+        return await self.store.file(mail.id, worker=self.worker, query=query, decide=decide)
+
+    async def _give_back(self, mail: Incoming, reason: str, *, poison_after: int | None) -> None:
+        now = self.clock.now()
+        again = now + _AGAIN[min(mail.tries, len(_AGAIN) - 1)]
+        try:
+            state = await self.store.file_failed(
+                mail.id, worker=self.worker, now=now, reason=reason, again_at=again, poison_after=poison_after
+            )
+        except StoreError as error:
+            log.warning("lease cannot be given back, it ends by itself", mail=mail.id, error=str(error))
+            return
+        if state is MailState.POISON:
+            log.error("mail is poison now", mail=mail.id, see=f"smtpgate poison show {mail.id}")

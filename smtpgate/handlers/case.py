@@ -1,0 +1,111 @@
+"""What a handler sees and what it hands on. Plain frozen data; no I/O.
+
+A handler is a module with `handle(case, work) -> work`. It reads the case, and returns the work with its own decision
+added: fields that later handlers read, and changes that the store will apply. It never writes anything itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from smtpgate.clock import Clock, new_id
+from smtpgate.config import Config, Desk
+from smtpgate.handlers.post import Post
+from smtpgate.mail.token import Token
+from smtpgate.model import Address, Entry, EntryKind, OutgoingMail, ParsedMail, Participant, Ticket
+from smtpgate.numbers import NumberPattern
+from smtpgate.rules.rights import MACHINE, Rights
+from smtpgate.store.api import AckNote, Changes, Facts, Fingerprint, Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One mail and everything known about it when filing decides."""
+
+    config: Config
+    post: Post
+    clock: Clock
+    now: float
+    mail: Incoming
+    parsed: ParsedMail
+    facts: Facts
+    sender: str  # mail.address.key of the author
+    person: Address | None  # the author, with the name that From gave
+    desks: tuple[Desk, ...]  # that the envelope names, in order, each once
+    roles: tuple[str, ...]  # postmaster and abuse addresses that the envelope names
+    replies: tuple[Token, ...]  # valid signed reply addresses in the envelope
+    returns: tuple[Token, ...]  # valid signed return paths in the envelope
+    numbers: tuple[str, ...]  # candidates in the subject
+    pattern: NumberPattern
+    fingerprints: dict[str, tuple[str, str]]  # desk name: key within the window, key with the Message-ID
+
+    @property
+    def agent(self) -> bool:
+        """The author is an agent of any desk."""
+        return any(self.sender == agent for desk in self.config.desk for agent in desk.agents)
+
+    def new_id(self) -> int:
+        return new_id(self.clock)
+
+    def takes_part(self, ticket: Ticket) -> Participant | None:
+        return next((p for p in ticket.participants if self.post.key(p.address) == self.sender), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The decision so far. outcome is empty until a handler settles what becomes of the mail."""
+
+    rights: Rights = MACHINE
+    ticket: Ticket | None = None  # found by the ladder, or just opened
+    opened: tuple[Ticket, ...] = ()
+    rung: str = ""  # which rung of the ladder found it
+    repeat_of: Fingerprint | None = None
+    reopened: bool = False
+    marks: tuple[str, ...] = ()  # for agents: weak, unverified, third-party, claims #N, …
+    outcome: str = ""  # new joined repeat held noted bounce forwarded postponed
+    reasons: tuple[str, ...] = ()  # every decision, in order, in words
+    changes: Changes = field(default_factory=Changes)
+    done: bool = False
+
+    def because(self, handler: str, reason: str) -> Work:
+        return replace(self, reasons=(*self.reasons, f"{handler}: {reason}"))
+
+    def mark(self, *marks: str) -> Work:
+        return replace(self, marks=tuple(dict.fromkeys((*self.marks, *marks))))
+
+    def change(self, edit: Callable[[Changes], Changes]) -> Work:
+        return replace(self, changes=edit(self.changes))
+
+    def add_entry(self, entry: Entry) -> Work:
+        return self.change(lambda c: replace(c, entries=(*c.entries, entry)))
+
+    def send(self, mail: OutgoingMail, ack: AckNote | None = None) -> Work:
+        return self.change(lambda c: replace(c, outgoing=(*c.outgoing, mail), acks=c.acks if ack is None else (*c.acks, ack)))
+
+    def hold(self, handler: str, reason: str) -> Work:
+        """Keep the mail for an agent to release or drop; nothing else happens to it."""
+        held = self.because(handler, f"held: {reason}")
+        return replace(held, outcome="held", done=True, changes=Changes(reason=reason))
+
+
+def entry_of(case: Case, ticket: Ticket, kind: EntryKind, marks: tuple[str, ...], text: str | None = None) -> Entry:
+    """The entry that this mail becomes in a ticket."""
+    parsed = case.parsed
+    if text is None:
+        text = parsed.reply or parsed.text
+        if parsed.opaque:
+            text = "The mail could not be read; it is attached whole."
+    return Entry(
+        id=case.new_id(),
+        ticket_id=ticket.id,
+        kind=kind,
+        author=case.person.address if case.person else (case.mail.envelope.mail_from or ""),
+        created_at=case.now,
+        text=text,
+        mail_id=case.mail.id,
+        message_id=parsed.message_id,
+        evidence=case.mail.verdict.evidence.value,
+        marks=marks,
+        attachments=parsed.attachments,
+    )

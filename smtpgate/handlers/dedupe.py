@@ -1,0 +1,56 @@
+"""Is it a repeat? The same mail from the same sender to the same desk opens no second ticket; it is kept and linked.
+
+Runs after threading, so that the same short answer to two tickets is not taken for a repeat. Unauthenticated mail never
+stands in the way of authenticated mail: a weak first copy is no reason to treat a strong second one as a repeat.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from smtpgate.handlers.case import Case, Work
+from smtpgate.model import Evidence
+from smtpgate.store.api import Fingerprint
+
+NAME = "dedupe"
+_STRONG = frozenset({Evidence.TRUSTED, Evidence.DMARC_DKIM, Evidence.DMARC_SPF, Evidence.DOMAIN})
+
+
+def strong(case: Case) -> bool:
+    return case.mail.released or case.mail.verdict.evidence in _STRONG
+
+
+def handle(case: Case, work: Work) -> Work:
+    found = _earlier(case, work)
+    if found is None:
+        return work
+    first, why = found
+    ticket = case.facts.tickets[first.ticket_id]
+    work = work.because(NAME, f"{why}: linked to {ticket.number}")
+    return replace(work, ticket=ticket, repeat_of=first, outcome="repeat")
+
+
+def _earlier(case: Case, work: Work) -> tuple[Fingerprint, str] | None:
+    window = case.config.tickets.repeat_window
+    for desk in case.desks:
+        if desk.name not in case.fingerprints:
+            continue
+        in_window, same_id = case.fingerprints[desk.name]
+        for key, limit in ((same_id, None), (in_window, window)):
+            first = case.facts.fingerprints.get(key)
+            if first is None or first.mail_id == case.mail.id or first.ticket_id not in case.facts.tickets:
+                continue
+            if work.ticket is not None and work.ticket.id != first.ticket_id:
+                continue
+            if strong(case) and not first.strong:
+                continue
+            age = case.mail.received_at - first.first_at
+            if limit is None:
+                return first, "the same mail delivered again (same Message-ID, same content)"
+            if age <= limit:
+                return first, f"the same mail as {_minutes(age)} ago"
+    return None
+
+
+def _minutes(seconds: float) -> str:
+    return f"{max(0, round(seconds / 60))} min"

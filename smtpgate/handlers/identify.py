@@ -1,0 +1,43 @@
+"""Who wrote it, and what that lets the mail do: the row of the rights table that counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from smtpgate.handlers.case import Case, Work
+from smtpgate.mail.address import split_sub
+from smtpgate.model import Evidence
+from smtpgate.rules.rights import rights
+
+NAME = "identify"
+
+
+def handle(case: Case, work: Work) -> Work:
+    evidence = case.mail.verdict.evidence
+    machine, why = _machine(case)
+    found = rights(evidence, machine=machine, released=case.mail.released)
+    who = case.sender or "nobody that can be named"
+    reason = f"{who}, evidence {evidence.value}" + (f", {why}" if machine else "")
+    if case.mail.released:
+        reason += ", released by an agent"
+    work = replace(work, rights=found).because(NAME, reason)
+    if machine and evidence in (Evidence.FAIL, Evidence.AMBIGUOUS) and not case.mail.released and not case.replies:
+        # A machine may not carry a forged name past the hold by calling itself automatic.
+        return work.hold(NAME, f"automatic mail whose sender is not proved (evidence {evidence.value})")
+    return work
+
+
+def _machine(case: Case) -> tuple[bool, str]:
+    """Mail that must never be answered automatically (RFC 3834 §2)."""
+    if case.parsed.kind.machine:
+        return True, f"automatic mail ({case.parsed.kind.value})"
+    if case.mail.envelope.mail_from is None:
+        return True, "the null sender"
+    if case.person is not None and _ours(case, case.person.address):
+        return True, "our own address as its sender"
+    return False, ""
+
+
+def _ours(case: Case, address: str) -> bool:
+    local, _, domain = split_sub(address)
+    return case.config.desk_of(f"{local}@{domain}") is not None

@@ -1,0 +1,109 @@
+"""What the customer is told at once, and when nothing may be said (RFC 3834, the rights table, the caps).
+
+A cap never loses a number: an acknowledgement that may not go out yet is queued for the time when it may. Only beyond
+the daily cap is it withheld, and the ticket says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from smtpgate.handlers.case import Case, Work
+from smtpgate.mail.letters import ComposeError
+from smtpgate.model import Entry, EntryKind, Ticket
+from smtpgate.rules.rights import Acknowledging
+from smtpgate.store.api import AckNote
+
+NAME = "notify"
+_DAY = 86400.0
+
+
+def handle(case: Case, work: Work) -> Work:
+    why = _silent(case, work)
+    if why:
+        return work.because(NAME, f"nothing sent: {why}")
+    if work.repeat_of is not None:
+        return _repeat(case, work)
+    if work.reopened and work.ticket is not None:
+        return _send(case, work, work.ticket, "reopened")
+    purpose = "received" if work.rights.acknowledged is Acknowledging.YES else "notice"
+    for ticket in work.opened:
+        work = _send(case, work, ticket, purpose)
+    return work
+
+
+def _silent(case: Case, work: Work) -> str:
+    """Why this mail gets no answer at all; "" when it may get one."""
+    if work.rights.acknowledged is Acknowledging.NO:
+        return "automatic mail is never answered" if work.outcome in ("noted", "new") else "the sender is not proved"
+    if case.mail.envelope.mail_from is None:
+        return "the null sender is never answered (RFC 3834 §2)"
+    if case.person is None:
+        return "there is nobody to answer"
+    if work.ticket is None:
+        return "there is no ticket"
+    quench = case.config.limits.machine_mails_per_hour
+    if case.facts.machine_last_hour.get(work.ticket.id, 0) >= quench:
+        return f"more than {quench} automatic mails on this ticket in an hour"
+    if work.opened or work.reopened or work.repeat_of is not None:
+        return ""
+    return "an ordinary answer needs no acknowledgement"
+
+
+def _repeat(case: Case, work: Work) -> Work:
+    assert work.repeat_of is not None
+    assert work.ticket is not None
+    first = work.repeat_of
+    if work.rights.acknowledged is not Acknowledging.YES:
+        return work.because(NAME, "nothing sent: the sender is not proved")
+    if first.told:
+        return work.because(NAME, "nothing sent: the customer knows already")
+    if case.parsed.message_id and case.parsed.message_id in case.facts.by_message_id:
+        return work.because(NAME, "nothing sent: the same mail delivered twice, not written twice")
+    if not case.takes_part(work.ticket):
+        return work.because(NAME, "nothing sent: the sender takes no part in the ticket")
+    work = _send(case, work, work.ticket, "repeat")
+    return work.change(lambda c: replace(c, told=(*c.told, first.key)))
+
+
+def _send(case: Case, work: Work, ticket: Ticket, purpose: str) -> Work:
+    assert case.person is not None
+    desk = case.config.desk_named(ticket.desk) or case.config.desk[0]
+    if purpose in ("received", "notice") and not desk.acknowledge:
+        return work.because(NAME, f"nothing sent: desk {desk.name} does not acknowledge")
+    at, why = _when(case, work, purpose)
+    if at is None:
+        return _unsent(case, work, ticket, f"No {purpose} mail was sent: {why}.")
+    try:
+        mail = case.post.to_customer(
+            purpose=purpose, desk=desk, ticket=ticket, to=case.person, now=case.now, send_at=at, in_reply_to=case.parsed
+        )
+    except ComposeError as error:  # the ticket matters more than its acknowledgement
+        return _unsent(case, work, ticket, f"The {purpose} mail could not be built: {error}.")
+    note = AckNote(case.sender, at, purpose)
+    when = "" if at <= case.now else f" in {round((at - case.now) / 60)} min ({why})"
+    work = work.send(mail, note).change(lambda c: replace(c, message_refs=(*c.message_refs, case.post.reference(mail))))
+    return work.because(NAME, f"{purpose} mail to {case.person.address}{when}")
+
+
+def _unsent(case: Case, work: Work, ticket: Ticket, text: str) -> Work:
+    return work.add_entry(Entry(case.new_id(), ticket.id, EntryKind.EVENT, "", case.now, text)).because(NAME, text)
+
+
+def _when(case: Case, work: Work, purpose: str) -> tuple[float | None, str]:
+    """When a mail of this purpose may go out, or None and why it may not at all."""
+    limits, acks, now = case.config.limits, case.facts.acks, case.now
+    mine = [a.at for a in work.changes.acks]  # of this very mail, when it opens several tickets
+    if purpose == "notice":
+        return (None, "one notice a day is enough") if acks.notices_last_day or mine else (now, "")
+    times = sorted((*acks.to_address, *mine))
+    if len([t for t in times if t > now - _DAY]) >= limits.acknowledgements_per_day:
+        return None, f"{limits.acknowledgements_per_day} acknowledgements went to this address within a day"
+    at, why = now, ""
+    if purpose == "received" and times and times[-1] + limits.acknowledgement_interval > now and not mine:
+        at, why = times[-1] + limits.acknowledgement_interval, "one acknowledgement in the set interval"
+    waiting = acks.to_all_last_minute + len(mine)
+    if waiting >= limits.acknowledgements_per_minute:
+        slot = now + 60.0 * (waiting // limits.acknowledgements_per_minute)
+        at, why = (slot, "so many acknowledgements a minute") if slot > at else (at, why)
+    return at, why

@@ -1,0 +1,156 @@
+"""The way of one mail through filing: what to ask the store, and the handlers in their order.
+
+Pure: `question` says what must be known, `decide` makes the changes out of the answers. Filing runs decide inside the
+transaction of COMMIT 2; `explain` runs the same on a store that it only reads. What a handler raises is a bug and is
+raised here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from types import ModuleType
+
+from smtpgate.clock import Clock
+from smtpgate.config import Config, Desk
+from smtpgate.handlers import dedupe, identify, notify, recognise, route, thread, ticket
+from smtpgate.handlers.case import Case, Work
+from smtpgate.handlers.post import Post
+from smtpgate.mail.address import key, split_sub
+from smtpgate.mail.token import Token, Tokens
+from smtpgate.model import Address, EntryKind, MailState, ParsedMail
+from smtpgate.numbers import NumberPattern, find
+from smtpgate.store.api import Changes, Facts, FactsQuery, Incoming
+
+# The order in which a mail is understood. The command handler of agents' mail has its place after thread.
+HANDLERS: tuple[ModuleType, ...] = (recognise, identify, thread, dedupe, route, ticket, notify)
+
+_REFERENCES = 50  # Message-IDs looked up for one mail
+_NUMBERS = 10  # ticket numbers looked up for one subject
+ROLES = ("postmaster", "abuse")
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The handlers with what they work with. patterns: the number pattern in force first, then all earlier ones."""
+
+    config: Config
+    post: Post
+    tokens: Tokens
+    patterns: tuple[NumberPattern, ...]
+    clock: Clock
+
+    def question(self, mail: Incoming, parsed: ParsedMail, now: float) -> FactsQuery:
+        desks, _, tokens = self._recipients(mail, now)
+        references = tuple(dict.fromkeys((*parsed.in_reply_to, *reversed(parsed.references))))[:_REFERENCES]
+        return FactsQuery(
+            mail_id=mail.id,
+            now=now,
+            sender=_sender(mail),
+            message_id=parsed.message_id,
+            references=tuple(r for r in references if r != parsed.message_id),
+            numbers=find(parsed.subject, self.patterns)[:_NUMBERS],
+            ticket_ids=tuple(t.id for t in tokens if t.kind == "r"),
+            recipient_ids=tuple(t.id for t in tokens if t.kind == "b"),
+            fingerprints=tuple(k for pair in _fingerprints(mail, parsed, desks).values() for k in pair),
+            repeat_since=mail.received_at - self.config.tickets.repeat_window,
+            serials=tuple({ticket.serial_key(self.patterns[0], desk, now): None for desk in desks}),
+        )
+
+    def decide(self, mail: Incoming, parsed: ParsedMail, query: FactsQuery, facts: Facts) -> Changes:
+        desks, roles, tokens = self._recipients(mail, query.now)
+        author = mail.verdict.author
+        person = next((a for a in parsed.from_ if key(a.address) == key(author)), Address("", author)) if author else None
+        case = Case(
+            config=self.config,
+            post=self.post,
+            clock=self.clock,
+            now=query.now,
+            mail=mail,
+            parsed=parsed,
+            facts=facts,
+            sender=query.sender,
+            person=person,
+            desks=desks,
+            roles=roles,
+            replies=tuple(t for t in tokens if t.kind == "r"),
+            returns=tuple(t for t in tokens if t.kind == "b"),
+            numbers=query.numbers,
+            pattern=self.patterns[0],
+            fingerprints=_fingerprints(mail, parsed, desks),
+        )
+        work = Work()
+        for handler in HANDLERS:
+            work = handler.handle(case, work)
+            if work.done:
+                break
+        return _settle(work)
+
+    def _recipients(self, mail: Incoming, now: float) -> tuple[tuple[Desk, ...], tuple[str, ...], tuple[Token, ...]]:
+        """Desks, role addresses and valid signed addresses of the envelope. A role without a postmaster is a desk's."""
+        desks: list[Desk] = []
+        roles: list[str] = []
+        tokens: list[Token] = []
+        for rcpt in mail.envelope.rcpts:
+            local, _, domain = split_sub(rcpt)
+            if local.lower() in ROLES:
+                roles.append(rcpt)
+                continue
+            desk = self.config.desk_of(f"{local}@{domain}")
+            token = self.tokens.read(rcpt, now)
+            if token is not None:
+                tokens.append(token)
+            if desk is not None and desk not in desks:
+                desks.append(desk)
+        if not desks and (not roles or self.config.server.postmaster is None):
+            desks.append(self.config.desk[0])  # a role without a person, or a desk that the configuration no longer has
+        return tuple(desks), tuple(roles), tuple(tokens)
+
+
+def _sender(mail: Incoming) -> str:
+    return key(mail.verdict.author) if mail.verdict.author else ""
+
+
+def _fingerprints(mail: Incoming, parsed: ParsedMail, desks: tuple[Desk, ...]) -> dict[str, tuple[str, str]]:
+    """For each desk the key of this content within the window, and of this very mail (its Message-ID) at any time."""
+    sender = _sender(mail) or (mail.envelope.mail_from or "")
+    content = parsed.digest or mail.sha256
+
+    def fingerprint(*parts: str) -> str:
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+    return {
+        desk.name: (
+            fingerprint(desk.name, sender, content),
+            fingerprint(desk.name, sender, content, parsed.message_id or mail.sha256),
+        )
+        for desk in desks
+    }
+
+
+_STATES = {"held": MailState.HELD}
+
+
+def _settle(work: Work) -> Changes:
+    """The changes, with what was decided and why, for whoever asks later."""
+    changes = work.changes
+    if work.outcome == "postponed":
+        return changes
+    decision = {
+        "outcome": work.outcome,
+        "ticket": work.ticket.number if work.ticket else None,
+        "tickets": [t.number for t in work.opened],
+        "rung": work.rung,
+        "marks": list(work.marks),
+        "reasons": list(work.reasons),
+        "send": [
+            {"purpose": m.purpose, "to": [r.address for r in m.recipients], "message_id": m.message_id} for m in changes.outgoing
+        ],
+    }
+    assert all(e.kind is not EntryKind.REPLY for e in changes.entries), "no mail from outside is our answer"
+    return replace(
+        changes,
+        state=_STATES.get(work.outcome, MailState.FILED),
+        decision=json.dumps(decision, ensure_ascii=False),
+    )

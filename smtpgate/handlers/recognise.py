@@ -1,0 +1,71 @@
+"""First: mail that is not a person's. Bounces that come to a signed return path, and mail to postmaster and abuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from smtpgate.handlers.case import Case, Work, entry_of
+from smtpgate.model import BounceReport, EntryKind, Kind
+from smtpgate.store.api import SentRecipient
+
+NAME = "recognise"
+
+
+def handle(case: Case, work: Work) -> Work:
+    kind = case.parsed.kind
+    if kind is not Kind.HUMAN:
+        work = work.because(NAME, f"{kind.value}: {case.parsed.kind_reason}")
+    known = [case.facts.recipients[t.id] for t in case.returns if t.id in case.facts.recipients]
+    if known:
+        return _returned(case, work, known[0])
+    if case.returns:
+        work = work.because(NAME, "a signed return path of ours, but its mail is no longer in the queue")
+    if case.roles:
+        work = _to_a_role(case, work)
+    return work
+
+
+def _returned(case: Case, work: Work, sent: SentRecipient) -> Work:
+    """Something came back to the return path of one of our mails: the signature proves which one."""
+    report = case.parsed.bounce
+    failed = case.mail.envelope.mail_from is None and _says_failed(case.parsed.kind, report)
+    said = _diagnosis(report) or case.parsed.kind_reason or case.parsed.kind.value
+    if failed:
+        work = work.because(NAME, f"our mail to {sent.address} bounced: {said}")
+        work = work.change(lambda c: replace(c, bounced=((sent.recipient_id, said),)))
+    else:
+        work = work.because(NAME, f"an automatic answer to our mail to {sent.address}: {said}")
+    ticket = case.facts.tickets.get(sent.ticket_id or 0)
+    if ticket is not None:
+        text = f"Our mail to {sent.address} came back: {said}" if failed else None
+        work = work.add_entry(entry_of(case, ticket, EntryKind.MACHINE, ("bounce",) if failed else (), text))
+        work = replace(work, ticket=ticket)
+    return replace(work, outcome="bounce" if failed else "noted", rung="signed-return-path", done=True)
+
+
+def _says_failed(kind: Kind, report: BounceReport | None) -> bool:
+    """A delay, a receipt or an out-of-office note is no failure; an unreadable thing from the null sender is one."""
+    if kind in (Kind.DELAYED, Kind.RECEIPT, Kind.AUTO_REPLY, Kind.FEEDBACK, Kind.CALENDAR):
+        return False
+    if report is not None and report.recipients:
+        return any(r.action == "failed" for r in report.recipients)
+    return kind is Kind.BOUNCE
+
+
+def _diagnosis(report: BounceReport | None) -> str:
+    if report is None or not report.recipients:
+        return ""
+    first = report.recipients[0]
+    return " ".join(part for part in (first.status, first.diagnostic) if part)[:500]
+
+
+def _to_a_role(case: Case, work: Work) -> Work:
+    """RFC 2142: postmaster and abuse reach a person. Without one in the configuration the first desk gets the mail."""
+    person = case.config.server.postmaster
+    if person is None:
+        return work.because(NAME, f"to {case.roles[0]}, which desk {case.desks[0].name} looks after")
+    forward = case.post.to_postmaster(case.mail, case.roles[0], person, case.config.desk[0], case.now)
+    work = work.because(NAME, f"to {', '.join(case.roles)}: forwarded to the postmaster").send(forward)
+    if not case.desks:
+        return replace(work, outcome="forwarded", done=True)
+    return work

@@ -1,0 +1,91 @@
+"""Which ticket it belongs to: the ladder. The first rung that holds wins; nothing here grants a right.
+
+signed-address > our-message-id > subject-number (of a ticket that the sender takes part in) > customer-message-id
+(likewise) > a new ticket. A number that a stranger claims opens a new ticket, and only agents see what it claims.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from smtpgate.handlers.case import Case, Work
+from smtpgate.model import Evidence, Ticket
+from smtpgate.rules.rights import Joining
+from smtpgate.store.api import Changes
+
+NAME = "thread"
+_LOOK_AGAIN = 0.5  # seconds between looks while a parent is being filed
+
+
+def handle(case: Case, work: Work) -> Work:
+    ticket, rung, why = _climb(case)
+    if ticket is None:
+        if case.facts.unfiled_parents and case.now < case.mail.received_at + case.config.tickets.parent_wait:
+            reason = f"answers mail {case.facts.unfiled_parents[0]}, which is not filed yet: waits for it"
+            waiting = Changes(postpone_until=case.now + _LOOK_AGAIN)
+            return replace(work.because(NAME, reason), changes=waiting, outcome="postponed", done=True)
+        claimed = [case.facts.by_number[n] for n in case.numbers if n in case.facts.by_number]
+        for ticket_id in claimed:
+            work = work.mark(f"claims #{case.facts.tickets[ticket_id].number}")
+        return work.because(NAME, why)
+    work = replace(work, ticket=ticket, rung=rung).because(NAME, f"ticket {ticket.number} by {rung}")
+    return _may_join(case, work, ticket)
+
+
+def _climb(case: Case) -> tuple[Ticket | None, str, str]:
+    facts = case.facts
+    for token in case.replies:
+        if token.id in facts.tickets:
+            return facts.tickets[token.id], "signed-address", ""
+    refs = [facts.by_message_id[r] for r in _references(case) if r in facts.by_message_id]
+    for ref in refs:
+        if ref.ours:
+            return facts.tickets[ref.ticket_id], "our-message-id", ""
+    stranger = ""
+    for number in case.numbers:
+        if number in facts.by_number:
+            ticket = facts.tickets[facts.by_number[number]]
+            if case.takes_part(ticket) or case.agent:
+                return ticket, "subject-number", ""
+            stranger = f"the subject claims {number}, but the sender takes no part in it: a new ticket"
+    for ref in refs:
+        if case.takes_part(facts.tickets[ref.ticket_id]):
+            return facts.tickets[ref.ticket_id], "customer-message-id", ""
+    return None, "", stranger or "no rung of the ladder holds: a new ticket"
+
+
+def _references(case: Case) -> tuple[str, ...]:
+    """In-Reply-To first, then References from the newest."""
+    return tuple(dict.fromkeys((*case.parsed.in_reply_to, *reversed(case.parsed.references))))
+
+
+def _may_join(case: Case, work: Work, ticket: Ticket) -> Work:
+    joins = work.rights.joins
+    if joins is Joining.HELD:
+        return work.hold(NAME, f"would join {ticket.number}, but its sender is not proved")
+    if joins is Joining.NOTE:
+        if work.rung in ("signed-address", "our-message-id") or _plausible(case, ticket):
+            return work
+        return replace(work, ticket=None, rung="").because(NAME, "automatic mail that only claims a ticket: not noted on it")
+    if joins is Joining.WITH_TOKEN:
+        return _with_token(case, work, ticket)
+    if joins is Joining.WEAK:
+        work = work.mark("weak")
+    if not case.takes_part(ticket) and not case.agent:
+        work = work.mark("third-party").because(NAME, "the sender is not a participant: shown, added to nothing")
+    return work
+
+
+def _with_token(case: Case, work: Work, ticket: Ticket) -> Work:
+    """Little or no evidence: the signed address must have been given to this very person."""
+    given = any(t.id == ticket.id and t.person_matches(case.sender) for t in case.replies)
+    if work.rung == "signed-address" and given and case.takes_part(ticket):
+        mark = "unverified" if case.mail.verdict.evidence in (Evidence.NONE, Evidence.TEMPERROR) else "weak"
+        return work.mark(mark).because(NAME, "with the signed address that this person was given")
+    return work.hold(NAME, f"would join {ticket.number}, but its sender is not proved and the signed address is not theirs")
+
+
+def _plausible(case: Case, ticket: Ticket) -> bool:
+    """A machine may be noted on the ticket of somebody for whom it speaks."""
+    proved = case.mail.verdict.evidence not in (Evidence.FAIL, Evidence.AMBIGUOUS, Evidence.NONE)
+    return proved and case.takes_part(ticket) is not None

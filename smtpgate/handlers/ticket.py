@@ -1,0 +1,153 @@
+"""The ticket itself: opened, or continued by an entry, with everything that a later mail needs to find it again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from smtpgate.clock import local_day
+from smtpgate.config import Desk
+from smtpgate.desk.life import after_customer_mail, language_for
+from smtpgate.handlers import route
+from smtpgate.handlers.case import Case, Work, entry_of
+from smtpgate.handlers.dedupe import strong
+from smtpgate.model import Address, EntryKind, Kind, Participant, Role, Status, Ticket
+from smtpgate.numbers import NumberPattern
+from smtpgate.rules.rights import Joining, Opening
+from smtpgate.store.api import Changes, MessageRef, NewFingerprint, NewTicket, TicketUpdate
+
+NAME = "ticket"
+_SUBJECT = 200  # characters of a subject kept as the ticket's title
+_COPIES = 20  # people in Cc remembered for one mail
+
+
+def serial_key(pattern: NumberPattern, desk: Desk, now: float) -> tuple[str, str]:
+    """The counter that a new ticket of this desk takes its serial from."""
+    return (local_day(now, desk.timezone) if pattern.per_day else "", desk.channel if pattern.per_channel else "")
+
+
+def handle(case: Case, work: Work) -> Work:
+    if work.repeat_of is not None and work.ticket is not None:
+        return _repeat(case, work, work.ticket)
+    if work.ticket is not None:
+        return _join(case, work, work.ticket)
+    return _open(case, work)
+
+
+def _repeat(case: Case, work: Work, ticket: Ticket) -> Work:
+    marks = work.marks if strong(case) else (*work.marks, "unverified")
+    return work.add_entry(entry_of(case, ticket, EntryKind.REPEAT, marks)).change(
+        lambda c: replace(c, updates=(*c.updates, TicketUpdate(ticket.id, updated_at=case.now)))
+    )
+
+
+def _join(case: Case, work: Work, ticket: Ticket) -> Work:
+    if work.rights.joins is Joining.NOTE:
+        noted = work.add_entry(entry_of(case, ticket, EntryKind.MACHINE, (*work.marks, case.parsed.kind.value)))
+        return replace(noted, outcome="noted").because(NAME, f"noted on {ticket.number}")
+    if case.agent and not case.takes_part(ticket):
+        # What an agent's mail may do beyond this is decided by the command handler, once there is one; until then the
+        # safe reading of an agent's words is that they stay inside.
+        noted = work.add_entry(entry_of(case, ticket, EntryKind.NOTE, work.marks))
+        return replace(noted, outcome="joined").because(NAME, "an agent's words: kept inside")
+    if "third-party" in work.marks:
+        joined = work.add_entry(entry_of(case, ticket, EntryKind.THIRD_PARTY, work.marks))
+        return replace(joined.change(lambda c: _references(case, c, ticket)), outcome="joined")
+    status, reopened = after_customer_mail(ticket.status)
+    update = TicketUpdate(
+        ticket.id,
+        status=status if status is not ticket.status else None,
+        updated_at=case.now,
+        add_participants=_copied(case, ticket) if work.rights.joins is Joining.YES else (),
+    )
+    work = work.add_entry(entry_of(case, ticket, EntryKind.CUSTOMER, work.marks))
+    work = work.change(lambda c: replace(_references(case, c, ticket), updates=(*c.updates, update)))
+    work = work.change(lambda c: _fingerprints(case, c, ticket))
+    if reopened:
+        work = work.because(NAME, f"was {ticket.status.value}: reopened")
+    return replace(work, outcome="joined", reopened=reopened, ticket=replace(ticket, status=status))
+
+
+def _open(case: Case, work: Work) -> Work:
+    opens = work.rights.opens
+    if opens is Opening.HELD:
+        reason = "; ".join(case.mail.verdict.reasons[-2:]) or case.mail.verdict.evidence.value
+        return work.hold(NAME, f"its sender is not proved: {reason}")
+    if opens is Opening.NEVER:
+        if case.parsed.kind in (Kind.BOUNCE, Kind.DELAYED, Kind.RECEIPT, Kind.FEEDBACK):
+            return work.hold(NAME, f"a {case.parsed.kind.value} that belongs to no mail of ours")
+        work = work.mark("automatic")
+    if opens is Opening.UNVERIFIED:
+        work = work.mark("unverified")
+    used: dict[tuple[str, str], int] = {}
+    for desk, sharing in route.groups(case):
+        key = serial_key(case.pattern, desk, case.now)
+        serial = case.facts.serials.get(key, 1) + used.get(key, 0)
+        used[key] = used.get(key, 0) + 1
+        work = _open_one(case, work, desk, sharing, key, serial)
+    return replace(work, outcome="new", ticket=work.opened[0])
+
+
+def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key: tuple[str, str], serial: int) -> Work:
+    ticket = Ticket(
+        id=case.new_id(),
+        number=case.pattern.make(date=local_day(case.now, desk.timezone), channel=desk.channel, serial=serial),
+        desk=desk.name,
+        status=Status.RECEIVED,
+        subject=case.parsed.subject.strip()[:_SUBJECT],
+        language=language_for(case.parsed.language, case.facts.language, desk.language),
+        created_at=case.now,
+        updated_at=case.now,
+        participants=_first_participants(case, work),
+        unverified=work.rights.opens is Opening.UNVERIFIED,
+        other_desks=tuple(d.name for d in sharing),
+    )
+    work = work.because(NAME, f"opens {ticket.number} at desk {desk.name}")
+    kind = EntryKind.MACHINE if work.rights.opens is Opening.NEVER else EntryKind.CUSTOMER
+    work = work.add_entry(entry_of(case, ticket, kind, work.marks))
+    work = work.change(lambda c: replace(_references(case, c, ticket), tickets=(*c.tickets, NewTicket(ticket, key))))
+    work = work.change(lambda c: _fingerprints(case, c, ticket))
+    return replace(work, opened=(*work.opened, ticket))
+
+
+def _first_participants(case: Case, work: Work) -> tuple[Participant, ...]:
+    if case.person is None or work.rights.opens is Opening.NEVER:
+        return ()  # a machine is nobody's customer: no mail ever goes to it
+    customer = Participant(case.person.address, case.person.name, Role.CUSTOMER)
+    copies = _people_in_copy(case, {case.sender}) if work.rights.opens is Opening.YES else ()
+    return (customer, *copies)
+
+
+def _copied(case: Case, ticket: Ticket) -> tuple[Participant, ...]:
+    """Only authenticated participants bring others along (threat T4); those are listed, never mailed automatically."""
+    return _people_in_copy(case, {case.post.key(p.address) for p in ticket.participants})
+
+
+def _people_in_copy(case: Case, known: set[str]) -> tuple[Participant, ...]:
+    people: dict[str, Participant] = {}
+    for person in (*case.parsed.to, *case.parsed.cc):
+        key = case.post.key(person.address)
+        if key not in known and key not in people and not _a_desk(case, person):
+            people[key] = Participant(person.address, person.name, Role.CC)
+    return tuple(people.values())[:_COPIES]
+
+
+def _a_desk(case: Case, person: Address) -> bool:
+    local, at, domain = person.address.rpartition("@")
+    return not at or case.config.desk_of(f"{local.partition('+')[0]}@{domain}") is not None
+
+
+def _references(case: Case, changes: Changes, ticket: Ticket) -> Changes:
+    if not case.parsed.message_id:
+        return changes
+    ref = MessageRef(case.parsed.message_id, ticket.id, ours=False)
+    return replace(changes, message_refs=(*changes.message_refs, ref))
+
+
+def _fingerprints(case: Case, changes: Changes, ticket: Ticket) -> Changes:
+    desks = (ticket.desk, *ticket.other_desks)
+    new = tuple(
+        NewFingerprint(key, ticket.id, case.mail.received_at, strong(case))
+        for name in desks
+        for key in dict.fromkeys(case.fingerprints.get(name, ()))
+    )
+    return replace(changes, fingerprints=(*changes.fingerprints, *new))
