@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -22,27 +21,15 @@ from markupsafe import Markup, escape
 
 from smtpgate.config import Desk
 from smtpgate.mail import wire
+from smtpgate.mail.forward import forward_for_postmaster
 from smtpgate.mail.letters import ComposeError, Language, Letter, Purpose, desk_name, one_line, shown_subject, variables
+from smtpgate.mail.wire import Composed
 from smtpgate.model import Address
+
+__all__ = ["Composed", "Templates", "compose", "forward_for_postmaster"]
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _LARGEST_TEXT = 1024**2  # characters that a template may make
-
-
-class Signer(Protocol):
-    """What signs finished octets (auth.sign.DkimSigner)."""
-
-    def sign(self, data: bytes, from_domain: str, now: float) -> bytes: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Composed:
-    """A finished mail. smtputf8 and eightbit: what the next hop must be able to carry."""
-
-    data: bytes = field(repr=False)
-    message_id: str
-    smtputf8: bool
-    eightbit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +158,7 @@ def _samples() -> Iterator[Letter]:
 # --- letters ----------------------------------------------------------------------------------------------------------
 
 
-def compose(letter: Letter, templates: Templates, signer: Signer | None) -> Composed:
+def compose(letter: Letter, templates: Templates, signer: wire.Signer | None) -> Composed:
     """The finished mail. Raises ComposeError when it cannot be what it is meant to be."""
     rendered = templates.render(letter)
     desk, name = letter.desk, desk_name(letter.desk, letter.language)
@@ -189,20 +176,9 @@ def compose(letter: Letter, templates: Templates, signer: Signer | None) -> Comp
         ("Message-ID", own_id),
         *([("In-Reply-To", parent)] if parent else []),
         *([("References", chain)] if chain else []),
-        *automatic("auto-replied" if letter.purpose.replies else "auto-generated"),
+        *wire.automatic("auto-replied" if letter.purpose.replies else "auto-generated"),
         ("Content-Language", "zh-CN" if letter.language == "zh" else "en"),
     ]
     parts = [wire.text_part("plain", rendered.text), wire.text_part("html", rendered.html)]
     data = wire.assemble(fields, wire.Multipart("alternative", own_id, parts))
-    return finished(data, own_id, to, desk.domain, letter.date, signer)
-
-
-def automatic(how: str) -> list[tuple[str, str]]:
-    """Asks other machines for silence (RFC 3834 §5). No Precedence: bulk, which only moves our mail to the spam folder."""
-    return [("Auto-Submitted", how), ("X-Auto-Response-Suppress", "All")]
-
-
-def finished(data: bytes, message_id: str, to: str, from_domain: str, now: float, signer: Signer | None) -> Composed:
-    """Signed, with what its transport needs: an address of non-ASCII characters needs SMTPUTF8 (RFC 6531 §3.2)."""
-    signed = signer.sign(data, from_domain, now) if signer else data
-    return Composed(signed, message_id, smtputf8=not to.isascii(), eightbit=not signed.isascii())
+    return wire.finished(data, own_id, to, desk.domain, letter.date, signer)

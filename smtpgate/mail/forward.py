@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from zoneinfo import ZoneInfo
 
+from smtpgate.config import Desk
 from smtpgate.mail import safe, wire
-from smtpgate.mail.compose import Composed, Signer, automatic, finished
 from smtpgate.mail.letters import ComposeError
+from smtpgate.mail.wire import Composed, Signer
 from smtpgate.model import Envelope, Verdict
 
 _LISTED = 20  # recipients and reasons named
@@ -19,35 +21,35 @@ _LISTED = 20  # recipients and reasons named
 
 def forward_for_postmaster(
     raw: bytes,
+    *,
+    role: str,
+    person: str,
+    desk: Desk,
     envelope: Envelope,
     verdict: Verdict,
-    *,
-    sender: str,
-    postmaster: str,
     message_id: str,
-    now: float,
+    date: float,
     signer: Signer | None,
 ) -> Composed:
-    """The finished mail to the postmaster. sender: an address of ours that it comes from."""
-    to, own_id = wire.checked_address(postmaster), wire.message_id(message_id)
+    """The finished mail. role: the address that was written to; person: who reads it; desk: whose address it comes from."""
+    to, own_id = wire.checked_address(person), wire.message_id(message_id)
     if own_id is None:
         raise ComposeError(f"{message_id!r} is not a Message-ID")
-    whom = safe.line(", ".join(envelope.rcpts[:_LISTED]), 200)
     fields = [
-        ("From", wire.mailbox("smtpgate", wire.checked_address(sender))),
+        ("From", wire.mailbox("smtpgate", desk.address)),
         ("To", to),
-        ("Subject", wire.subject("[smtpgate]", f"Mail to {whom}")),
-        ("Date", format_datetime(datetime.fromtimestamp(now, UTC))),
+        ("Subject", wire.subject("[smtpgate]", f"Mail to {safe.line(role, 200)}")),
+        ("Date", format_datetime(datetime.fromtimestamp(date, ZoneInfo(desk.timezone)))),
         ("Message-ID", own_id),
-        *automatic("auto-generated"),
+        *wire.automatic("auto-generated"),
         ("Content-Language", "en"),
     ]
-    parts = [wire.text_part("plain", _explanation(envelope, verdict, len(raw))), _attachment(raw)]
+    parts = [wire.text_part("plain", _explanation(role, envelope, verdict, len(raw))), _attachment(raw)]
     data = wire.assemble(fields, wire.Multipart("mixed", own_id, parts))
-    return finished(data, own_id, to, sender.rpartition("@")[2], now, signer)
+    return wire.finished(data, own_id, to, desk.domain, date, signer)
 
 
-def _explanation(envelope: Envelope, verdict: Verdict, size: int) -> str:
+def _explanation(role: str, envelope: Envelope, verdict: Verdict, size: int) -> str:
     facts = [
         ("Envelope sender", envelope.mail_from if envelope.mail_from is not None else "<> (the null sender)"),
         ("From", verdict.author or "not exactly one address"),
@@ -61,8 +63,8 @@ def _explanation(envelope: Envelope, verdict: Verdict, size: int) -> str:
     lines += [f"{'':<17}{safe.line(reason, 300)}" for reason in verdict.reasons[:_LISTED]]
     return "\n".join(
         [
-            "This mail came for the postmaster or abuse desk. It is attached as it arrived.",
-            "Answer its sender with a mail of your own; a reply to this mail reaches nobody there.",
+            f"This mail was written to {safe.line(role, 200)}. It is attached as it arrived.",
+            "To answer its sender, write to them; a reply to this mail opens a ticket.",
             "",
             *lines,
             "",

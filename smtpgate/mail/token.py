@@ -7,8 +7,8 @@
 
 The octets stand in lower-case base32 without padding; case does not matter on reading, relays change it. An agent's
 address counts only with its person, 128 bits together. There is no room for a key number: each key is tried, they are
-few. With a desk of LONGEST_LOCAL octets before the @ the local part has 64 (RFC 5321 §4.5.3.1.1); making an address for
-a longer one raises ValueError. Reading never raises: whatever we cannot have made is None.
+few. A desk of up to 20 octets before the @ fits into a local part of 64 (RFC 5321 §4.5.3.1.1); for a longer one that
+does not fit the plain desk address is given, and Message-IDs alone carry the thread. Reading never raises.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from enum import StrEnum
 
 from smtpgate.mail import address as mail_address
 
-LONGEST_LOCAL = 20
+_LONGEST_LOCAL = 64
 _DAY = 86400
 _PAYLOAD = 10
 _MAC = 10
@@ -66,11 +66,11 @@ class Tokens:
         self._lifetime = lifetime
 
     def reply_address(self, desk_address: str, ticket_id: int, person: str, now: float, kind: TokenKind = TokenKind.REPLY) -> str:
-        """Where this person's answer about the ticket goes. Raises ValueError when the desk's local part is too long."""
+        """Where this person's answer about the ticket goes."""
         return self._make(kind, desk_address, ticket_id, person, now)
 
     def bounce_address(self, desk_address: str, recipient_id: int, now: float) -> str:
-        """The return path for one recipient of one mail. Raises ValueError when the desk's local part is too long."""
+        """The return path for one recipient of one mail."""
         return self._make(TokenKind.BOUNCE, desk_address, recipient_id, "", now)
 
     def read(self, address: str, now: float) -> Token | None:
@@ -93,8 +93,8 @@ class Tokens:
 
     def _make(self, kind: TokenKind, desk_address: str, number: int, person: str, now: float) -> str:
         local, _, domain = desk_address.lower().rpartition("@")
-        if len(local) > LONGEST_LOCAL:
-            raise ValueError(f"{desk_address}: more than {LONGEST_LOCAL} characters before the @ leave no room for a signature")
+        if len(local) + 2 + _TEXT[kind] > _LONGEST_LOCAL:
+            return desk_address
         last_day = min(int((now + self._lifetime) // _DAY), 0xFFFF)
         payload = number.to_bytes(8, "big") + last_day.to_bytes(2, "big")
         key = self._keys[0]

@@ -10,11 +10,11 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Protocol
 
-import idna
-
+from smtpgate.mail import address as mail_address
 from smtpgate.mail import header, safe
 from smtpgate.mail.letters import ComposeError
 
@@ -24,7 +24,7 @@ _LONGEST_REFERENCES = 1500
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
 _LOCAL = re.compile(rf'{_ATOM}(?:\.{_ATOM})*|"(?:[ !#-\[\]-~]|\\[ -~])*"')
-_DOMAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_][A-Za-z0-9_-]*)*|\[[0-9A-Za-z.:]+\]")
+_LITERAL = re.compile(r"\[[0-9A-Fa-f.:IPv]{1,50}\]")  # RFC 5321 §4.1.3
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 _PLAIN_TEXT = re.compile(r"[ -~]*")
 
@@ -39,14 +39,10 @@ def checked_address(address: str) -> str:
     local, _, domain = address.rpartition("@")
     if len(address) > 320 or not _LOCAL.fullmatch(local) or safe.hidden(local):
         raise ComposeError(f"{address[:320]!r} is not an address that mail can be sent to")
-    if not domain.isascii():
-        try:
-            domain = idna.encode(domain, uts46=True).decode("ascii")
-        except idna.IDNAError as error:
-            raise ComposeError(f"the domain of {address!r} has no ASCII form: {error}") from None
-    if not _DOMAIN.fullmatch(domain):
-        raise ComposeError(f"{address!r} is not an address that mail can be sent to")
-    return f"{local}@{domain.lower()}"
+    ascii_domain = domain if _LITERAL.fullmatch(domain) else mail_address.to_ascii(domain)
+    if not ascii_domain:
+        raise ComposeError(f"{address[:320]!r} has no domain that mail can be sent to")
+    return f"{local}@{ascii_domain}"
 
 
 def mailbox(name: str, address: str) -> str:
@@ -165,6 +161,27 @@ class Multipart:
 # --- the whole --------------------------------------------------------------------------------------------------------
 
 
+class Signer(Protocol):
+    """What signs finished octets (auth.sign.DkimSigner)."""
+
+    def sign(self, data: bytes, from_domain: str, now: float) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A finished mail. smtputf8 and eightbit: what the next hop must be able to carry."""
+
+    data: bytes = field(repr=False)
+    message_id: str
+    smtputf8: bool
+    eightbit: bool
+
+
+def automatic(how: str) -> list[tuple[str, str]]:
+    """Asks other machines for silence (RFC 3834 §5). No Precedence: bulk, which only moves our mail to the spam folder."""
+    return [("Auto-Submitted", how), ("X-Auto-Response-Suppress", "All")]
+
+
 def assemble(fields: Fields, content: Multipart) -> bytes:
     """Header and body as one mail. Raises ComposeError when the octets do not carry exactly these fields (CVE-2024-6923)."""
     content_type, body = content.finish()
@@ -176,3 +193,9 @@ def assemble(fields: Fields, content: Multipart) -> bytes:
     if not data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r") or b"\0" in data[:offset]:
         raise ComposeError("the mail has a line end or a NUL that does not belong there")
     return data
+
+
+def finished(data: bytes, message_id: str, to: str, from_domain: str, now: float, signer: Signer | None) -> Composed:
+    """Signed, with what its transport needs: an address of non-ASCII characters needs SMTPUTF8 (RFC 6531 §3.2)."""
+    signed = signer.sign(data, from_domain, now) if signer else data
+    return Composed(signed, message_id, smtputf8=not to.isascii(), eightbit=not signed.isascii())
