@@ -240,7 +240,8 @@ class Dns(Section):
     cache: int = Field(default=10_000, ge=0, description="Answers kept, each for its TTL.")
     zone_file: File | None = Field(
         default=None,
-        description='Answer from this JSON file instead of DNS: {"example.org": {"TXT": ["v=spf1 -all"]}, "slow.example": "TIMEOUT"}.',
+        description="Answer from this JSON file instead of DNS:"
+        ' {"example.org": {"TXT": ["v=spf1 -all"]}, "slow.example": "TIMEOUT"}.',
     )
 
 

@@ -2,42 +2,66 @@
 
 `load` either returns a whole, checked Config or raises ConfigError. Nothing here opens a socket or a database; files
 that the configuration names (certificates, keys, secrets, templates) are read once, here, so that an unreadable one is
-found before the first connection.
+found before the first connection. When single values are wrong, the rest is checked all the same (_salvage).
 """
 
 from __future__ import annotations
 
+import copy
+import difflib
 import os
-import ssl
 import tomllib
-from collections.abc import Callable, Iterator
+import typing
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretBytes, ValidationError
+from pydantic import ValidationError
 
+from smtpgate import configchecks
 from smtpgate.config import Config, Section
+from smtpgate.configchecks import ProblemMaker
 from smtpgate.errors import ConfigError, Problem
+from smtpgate.tomllines import Loc, find_line, key_lines
 
-_MENDS = {
-    "extra_forbidden": "remove it, or see config.example.toml for the right name",
-    "missing": "add it; config.example.toml shows how",
+_DIRECTORY_OF_CREDENTIALS = "$CREDENTIALS_DIRECTORY/"
+_SEE_EXAMPLE = "config.example.toml shows how"
+_SAYS = {
+    "string_type": "is not a text",
+    "bool_type": "is neither true nor false",
+    "int_type": "is not a whole number",
+    "float_type": "is not a number",
+    "list_type": "is not a list",
+    "model_type": "is not a table",
+    "is_instance_of": "is not a path",
+    "too_short": "needs at least {min_length} of them",
+    "string_too_short": "is too short; it needs {min_length} characters",
+    "string_too_long": "is longer than {max_length} characters",
+    "string_pattern_mismatch": "does not match {pattern}",
 }
 
 
 def load(path: Path, *, read_files: bool = True) -> Config:
     """Read, check and complete the configuration. Paths in it are relative to its own directory.
 
-    Raises ConfigError with every problem found. read_files=False leaves keys and certificates alone (for commands
+    Raises ConfigError with every problem found. read_files=False leaves the files that it names alone (for commands
     that only need the store).
     """
     name = str(path)
+
+    def unusable(message: str, mend: str, line: int | None = None) -> ConfigError:
+        return ConfigError([Problem(name, line, "file", message, mend)])
+
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except FileNotFoundError:
-        raise ConfigError([Problem(name, None, "file", "is not there", "copy config.example.toml and edit it")]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Problem(name, None, "file", f"cannot be read: {error}", "check its mode and encoding")]) from None
+        raise unusable("is not there", "copy config.example.toml and edit it") from None
+    except OSError as error:
+        raise unusable(f"cannot be read: {error.strerror}", "check the path and its mode") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise unusable("is not UTF-8", "save it as UTF-8", line) from None
     return parse(text, name=name, base=path.parent, read_files=read_files)
 
 
@@ -45,157 +69,158 @@ def parse(text: str, *, name: str, base: Path, read_files: bool = True) -> Confi
     """`load` for a text that has been read already."""
     try:
         data = tomllib.loads(text)
+        lines = key_lines(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError([Problem(name, _toml_error_line(error), "file", f"is not TOML: {error}", "mend the syntax")]) from None
-    lines = _key_lines(text)
+        where, message = _toml_error(error, text)
+        raise ConfigError([Problem(name, where, "file", f"is not TOML: {message}", "mend the syntax")]) from None
+    except RecursionError:
+        raise ConfigError([Problem(name, None, "file", "is nested too deeply", "mend the syntax")]) from None
 
-    def problem(loc: tuple[int | str, ...], message: str, mend: str) -> Problem:
-        return Problem(name, _find_line(lines, loc), _dotted(loc), message, mend)
+    def problem(loc: Loc, message: str, mend: str) -> Problem:
+        return Problem(name, find_line(lines, loc), _dotted(loc), message, mend)
 
+    problems: list[Problem] = []
+    broken: frozenset[Loc] = frozenset()
+    config: Config | None
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        problems = [_from_pydantic(e, problem) for e in error.errors(include_url=False)]
-        raise ConfigError(sorted(problems, key=lambda p: p.line or 0)) from None
-    config = _rebase(config, base)
-    problems = list(_cross_checks(config, problem))
-    if read_files:
-        problems += _read_files(config, problem)
-    if problems:
+        faults = error.errors(include_url=False)
+        problems = [_from_pydantic(fault, problem) for fault in faults]
+        broken = frozenset(fault["loc"] for fault in faults)
+        config = _salvage(data, broken)
+    if config is not None:
+        config = _rebase(config, base)
+        found = list(configchecks.cross_checks(config, problem, broken))
+        if read_files:
+            found += configchecks.read_files(config, problem)
+        own = {_dotted(loc) for loc in broken}
+        problems += [p for p in found if p.key not in own]
+    if config is None or problems:
         raise ConfigError(sorted(problems, key=lambda p: p.line or 0))
     return config
 
 
-ProblemMaker = Callable[[tuple[int | str, ...], str, str], Problem]
+def _toml_error(error: tomllib.TOMLDecodeError, text: str) -> tuple[int | None, str]:
+    message, found, place = str(error).rpartition(" (at ")
+    if not found:
+        return None, str(error)
+    number = place.removeprefix("line ").partition(",")[0]
+    return (int(number) if number.isdigit() else text.rstrip().count("\n") + 1), message[:1].lower() + message[1:]
 
 
-def _from_pydantic(error: Any, problem: ProblemMaker) -> Problem:
-    kind, message = error["type"], error["msg"]
+# --- one fault of the model in words ----------------------------------------------------------------------------------
+
+
+def _from_pydantic(fault: Any, problem: ProblemMaker) -> Problem:
+    kind, loc = fault["type"], fault["loc"]
     if kind == "extra_forbidden":
-        message = "is not a setting"
-    elif kind == "missing":
-        message = "is missing"
-    elif kind == "value_error":
-        message = str(error["ctx"]["error"])
+        return problem(loc, "is not a setting", _nearest(loc))
+    if kind == "missing":
+        return problem(loc, "is missing", f"add it; {_SEE_EXAMPLE}")
+    if kind == "value_error":
+        message, _, mend = str(fault["ctx"]["error"]).partition("; ")
     else:
-        got = error.get("input")
-        message = message[:1].lower() + message[1:]
+        got = fault.get("input")
+        message, mend = _SAYS.get(kind, "").format(**fault.get("ctx", {})), ""
+        message = message or fault["msg"].replace("Input should", "should", 1)
         if isinstance(got, str | int | float | bool):
-            message += f" (got {got!r})"
-    if kind == "value_error" and "; " in message:
-        message, _, mend = message.partition("; ")
-        return problem(error["loc"], message, mend)
-    return problem(error["loc"], message, _MENDS.get(kind, "correct the value; config.example.toml shows an example"))
+            message += f" (got {_toml(got)})"
+    return problem(loc, message, mend or f"correct the value; {_SEE_EXAMPLE}")
 
 
-def _cross_checks(config: Config, problem: ProblemMaker) -> Iterator[Problem]:
-    """What one key alone cannot show to be wrong."""
-    seen: dict[str, str] = {}
-    names: set[str] = set()
-    for i, desk in enumerate(config.desk):
-        if desk.name in names:
-            yield problem(("desk", i, "name"), f"two desks are called {desk.name!r}", "give each its own name")
-        names.add(desk.name)
-        for j, address in enumerate((desk.address, *desk.aliases)):
-            key: tuple[int | str, ...] = ("desk", i, "address") if j == 0 else ("desk", i, "aliases", j - 1)
-            if address.lower() in seen:
-                yield problem(key, f"{address} already belongs to desk {seen[address.lower()]!r}", "an address has one desk")
-            seen.setdefault(address.lower(), desk.name)
-            if "+" in address.partition("@")[0]:
-                yield problem(key, f"{address} has a +", "leave sub-addresses to the gateway, which signs with them")
-            if address.lower().startswith(("postmaster@", "abuse@")):
-                yield problem(key, f"{address} is not for a desk", "it always reaches a person; see server.postmaster")
-        if len(desk.address.partition("@")[0]) > 20:
-            yield problem(("desk", i, "address"), "the part before @ is longer than 20", "signed addresses need the room (64)")
-        for k, agent in enumerate(desk.agents):
-            if config.desk_of(agent):
-                yield problem(("desk", i, "agents", k), f"{agent} is a desk's address", "name the agent's own address")
-    if config.server.postmaster and config.desk_of(config.server.postmaster):
-        yield problem(("server", "postmaster"), "is a desk's address", "name a person outside, or leave it out")
-    if (config.server.tls_certificate is None) != (config.server.tls_key is None):
-        key_name = "tls_key" if config.server.tls_key is None else "tls_certificate"
-        yield problem(("server", key_name), "is missing", "tls_certificate and tls_key go together")
-    if bool(config.auth.trusted_relays) != bool(config.auth.trusted_authserv_id):
-        yield problem(("auth", "trusted_authserv_id"), "trusted_relays and trusted_authserv_id go together", "set both or none")
-    hop = config.delivery.smarthost
-    if config.delivery.mode == "smarthost" and hop.host is None:
-        yield problem(("delivery", "smarthost", "host"), "is missing", 'delivery.mode is "smarthost": name the relay')
-    if hop.user is not None and hop.tls not in ("starttls", "tls"):
-        yield problem(
-            ("delivery", "smarthost", "tls"), "a password would travel unprotected", 'with a user write "starttls" or "tls"'
-        )
-    if (hop.user is None) != (hop.password_file is None):
-        yield problem(("delivery", "smarthost", "user"), "user and password_file go together", "set both or none")
-    if config.dns.zone_file is not None and config.dns.servers:
-        yield problem(("dns", "zone_file"), "a zone file and name servers exclude each other", "keep one of them")
+def _toml(value: str | float) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value if not isinstance(value, str) or len(value) <= 60 else value[:60] + "…")
 
 
-def _read_files(config: Config, problem: ProblemMaker) -> list[Problem]:
-    """Read what the configuration names; what cannot be used is a problem like any other."""
-    problems: list[Problem] = []
-
-    def read(path: Path, loc: tuple[int | str, ...]) -> bytes | None:
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            problems.append(problem(loc, f"{path} cannot be read: {error.strerror}", "check the path and its mode"))
-            return None
-
-    server = config.server
-    if server.tls_certificate and server.tls_key and read(server.tls_certificate, ("server", "tls_certificate")) is not None:
-        if read(server.tls_key, ("server", "tls_key")) is not None:
-            try:
-                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(server.tls_certificate, server.tls_key)
-            except (ssl.SSLError, OSError) as error:
-                problems.append(
-                    problem(("server", "tls_certificate"), f"cannot be used: {error}", "certificate and key must be PEM and fit")
-                )
-    for i, key in enumerate(config.dkim):
-        pem = read(key.key_file, ("dkim", i, "key_file"))
-        if pem is not None:
-            fault = _key_fault(pem)
-            if fault:
-                problems.append(problem(("dkim", i, "key_file"), f"{key.key_file}: {fault}", "make a key as docs/install.md says"))
-            key._pem = pem
-    keys = []
-    secrets = config.secrets
-    named: list[tuple[Path, tuple[int | str, ...]]] = [
-        (p, ("secrets", "old_token_key_files", i)) for i, p in enumerate(secrets.old_token_key_files)
-    ]
-    if secrets.token_key_file:
-        named.insert(0, (secrets.token_key_file, ("secrets", "token_key_file")))
-    for path, loc in named:
-        secret = read(path, loc)
-        if secret is not None and len(secret.strip()) < 32:
-            problems.append(problem(loc, f"{path} holds fewer than 32 bytes", "head -c 32 /dev/urandom | base64 > FILE"))
-        keys.append((secret or b"").strip())
-    config._token_keys = tuple(keys)
-    hop = config.delivery.smarthost
-    if hop.password_file:
-        secret = read(hop.password_file, ("delivery", "smarthost", "password_file"))
-        config._password = SecretBytes((secret or b"").rstrip(b"\r\n"))
-    if hop.ca_file:
-        read(hop.ca_file, ("delivery", "smarthost", "ca_file"))
-    if config.dns.zone_file:
-        read(config.dns.zone_file, ("dns", "zone_file"))
-    if config.templates.directory and not config.templates.directory.is_dir():
-        problems.append(
-            problem(("templates", "directory"), f"{config.templates.directory} is not a directory", "make it, or leave it out")
-        )
-    return problems
+def _nearest(loc: Loc) -> str:
+    """What the admin may have meant: a like name in the same table, or the same name in another one."""
+    name = str(loc[-1])
+    parent = _section(loc[:-1])
+    near = difflib.get_close_matches(name, list(parent.model_fields) if parent else [], n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    homes = [key for key in _all_keys(Config) if key.rpartition(".")[2] == name]
+    if homes:
+        return f"did you mean {homes[0]}?"
+    return "remove it; config.example.toml has every setting"
 
 
-def _key_fault(pem: bytes) -> str | None:
-    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+def _section(loc: Loc) -> type[Section] | None:
+    section: type[Section] = Config
+    for part in loc:
+        if isinstance(part, str):
+            inner = _inner(section.model_fields[part].annotation) if part in section.model_fields else None
+            if inner is None:
+                return None
+            section = inner
+    return section
 
+
+def _inner(annotation: Any) -> type[Section] | None:
+    """The section in "Section", "list[Section]" or "Section | None"."""
+    if typing.get_args(annotation):
+        return next((found for found in map(_inner, typing.get_args(annotation)) if found), None)
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
+
+
+def _all_keys(section: type[Section], prefix: str = "") -> list[str]:
+    keys: list[str] = []
+    for name, field in section.model_fields.items():
+        inner = _inner(field.annotation)
+        keys += _all_keys(inner, f"{prefix}{name}.") if inner else [prefix + name]
+    return keys
+
+
+# --- going on after a fault -------------------------------------------------------------------------------------------
+
+
+def _salvage(data: dict[str, Any], broken: frozenset[Loc]) -> Config | None:
+    """A Config without the broken settings, in which the others can be checked; None if too little is left.
+
+    A required setting that is broken or missing gets a value that offends nobody; its own problem is known already.
+    """
+    rest = copy.deepcopy(data)
+    for loc in sorted(broken, key=len, reverse=True):
+        _remove(rest, loc)
+    if not isinstance(rest.get("server"), dict):
+        rest["server"] = {}
+    rest["server"].setdefault("name", "salvaged.invalid")
+    if not isinstance(rest.get("desk"), list) or not rest["desk"]:
+        rest["desk"] = [{}]
+    for i, desk in enumerate(rest["desk"]):
+        if isinstance(desk, dict):
+            desk.setdefault("name", f"salvaged-{i}")
+            desk.setdefault("address", f"salvaged-{i}@salvaged.invalid")
+    for key in rest.get("dkim", []):
+        for name in ("domain", "selector", "key_file") if isinstance(key, dict) else ():
+            key.setdefault(name, "salvaged.invalid")
     try:
-        key = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError):
-        return "is not an unencrypted PEM private key"
-    if isinstance(key, rsa.RSAPrivateKey):
-        return None if key.key_size >= 2048 else f"has {key.key_size} bits; RFC 8301 asks for 2048"
-    return None if isinstance(key, ed25519.Ed25519PrivateKey) else "is neither RSA nor Ed25519"
+        return Config.model_validate(rest)
+    except ValidationError:
+        return None
+
+
+def _remove(data: dict[str, Any], loc: Loc) -> None:
+    """Take the setting out. Of a list of values all of it goes, so that no other one changes its place."""
+    holder: Any = data
+    for depth, part in enumerate(loc):
+        try:
+            value = holder[part]
+        except (KeyError, IndexError, TypeError):
+            return
+        last = depth == len(loc) - 1
+        if isinstance(holder, dict) and (last or (isinstance(value, list) and not any(isinstance(v, dict) for v in value))):
+            del holder[part]
+            return
+        if last:
+            holder[part] = {}  # a table in an array of tables
+        holder = value
+
+
+# --- paths and names --------------------------------------------------------------------------------------------------
 
 
 def _rebase(config: Config, base: Path) -> Config:
@@ -221,63 +246,14 @@ def _rebase(config: Config, base: Path) -> Config:
 def _absolute(base: Path, path: Path) -> Path:
     """A leading $CREDENTIALS_DIRECTORY is systemd's (LoadCredential=)."""
     text = str(path)
-    if text.startswith("$CREDENTIALS_DIRECTORY/"):
-        return Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / text.removeprefix("$CREDENTIALS_DIRECTORY/")
+    if text.startswith(_DIRECTORY_OF_CREDENTIALS):
+        directory = os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")
+        return Path(directory) / text.removeprefix(_DIRECTORY_OF_CREDENTIALS)
     return path if path.is_absolute() else Path(os.path.abspath(base / path))
 
 
-# --- which line a key is on -------------------------------------------------------------------------------------------
-
-
-def _key_lines(text: str) -> dict[tuple[int | str, ...], int]:
-    """The line of every table header and key. TOML is line-based enough for that; a multi-line value counts as its first."""
-    lines: dict[tuple[int | str, ...], int] = {}
-    table: tuple[int | str, ...] = ()
-    counts: dict[tuple[int | str, ...], int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if stripped.startswith("[["):
-            name = _dotted_parts(stripped[2:].partition("]]")[0])
-            index = counts.get(name, -1) + 1
-            counts[name] = index
-            table = (*name, index)
-            lines[table] = number
-        elif stripped.startswith("[") and "]" in stripped and "=" not in stripped.partition("]")[0]:
-            table = _with_indexes(_dotted_parts(stripped[1:].partition("]")[0]), counts)
-            lines[table] = number
-        elif "=" in stripped and not stripped.startswith("#"):
-            key = _dotted_parts(stripped.partition("=")[0])
-            lines.setdefault((*table, *key), number)
-    return lines
-
-
-def _dotted_parts(text: str) -> tuple[int | str, ...]:
-    return tuple(part.strip().strip("\"'") for part in text.split("."))
-
-
-def _with_indexes(name: tuple[int | str, ...], counts: dict[tuple[int | str, ...], int]) -> tuple[int | str, ...]:
-    """[desk.display_name] below [[desk]] belongs to the last desk."""
-    for length in range(len(name), 0, -1):
-        if name[:length] in counts:
-            return (*name[:length], counts[name[:length]], *name[length:])
-    return name
-
-
-def _find_line(lines: dict[tuple[int | str, ...], int], loc: tuple[int | str, ...]) -> int | None:
-    """The line of the key, else of the nearest thing around it."""
-    for length in range(len(loc), 0, -1):
-        if loc[:length] in lines:
-            return lines[loc[:length]]
-    return None
-
-
-def _dotted(loc: tuple[int | str, ...]) -> str:
+def _dotted(loc: Loc) -> str:
     text = ""
     for part in loc:
         text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
-
-
-def _toml_error_line(error: tomllib.TOMLDecodeError) -> int | None:
-    words = str(error).replace(",", " ").split()
-    return int(words[words.index("line") + 1]) if "line" in words and words[words.index("line") + 1].isdigit() else None

@@ -173,7 +173,7 @@ def test_half_a_number_at_the_limit_is_no_other_number() -> None:
     ],
 )
 def test_a_pattern_that_cannot_work_says_why(source: str, says: str) -> None:
-    with pytest.raises(ValueError, match="^(is|has) ") as caught:
+    with pytest.raises(ValueError, match=r"^(is|has) ") as caught:
         NumberPattern.compile(source)
     assert says in str(caught.value)
 
