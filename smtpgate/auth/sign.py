@@ -1,0 +1,150 @@
+"""DKIM signatures on our own mail (RFC 6376, RFC 8463): relaxed/relaxed, every key of the domain, one pass over the octets.
+
+Keys are read once; header and body are canonicalised once for all signatures, in linear time. Mail of a domain without a
+key goes unsigned. A key that cannot sign raises ValueError when the signer is made, not when mail is waiting.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from smtpgate.config import DkimKey
+from smtpgate.mail import header
+from smtpgate.mail.header import Field
+
+# Signed once more than they occur, so that nobody can add one (RFC 6376 §8.15).
+_SIGNED = (
+    "from",
+    "to",
+    "cc",
+    "reply-to",
+    "subject",
+    "date",
+    "message-id",
+    "in-reply-to",
+    "references",
+    "auto-submitted",
+    "mime-version",
+    "content-type",
+    "content-transfer-encoding",
+    "content-language",
+)
+_BLANKS = re.compile(rb"[ \t]+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    selector: str
+    key: RSAPrivateKey | Ed25519PrivateKey
+
+    @property
+    def algorithm(self) -> str:
+        return "rsa-sha256" if isinstance(self.key, RSAPrivateKey) else "ed25519-sha256"
+
+    def sign(self, data: bytes) -> bytes:
+        if isinstance(self.key, RSAPrivateKey):
+            return self.key.sign(data, PKCS1v15(), SHA256())
+        return self.key.sign(sha256(data).digest())  # RFC 8463 §3: the hash is what is signed
+
+
+class DkimSigner:
+    """Signs with every key that the sender's domain has. Raises ValueError for a key that is neither RSA nor Ed25519."""
+
+    def __init__(self, keys: Sequence[DkimKey]) -> None:
+        self._keys: dict[str, list[_Loaded]] = {}
+        for key in keys:
+            self._keys.setdefault(key.domain, []).append(_Loaded(key.selector, _load(key)))
+
+    def sign(self, data: bytes, from_domain: str, now: float) -> bytes:
+        """The data with one DKIM-Signature in front of it for each key; as it is when the domain has none.
+
+        data: a whole mail with CRLF line ends, which no one changes any more.
+        """
+        domain = from_domain.lower()
+        keys = self._keys.get(domain)
+        if not keys:
+            return data
+        fields, start = header.split(data)
+        names, signed = _signed_fields(fields)
+        body_hash = b64encode(sha256(canonical_body(data[start:])).digest()).decode("ascii")
+        out: list[bytes] = []
+        for key in keys:
+            value = _unsigned_value(key, domain, int(now), names, body_hash)
+            # RFC 6376 §3.7: our own field comes last, with an empty b= and without its line end
+            signature = key.sign(signed + canonical_field("dkim-signature", value.encode("ascii"))[:-2])
+            text = b64encode(signature).decode("ascii")
+            pieces = "\r\n ".join(text[i : i + 72] for i in range(0, len(text), 72))
+            out.append(f"DKIM-Signature:{value}{pieces}\r\n".encode("ascii"))
+        return b"".join(out) + data
+
+
+def public_record(key: DkimKey) -> str:
+    """The TXT record to publish at SELECTOR._domainkey.DOMAIN (RFC 6376 §3.6.1, RFC 8463 §4). Raises ValueError."""
+    private = _load(key)
+    if isinstance(private, RSAPrivateKey):
+        public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return f"v=DKIM1; k=rsa; p={b64encode(public).decode('ascii')}"
+    public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return f"v=DKIM1; k=ed25519; p={b64encode(public).decode('ascii')}"
+
+
+# --- canonical forms (RFC 6376 §3.4.2, §3.4.4) ------------------------------------------------------------------------
+
+
+def canonical_field(name: str, value: bytes) -> bytes:
+    """Relaxed form of a field; name in lower case."""
+    return name.encode("ascii") + b":" + _BLANKS.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ") + b"\r\n"
+
+
+def canonical_body(body: bytes) -> bytes:
+    """Relaxed form of a body: runs of blanks become one space, none before a line end, no empty lines at the end.
+
+    Blanks are joined before any are removed; the other order is quadratic on long runs of them.
+    """
+    if b"  " in body or b"\t" in body:
+        body = _BLANKS.sub(b" ", body)
+    body = (body.removesuffix(b"\r\n") + b"\r\n").replace(b" \r\n", b"\r\n").rstrip(b"\r\n")
+    return body + b"\r\n" if body else b""
+
+
+def _signed_fields(fields: Sequence[Field]) -> tuple[str, bytes]:
+    """The value of h= and what it covers. Of several fields with one name the lowest comes first (RFC 6376 §5.4.2)."""
+    names: list[str] = []
+    covered: list[bytes] = []
+    for name in _SIGNED:
+        present = [f for f in reversed(fields) if f.name == name]
+        covered += [canonical_field(name, f.value) for f in present]
+        names += [name] * (len(present) + 1)
+    lines = [":".join(names[i : i + 5]) for i in range(0, len(names), 5)]
+    return ":\r\n ".join(lines), b"".join(covered)
+
+
+def _unsigned_value(key: _Loaded, domain: str, now: int, names: str, body_hash: str) -> str:
+    return (
+        f" v=1; a={key.algorithm}; c=relaxed/relaxed; d={domain};\r\n"
+        f" s={key.selector}; t={now};\r\n"
+        f" h={names};\r\n"
+        f" bh={body_hash};\r\n"
+        f" b="
+    )
+
+
+def _load(key: DkimKey) -> RSAPrivateKey | Ed25519PrivateKey:
+    try:
+        private = load_pem_private_key(key.pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ValueError(f"the DKIM key {key.selector}._domainkey.{key.domain} cannot be read: {error}") from None
+    if not isinstance(private, RSAPrivateKey | Ed25519PrivateKey):
+        raise ValueError(f"the DKIM key {key.selector}._domainkey.{key.domain} is neither RSA nor Ed25519")
+    return private
