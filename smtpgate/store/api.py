@@ -318,12 +318,20 @@ class Store(Protocol):
 
     # delivery
     async def claim_deliveries(
-        self, *, worker: str, now: float, limit: int, next_at: Callable[[int], float], skip: Sequence[str] = ()
+        self,
+        *,
+        worker: str,
+        now: float,
+        limit: int,
+        next_at: Callable[[int], float],
+        skip: Sequence[str] = (),
+        lease: float = 3600.0,
     ) -> Sequence[Delivery]:
         """Take up to `limit` due recipients, longest due first, and store their next attempt before this one starts.
 
         For each the attempt count rises by one and next_at(attempts) becomes its time for the next one, so a process
         that dies leaves a recipient that is tried again at the right time. `skip` names paused destinations (domains).
+        `lease`: seconds for which nobody else takes them, however near next_at is; record_attempts and unclaim end it.
         """
 
     async def record_attempts(

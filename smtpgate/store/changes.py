@@ -1,0 +1,182 @@
+"""The verbs that apply Changes: file (COMMIT 2) and change. Whole or not at all.
+
+Raises LeaseLost when the mail is no longer the worker's, StoreError when the changes do not fit what is there, and
+whatever decide raises.
+"""
+
+# ruff: noqa: S608 -- statements are put together from constants of this package only
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from smtpgate.errors import StoreError
+from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
+from smtpgate.store import incoming, rows
+from smtpgate.store.api import Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
+from smtpgate.store.facts import facts, tickets_by_id
+from smtpgate.store.statement import Query, Verb
+
+
+def file(mail_id: str, worker: str, query: FactsQuery, decide: Decide) -> Verb[Changes]:
+    yield from incoming.holds_lease(mail_id, worker)
+    changes = decide((yield from facts(query)))
+    if changes.postpone_until is not None:
+        if replace(changes, postpone_until=None) != Changes():
+            raise StoreError(f"mail {mail_id} is postponed and changed at once")
+        yield from incoming.postponed(mail_id, worker, changes.postpone_until)
+        return changes
+    if changes.state is None:
+        raise StoreError(f"mail {mail_id} is filed without a new state")
+    yield from _apply(changes, mail_id)
+    yield from incoming.filed(mail_id, worker, changes.state, changes.reason, changes.decision)
+    return changes
+
+
+def change(ticket_number: str | None, query: FactsQuery | None, decide: Callable[[Ticket | None, Facts], Changes]) -> Verb[Changes]:
+    ticket: Ticket | None = None
+    if ticket_number is not None:
+        found = yield Query("SELECT id FROM ticket WHERE number = $1", (ticket_number,))
+        tickets = yield from tickets_by_id(row[0] for row in found)
+        ticket = next(iter(tickets.values()), None)
+    known = Facts() if query is None else (yield from facts(query))
+    changes = decide(ticket, known)
+    if changes.state is not None or changes.postpone_until is not None or changes.fingerprints:
+        raise StoreError("a change that no mail caused cannot say anything about a mail")
+    yield from _apply(changes, None)
+    return changes
+
+
+def _apply(changes: Changes, mail_id: str | None) -> Verb[None]:
+    """In the order in which the parts need each other."""
+    for new in changes.tickets:
+        yield from _insert_ticket(new)
+    for update in changes.updates:
+        yield from _update_ticket(update)
+    for entry in changes.entries:
+        yield from insert_entry(entry)
+    for ref in changes.message_refs:
+        yield Query(
+            """INSERT INTO message_ref (message_id, ticket_id, ours) VALUES ($1, $2, $3)
+                ON CONFLICT (message_id, ticket_id) DO NOTHING""",
+            (ref.message_id, ref.ticket_id, int(ref.ours)),
+        )
+    for fingerprint in changes.fingerprints:
+        # decide saw the one that is there, in this same transaction: it is too old to count, or weaker than this one
+        yield Query(
+            """INSERT INTO fingerprint (key, ticket_id, mail_id, first_at, strong, told) VALUES ($1, $2, $3, $4, $5, 0)
+                ON CONFLICT (key) DO UPDATE SET ticket_id = excluded.ticket_id, mail_id = excluded.mail_id,
+                    first_at = excluded.first_at, strong = excluded.strong, told = 0""",
+            (fingerprint.key, fingerprint.ticket_id, mail_id, fingerprint.first_at, int(fingerprint.strong)),
+        )
+    for key in changes.told:
+        yield Query("UPDATE fingerprint SET told = 1 WHERE key = $1", (key,))
+    for mail in changes.outgoing:
+        yield from _insert_outgoing(mail)
+    for ack in changes.acks:
+        yield Query("INSERT INTO acknowledgement (address, at, purpose) VALUES ($1, $2, $3)", (ack.address, ack.at, ack.purpose))
+    for recipient_id, said in changes.bounced:
+        yield Query(
+            """UPDATE recipient SET state = 'bounced', claimed_by = NULL, last_code = 0, last_reply = $2
+                WHERE id = $1 AND state IN ('queued', 'uncertain', 'delivered')""",
+            (recipient_id, said[:1000]),
+        )
+
+
+def _insert_ticket(new: NewTicket) -> Verb[None]:
+    ticket = new.ticket
+    yield Query(
+        """INSERT INTO ticket (id, number, desk, status, subject, language, created_at, updated_at, unverified, other_desks)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
+        (
+            ticket.id,
+            ticket.number,
+            ticket.desk,
+            ticket.status,
+            ticket.subject,
+            ticket.language,
+            ticket.created_at,
+            ticket.updated_at,
+            int(ticket.unverified),
+            rows.strings(ticket.other_desks),
+        ),
+    )
+    yield from _add_participants(ticket.id, ticket.participants)
+    if new.serial is not None:
+        yield Query(
+            """INSERT INTO serial (day, channel, last) VALUES ($1, $2, 1)
+                ON CONFLICT (day, channel) DO UPDATE SET last = serial.last + 1""",
+            new.serial,
+        )
+
+
+def _update_ticket(update: TicketUpdate) -> Verb[None]:
+    moved = yield Query(
+        """UPDATE ticket SET status = coalesce($2, status), updated_at = coalesce($3, updated_at),
+            language = coalesce($4, language) WHERE id = $1 RETURNING id""",
+        (update.ticket_id, update.status, update.updated_at, update.language),
+    )
+    if not moved:
+        raise StoreError(f"there is no ticket {update.ticket_id} to change")
+    yield from _add_participants(update.ticket_id, update.add_participants)
+
+
+def _add_participants(ticket_id: int, participants: tuple[Participant, ...]) -> Verb[None]:
+    for person in participants:
+        yield Query(
+            """INSERT INTO participant (ticket_id, address_key, address, name, role) VALUES ($1, $2, $3, $4, $5)
+                ON CONFLICT (ticket_id, address_key) DO NOTHING""",
+            (ticket_id, rows.address_key(person.address), person.address, person.name, person.role),
+        )
+
+
+def insert_entry(entry: Entry) -> Verb[None]:
+    yield Query(
+        "INSERT INTO entry (" + rows.ENTRY + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        (
+            entry.id,
+            entry.ticket_id,
+            entry.kind,
+            entry.author,
+            entry.created_at,
+            entry.text,
+            entry.mail_id,
+            entry.message_id,
+            entry.evidence,
+            rows.strings(entry.marks),
+            rows.attachments_json(entry.attachments),
+        ),
+    )
+
+
+def _insert_outgoing(mail: OutgoingMail) -> Verb[None]:
+    yield Query(
+        """INSERT INTO outgoing (id, message_id, purpose, ticket_id, entry_id, created_at, smtputf8, eightbit)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+        (
+            mail.id,
+            mail.message_id,
+            mail.purpose,
+            mail.ticket_id,
+            mail.entry_id,
+            mail.created_at,
+            int(mail.smtputf8),
+            int(mail.eightbit),
+        ),
+    )
+    packed = rows.pack(mail.data)
+    yield Query("INSERT INTO outgoing_raw (id, packing, data) VALUES ($1, $2, $3)", (mail.id, packed.packing, packed.data))
+    for position, recipient in enumerate(mail.recipients):
+        yield Query(
+            """INSERT INTO recipient (id, outgoing_id, position, address, domain, return_path, state, next_at, due_at)
+                VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7)""",
+            (
+                recipient.id,
+                mail.id,
+                position,
+                recipient.address,
+                recipient.address.rpartition("@")[2].lower(),
+                recipient.return_path,
+                recipient.next_at,
+            ),
+        )

@@ -1,0 +1,156 @@
+"""The verb behind Facts: everything that the handlers could want to know about one mail, from one snapshot."""
+
+# ruff: noqa: S608 -- statements are put together from constants of this package only
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from smtpgate.model import DeliveryState, Participant, Ticket
+from smtpgate.store import rows
+from smtpgate.store.api import AckCounts, Facts, FactsQuery, Fingerprint, MessageRef, SentRecipient
+from smtpgate.store.statement import Query, Verb, select_in
+
+NOTICE = "notice"  # AckNote.purpose of the short notice to unverified senders, which has a cap of its own
+_DAY, _HOUR, _MINUTE = 86_400.0, 3_600.0, 60.0
+_MOST = 100  # rows of one kind that no decision needs more of
+
+
+def facts(query: FactsQuery) -> Verb[Facts]:
+    refs = yield from _message_refs(query)
+    by_number = yield from _numbers(query)
+    fingerprints = yield from _fingerprints(query)
+    recipients = yield from _recipients(query)
+    tickets = yield from tickets_by_id(
+        (
+            *(ref.ticket_id for ref in refs),
+            *by_number.values(),
+            *query.ticket_ids,
+            *(found.ticket_id for found in fingerprints.values()),
+            *(found.ticket_id for found in recipients.values() if found.ticket_id is not None),
+        )
+    )
+    by_message_id: dict[str, MessageRef] = {}
+    for ref in refs:
+        by_message_id.setdefault(ref.message_id, ref)
+    return Facts(
+        tickets=tickets,
+        by_message_id=by_message_id,
+        by_number=by_number,
+        fingerprints=fingerprints,
+        recipients=recipients,
+        unfiled_parents=(yield from _unfiled_parents(query)),
+        serials=(yield from _serials(query)),
+        acks=(yield from _acks(query)),
+        machine_last_hour=(yield from _machine_last_hour(tickets, query.now)),
+        language=(yield from _language(query)),
+        same_message_id=(yield from _same_message_id(query)),
+    )
+
+
+def tickets_by_id(ids: Iterable[int]) -> Verb[dict[int, Ticket]]:
+    wanted = tuple(dict.fromkeys(ids))
+    found = yield from select_in("SELECT " + rows.TICKET + " FROM ticket t WHERE t.id IN (*)", wanted)
+    people = yield from select_in(
+        "SELECT " + rows.PARTICIPANT + ", ticket_id FROM participant WHERE ticket_id IN (*) ORDER BY id", [row[0] for row in found]
+    )
+    of_ticket: dict[int, list[Participant]] = {}
+    for row in people:
+        of_ticket.setdefault(row[3], []).append(rows.participant(row))
+    return {row[0]: rows.ticket(row, tuple(of_ticket.get(row[0], ()))) for row in found}
+
+
+def _message_refs(query: FactsQuery) -> Verb[list[MessageRef]]:
+    """Ours first, then the oldest ticket: nobody gains anything by writing another's Message-ID into a mail of theirs."""
+    asked = query.references if query.message_id is None else (*query.references, query.message_id)
+    found = yield from select_in("SELECT message_id, ticket_id, ours FROM message_ref WHERE message_id IN (*)", asked)
+    refs = [MessageRef(message_id=row[0], ticket_id=row[1], ours=bool(row[2])) for row in found]
+    return sorted(refs, key=lambda ref: (not ref.ours, ref.ticket_id))
+
+
+def _numbers(query: FactsQuery) -> Verb[dict[str, int]]:
+    found = yield from select_in("SELECT number, id FROM ticket WHERE number IN (*)", query.numbers)
+    return {row[0]: row[1] for row in found}
+
+
+def _fingerprints(query: FactsQuery) -> Verb[dict[str, Fingerprint]]:
+    found = yield from select_in(
+        "SELECT key, ticket_id, mail_id, first_at, strong, told FROM fingerprint WHERE first_at >= $1 AND key IN (*)",
+        query.fingerprints,
+        query.repeat_since,
+    )
+    return {
+        row[0]: Fingerprint(key=row[0], ticket_id=row[1], mail_id=row[2], first_at=row[3], strong=bool(row[4]), told=bool(row[5]))
+        for row in found
+    }
+
+
+def _recipients(query: FactsQuery) -> Verb[dict[int, SentRecipient]]:
+    found = yield from select_in(
+        """SELECT r.id, r.outgoing_id, o.ticket_id, r.address, r.state
+            FROM recipient r JOIN outgoing o ON o.id = r.outgoing_id WHERE r.id IN (*)""",
+        query.recipient_ids,
+    )
+    return {
+        row[0]: SentRecipient(
+            recipient_id=row[0], outgoing_id=row[1], ticket_id=row[2], address=row[3], state=DeliveryState(row[4])
+        )
+        for row in found
+    }
+
+
+def _unfiled_parents(query: FactsQuery) -> Verb[tuple[str, ...]]:
+    found = yield from select_in(
+        "SELECT id FROM incoming WHERE state = 'accepted' AND id <> $1 AND message_id IN (*)", query.references, query.mail_id
+    )
+    return tuple(row[0] for row in found[:_MOST])
+
+
+def _serials(query: FactsQuery) -> Verb[dict[tuple[str, str], int]]:
+    following = {}
+    for day, channel in query.serials:
+        found = yield Query("SELECT last FROM serial WHERE day = $1 AND channel = $2", (day, channel))
+        following[day, channel] = found[0][0] + 1 if found else 1
+    return following
+
+
+def _acks(query: FactsQuery) -> Verb[AckCounts]:
+    """Notices count apart: one that a forger's mail caused must not keep the real customer from an acknowledgement."""
+    mine = yield Query(
+        "SELECT at, purpose FROM acknowledgement WHERE address = $1 AND at > $2 ORDER BY at LIMIT $3",
+        (query.sender, query.now - _DAY, _MOST),
+    )
+    everybody = yield Query("SELECT count(*) FROM acknowledgement WHERE at > $1 AND at <= $2", (query.now - _MINUTE, query.now))
+    return AckCounts(
+        to_address=tuple(at for at, purpose in mine if purpose != NOTICE),
+        to_all_last_minute=everybody[0][0],
+        notices_last_day=sum(purpose == NOTICE for _, purpose in mine),
+    )
+
+
+def _machine_last_hour(tickets: dict[int, Ticket], now: float) -> Verb[dict[int, int]]:
+    found = yield from select_in(
+        "SELECT ticket_id, count(*) FROM entry WHERE kind = 'machine' AND created_at > $1 AND ticket_id IN (*) GROUP BY ticket_id",
+        tuple(tickets),
+        now - _HOUR,
+    )
+    return dict.fromkeys(tickets, 0) | {row[0]: row[1] for row in found}
+
+
+def _language(query: FactsQuery) -> Verb[str]:
+    """Of the sender's newest ticket: what we write to a customer in is the ticket's language."""
+    found = yield Query(
+        """SELECT t.language FROM participant p JOIN ticket t ON t.id = p.ticket_id
+            WHERE p.address_key = $1 AND p.role = 'customer' ORDER BY p.ticket_id DESC LIMIT 1""",
+        (rows.address_key(query.sender),),
+    )
+    return found[0][0] if found else ""
+
+
+def _same_message_id(query: FactsQuery) -> Verb[tuple[str, ...]]:
+    if query.message_id is None:
+        return ()
+    found = yield Query(
+        "SELECT id FROM incoming WHERE state = 'filed' AND message_id = $1 AND id <> $2 ORDER BY seq LIMIT $3",
+        (query.message_id, query.mail_id, _MOST),
+    )
+    return tuple(row[0] for row in found)

@@ -1,0 +1,160 @@
+"""Verbs about incoming mail: accept, claim, give back, settle, look. They fail only as their statements do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from smtpgate.errors import LeaseLost, StoreError
+from smtpgate.model import MailState
+from smtpgate.store import rows
+from smtpgate.store.api import Accepted, Incoming
+from smtpgate.store.statement import Query, Row, Verb, Where, select_in
+
+_FROM = " FROM incoming i "
+_FROM_RAW = " FROM incoming i JOIN incoming_raw r ON r.seq = i.seq "
+
+
+def accept(mail: Accepted, packed: rows.Packed | None = None) -> Verb[None]:
+    """COMMIT 1. packed: the raw mail, when somebody packed it before to keep the writer free."""
+    packed = packed or rows.pack(mail.raw)
+    envelope = mail.envelope
+    inserted = yield Query(
+        """INSERT INTO incoming (id, state, received_at, mail_from, rcpts, peer, helo, protocol, tls, smtputf8, verdict, size,
+            sha256, message_id) VALUES ($1, 'accepted', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING seq""",
+        (
+            envelope.mail_id,
+            envelope.received_at,
+            envelope.mail_from,
+            rows.strings(envelope.rcpts),
+            envelope.peer,
+            envelope.helo,
+            envelope.protocol,
+            envelope.tls,
+            int(envelope.smtputf8),
+            rows.verdict_json(mail.verdict),
+            packed.size,
+            packed.sha256,
+            mail.message_id,
+        ),
+    )
+    yield Query(
+        "INSERT INTO incoming_raw (seq, packing, trace, body) VALUES ($1, $2, $3, $4)",
+        (inserted[0][0], packed.packing, mail.trace, packed.data),
+    )
+
+
+def claim(worker: str, now: float, lease: float, limit: int) -> Verb[tuple[Incoming, ...]]:
+    # The conditions stand twice, so that two nodes that choose the same rows at once cannot both have them.
+    taken = yield Query(
+        """UPDATE incoming SET leased_by = $1, leased_until = $2, claims = claims + 1
+            WHERE state = 'accepted' AND leased_until <= $3 AND seq IN (
+                SELECT seq FROM incoming WHERE state = 'accepted' AND leased_until <= $3 AND not_before <= $3
+                ORDER BY seq LIMIT $4)
+            RETURNING seq""",
+        (worker, now + lease, now, limit),
+    )
+    found = yield from select_in(
+        "SELECT " + rows.INCOMING_RAW + ", i.seq" + _FROM_RAW + "WHERE i.seq IN (*)", [row[0] for row in taken]
+    )
+    found.sort(key=lambda row: row[-1])
+    return (yield from _with_tickets(found))
+
+
+def holds_lease(mail_id: str, worker: str) -> Verb[None]:
+    """Raises LeaseLost unless the mail is accepted and leased to worker. A lease that ended but was not taken counts."""
+    found = yield Query("SELECT 1 FROM incoming WHERE id = $1 AND state = 'accepted' AND leased_by = $2", (mail_id, worker))
+    if not found:
+        raise LeaseLost(f"mail {mail_id} is no longer leased to {worker}")
+
+
+def filed(mail_id: str, worker: str, state: MailState, reason: str, decision: str) -> Verb[None]:
+    """The mail's own part of COMMIT 2. Raises LeaseLost."""
+    moved = yield Query(
+        """UPDATE incoming SET state = $3, reason = $4, decision = $5, not_before = 0, leased_by = NULL, leased_until = 0
+            WHERE id = $1 AND state = 'accepted' AND leased_by = $2 RETURNING seq""",
+        (mail_id, worker, state, reason, decision),
+    )
+    _moved_or_lost(moved, mail_id, worker)
+
+
+def postponed(mail_id: str, worker: str, until: float) -> Verb[None]:
+    """Leave it accepted and look again then. Raises LeaseLost."""
+    moved = yield Query(
+        """UPDATE incoming SET not_before = $3, leased_by = NULL, leased_until = 0
+            WHERE id = $1 AND state = 'accepted' AND leased_by = $2 RETURNING seq""",
+        (mail_id, worker, until),
+    )
+    _moved_or_lost(moved, mail_id, worker)
+
+
+def file_failed(mail_id: str, worker: str, reason: str, again_at: float, poison_after: int) -> Verb[MailState]:
+    moved = yield Query(
+        """UPDATE incoming SET tries = tries + 1, state = CASE WHEN tries + 1 >= $3 THEN 'poison' ELSE 'accepted' END,
+                reason = $4, not_before = $5, leased_by = NULL, leased_until = 0
+            WHERE id = $1 AND state = 'accepted' AND leased_by = $2 RETURNING state""",
+        (mail_id, worker, poison_after, reason, again_at),
+    )
+    _moved_or_lost(moved, mail_id, worker)
+    return MailState(moved[0][0])
+
+
+def _moved_or_lost(moved: Sequence[Row], mail_id: str, worker: str) -> None:
+    if not moved:
+        raise LeaseLost(f"mail {mail_id} is no longer leased to {worker}")
+
+
+def settle_mail(mail_id: str, expect: Sequence[MailState], to: MailState, reason: str) -> Verb[bool]:
+    if to not in (MailState.ACCEPTED, MailState.DROPPED):
+        raise StoreError(f"a mail is settled to accepted or dropped, not to {to.value}")
+    fresh = int(to is MailState.ACCEPTED)
+    moved = yield from select_in(
+        """UPDATE incoming SET state = $2, reason = $3, not_before = 0, leased_by = NULL, leased_until = 0,
+                released = CASE WHEN $4 = 1 AND state = 'held' THEN 1 ELSE released END,
+                tries = CASE WHEN $4 = 1 THEN 0 ELSE tries END, claims = CASE WHEN $4 = 1 THEN 0 ELSE claims END
+            WHERE id = $1 AND state IN (*) RETURNING seq""",
+        list(expect),
+        mail_id,
+        to,
+        reason,
+        fresh,
+    )
+    return bool(moved)
+
+
+def release_leases(worker_prefix: str) -> Verb[int]:
+    """Those of filing only; delivery has its own."""
+    moved = yield Query(
+        """UPDATE incoming SET leased_by = NULL, leased_until = 0
+            WHERE state = 'accepted' AND substr(leased_by, 1, length($1)) = $1 RETURNING seq""",
+        (worker_prefix,),
+    )
+    return len(moved)
+
+
+def mail(mail_id: str) -> Verb[Incoming | None]:
+    found = yield Query("SELECT " + rows.INCOMING_RAW + _FROM_RAW + "WHERE i.id = $1", (mail_id,))
+    mails = yield from _with_tickets(found)
+    return mails[0] if mails else None
+
+
+def mails(state: MailState | None, limit: int, before: str | None) -> Verb[tuple[Incoming, ...]]:
+    where = Where()
+    if state is not None:
+        where.add("i.state = {}", state)
+    if before is not None:
+        where.add("i.seq < (SELECT seq FROM incoming WHERE id = {})", before)
+    found = yield where.query("SELECT " + rows.INCOMING + _FROM, "i.seq DESC", limit)
+    return (yield from _with_tickets(found))
+
+
+def mails_of_message_id(message_id: str) -> Verb[tuple[Incoming, ...]]:
+    found = yield Query("SELECT " + rows.INCOMING + _FROM + "WHERE i.message_id = $1 ORDER BY i.seq", (message_id,))
+    return (yield from _with_tickets(found))
+
+
+def _with_tickets(found: list[Row]) -> Verb[tuple[Incoming, ...]]:
+    """The tickets of a mail are those that have an entry from it."""
+    links = yield from select_in(
+        "SELECT DISTINCT mail_id, ticket_id FROM entry WHERE mail_id IN (*) ORDER BY ticket_id", [row[0] for row in found]
+    )
+    return tuple(rows.incoming(row, tuple(ticket_id for mail_id, ticket_id in links if mail_id == row[0])) for row in found)

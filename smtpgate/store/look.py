@@ -1,0 +1,116 @@
+"""Verbs for people who look: tickets, outgoing mail, the queue, counts. They change nothing."""
+
+# ruff: noqa: S608 -- statements are put together from constants of this package only
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from smtpgate.model import Attempt, DeliveryState, MailState, OutgoingMail, OutgoingRecipient, Status, Ticket
+from smtpgate.store import rows
+from smtpgate.store.api import OutgoingDetail, RecipientStatus, TicketDetail
+from smtpgate.store.facts import tickets_by_id
+from smtpgate.store.statement import Query, Verb, Where
+
+
+def ticket(number: str) -> Verb[TicketDetail | None]:
+    found = yield Query("SELECT id FROM ticket WHERE number = $1", (number,))
+    if not found:
+        return None
+    ticket_id: int = found[0][0]
+    tickets = yield from tickets_by_id((ticket_id,))
+    entries = yield Query("SELECT " + rows.ENTRY + " FROM entry WHERE ticket_id = $1 ORDER BY seq", (ticket_id,))
+    sent = yield Query(rows.RECIPIENT_STATUS + " WHERE o.ticket_id = $1 ORDER BY o.id, r.position", (ticket_id,))
+    return TicketDetail(
+        ticket=tickets[ticket_id],
+        entries=tuple(rows.entry(row) for row in entries),
+        sent=tuple(rows.recipient_status(row) for row in sent),
+    )
+
+
+def tickets(
+    desk: str | None, statuses: Sequence[Status], sender: str | None, limit: int, before: int | None
+) -> Verb[tuple[Ticket, ...]]:
+    """No status means every status. sender is any participant."""
+    where = Where()
+    if desk is not None:
+        where.add("t.desk = {}", desk)
+    if statuses:
+        where.add_in("t.status", list(statuses))
+    if sender is not None:
+        where.add("t.id IN (SELECT ticket_id FROM participant WHERE address_key = {})", rows.address_key(sender))
+    if before is not None:
+        where.add("t.id < {}", before)
+    found = yield where.query("SELECT t.id FROM ticket t", "t.id DESC", limit)
+    ids = [row[0] for row in found]
+    by_id = yield from tickets_by_id(ids)
+    return tuple(by_id[ticket_id] for ticket_id in ids)
+
+
+def outgoing(outgoing_id: int) -> Verb[OutgoingDetail | None]:
+    found = yield Query(
+        """SELECT o.id, o.message_id, o.purpose, w.packing, w.data, o.created_at, o.ticket_id, o.entry_id, o.smtputf8, o.eightbit,
+                t.number
+            FROM outgoing o JOIN outgoing_raw w ON w.id = o.id LEFT JOIN ticket t ON t.id = o.ticket_id WHERE o.id = $1""",
+        (outgoing_id,),
+    )
+    if not found:
+        return None
+    row = found[0]
+    recipients = yield Query(
+        "SELECT id, address, return_path, next_at FROM recipient WHERE outgoing_id = $1 ORDER BY position", (outgoing_id,)
+    )
+    statuses = yield Query(rows.RECIPIENT_STATUS + " WHERE r.outgoing_id = $1 ORDER BY r.position", (outgoing_id,))
+    attempts = yield Query(
+        """SELECT a.recipient_id, a.at, a.state, a.next_at, a.code, a.reply, a.remote, a.tls
+            FROM attempt a JOIN recipient r ON r.id = a.recipient_id WHERE r.outgoing_id = $1 ORDER BY a.id""",
+        (outgoing_id,),
+    )
+    return OutgoingDetail(
+        mail=OutgoingMail(
+            id=row[0],
+            message_id=row[1],
+            purpose=row[2],
+            data=rows.unpack(row[3], row[4]),
+            recipients=tuple(OutgoingRecipient(*recipient) for recipient in recipients),
+            created_at=row[5],
+            ticket_id=row[6],
+            entry_id=row[7],
+            smtputf8=bool(row[8]),
+            eightbit=bool(row[9]),
+        ),
+        ticket_number=row[10],
+        recipients=tuple(rows.recipient_status(status) for status in statuses),
+        attempts=tuple(Attempt(one[0], one[1], DeliveryState(one[2]), *one[3:]) for one in attempts),
+    )
+
+
+def queue(
+    states: Sequence[DeliveryState], ticket_number: str | None, limit: int, before: int | None
+) -> Verb[tuple[RecipientStatus, ...]]:
+    """No state means every state."""
+    where = Where()
+    if states:
+        where.add_in("r.state", list(states))
+    if ticket_number is not None:
+        where.add("t.number = {}", ticket_number)
+    if before is not None:
+        where.add("r.id < {}", before)
+    found = yield where.query(rows.RECIPIENT_STATUS, "r.id DESC", limit)
+    return tuple(rows.recipient_status(row) for row in found)
+
+
+def counts() -> Verb[dict[str, int]]:
+    """Every state is there, with 0 if need be; ticket.open is the sum of the open ones."""
+    found: dict[str, int] = {
+        **{f"mail.{state}": 0 for state in MailState},
+        **{f"delivery.{state}": 0 for state in DeliveryState},
+        **{f"ticket.{status}": 0 for status in Status},
+    }
+    for state, number in (yield Query("SELECT state, count(*) FROM incoming GROUP BY state")):
+        found[f"mail.{state}"] = number
+    for state, number in (yield Query("SELECT state, count(*) FROM recipient GROUP BY state")):
+        found[f"delivery.{state}"] = number
+    for status, number in (yield Query("SELECT status, count(*) FROM ticket GROUP BY status")):
+        found[f"ticket.{status}"] = number
+    found["ticket.open"] = sum(found[f"ticket.{status}"] for status in Status if status.open)
+    return found

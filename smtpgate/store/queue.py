@@ -1,0 +1,166 @@
+"""Verbs about the outgoing queue: claim, record, give back, settle, pause.
+
+A recipient that is being tried is nobody else's until its attempt is recorded, its lease ends (a node that died) or
+release_leases frees it (a process that came back). Its next attempt is stored before this one starts.
+"""
+
+# ruff: noqa: S608 -- statements are put together from constants of this package only
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from smtpgate.errors import StoreError
+from smtpgate.model import Attempt, Delivery, DeliveryState, Entry
+from smtpgate.store import rows
+from smtpgate.store.api import Pause
+from smtpgate.store.changes import insert_entry
+from smtpgate.store.statement import Query, Verb, Where, select_in
+
+PENDING = "state IN ('queued', 'uncertain')"  # word for word as in the index recipient_due, or it is not used
+
+
+def claim_deliveries(
+    worker: str, now: float, limit: int, next_at: Callable[[int], float], skip: Sequence[str], lease: float
+) -> Verb[tuple[Delivery, ...]]:
+    where = Where()
+    where.add(PENDING)
+    where.add("due_at <= {}", now)
+    if skip:
+        where.add("domain NOT IN (" + ", ".join(["{}"] * len(skip)) + ")", *(name.lower() for name in skip))
+    due = yield where.query("SELECT id, due_at FROM recipient", "due_at, id", limit)
+    taken: dict[int, int] = {}
+    for recipient_id, due_at in due:
+        # due_at as it was seen: two nodes that chose the same row at once cannot both have it
+        claimed = yield Query(
+            "UPDATE recipient SET attempts = attempts + 1, claimed_by = $2 WHERE id = $1 AND due_at = $3 AND "
+            + PENDING
+            + " RETURNING attempts",
+            (recipient_id, worker, due_at),
+        )
+        if claimed:
+            again = next_at(claimed[0][0])
+            taken[recipient_id] = len(taken)
+            yield Query(
+                "UPDATE recipient SET next_at = $2, due_at = $3 WHERE id = $1", (recipient_id, again, max(again, now + lease))
+            )
+    found = yield from select_in(
+        """SELECT r.id, r.outgoing_id, o.ticket_id, r.address, r.return_path, r.state, r.attempts, o.created_at, r.delay_told,
+                o.smtputf8, o.eightbit, o.message_id, w.packing, w.data
+            FROM recipient r JOIN outgoing o ON o.id = r.outgoing_id JOIN outgoing_raw w ON w.id = o.id WHERE r.id IN (*)""",
+        list(taken),
+    )
+    found.sort(key=lambda row: taken[row[0]])
+    data: dict[int, bytes] = {}  # recipients of one mail share its bytes
+    return tuple(
+        Delivery(
+            recipient_id=row[0],
+            outgoing_id=row[1],
+            ticket_id=row[2],
+            address=row[3],
+            return_path=row[4],
+            state=DeliveryState(row[5]),
+            attempts=row[6],
+            created_at=row[7],
+            delay_told=bool(row[8]),
+            smtputf8=bool(row[9]),
+            eightbit=bool(row[10]),
+            message_id=row[11],
+            data=data[row[1]] if row[1] in data else data.setdefault(row[1], rows.unpack(row[12], row[13])),
+        )
+        for row in found
+    )
+
+
+def record_attempts(attempts: Sequence[Attempt], delay_told: Sequence[int], events: Sequence[Entry]) -> Verb[None]:
+    for attempt in attempts:
+        reply = attempt.reply[:1000]
+        yield Query(
+            """INSERT INTO attempt (recipient_id, at, state, next_at, code, reply, remote, tls)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+            (
+                attempt.recipient_id,
+                attempt.at,
+                attempt.state,
+                attempt.next_at,
+                attempt.code,
+                reply,
+                attempt.remote,
+                attempt.tls,
+            ),
+        )
+        # Dropped or bounced meanwhile: it stays so. Delivered after all, for whatever was believed before: it is delivered.
+        yield Query(
+            """UPDATE recipient SET state = $2, last_code = $4, last_reply = $5, claimed_by = NULL,
+                    next_at = CASE WHEN $6 = 1 THEN $3 ELSE next_at END, due_at = CASE WHEN $6 = 1 THEN $3 ELSE due_at END
+                WHERE id = $1 AND (state IN ('queued', 'uncertain') OR ($2 = 'delivered' AND state <> 'bounced'))""",
+            (attempt.recipient_id, attempt.state, attempt.next_at, attempt.code, reply, int(attempt.state.pending)),
+        )
+    yield from select_in("UPDATE recipient SET delay_told = 1 WHERE id IN (*)", list(delay_told))
+    for event in events:
+        yield from insert_entry(event)
+
+
+def unclaim(recipient_ids: Sequence[int], now: float) -> Verb[None]:
+    yield from select_in(
+        """UPDATE recipient SET attempts = attempts - 1, claimed_by = NULL, next_at = $1, due_at = $1
+            WHERE claimed_by IS NOT NULL AND state IN ('queued', 'uncertain') AND id IN (*)""",
+        list(recipient_ids),
+        now,
+    )
+
+
+def release_leases(worker_prefix: str) -> Verb[int]:
+    """Their attempts began and nobody knows how they ended: tried again at the time that was stored for it."""
+    moved = yield Query(
+        """UPDATE recipient SET claimed_by = NULL, due_at = next_at
+            WHERE claimed_by IS NOT NULL AND substr(claimed_by, 1, length($1)) = $1 RETURNING id""",
+        (worker_prefix,),
+    )
+    return len(moved)
+
+
+def settle_recipients(recipient_ids: Sequence[int], to: DeliveryState, now: float) -> Verb[int]:
+    """Retry leaves one alone whose attempt is under way: a second one at the same time could only deliver it twice."""
+    if to is DeliveryState.QUEUED:
+        moved = yield from select_in(
+            """UPDATE recipient SET state = 'queued', next_at = $1, due_at = $1
+                WHERE claimed_by IS NULL AND state IN ('queued', 'uncertain', 'failed', 'expired') AND id IN (*) RETURNING id""",
+            list(recipient_ids),
+            now,
+        )
+    elif to is DeliveryState.DROPPED:
+        moved = yield from select_in(
+            "UPDATE recipient SET state = 'dropped', claimed_by = NULL WHERE " + PENDING + " AND id IN (*) RETURNING id",
+            list(recipient_ids),
+        )
+    else:
+        raise StoreError(f"a recipient is settled to queued or dropped, not to {to.value}")
+    return len(moved)
+
+
+def next_due() -> Verb[float | None]:
+    found = yield Query("SELECT min(due_at) FROM recipient WHERE " + PENDING)
+    due: float | None = found[0][0]
+    return due
+
+
+def pauses() -> Verb[tuple[Pause, ...]]:
+    found = yield Query("SELECT destination, since, reason FROM pause ORDER BY since, destination")
+    return tuple(Pause(destination=row[0], since=row[1], reason=row[2]) for row in found)
+
+
+def pause(new: Pause) -> Verb[None]:
+    """One that is paused already keeps its beginning and learns the newer reason."""
+    yield Query(
+        """INSERT INTO pause (destination, since, reason) VALUES ($1, $2, $3)
+            ON CONFLICT (destination) DO UPDATE SET reason = excluded.reason""",
+        (new.destination, new.since, new.reason),
+    )
+
+
+def resume(destination: str | None) -> Verb[int]:
+    if destination is None:
+        ended = yield Query("DELETE FROM pause RETURNING destination")
+    else:
+        ended = yield Query("DELETE FROM pause WHERE destination = $1 RETURNING destination", (destination,))
+    return len(ended)

@@ -1,0 +1,202 @@
+"""Between rows and the words of the house: JSON columns, packed bytes, dataclasses. Pure.
+
+A row that cannot be read raises ValueError or KeyError: only a damaged or foreign database has one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from dataclasses import asdict, dataclass
+
+from smtpgate.model import (
+    ArcResult,
+    Attachment,
+    DeliveryState,
+    DkimResult,
+    DmarcResult,
+    Entry,
+    EntryKind,
+    Envelope,
+    Evidence,
+    MailState,
+    Participant,
+    Role,
+    SpfResult,
+    Status,
+    Ticket,
+    Verdict,
+)
+from smtpgate.store.api import Incoming, RecipientStatus
+from smtpgate.store.statement import Row
+
+PLAIN, ZLIB = 0, 1
+_WORTH_PACKING = 512  # below, a row is about as big packed as plain
+_SAMPLE = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Bytes ready for a row, and what is known of them."""
+
+    packing: int
+    data: bytes
+    size: int
+    sha256: str
+
+
+def pack(data: bytes) -> Packed:
+    """Compress when that pays: an attachment that is already dense (a sample tells) is stored as it is."""
+    digest = hashlib.sha256(data).hexdigest()
+    if len(data) >= _WORTH_PACKING and (len(data) <= _SAMPLE or len(zlib.compress(data[-_SAMPLE:], 1)) < _SAMPLE * 0.9):
+        small = zlib.compress(data, 1)
+        if len(small) < len(data) * 0.9:
+            return Packed(ZLIB, small, len(data), digest)
+    return Packed(PLAIN, data, len(data), digest)
+
+
+def unpack(packing: int, data: bytes) -> bytes:
+    return zlib.decompress(data) if packing == ZLIB else data
+
+
+def address_key(address: str) -> str:
+    """How participants are found again: the domain without case, the local part exactly (RFC 5321 §2.4)."""
+    local, at, domain = address.rpartition("@")
+    return f"{local}{at}{domain.lower()}"
+
+
+def strings(values: tuple[str, ...]) -> str:
+    return json.dumps(values)
+
+
+def tuple_of_strings(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
+def verdict_json(verdict: Verdict) -> str:
+    return json.dumps(asdict(verdict))
+
+
+def verdict(text: str) -> Verdict:
+    found = json.loads(text)
+    return Verdict(
+        evidence=Evidence(found["evidence"]),
+        author=found["author"],
+        spf=SpfResult(**found["spf"]),
+        dkim=tuple(DkimResult(**signature) for signature in found["dkim"]),
+        dmarc=DmarcResult(**found["dmarc"]),
+        arc=ArcResult(**found["arc"]),
+        reasons=tuple(found["reasons"]),
+        header=found["header"],
+    )
+
+
+INCOMING = """i.id, i.state, i.received_at, i.mail_from, i.rcpts, i.peer, i.helo, i.protocol, i.tls, i.smtputf8, i.verdict,
+    i.size, i.sha256, i.message_id, i.tries, i.claims, i.released, i.reason, i.decision"""
+INCOMING_RAW = INCOMING + ", r.packing, r.trace, r.body"
+
+
+def incoming(row: Row, ticket_ids: tuple[int, ...]) -> Incoming:
+    """A row of INCOMING or INCOMING_RAW."""
+    trace, raw = b"", b""
+    if len(row) > 19:
+        trace, raw = row[20], unpack(row[19], row[21])
+    return Incoming(
+        id=row[0],
+        state=MailState(row[1]),
+        envelope=Envelope(
+            mail_id=row[0],
+            mail_from=row[3],
+            rcpts=tuple_of_strings(row[4]),
+            peer=row[5],
+            helo=row[6],
+            received_at=row[2],
+            protocol=row[7],
+            tls=row[8],
+            smtputf8=bool(row[9]),
+        ),
+        verdict=verdict(row[10]),
+        received_at=row[2],
+        size=row[11],
+        sha256=row[12],
+        message_id=row[13],
+        tries=row[14],
+        claims=row[15],
+        released=bool(row[16]),
+        reason=row[17],
+        ticket_ids=ticket_ids,
+        decision=row[18],
+        trace=trace,
+        raw=raw,
+    )
+
+
+TICKET = """t.id, t.number, t.desk, t.status, t.subject, t.language, t.created_at, t.updated_at, t.unverified, t.other_desks"""
+
+
+def ticket(row: Row, participants: tuple[Participant, ...]) -> Ticket:
+    return Ticket(
+        id=row[0],
+        number=row[1],
+        desk=row[2],
+        status=Status(row[3]),
+        subject=row[4],
+        language=row[5],
+        created_at=row[6],
+        updated_at=row[7],
+        participants=participants,
+        unverified=bool(row[8]),
+        other_desks=tuple_of_strings(row[9]),
+    )
+
+
+PARTICIPANT = "address, name, role"
+
+
+def participant(row: Row) -> Participant:
+    return Participant(address=row[0], name=row[1], role=Role(row[2]))
+
+
+ENTRY = "id, ticket_id, kind, author, created_at, text, mail_id, message_id, evidence, marks, attachments"
+
+
+def entry(row: Row) -> Entry:
+    return Entry(
+        id=row[0],
+        ticket_id=row[1],
+        kind=EntryKind(row[2]),
+        author=row[3],
+        created_at=row[4],
+        text=row[5],
+        mail_id=row[6],
+        message_id=row[7],
+        evidence=row[8],
+        marks=tuple_of_strings(row[9]),
+        attachments=tuple(Attachment(**found) for found in json.loads(row[10])),
+    )
+
+
+def attachments_json(attachments: tuple[Attachment, ...]) -> str:
+    return json.dumps([asdict(attachment) for attachment in attachments])
+
+
+RECIPIENT_STATUS = """SELECT r.id, r.outgoing_id, t.number, o.purpose, r.address, r.state, r.attempts, o.created_at, r.next_at,
+        r.last_code, r.last_reply
+    FROM recipient r JOIN outgoing o ON o.id = r.outgoing_id LEFT JOIN ticket t ON t.id = o.ticket_id"""
+
+
+def recipient_status(row: Row) -> RecipientStatus:
+    return RecipientStatus(
+        recipient_id=row[0],
+        outgoing_id=row[1],
+        ticket_number=row[2],
+        purpose=row[3],
+        address=row[4],
+        state=DeliveryState(row[5]),
+        attempts=row[6],
+        created_at=row[7],
+        next_at=row[8],
+        last_code=row[9],
+        last_reply=row[10],
+    )

@@ -1,0 +1,186 @@
+-- Version 1: the start.
+-- Times are seconds since 1970. Lists and small structures are JSON text. Flags are 0 or 1.
+
+CREATE TABLE meta (
+    key TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+
+-- One row for each mail that got a 250. seq is the order of arrival; id is what the outside sees.
+CREATE TABLE incoming (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    received_at REAL NOT NULL,
+    mail_from TEXT,
+    rcpts TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    helo TEXT NOT NULL,
+    protocol TEXT NOT NULL,
+    tls TEXT,
+    smtputf8 INTEGER NOT NULL,
+    verdict TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    message_id TEXT,
+    tries INTEGER NOT NULL DEFAULT 0,
+    claims INTEGER NOT NULL DEFAULT 0,
+    released INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT '',
+    decision TEXT NOT NULL DEFAULT '',
+    not_before REAL NOT NULL DEFAULT 0,
+    leased_by TEXT,
+    leased_until REAL NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX incoming_accepted ON incoming (seq) WHERE state = 'accepted';
+CREATE INDEX incoming_state ON incoming (state, seq);
+CREATE INDEX incoming_message_id ON incoming (message_id, seq) WHERE message_id IS NOT NULL;
+
+-- The bytes, apart, so that no listing reads them. packing 0: as they are; 1: zlib.
+CREATE TABLE incoming_raw (
+    seq INTEGER PRIMARY KEY REFERENCES incoming (seq),
+    packing INTEGER NOT NULL,
+    trace BLOB NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE ticket (
+    id INTEGER PRIMARY KEY,
+    number TEXT NOT NULL UNIQUE,
+    desk TEXT NOT NULL,
+    status TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    language TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL,
+    unverified INTEGER NOT NULL,
+    other_desks TEXT NOT NULL
+) STRICT;
+CREATE INDEX ticket_status ON ticket (status, id);
+CREATE INDEX ticket_desk ON ticket (desk, id);
+
+CREATE TABLE participant (
+    id INTEGER PRIMARY KEY,
+    ticket_id INTEGER NOT NULL REFERENCES ticket (id),
+    address_key TEXT NOT NULL,
+    address TEXT NOT NULL,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL,
+    UNIQUE (ticket_id, address_key)
+) STRICT;
+CREATE INDEX participant_address ON participant (address_key, ticket_id);
+
+-- The last serial that was used, for each counter.
+CREATE TABLE serial (
+    day TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (day, channel)
+) STRICT;
+
+-- seq is the order in which entries were committed, which is the order in which they are shown.
+CREATE TABLE entry (
+    seq INTEGER PRIMARY KEY,
+    id INTEGER NOT NULL UNIQUE,
+    ticket_id INTEGER NOT NULL REFERENCES ticket (id),
+    kind TEXT NOT NULL,
+    author TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    text TEXT NOT NULL,
+    mail_id TEXT REFERENCES incoming (id),
+    message_id TEXT,
+    evidence TEXT NOT NULL,
+    marks TEXT NOT NULL,
+    attachments TEXT NOT NULL
+) STRICT;
+CREATE INDEX entry_ticket ON entry (ticket_id, seq);
+CREATE INDEX entry_mail ON entry (mail_id, ticket_id) WHERE mail_id IS NOT NULL;
+CREATE INDEX entry_machine ON entry (ticket_id, created_at) WHERE kind = 'machine';
+
+CREATE TABLE message_ref (
+    message_id TEXT NOT NULL,
+    ticket_id INTEGER NOT NULL REFERENCES ticket (id),
+    ours INTEGER NOT NULL,
+    PRIMARY KEY (message_id, ticket_id)
+) STRICT;
+CREATE INDEX message_ref_ticket ON message_ref (ticket_id);
+
+CREATE TABLE fingerprint (
+    key TEXT NOT NULL PRIMARY KEY,
+    ticket_id INTEGER NOT NULL REFERENCES ticket (id),
+    mail_id TEXT NOT NULL REFERENCES incoming (id),
+    first_at REAL NOT NULL,
+    strong INTEGER NOT NULL,
+    told INTEGER NOT NULL
+) STRICT;
+CREATE INDEX fingerprint_ticket ON fingerprint (ticket_id);
+CREATE INDEX fingerprint_mail ON fingerprint (mail_id);
+
+CREATE TABLE outgoing (
+    id INTEGER PRIMARY KEY,
+    message_id TEXT NOT NULL UNIQUE,
+    purpose TEXT NOT NULL,
+    ticket_id INTEGER REFERENCES ticket (id),
+    entry_id INTEGER REFERENCES entry (id),
+    created_at REAL NOT NULL,
+    smtputf8 INTEGER NOT NULL,
+    eightbit INTEGER NOT NULL
+) STRICT;
+CREATE INDEX outgoing_ticket ON outgoing (ticket_id) WHERE ticket_id IS NOT NULL;
+CREATE INDEX outgoing_entry ON outgoing (entry_id) WHERE entry_id IS NOT NULL;
+
+CREATE TABLE outgoing_raw (
+    id INTEGER PRIMARY KEY REFERENCES outgoing (id),
+    packing INTEGER NOT NULL,
+    data BLOB NOT NULL
+) STRICT;
+
+-- due_at is when anybody may take it: next_at, or while an attempt is under way the end of its lease if that is later.
+CREATE TABLE recipient (
+    id INTEGER PRIMARY KEY,
+    outgoing_id INTEGER NOT NULL REFERENCES outgoing (id),
+    position INTEGER NOT NULL,
+    address TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    return_path TEXT,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_at REAL NOT NULL,
+    due_at REAL NOT NULL,
+    claimed_by TEXT,
+    delay_told INTEGER NOT NULL DEFAULT 0,
+    last_code INTEGER NOT NULL DEFAULT 0,
+    last_reply TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX recipient_due ON recipient (due_at) WHERE state IN ('queued', 'uncertain');
+CREATE INDEX recipient_claimed ON recipient (claimed_by) WHERE claimed_by IS NOT NULL;
+CREATE INDEX recipient_state ON recipient (state, id);
+CREATE INDEX recipient_outgoing ON recipient (outgoing_id, position);
+
+CREATE TABLE attempt (
+    id INTEGER PRIMARY KEY,
+    recipient_id INTEGER NOT NULL REFERENCES recipient (id),
+    at REAL NOT NULL,
+    state TEXT NOT NULL,
+    next_at REAL NOT NULL,
+    code INTEGER NOT NULL,
+    reply TEXT NOT NULL,
+    remote TEXT NOT NULL,
+    tls TEXT NOT NULL
+) STRICT;
+CREATE INDEX attempt_recipient ON attempt (recipient_id, id);
+
+CREATE TABLE acknowledgement (
+    id INTEGER PRIMARY KEY,
+    address TEXT NOT NULL,
+    at REAL NOT NULL,
+    purpose TEXT NOT NULL
+) STRICT;
+CREATE INDEX acknowledgement_address ON acknowledgement (address, at);
+CREATE INDEX acknowledgement_at ON acknowledgement (at);
+
+CREATE TABLE pause (
+    destination TEXT NOT NULL PRIMARY KEY,
+    since REAL NOT NULL,
+    reason TEXT NOT NULL
+) STRICT;

@@ -1,0 +1,96 @@
+"""The store in one SQLite file: a writer thread with group commit, readers apart.
+
+Several processes may open the same file. Raises StoreError for what may succeed later, StoreFull when there is no
+room, StoreFatal when the file or its disk cannot be trusted; after the first StoreFatal every verb raises it at once
+and on_fatal has been called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import aiosqlite
+import structlog
+
+from smtpgate.errors import StoreError, StoreFatal
+from smtpgate.store import sqlite_file
+from smtpgate.store.sqlite_errors import Alarm
+from smtpgate.store.sqlite_readers import Readers
+from smtpgate.store.sqlite_writer import Writer
+from smtpgate.store.statement import T, Verb
+from smtpgate.store.verbs import VerbStore
+
+log = structlog.get_logger(__name__)
+
+
+def _no_call(error: StoreFatal) -> None:
+    """For tools, which end anyway with the StoreFatal that their verb raises."""
+
+
+class SqliteStore(VerbStore):
+    """Made by open(); close() must be reached, or the process does not end."""
+
+    def __init__(self, readers: Readers, writer: Writer | None) -> None:
+        self._readers = readers
+        self._writer = writer
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        *,
+        on_fatal: Callable[[StoreFatal], None] = _no_call,
+        create: bool = True,
+        read_only: bool = False,
+    ) -> SqliteStore:
+        """Make the directory (0700) and the file (0600) if need be, migrate, start the writer.
+
+        on_fatal is called once, on this event loop, after the callers that were hit have their StoreFatal. read_only
+        changes nothing and needs a file of our schema version. Raises StoreError with a text for the admin.
+        """
+
+        def told(error: StoreFatal) -> None:
+            log.critical("store failed", store=str(path), error=str(error))
+            on_fatal(error)
+
+        alarm = Alarm(told)
+        readers = Readers(path, alarm)
+        if read_only:
+            await asyncio.to_thread(sqlite_file.require_current, path)
+            return cls(readers, None)
+        await asyncio.to_thread(sqlite_file.prepare, path, create=create)
+        return cls(readers, Writer(await asyncio.to_thread(sqlite_file.connect, path), alarm))
+
+    async def close(self) -> None:
+        """Finish what is queued and close. Safe to call twice."""
+        if self._writer is not None:
+            await asyncio.to_thread(self._writer.close)
+        await self._readers.close()
+
+    @property
+    def commits(self) -> int:
+        """Transactions that this store has committed, for tests and benchmarks."""
+        return 0 if self._writer is None else self._writer.commits
+
+    async def check(self) -> list[str]:
+        """SQLite's own checks first, then those of the data."""
+        return await self._readers.use(_integrity) + await super().check()
+
+    async def _write(self, make: Callable[[], Verb[T]], size: int = 0) -> T:
+        if self._writer is None:
+            raise StoreError("the store is open for reading only")
+        result: T = await self._writer.submit(make, size)
+        return result
+
+    async def _read(self, make: Callable[[], Verb[T]]) -> T:
+        return await self._readers.run(make)
+
+
+async def _integrity(connection: aiosqlite.Connection) -> list[str]:
+    damage = [row[0] for row in await connection.execute_fetchall("PRAGMA integrity_check")]
+    orphans = [tuple(row) for row in await connection.execute_fetchall("PRAGMA foreign_key_check")]
+    return [line for line in damage if line != "ok"] + [
+        f"row {row} of {table} refers to a row of {parent} that is not there" for table, row, parent, _ in orphans
+    ]

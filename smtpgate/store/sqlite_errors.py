@@ -1,0 +1,57 @@
+"""What an error of SQLite means for us: not now, no room, or never again. And the alarm for never again."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+
+from smtpgate.errors import StoreError, StoreFatal, StoreFull
+
+_IOERR_SHMSIZE = 4874  # no room for the shared memory file next to the database
+_IOERR_NOMEM = 3082
+_FULL, _IOERR, _CORRUPT, _NOTADB = 13, 10, 11, 26
+BUSY = 5
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """The error code without its detail; 0 for an error of the Python module itself."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+
+
+def store_error(error: sqlite3.Error, doing: str) -> StoreError:
+    """The error to raise for it. An I/O error is fatal: after a failed sync the kernel may believe that all is well."""
+    text = f"{doing}: {error}"
+    detail = getattr(error, "sqlite_errorcode", None) or 0
+    code = primary_code(error)
+    if code == _FULL or detail == _IOERR_SHMSIZE:
+        return StoreFull(text)
+    if code in (_CORRUPT, _NOTADB) or (code == _IOERR and detail != _IOERR_NOMEM):
+        return StoreFatal(f"{text} ({getattr(error, 'sqlite_errorname', 'unknown')})")
+    return StoreError(text)
+
+
+class Alarm:
+    """Rings once, whichever thread finds that nothing can be trusted any more. on_fatal runs on the loop that opened the store."""
+
+    def __init__(self, on_fatal: Callable[[StoreFatal], None]) -> None:
+        self.error: StoreFatal | None = None
+        self._on_fatal = on_fatal
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+
+    def ring(self, error: StoreFatal) -> None:
+        with self._lock:
+            if self.error is not None:
+                return
+            self.error = error
+        try:
+            self._loop.call_soon_threadsafe(self._on_fatal, error)
+        except RuntimeError:  # the loop is closed: the process is ending already
+            return
+
+    def check(self) -> None:
+        """Raises StoreFatal once it has rung."""
+        if self.error is not None:
+            raise StoreFatal(str(self.error))

@@ -1,0 +1,152 @@
+"""Opening the SQLite file: its directory and mode, its settings, its schema version and the way up to ours.
+
+Raises StoreError with a text for the admin: no file, not ours, written by a newer version, no permission.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from importlib import resources
+from pathlib import Path
+
+from smtpgate.errors import StoreError
+from smtpgate.store.sqlite_errors import BUSY, primary_code, store_error
+
+APPLICATION_ID = 0x534D5447  # "SMTG"
+BUSY_TIMEOUT = 10.0  # seconds that another process may hold the file
+_SQL = resources.files("smtpgate.store") / "sql"
+
+
+def migrations() -> list[str]:
+    """Migration n leads from version n-1 to n, for n from 1 on."""
+    files = sorted((_SQL / "migrations").iterdir(), key=lambda file: file.name)
+    return [file.read_text("utf-8") for file in files if file.name.endswith(".sql")]
+
+
+def schema() -> str:
+    return (_SQL / "schema.sql").read_text("utf-8")
+
+
+def prepare(path: Path, *, create: bool) -> None:
+    """Make the directory (0700) and the file (0600) if need be, and bring the schema to our version."""
+    try:
+        if create:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        elif not path.is_file():
+            raise StoreError(f"there is no store at {path}")
+    except OSError as error:
+        raise StoreError(f"cannot make the store at {path}: {error.strerror}") from error
+    connection = connect(path)
+    try:
+        _upgrade(connection, path)
+    except sqlite3.Error as error:
+        raise store_error(error, f"opening {path}") from error
+    finally:
+        connection.close()
+
+
+def require_current(path: Path) -> None:
+    """For a reader, which may not migrate: the file is there and has our version."""
+    if not path.is_file():
+        raise StoreError(f"there is no store at {path}")
+    connection = sqlite3.connect(uri(path, "ro"), uri=True, timeout=BUSY_TIMEOUT)
+    try:
+        version, ours = _version(connection, path), len(migrations())
+        if version < ours:
+            raise StoreError(f"the store at {path} has schema {version} and needs {ours}: start `smtpgate serve` once")
+    except sqlite3.Error as error:
+        raise store_error(error, f"opening {path}") from error
+    finally:
+        connection.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that may write: the writer's settings. Transactions are begun and ended by hand."""
+    connection = sqlite3.connect(
+        uri(path, "rw"), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    try:
+        _use_wal(connection)
+        connection.execute("PRAGMA synchronous = FULL")  # with WAL: a commit is on the disk when it returns
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA cache_size = -8192")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA journal_size_limit = 67108864")  # a WAL that one large mail blew up shrinks again
+        # Checkpoints are made by the writer, after it has answered; and SQLite's own would hide a failed sync.
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+    except sqlite3.Error as error:
+        connection.close()
+        raise store_error(error, f"opening {path}") from error
+    return connection
+
+
+def uri(path: Path, mode: str) -> str:
+    return f"{path.absolute().as_uri()}?mode={mode}"
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Two processes that turn a new file to WAL at once get in each other's way without the busy timeout's help."""
+    deadline = time.monotonic() + BUSY_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if primary_code(error) != BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """0 for an empty file. Raises StoreError for what is not ours or newer than us."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if application != APPLICATION_ID:
+        if application or tables:
+            raise StoreError(f"{path} is an SQLite database of some other program")
+        return 0
+    version = int(connection.execute("SELECT value FROM meta WHERE key = 'schema version'").fetchone()[0])
+    ours = len(migrations())
+    if version > ours:
+        raise StoreError(
+            f"the store at {path} was written by a newer smtpgate (schema {version}, this one knows {ours}): "
+            "install that version again, or restore the backup from before the upgrade"
+        )
+    return version
+
+
+def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
+    """One transaction for all of it; another process that opens the file at the same time waits here and finds it done."""
+    steps = migrations()
+    if _version(connection, path) == len(steps):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection, path)
+        if version == 0:
+            _run(connection, schema())
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute("INSERT INTO meta (key, value) VALUES ('schema version', '0')")
+        else:
+            for step in steps[version:]:
+                _run(connection, step)
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'schema version'", (str(len(steps)),))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _run(connection: sqlite3.Connection, script: str) -> None:
+    """Statement by statement: executescript would commit first."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""

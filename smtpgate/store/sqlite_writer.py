@@ -1,0 +1,210 @@
+"""The one thread that writes to the SQLite file, and group commit.
+
+Everything that waits in the queue, up to a bound, becomes one transaction; each verb has its own savepoint, so that one
+that fails takes nothing along. Callers hear of success only after COMMIT. A caller that is cancelled changes nothing:
+its verb runs whole. A failed BEGIN or COMMIT fails all of the batch; StoreFatal ends the writer's work for good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from smtpgate.errors import StoreError, StoreFatal
+from smtpgate.store.sqlite_errors import BUSY, Alarm, primary_code, store_error
+from smtpgate.store.statement import Row, Value, Verb, storable
+
+_BATCH_VERBS = 64
+_BATCH_OCTETS = 8 * 1024**2
+_VERB_OCTETS = 8192  # what a verb writes besides its mail, about
+_CHECKPOINT_OCTETS = 4 * 1024**2
+_NAMES = tuple(str(i) for i in range(1, 300))
+
+
+def bind(params: tuple[Value, ...]) -> dict[str, Value]:
+    """SQLite's names for $1, $2, …"""
+    return {name: storable(str(value)) if isinstance(value, str) else value for name, value in zip(_NAMES, params, strict=False)}
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    make: Callable[[], Verb[Any]]
+    size: int
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """Owns one connection, which close() closes."""
+
+    def __init__(self, connection: sqlite3.Connection, alarm: Alarm) -> None:
+        self.commits = 0  # transactions committed, for tests and benchmarks
+        self._connection = connection
+        self._alarm = alarm
+        self._jobs: deque[_Job] = deque()
+        self._wake = threading.Condition()
+        self._closing = False
+        self._since_checkpoint = 0
+        self._thread = threading.Thread(target=self._work, name="smtpgate-store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, make: Callable[[], Verb[Any]], size: int) -> asyncio.Future[Any]:
+        """Queue a verb. The future may be abandoned; the verb happens all the same. Raises StoreError at once when closed."""
+        loop = asyncio.get_running_loop()
+        job = _Job(make, size + _VERB_OCTETS, loop, loop.create_future())
+        with self._wake:
+            self._alarm.check()
+            if self._closing:
+                raise StoreError("the store is closed")
+            self._jobs.append(job)
+            self._wake.notify()
+        return job.future
+
+    def close(self) -> None:
+        """Finish what is queued, close the connection, end the thread. Blocks; safe to call twice."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+
+    # --- the thread -----------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while batch := self._next_batch():
+            try:
+                self._run_batch(batch)
+            except BaseException as error:  # a bug of ours: callers must not wait for ever
+                self._reject(batch, StoreFatal(f"the store's writer failed: {error!r}"))
+            self._answer(batch)
+            if self._since_checkpoint >= _CHECKPOINT_OCTETS and self._alarm.error is None:
+                self._checkpoint()
+        self._finish()
+
+    def _next_batch(self) -> list[_Job]:
+        """What is queued, bounded; waits for the first. Empty: closed and nothing left."""
+        with self._wake:
+            while not self._jobs and not self._closing:
+                self._wake.wait()
+            batch: list[_Job] = []
+            octets = 0
+            while self._jobs and len(batch) < _BATCH_VERBS and (not batch or octets + self._jobs[0].size <= _BATCH_OCTETS):
+                job = self._jobs.popleft()
+                octets += job.size
+                batch.append(job)
+            return batch
+
+    def _run_batch(self, batch: list[_Job]) -> None:
+        if self._alarm.error is not None:
+            self._reject(batch, self._alarm.error)
+            return
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if primary_code(error) == BUSY:
+                with self._wake:  # those behind have waited as long: they must not wait once more
+                    batch += self._jobs
+                    self._jobs.clear()
+            self._reject(batch, store_error(error, "beginning a transaction"))
+            return
+        try:
+            for job in batch:
+                self._run_job(job)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._reject(batch, self._roll_back() or store_error(error, "committing"))
+            return
+        self.commits += 1
+        self._since_checkpoint += sum(job.size for job in batch)
+
+    def _run_job(self, job: _Job) -> None:
+        """Raises sqlite3.Error only when the whole transaction is gone."""
+        connection = self._connection
+        connection.execute("SAVEPOINT verb")
+        try:
+            job.result = run(connection, job.make())
+        except BaseException as error:
+            if isinstance(error, sqlite3.Error):
+                job.error = store_error(error, "writing")
+                if isinstance(job.error, StoreFatal) or not connection.in_transaction:
+                    raise
+            else:
+                job.error = error
+            connection.execute("ROLLBACK TO verb")
+        connection.execute("RELEASE verb")
+
+    def _roll_back(self) -> StoreFatal | None:
+        """Leave no transaction open. A rollback that fails leaves a connection that cannot be used."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            return StoreFatal(f"rolling back: {error}")
+        return None
+
+    def _reject(self, batch: list[_Job], error: StoreError) -> None:
+        for job in batch:
+            job.error = type(error)(str(error))  # one of its own for each caller: a traceback grows where it is raised
+
+    def _answer(self, batch: list[_Job]) -> None:
+        """Tell the callers, with one wake-up for each event loop."""
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+        for job in batch:
+            by_loop.setdefault(job.loop, []).append(job)
+        for loop, jobs in by_loop.items():
+            _call(loop, _resolve, jobs)
+        for job in batch:
+            if isinstance(job.error, StoreFatal):
+                self._alarm.ring(job.error)
+
+    def _checkpoint(self) -> None:
+        """Copy the log into the database. SQLite syncs both; it must not be tried again when that failed."""
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._since_checkpoint = 0
+        except sqlite3.Error as error:
+            failure = store_error(error, "checkpoint")
+            if isinstance(failure, StoreFatal):
+                self._alarm.ring(failure)
+            # Full or busy: the log stays and grows, and the next batch tries again.
+
+    def _finish(self) -> None:
+        try:
+            self._connection.close()  # the last one to close makes a checkpoint and removes the log
+        except sqlite3.Error as error:
+            self._alarm.ring(StoreFatal(f"closing: {error}"))
+
+
+def run(connection: sqlite3.Connection, verb: Verb[Any]) -> Any:
+    """All statements of one verb, within the transaction that is open."""
+    rows: list[Row] | None = None
+    try:
+        while True:
+            query = verb.send(rows) if rows is not None else next(verb)
+            rows = connection.execute(query.sql, bind(query.params)).fetchall()
+    except StopIteration as done:
+        return done.value
+
+
+def _resolve(jobs: list[_Job]) -> None:
+    for job in jobs:
+        if job.future.done():  # its caller was cancelled
+            continue
+        if job.error is not None:
+            job.future.set_exception(job.error)
+        else:
+            job.future.set_result(job.result)
+
+
+def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *args: Any) -> None:
+    try:
+        loop.call_soon_threadsafe(function, *args)
+    except RuntimeError:  # the loop is closed: nobody waits there any more
+        return

@@ -1,0 +1,170 @@
+"""The Store that runs verbs: each method names its generator and whether it writes. A driver adds _write and _read.
+
+Fails as store.api says; the driver turns its own errors into those.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, MailState, Status, Ticket
+from smtpgate.store import changes, incoming, look, meta, queue, rows
+from smtpgate.store import facts as facts_verb
+from smtpgate.store.api import (
+    Accepted,
+    Changes,
+    Decide,
+    Facts,
+    FactsQuery,
+    Incoming,
+    OutgoingDetail,
+    Pause,
+    RecipientStatus,
+    TicketDetail,
+)
+from smtpgate.store.check import check
+from smtpgate.store.statement import T, Verb
+
+_PACK_APART = 65_536  # octets; packing more than this would keep other mails waiting
+ATTEMPT_LEASE = 3600.0  # seconds; longer than all timeouts of one delivery attempt together
+
+
+class VerbStore(ABC):
+    """store.api.Store over whatever runs the generators."""
+
+    @abstractmethod
+    async def _write(self, make: Callable[[], Verb[T]], size: int = 0) -> T:
+        """Run a new verb in a transaction that is durable when this returns. size: its octets, for the batch limit."""
+
+    @abstractmethod
+    async def _read(self, make: Callable[[], Verb[T]]) -> T:
+        """Run a new verb on one snapshot."""
+
+    # intake
+
+    async def accept(self, mail: Accepted) -> None:
+        packed = await asyncio.to_thread(rows.pack, mail.raw) if len(mail.raw) > _PACK_APART else None
+        await self._write(lambda: incoming.accept(mail, packed), len(mail.raw))
+
+    # filing
+
+    async def claim(self, *, worker: str, now: float, lease: float, limit: int) -> Sequence[Incoming]:
+        return await self._write(lambda: incoming.claim(worker, now, lease, limit))
+
+    async def file(self, mail_id: str, *, worker: str, query: FactsQuery, decide: Decide) -> Changes:
+        return await self._write(lambda: changes.file(mail_id, worker, query, decide))
+
+    async def file_failed(
+        self,
+        mail_id: str,
+        *,
+        worker: str,
+        now: float,
+        reason: str,
+        again_at: float,
+        poison_after: int,
+    ) -> MailState:
+        return await self._write(lambda: incoming.file_failed(mail_id, worker, reason, again_at, poison_after))
+
+    async def release_leases(self, worker_prefix: str) -> int:
+        """Of filing and of delivery."""
+
+        def both() -> Verb[int]:
+            return (yield from incoming.release_leases(worker_prefix)) + (yield from queue.release_leases(worker_prefix))
+
+        return await self._write(both)
+
+    # looking
+
+    async def facts(self, query: FactsQuery) -> Facts:
+        return await self._read(lambda: facts_verb.facts(query))
+
+    async def mail(self, mail_id: str) -> Incoming | None:
+        return await self._read(lambda: incoming.mail(mail_id))
+
+    async def mails(self, state: MailState | None, *, limit: int, before: str | None = None) -> Sequence[Incoming]:
+        return await self._read(lambda: incoming.mails(state, limit, before))
+
+    async def mails_of_message_id(self, message_id: str) -> Sequence[Incoming]:
+        return await self._read(lambda: incoming.mails_of_message_id(message_id))
+
+    async def ticket(self, number: str) -> TicketDetail | None:
+        return await self._read(lambda: look.ticket(number))
+
+    async def tickets(
+        self, *, desk: str | None, statuses: Sequence[Status], sender: str | None, limit: int, before: int | None = None
+    ) -> Sequence[Ticket]:
+        return await self._read(lambda: look.tickets(desk, statuses, sender, limit, before))
+
+    async def outgoing(self, outgoing_id: int) -> OutgoingDetail | None:
+        return await self._read(lambda: look.outgoing(outgoing_id))
+
+    async def queue(
+        self, *, states: Sequence[DeliveryState], ticket_number: str | None, limit: int, before: int | None = None
+    ) -> Sequence[RecipientStatus]:
+        return await self._read(lambda: look.queue(states, ticket_number, limit, before))
+
+    async def counts(self) -> dict[str, int]:
+        return await self._read(look.counts)
+
+    async def check(self) -> list[str]:
+        """What is wrong with the data, one line each; nothing when all is well. Reads everything."""
+        return await self._read(check)
+
+    # what an admin or agent does
+
+    async def settle_mail(self, mail_id: str, *, expect: Sequence[MailState], to: MailState, reason: str) -> bool:
+        return await self._write(lambda: incoming.settle_mail(mail_id, expect, to, reason))
+
+    async def change(
+        self, *, ticket_number: str | None, query: FactsQuery | None, decide: Callable[[Ticket | None, Facts], Changes]
+    ) -> Changes:
+        return await self._write(lambda: changes.change(ticket_number, query, decide))
+
+    async def settle_recipients(self, recipient_ids: Sequence[int], *, to: DeliveryState, now: float) -> int:
+        return await self._write(lambda: queue.settle_recipients(recipient_ids, to, now))
+
+    # delivery
+
+    async def claim_deliveries(
+        self,
+        *,
+        worker: str,
+        now: float,
+        limit: int,
+        next_at: Callable[[int], float],
+        skip: Sequence[str] = (),
+        lease: float = ATTEMPT_LEASE,
+    ) -> Sequence[Delivery]:
+        """lease: seconds for which nobody else takes them, however near next_at is; record_attempts and unclaim end it."""
+        return await self._write(lambda: queue.claim_deliveries(worker, now, limit, next_at, skip, lease))
+
+    async def record_attempts(
+        self, attempts: Sequence[Attempt], *, delay_told: Sequence[int] = (), events: Sequence[Entry] = ()
+    ) -> None:
+        await self._write(lambda: queue.record_attempts(attempts, delay_told, events))
+
+    async def unclaim(self, recipient_ids: Sequence[int], *, now: float) -> None:
+        await self._write(lambda: queue.unclaim(recipient_ids, now))
+
+    async def next_due(self) -> float | None:
+        return await self._read(queue.next_due)
+
+    async def pauses(self) -> Sequence[Pause]:
+        return await self._read(queue.pauses)
+
+    async def pause(self, pause: Pause) -> None:
+        await self._write(lambda: queue.pause(pause))
+
+    async def resume(self, destination: str | None) -> int:
+        return await self._write(lambda: queue.resume(destination))
+
+    # small facts
+
+    async def number_patterns(self, current: str) -> tuple[str, ...]:
+        return await self._write(lambda: meta.number_patterns(current))
+
+    async def token_key(self, candidate: bytes) -> bytes:
+        return await self._write(lambda: meta.token_key(candidate))
