@@ -1,0 +1,89 @@
+"""Writes down what became of attempts, many to one transaction.
+
+Results wait here only while a write is under way. A store that cannot write now is tried again every second, as a
+delivered mail that is not recorded would be sent once more; the runner claims nothing new meanwhile. Whatever else goes
+wrong is kept in `fatal`, and ends the runner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from smtpgate.clock import Clock, new_id
+from smtpgate.delivery.outcome import Settled
+from smtpgate.errors import StoreError, StoreFatal
+from smtpgate.model import Delivery, Entry, EntryKind
+from smtpgate.store.api import Store
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 200
+_RETRY = 1.0  # seconds
+
+
+class Recorder:
+    def __init__(self, store: Store, clock: Clock, recorded: Callable[[Sequence[Delivery]], None]) -> None:
+        """recorded is called with the deliveries of each batch that is safe in the store, and when `fatal` is set."""
+        self._store = store
+        self._clock = clock
+        self._recorded = recorded
+        self._pending: list[tuple[Delivery, Settled]] = []
+        self._writer: asyncio.Task[None] | None = None
+        self.fatal: Exception | None = None
+
+    def add(self, results: Sequence[tuple[Delivery, Settled]]) -> None:
+        self._pending.extend(results)
+        if self._pending and self._writer is None:
+            self._writer = asyncio.create_task(self._write())
+
+    async def flush(self, timeout: float) -> None:
+        """Wait until everything is written, at most so many seconds; what is not is logged and will be sent again."""
+        if self._writer is not None:
+            await asyncio.wait([self._writer], timeout=timeout)
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+        if self._pending:
+            log.error("results of deliveries could not be stored", recipients=[d.recipient_id for d, _ in self._pending])
+
+    async def _write(self) -> None:
+        try:
+            while self._pending:
+                batch = self._pending[:_BATCH]
+                if await self._store_batch(batch):
+                    del self._pending[: len(batch)]
+                    self._recorded([delivery for delivery, _ in batch])
+                else:
+                    await self._clock.sleep(_RETRY)
+        except Exception as error:
+            self.fatal = error
+            self._recorded([])
+        finally:
+            self._writer = None
+
+    async def _store_batch(self, batch: Sequence[tuple[Delivery, Settled]]) -> bool:
+        try:
+            await self._store.record_attempts(
+                [settled.attempt for _, settled in batch],
+                delay_told=[delivery.recipient_id for delivery, settled in batch if settled.delay_told],
+                events=[self._entry(d.ticket_id, s) for d, s in batch if s.event and d.ticket_id is not None],
+            )
+        except StoreFatal:
+            raise
+        except StoreError as error:
+            log.warning("results of deliveries are not stored yet", error=str(error), waiting=len(self._pending))
+            return False
+        return True
+
+    def _entry(self, ticket_id: int, settled: Settled) -> Entry:
+        return Entry(
+            id=new_id(self._clock),
+            ticket_id=ticket_id,
+            kind=EntryKind.EVENT,
+            author="",
+            created_at=settled.attempt.at,
+            text=settled.event,
+        )
