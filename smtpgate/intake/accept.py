@@ -1,0 +1,145 @@
+"""From a finished DATA to COMMIT 1 and the reply that says so; and who is a recipient of ours.
+
+Acceptor.accept never raises, save when it is cancelled: our own failures become 451 with an opaque id, told to the log
+with their traceback and to nobody else. 250 is returned only after store.accept has returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from smtpgate.clock import Clock, id_text, new_id
+from smtpgate.config import Config
+from smtpgate.errors import StoreError, StoreFull
+from smtpgate.intake.data import police
+from smtpgate.intake.trace import stripped, trace
+from smtpgate.mail import address as mail_address
+from smtpgate.mail import header
+from smtpgate.mail.token import TokenKind, Tokens
+from smtpgate.model import Envelope, Verdict
+from smtpgate.rules import policy
+from smtpgate.store.api import Accepted, Store
+
+log = structlog.get_logger(__name__)
+
+Judge = Callable[[Envelope, bytes], Awaitable[Verdict]]
+
+ROLES = ("postmaster", "abuse")  # RFC 5321 §4.5.1, RFC 2142
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One mail between MAIL and the end of DATA. mail_from None is the null sender."""
+
+    mail_from: str | None
+    smtputf8: bool
+    rcpts: list[str] = field(default_factory=list)
+    exempt: bool = True  # every recipient so far is a role address or a signed return path
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """What becomes of one RCPT: the refusal ("" if it is ours), and whether the policy passes it by."""
+
+    refusal: str = ""
+    exempt: bool = False
+
+
+def recipient(address: str, config: Config, tokens: Tokens, now: float) -> Recipient:
+    """May this address be written to through us? No relaying: only desks and role addresses of our domains."""
+    local, at, _ = address.rpartition("@")
+    if not at:
+        return Recipient(exempt=True)  # only a bare "postmaster" comes this far (RFC 5321 §4.5.1)
+    domain = mail_address.domain(address)
+    if domain not in config.domains and domain != config.server.name:
+        return Recipient("550 5.7.1 Relaying denied")
+    if local.lower() in ROLES:
+        return Recipient(exempt=True)
+    desk_local = mail_address.split_sub(address)[0]
+    if config.desk_of(f"{local}@{domain}") is None and config.desk_of(f"{desk_local}@{domain}") is None:
+        return Recipient("550 5.1.1 No such user here")
+    token = tokens.read(address, now)
+    return Recipient(exempt=token is not None and token.kind is TokenKind.BOUNCE)
+
+
+class Acceptor:
+    """Takes finished mail. One for all sessions."""
+
+    def __init__(
+        self, config: Config, *, store: Store, judge: Judge, tokens: Tokens, clock: Clock, on_accept: Callable[[], None]
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.tokens = tokens
+        self._store = store
+        self._judge = judge
+        self._on_accept = on_accept
+
+    def recipient(self, address: str) -> Recipient:
+        return recipient(address, self.config, self.tokens, self.clock.now())
+
+    async def accept(self, envelope: Envelope, data: bytes, *, exempt: bool) -> str:
+        """The reply to the end of DATA. Cancelled before the commit has begun, it leaves nothing behind."""
+        began = self.clock.monotonic()
+        notes: dict[str, object] = {}
+        try:
+            reply = await self._accept(envelope, data, exempt, notes)
+        except StoreFull:
+            log.exception("store is full", mail=envelope.mail_id)
+            reply = "452 4.3.1 Insufficient system storage, try again later"
+        except StoreError:
+            log.exception("store failed", mail=envelope.mail_id)
+            reply = failure(envelope.mail_id)
+        except Exception:
+            log.exception("accepting failed", mail=envelope.mail_id)
+            reply = failure(envelope.mail_id)
+        log.info(
+            "mail accepted" if reply.startswith("2") else "mail refused",
+            mail=envelope.mail_id,
+            peer=envelope.peer,
+            helo=envelope.helo,
+            sender=envelope.mail_from or "<>",
+            rcpts=len(envelope.rcpts),
+            size=len(data),
+            **notes,
+            seconds=round(self.clock.monotonic() - began, 3),
+            reply=reply,
+        )
+        return reply
+
+    async def _accept(self, envelope: Envelope, data: bytes, exempt: bool, notes: dict[str, object]) -> str:
+        limits, server = self.config.limits, self.config.server
+        raw = police(data, server.bare_newline)
+        if raw is None:
+            return "550 5.6.0 Bare CR or LF in the mail: lines end with CR LF"
+        fields, _ = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
+        if len(header.named(fields, "received")) > limits.hops:
+            return "554 5.4.6 Too many hops: the mail is in a loop"  # RFC 5321 §6.3
+        verdict = await self._judge(envelope, raw)  # sees the mail whole: what is taken out below may be signed
+        notes["evidence"] = verdict.evidence.value
+        decision, why = policy.at_the_door(verdict, self.config.policy, exempt=exempt)
+        if why:
+            notes["why"] = why
+        if decision is policy.Door.REFUSE:
+            return "550 5.7.1 Refused: the mail fails DMARC and its domain asks to refuse such mail"
+        if decision is policy.Door.DEFER:
+            return "451 4.4.3 The sender cannot be checked at the moment, try again later"
+        raw, removed = stripped(raw, fields, server.name)
+        if removed:
+            notes["removed"] = removed
+        ids = header.message_ids(header.first(fields, "message-id") or "")
+        mail = Accepted(envelope, trace(envelope, verdict, server.name), raw, verdict, ids[0] if ids else None)
+        await self._store.accept(mail)  # COMMIT 1: from here the mail is ours
+        self._on_accept()
+        return f"250 2.0.0 {envelope.mail_id} accepted"
+
+    def new_mail_id(self) -> str:
+        return id_text(new_id(self.clock))
+
+
+def failure(error_id: str) -> str:
+    """The reply to a failure of ours: temporary, and nothing about it but where to look in the log."""
+    return f"451 4.3.0 Internal error, try again later (id {error_id})"

@@ -1,0 +1,267 @@
+"""The SMTP dialogue: what each command does in each state (RFC 5321 §4.1.4).
+
+Every method returns the reply; Connection says it. An accept that has begun runs in a task of its own: the client may
+vanish, the mail does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiosmtpd.smtp import Session as Facts
+
+from smtpgate.config import Config
+from smtpgate.intake import command
+from smtpgate.intake.accept import Recipient, Transaction
+from smtpgate.intake.connection import Connection, Host
+from smtpgate.intake.data import DataReader, Fault
+from smtpgate.intake.trace import protocol
+from smtpgate.model import Envelope
+
+log = structlog.get_logger(__name__)
+
+_IDLE_VERBS = frozenset({"EHLO", "HELO", "NOOP", "RSET", "VRFY", "HELP"})
+_IDLE_COMMANDS = 100  # of those between two mails; a flood of them is no mail
+_NOT_OFFERED = frozenset({"EXPN", "BDAT", "AUTH", "ETRN", "TURN", "SEND", "SOML", "SAML"})
+_BROWSER = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"})
+_FAULTS = {
+    Fault.TOO_LARGE: "552 5.3.4 Mail is larger than the limit",  # RFC 1870 §6.3
+    Fault.LONG_LINE: "500 5.6.0 Mail has a line longer than the limit",
+    Fault.NO_MEMORY: "452 4.3.1 Too much mail at once, try again later",
+}
+
+
+class Session(Connection):
+    """The state of one dialogue: who greeted us, and the mail that is being sent."""
+
+    def __init__(self, host: Host, config: Config, peer: str, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(host, config, peer, loop)
+        self._mail: Transaction | None = None
+        self._extended = False
+        self._idle = 0
+        self._refused_data = False
+        self._commands: dict[str, Callable[[bytes], Awaitable[str]]] = {
+            "HELO": self._helo_command, "EHLO": self._ehlo, "STARTTLS": self._starttls, "MAIL": self._mail_from,
+            "RCPT": self._rcpt_to, "DATA": self._data, "RSET": self._rset, "NOOP": self._noop, "VRFY": self._vrfy,
+            "HELP": self._help, "QUIT": self._quit,
+        }  # fmt: skip
+        if host.tls is None:
+            del self._commands["STARTTLS"]
+
+    async def obey(self, taken: command.Command) -> str:
+        verb = taken.verb
+        if verb in self._commands:
+            if verb in _IDLE_VERBS:
+                self._idle += 1
+                if self._idle > _IDLE_COMMANDS:
+                    self.hang_up(f"421 4.7.0 {self.hostname} too many commands without mail", "too many commands without mail")
+                    return ""
+            self._refused_data = False
+            return await self._commands[verb](taken.arg)
+        if verb in _BROWSER:  # a browser made to speak to us: nothing that it says is a command
+            self.hang_up("421 4.7.0 This is an SMTP server", "not SMTP")
+            return ""
+        offered = verb not in _NOT_OFFERED and verb != "STARTTLS"
+        return await self.misunderstood(f"{'500 5.5.1 Command not recognised' if offered else '502 5.5.1 Command not implemented'}")
+
+    async def misunderstood(self, reply: str) -> str:
+        """After a refused DATA it is content of a client that did not wait, which must not run as commands."""
+        if self._refused_data:
+            await self.say(reply)
+            self.close("content after refused DATA")
+            return ""
+        return reply
+
+    # --- greeting -----------------------------------------------------------------------------------------------------
+
+    async def _helo_command(self, arg: bytes) -> str:
+        return f"250 {self.hostname}" if self._greeted(arg, extended=False) else "501 5.5.4 Syntax: HELO hostname"
+
+    async def _ehlo(self, arg: bytes) -> str:
+        if not self._greeted(arg, extended=True):
+            return "501 5.5.4 Syntax: EHLO hostname"
+        lines = [self.hostname, "PIPELINING", f"SIZE {self._limits.message_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+        if self._host.tls is not None and self._secured is None:
+            lines.append("STARTTLS")
+        return "".join(f"250-{line}\r\n" for line in lines) + "250 HELP"
+
+    def _greeted(self, arg: bytes, *, extended: bool) -> bool:
+        name = command.helo_name(arg)
+        if name is None:
+            return False
+        self._mail = None  # RFC 5321 §4.1.4: as after RSET
+        self._helo, self._extended = name, extended
+        return True
+
+    async def _starttls(self, arg: bytes) -> str:
+        """RFC 3207: whatever was sent or said before the handshake is forgotten (§4.2)."""
+        if arg:
+            return "501 5.5.4 Syntax: STARTTLS"
+        if self._secured is not None or self._host.tls is None:
+            return "503 5.5.1 TLS is already active"
+        self._deaf = True
+        if self._got > self._read:
+            log.warning("commands injected before the TLS handshake", peer=self.peer)
+            await self._reader.readexactly(self._got - self._read)
+        self._got = self._read = 0
+        await self.say("220 2.0.0 Ready to start TLS")
+        self._deaf, self._handshaking = False, True  # from here to the TLS layer's start nothing waits
+        self._patience.wait(self._limits.tls_handshake)
+        try:
+            await self._writer.start_tls(self._host.tls, ssl_handshake_timeout=self._limits.tls_handshake)
+        except (OSError, ssl.SSLError) as error:
+            self._ended = f"TLS handshake failed: {type(error).__name__}"
+            raise ConnectionAbortedError from error
+        finally:
+            self._handshaking = False
+        self.transport = self._writer.transport
+        cipher = self._writer.get_extra_info("cipher")
+        self._secured = f"{cipher[1]} {cipher[0]}" if cipher else "TLS"
+        self._mail, self._helo, self._extended = None, "", False
+        self.session = Facts(self.loop)
+        return ""
+
+    # --- one mail -----------------------------------------------------------------------------------------------------
+
+    async def _mail_from(self, arg: bytes) -> str:
+        if not self._helo:
+            return "503 5.5.1 Send EHLO first"
+        if self._mail is not None:
+            return "503 5.5.1 Nested MAIL command"
+        taken = command.mail_from(arg, extended=self._extended)
+        if isinstance(taken, str):
+            return taken
+        if taken.size is not None and taken.size > self._limits.message_size:
+            return _FAULTS[Fault.TOO_LARGE]
+        if taken.size is not None and taken.size > self._host.budget.free:
+            return _FAULTS[Fault.NO_MEMORY]
+        if not self._host.room():
+            return "452 4.3.1 Insufficient system storage, try again later"
+        self._mail = Transaction(taken.address, taken.smtputf8)
+        return "250 2.1.0 Sender ok"
+
+    async def _rcpt_to(self, arg: bytes) -> str:
+        mail = self._mail
+        if mail is None:
+            return "503 5.5.1 Send MAIL first"
+        taken = command.rcpt_to(arg, smtputf8=mail.smtputf8)
+        address = "" if isinstance(taken, str) else taken[0]
+        if isinstance(taken, str):
+            found = Recipient(taken)
+        elif len(mail.rcpts) >= self._limits.recipients:
+            found = Recipient("452 4.5.3 Too many recipients")  # RFC 5321 §4.5.3.1.10
+        else:
+            found = self._host.acceptor.recipient(address)
+        if found.refusal:
+            log.info(
+                "recipient refused",
+                peer=self.peer,
+                helo=self._helo,
+                sender=mail.mail_from or "<>",
+                rcpt=address,
+                reply=found.refusal,
+            )
+            return found.refusal
+        if address not in mail.rcpts:
+            mail.rcpts.append(address)
+            mail.exempt = mail.exempt and found.exempt
+        return "250 2.1.5 Recipient ok"
+
+    async def _data(self, arg: bytes) -> str:
+        mail = self._mail
+        if self._got > self._read:  # DATA is the last of a group (RFC 2920 §3.1); what follows may be content
+            await self.say("554 5.5.0 Synchronisation error: wait for the reply to DATA")
+            self.close("did not wait for the reply to DATA")
+            return ""
+        if arg or mail is None or not mail.rcpts:
+            self._refused_data = True
+            if arg:
+                return "501 5.5.4 Syntax: DATA"
+            return "503 5.5.1 Send MAIL first" if mail is None else "554 5.5.1 No valid recipients"
+        self._mail, self._busy = None, True
+        content = DataReader(self._host.budget, size=self._limits.message_size, line=self._limits.line)
+        with contextlib.ExitStack() as memory:
+            memory.callback(content.release)
+            if not await self._receive(content):
+                return ""
+            if content.fault is None:
+                reply = await self._accept(mail, content, memory)
+            else:
+                reply = _FAULTS[content.fault]
+                log.info("mail refused", peer=self.peer, helo=self._helo, rcpts=len(mail.rcpts), size=content.seen, reply=reply)
+        self._busy = False
+        if self._stopping:
+            await self.say(reply)
+            self.stop_now()
+            return ""
+        return reply
+
+    async def _receive(self, content: DataReader) -> bool:
+        """Read one mail. False: it never came to its end, and the connection is closed or lost."""
+        self._content, self._content_end = content, self.loop.create_future()
+        try:
+            self._patience.wait(self._limits.data_timeout, self._limits.data_total)
+            await self.say("354 End data with <CR><LF>.<CR><LF>")
+            complete = await self._content_end
+        finally:
+            self._content = None
+        if complete:
+            return True
+        if content.hopeless:
+            self.hang_up(_FAULTS[content.fault or Fault.TOO_LARGE], "went on far beyond the size limit")
+        else:
+            self.close("client left within the data")
+        return False
+
+    async def _accept(self, mail: Transaction, content: DataReader, memory: contextlib.ExitStack) -> str:
+        """Hand the mail over in a task that nothing which happens to this connection can cancel."""
+        self._patience.stop()
+        acceptor = self._host.acceptor
+        envelope = Envelope(
+            mail_id=acceptor.new_mail_id(),
+            mail_from=mail.mail_from,
+            rcpts=tuple(mail.rcpts),
+            peer=self.peer,
+            helo=self._helo,
+            received_at=acceptor.clock.now(),
+            protocol=protocol(extended=self._extended, tls=self._secured is not None, smtputf8=mail.smtputf8),
+            tls=self._secured,
+            smtputf8=mail.smtputf8,
+        )
+        task = self._host.begin(acceptor.accept(envelope, content.take(), exempt=mail.exempt))
+        held = memory.pop_all()  # the task has the memory now
+        task.add_done_callback(lambda _: held.close())
+        reply = await asyncio.shield(task)
+        self._patience.wait(self._limits.command_timeout)
+        if reply.startswith("2"):
+            self._mails += 1
+            self._idle = 0
+        return reply
+
+    # --- the rest -----------------------------------------------------------------------------------------------------
+
+    async def _rset(self, arg: bytes) -> str:
+        if arg:
+            return "501 5.5.4 Syntax: RSET"
+        self._mail = None
+        return "250 2.0.0 Reset"
+
+    async def _noop(self, arg: bytes) -> str:
+        return "250 2.0.0 Ok"
+
+    async def _vrfy(self, arg: bytes) -> str:
+        return "252 2.5.0 Send mail and see" if arg else "501 5.5.4 Syntax: VRFY address"  # never tells (RFC 5321 §3.5.3)
+
+    async def _help(self, arg: bytes) -> str:
+        return "214 2.0.0 Commands: " + " ".join(sorted(self._commands))
+
+    async def _quit(self, arg: bytes) -> str:
+        if arg:
+            return "501 5.5.4 Syntax: QUIT"
+        await self.say("221 2.0.0 Bye")
+        self.close("QUIT")
+        return ""
