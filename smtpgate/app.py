@@ -92,10 +92,7 @@ class Gateway:
         self._lock = _lock(config.store.path)
         node = socket.gethostname()
         worker = f"{node}:{os.getpid()}:{secrets.token_hex(4)}"
-        loop = asyncio.get_running_loop()
-        self.store = await SqliteStore.open(
-            config.store.path, on_fatal=lambda error: loop.call_soon_threadsafe(self._fatal, str(error))
-        )
+        self.store = await SqliteStore.open(config.store.path, on_fatal=lambda error: self._fatal(str(error)))
         ended = await self.store.release_leases(f"{node}:")  # the lock says that no other life of this node is at work
         if ended:
             log.info("leases of an earlier run ended", count=ended)
@@ -107,7 +104,7 @@ class Gateway:
 
         self._parser = ParserPool(config)
         await self._parser.start()
-        self.runner = Runner(config, self.store, resolver, clock, worker)
+        self.runner = Runner(self.store, config, resolver, clock, worker)
         self.filing = Filing(config, self.store, self._parser, pipeline, clock, worker, self.runner.wake)
         self.door = Door(
             config,

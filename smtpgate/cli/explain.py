@@ -116,16 +116,13 @@ def _said(error: Exception) -> str:
 @asynccontextmanager
 async def _explainer(config: Any, zone: Path | None, at: float | None) -> AsyncIterator[Any]:
     from smtpgate import app
-    from smtpgate.auth.dns import ZoneError, ZoneResolver, make_resolver
+    from smtpgate.auth.dns import ZoneResolver, make_resolver
     from smtpgate.clock import FixedClock, SystemClock
     from smtpgate.explain import Explainer
     from smtpgate.store.sqlite import SqliteStore
 
     clock = SystemClock() if at is None else FixedClock(at)
-    try:
-        resolver = ZoneResolver.from_file(zone) if zone else make_resolver(config.dns, clock)
-    except (ZoneError, OSError) as error:
-        raise UsageError(f"--dns: {error}") from None
+    resolver = ZoneResolver.from_file(zone) if zone else make_resolver(config.dns, clock)
     store = await SqliteStore.open(config.store.path, read_only=True) if config.store.path.exists() else None
     try:
         if store is None:

@@ -13,7 +13,8 @@ from smtpgate.auth.sign import DkimSigner
 from smtpgate.clock import Clock, new_id
 from smtpgate.config import Config, Desk
 from smtpgate.mail import address as mail_address
-from smtpgate.mail.compose import Templates, compose, forward_for_postmaster
+from smtpgate.mail.compose import Templates, compose
+from smtpgate.mail.forward import forward_for_postmaster
 from smtpgate.mail.letters import Letter, Purpose, new_message_id
 from smtpgate.mail.token import Tokens
 from smtpgate.model import Address, OutgoingMail, OutgoingRecipient, ParsedMail, Ticket
@@ -89,7 +90,7 @@ class Post:
         """The original, whole, to the person behind postmaster@ and abuse@, from the null sender so that it cannot loop."""
         message_id = new_message_id(new_id(self.clock), desk.domain, secrets.token_bytes(10))
         composed = forward_for_postmaster(
-            raw=mail.trace + mail.raw,
+            mail.trace + mail.raw,
             role=role,
             person=person,
             desk=desk,

@@ -357,7 +357,7 @@ class Store(Protocol):
         """Remember the current number pattern; return all that were ever in force, the current one first."""
 
     async def known_number_patterns(self) -> tuple[str, ...]:
-        """Those remembered, newest first, changing nothing."""
+        """Those remembered, changing nothing."""
 
     async def known_token_key(self) -> bytes | None:
         """The store's own signing key, if it has one already."""

@@ -64,7 +64,7 @@ class VerbStore(ABC):
         now: float,
         reason: str,
         again_at: float,
-        poison_after: int,
+        poison_after: int | None,
     ) -> MailState:
         return await self._write(lambda: incoming.file_failed(mail_id, worker, reason, again_at, poison_after))
 
@@ -165,6 +165,12 @@ class VerbStore(ABC):
 
     async def number_patterns(self, current: str) -> tuple[str, ...]:
         return await self._write(lambda: meta.number_patterns(current))
+
+    async def known_number_patterns(self) -> tuple[str, ...]:
+        return await self._read(meta.known_number_patterns)
+
+    async def known_token_key(self) -> bytes | None:
+        return await self._read(meta.known_token_key)
 
     async def token_key(self, candidate: bytes) -> bytes:
         return await self._write(lambda: meta.token_key(candidate))
