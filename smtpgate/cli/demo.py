@@ -1,0 +1,17 @@
+"""`smtpgate demo`: a conversation played on a private port, with a private store, against a private sink."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+def demo() -> None:
+    """Play a conversation: two customers, a repeat, a forgery, an admin. Takes seconds, leaves nothing behind."""
+    import asyncio
+
+    from rich.console import Console
+
+    from smtpgate.cli.demo_play import play
+
+    asyncio.run(play(Console(highlight=False, soft_wrap=True)))

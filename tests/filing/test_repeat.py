@@ -1,0 +1,102 @@
+"""The repeat rule: what counts as the same mail, within which time, and who is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from smtpgate.model import EntryKind, Evidence
+from tests.support.helpdesk import Helpdesk, helpdesk, mail
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Helpdesk]:
+    async with helpdesk(tmp_path) as desk:
+        yield desk
+
+
+@pytest.mark.parametrize(("minutes", "repeat"), [(0, True), (29, True), (30, True), (31, False)])
+async def test_within_thirty_minutes_of_the_first_copy(desk: Helpdesk, minutes: int, repeat: bool) -> None:
+    first = await desk.post(mail(message_id="<1@c>"))
+    desk.clock.advance(minutes * 60)
+    again = await desk.post(mail(message_id="<2@c>"))
+    assert again.outcome == ("repeat" if repeat else "new")
+    assert (again.number == first.number) is repeat
+
+
+async def test_the_window_does_not_slide(desk: Helpdesk) -> None:
+    await desk.post(mail(message_id="<1@c>"))
+    desk.clock.advance(20 * 60)
+    assert (await desk.post(mail(message_id="<2@c>"))).outcome == "repeat"
+    desk.clock.advance(20 * 60)
+    assert (await desk.post(mail(message_id="<3@c>"))).outcome == "new"
+
+
+async def test_a_repeat_is_kept_linked_and_told_once(desk: Helpdesk) -> None:
+    first = await desk.post(mail(message_id="<1@c>"))
+    second = await desk.post(mail(message_id="<2@c>"))
+    third = await desk.post(mail(message_id="<3@c>"))
+    assert [first.purposes, second.purposes, third.purposes] == [["received"], ["repeat"], []]
+    kinds = [e.kind for e in (await desk.ticket(first.number)).entries]
+    assert kinds == [EntryKind.CUSTOMER, EntryKind.REPEAT, EntryKind.REPEAT]
+
+
+async def test_the_same_mail_delivered_twice_is_linked_at_any_time_and_nobody_is_told(desk: Helpdesk) -> None:
+    first = await desk.post(mail(message_id="<1@c>"))
+    desk.clock.advance(3600)
+    again = await desk.post(mail(message_id="<1@c>"))
+    assert (again.outcome, again.number, again.purposes) == ("repeat", first.number, [])
+
+
+async def test_the_same_message_id_with_other_content_is_not_a_repeat(desk: Helpdesk) -> None:
+    first = await desk.post(mail(body="one", message_id="<1@c>"))
+    again = await desk.post(mail(body="two", message_id="<1@c>"))
+    assert (again.outcome, again.number != first.number) == ("new", True)
+
+
+async def test_another_sender_or_desk_or_text_is_not_a_repeat(desk: Helpdesk) -> None:
+    await desk.post(mail())
+    other = await desk.post(mail(sender="bob@customer.example"), sender="bob@customer.example")
+    sales = await desk.post(mail(to="sales@help.example"), rcpts=("sales@help.example",))
+    text = await desk.post(mail(body="It still burns."))
+    assert {other.outcome, sales.outcome, text.outcome} == {"new"}
+
+
+async def test_unproved_mail_cannot_suppress_proved_mail(desk: Helpdesk) -> None:
+    forged = await desk.post(mail(message_id="<1@c>"), evidence=Evidence.NONE)
+    real = await desk.post(mail(message_id="<1@c>"), evidence=Evidence.DMARC_DKIM)
+    again = await desk.post(mail(message_id="<2@c>"), evidence=Evidence.DMARC_DKIM)
+    assert [forged.outcome, real.outcome, again.outcome] == ["new", "new", "repeat"]
+    assert again.number == real.number
+
+
+async def test_an_unproved_repeat_of_a_proved_mail_tells_nobody(desk: Helpdesk) -> None:
+    first = await desk.post(mail(message_id="<1@c>"))
+    again = await desk.post(mail(message_id="<2@c>"), evidence=Evidence.NONE)
+    assert (again.outcome, again.number, again.purposes) == ("repeat", first.number, [])
+
+
+async def test_the_same_short_answer_to_two_tickets_joins_both(desk: Helpdesk) -> None:
+    one, two = await desk.post(mail("one", "first")), await desk.post(mail("two", "second"))
+    a = await desk.post(mail(f"Re: [#{one.number}] x", "thanks", message_id="<a@c>"))
+    b = await desk.post(mail(f"Re: [#{two.number}] x", "thanks", message_id="<b@c>"))
+    assert [(a.outcome, a.number), (b.outcome, b.number)] == [("joined", one.number), ("joined", two.number)]
+
+
+async def test_two_copies_at_the_same_moment_give_one_ticket(desk: Helpdesk) -> None:
+    ids = await asyncio.gather(*(desk.accept(mail(message_id=f"<{i}@c>")) for i in range(10)))
+    mails = await desk.store.claim(worker="test", now=desk.clock.now(), lease=60, limit=10)
+    await asyncio.gather(*(desk.filing._one(m) for m in mails))
+    outcomes = sorted([(await desk.look(i)).outcome for i in ids])
+    assert outcomes == ["new", *["repeat"] * 9]
+    assert len(await desk.tickets()) == 1
+
+
+async def test_the_rule_survives_a_restart(tmp_path: Path) -> None:
+    async with helpdesk(tmp_path) as desk:
+        first = await desk.post(mail(message_id="<1@c>"))
+    async with helpdesk(tmp_path) as desk:
+        assert (await desk.post(mail(message_id="<2@c>"))).number == first.number
