@@ -77,7 +77,7 @@ def _apply(changes: Changes, mail_id: str | None) -> Verb[None]:
         yield Query("INSERT INTO acknowledgement (address, at, purpose) VALUES ($1, $2, $3)", (ack.address, ack.at, ack.purpose))
     for recipient_id, said in changes.bounced:
         yield Query(
-            """UPDATE recipient SET state = 'bounced', claimed_by = NULL, last_code = 0, last_reply = $2
+            """UPDATE recipient SET state = 'bounced', due_at = NULL, claimed_by = NULL, last_code = 0, last_reply = $2
                 WHERE id = $1 AND state IN ('queued', 'uncertain', 'delivered')""",
             (recipient_id, said[:1000]),
         )

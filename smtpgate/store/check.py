@@ -24,9 +24,10 @@ _FAULTS = (
         "SELECT id FROM outgoing o WHERE NOT EXISTS (SELECT 1 FROM recipient r WHERE r.outgoing_id = o.id)",
     ),
     (
-        "settled recipient that is still claimed",
-        "SELECT id FROM recipient WHERE state NOT IN ('queued', 'uncertain') AND claimed_by IS NOT NULL",
+        "recipient whose state and due time do not fit",
+        "SELECT id FROM recipient WHERE (state IN ('queued', 'uncertain')) <> (due_at IS NOT NULL)",
     ),
+    ("settled recipient that is still claimed", "SELECT id FROM recipient WHERE due_at IS NULL AND claimed_by IS NOT NULL"),
     ("delivered recipient without an attempt", "SELECT id FROM recipient WHERE state = 'delivered' AND attempts = 0"),
 )
 _STATES = (

@@ -49,9 +49,10 @@ def facts(query: FactsQuery) -> Verb[Facts]:
 
 def tickets_by_id(ids: Iterable[int]) -> Verb[dict[int, Ticket]]:
     wanted = tuple(dict.fromkeys(ids))
-    found = yield from select_in("SELECT " + rows.TICKET + " FROM ticket t WHERE t.id IN (*)", wanted)
+    found = yield from select_in("SELECT " + rows.TICKET + " FROM ticket t WHERE t.id IN (...)", wanted)
     people = yield from select_in(
-        "SELECT " + rows.PARTICIPANT + ", ticket_id FROM participant WHERE ticket_id IN (*) ORDER BY id", [row[0] for row in found]
+        "SELECT " + rows.PARTICIPANT + ", ticket_id FROM participant WHERE ticket_id IN (...) ORDER BY id",
+        [row[0] for row in found],
     )
     of_ticket: dict[int, list[Participant]] = {}
     for row in people:
@@ -62,19 +63,19 @@ def tickets_by_id(ids: Iterable[int]) -> Verb[dict[int, Ticket]]:
 def _message_refs(query: FactsQuery) -> Verb[list[MessageRef]]:
     """Ours first, then the oldest ticket: nobody gains anything by writing another's Message-ID into a mail of theirs."""
     asked = query.references if query.message_id is None else (*query.references, query.message_id)
-    found = yield from select_in("SELECT message_id, ticket_id, ours FROM message_ref WHERE message_id IN (*)", asked)
+    found = yield from select_in("SELECT message_id, ticket_id, ours FROM message_ref WHERE message_id IN (...)", asked)
     refs = [MessageRef(message_id=row[0], ticket_id=row[1], ours=bool(row[2])) for row in found]
     return sorted(refs, key=lambda ref: (not ref.ours, ref.ticket_id))
 
 
 def _numbers(query: FactsQuery) -> Verb[dict[str, int]]:
-    found = yield from select_in("SELECT number, id FROM ticket WHERE number IN (*)", query.numbers)
+    found = yield from select_in("SELECT number, id FROM ticket WHERE number IN (...)", query.numbers)
     return {row[0]: row[1] for row in found}
 
 
 def _fingerprints(query: FactsQuery) -> Verb[dict[str, Fingerprint]]:
     found = yield from select_in(
-        "SELECT key, ticket_id, mail_id, first_at, strong, told FROM fingerprint WHERE first_at >= $1 AND key IN (*)",
+        "SELECT key, ticket_id, mail_id, first_at, strong, told FROM fingerprint WHERE first_at >= $1 AND key IN (...)",
         query.fingerprints,
         query.repeat_since,
     )
@@ -87,7 +88,7 @@ def _fingerprints(query: FactsQuery) -> Verb[dict[str, Fingerprint]]:
 def _recipients(query: FactsQuery) -> Verb[dict[int, SentRecipient]]:
     found = yield from select_in(
         """SELECT r.id, r.outgoing_id, o.ticket_id, r.address, r.state
-            FROM recipient r JOIN outgoing o ON o.id = r.outgoing_id WHERE r.id IN (*)""",
+            FROM recipient r JOIN outgoing o ON o.id = r.outgoing_id WHERE r.id IN (...)""",
         query.recipient_ids,
     )
     return {
@@ -100,7 +101,7 @@ def _recipients(query: FactsQuery) -> Verb[dict[int, SentRecipient]]:
 
 def _unfiled_parents(query: FactsQuery) -> Verb[tuple[str, ...]]:
     found = yield from select_in(
-        "SELECT id FROM incoming WHERE state = 'accepted' AND id <> $1 AND message_id IN (*)", query.references, query.mail_id
+        "SELECT id FROM incoming WHERE state = 'accepted' AND id <> $1 AND message_id IN (...)", query.references, query.mail_id
     )
     return tuple(row[0] for row in found[:_MOST])
 
@@ -129,7 +130,8 @@ def _acks(query: FactsQuery) -> Verb[AckCounts]:
 
 def _machine_last_hour(tickets: dict[int, Ticket], now: float) -> Verb[dict[int, int]]:
     found = yield from select_in(
-        "SELECT ticket_id, count(*) FROM entry WHERE kind = 'machine' AND created_at > $1 AND ticket_id IN (*) GROUP BY ticket_id",
+        """SELECT ticket_id, count(*) FROM entry
+            WHERE kind = 'machine' AND created_at > $1 AND ticket_id IN (...) GROUP BY ticket_id""",
         tuple(tickets),
         now - _HOUR,
     )

@@ -54,7 +54,7 @@ def claim(worker: str, now: float, lease: float, limit: int) -> Verb[tuple[Incom
         (worker, now + lease, now, limit),
     )
     found = yield from select_in(
-        "SELECT " + rows.INCOMING_RAW + ", i.seq" + _FROM_RAW + "WHERE i.seq IN (*)", [row[0] for row in taken]
+        "SELECT " + rows.INCOMING_RAW + ", i.seq" + _FROM_RAW + "WHERE i.seq IN (...)", [row[0] for row in taken]
     )
     found.sort(key=lambda row: row[-1])
     return (yield from _with_tickets(found))
@@ -114,7 +114,7 @@ def settle_mail(mail_id: str, expect: Sequence[MailState], to: MailState, reason
         """UPDATE incoming SET state = $2, reason = $3, not_before = 0, leased_by = NULL, leased_until = 0,
                 released = CASE WHEN $4 = 1 AND state = 'held' THEN 1 ELSE released END,
                 tries = CASE WHEN $4 = 1 THEN 0 ELSE tries END, claims = CASE WHEN $4 = 1 THEN 0 ELSE claims END
-            WHERE id = $1 AND state IN (*) RETURNING seq""",
+            WHERE id = $1 AND state IN (...) RETURNING seq""",
         list(expect),
         mail_id,
         to,
@@ -158,6 +158,6 @@ def mails_of_message_id(message_id: str) -> Verb[tuple[Incoming, ...]]:
 def _with_tickets(found: list[Row]) -> Verb[tuple[Incoming, ...]]:
     """The tickets of a mail are those that have an entry from it."""
     links = yield from select_in(
-        "SELECT DISTINCT mail_id, ticket_id FROM entry WHERE mail_id IN (*) ORDER BY ticket_id", [row[0] for row in found]
+        "SELECT DISTINCT mail_id, ticket_id FROM entry WHERE mail_id IN (...) ORDER BY ticket_id", [row[0] for row in found]
     )
     return tuple(rows.incoming(row, tuple(ticket_id for mail_id, ticket_id in links if mail_id == row[0])) for row in found)

@@ -9,7 +9,7 @@ from smtpgate.model import Attempt, DeliveryState, MailState, OutgoingMail, Outg
 from smtpgate.store import rows
 from smtpgate.store.api import OutgoingDetail, RecipientStatus, TicketDetail
 from smtpgate.store.facts import tickets_by_id
-from smtpgate.store.statement import Query, Verb, Where
+from smtpgate.store.statement import Query, Rows, Verb, Where
 
 
 def ticket(number: str) -> Verb[TicketDetail | None]:
@@ -31,17 +31,19 @@ def tickets(
     desk: str | None, statuses: Sequence[Status], sender: str | None, limit: int, before: int | None
 ) -> Verb[tuple[Ticket, ...]]:
     """No status means every status. sender is any participant."""
-    where = Where()
-    if desk is not None:
-        where.add("t.desk = {}", desk)
-    if statuses:
-        where.add_in("t.status", list(statuses))
-    if sender is not None:
-        where.add("t.id IN (SELECT ticket_id FROM participant WHERE address_key = {})", rows.address_key(sender))
-    if before is not None:
-        where.add("t.id < {}", before)
-    found = yield where.query("SELECT t.id FROM ticket t", "t.id DESC", limit)
-    ids = [row[0] for row in found]
+    ids: list[int] = []
+    for status in dict.fromkeys(statuses) or (None,):  # one by one: each is read in order from its index
+        where = Where()
+        if status is not None:
+            where.add("t.status = {}", status)
+        if desk is not None:
+            where.add("t.desk = {}", desk)
+        if sender is not None:
+            where.add("t.id IN (SELECT ticket_id FROM participant WHERE address_key = {})", rows.address_key(sender))
+        if before is not None:
+            where.add("t.id < {}", before)
+        ids += [row[0] for row in (yield where.query("SELECT t.id FROM ticket t", "t.id DESC", limit))]
+    ids = sorted(ids, reverse=True)[:limit]
     by_id = yield from tickets_by_id(ids)
     return tuple(by_id[ticket_id] for ticket_id in ids)
 
@@ -88,14 +90,17 @@ def queue(
     states: Sequence[DeliveryState], ticket_number: str | None, limit: int, before: int | None
 ) -> Verb[tuple[RecipientStatus, ...]]:
     """No state means every state."""
-    where = Where()
-    if states:
-        where.add_in("r.state", list(states))
-    if ticket_number is not None:
-        where.add("t.number = {}", ticket_number)
-    if before is not None:
-        where.add("r.id < {}", before)
-    found = yield where.query(rows.RECIPIENT_STATUS, "r.id DESC", limit)
+    found: Rows = []
+    for state in dict.fromkeys(states) or (None,):  # one by one: each is read in order from its index
+        where = Where()
+        if state is not None:
+            where.add("r.state = {}", state)
+        if ticket_number is not None:
+            where.add("t.number = {}", ticket_number)
+        if before is not None:
+            where.add("r.id < {}", before)
+        found += yield where.query(rows.RECIPIENT_STATUS, "r.id DESC", limit)
+    found = sorted(found, reverse=True)[:limit]
     return tuple(rows.recipient_status(row) for row in found)
 
 

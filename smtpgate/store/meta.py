@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from smtpgate.store.statement import Query, Verb
 
-_PATTERN = "number pattern "
+_PATTERN = "number pattern "  # and the pattern; the value counts up, so that the highest is the newest
 _TOKEN_KEY = "token key"  # noqa: S105 -- the name of the row, not the key
 
 
 def number_patterns(current: str) -> Verb[tuple[str, ...]]:
-    yield Query("INSERT INTO meta (key, value) VALUES ($1, '') ON CONFLICT (key) DO NOTHING", (_PATTERN + current,))
-    known = yield from known_number_patterns()
-    return (current, *(pattern for pattern in known if pattern != current))
+    known = yield from _patterns()
+    if not known or known[0][0] != current:
+        newest = known[0][1] + 1 if known else 1
+        yield Query(
+            "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (_PATTERN + current, str(newest)),
+        )
+    return (current, *(pattern for pattern, _ in known if pattern != current))
 
 
 def known_number_patterns() -> Verb[tuple[str, ...]]:
-    found = yield Query(
-        "SELECT substr(key, length($1) + 1) FROM meta WHERE substr(key, 1, length($1)) = $1 ORDER BY key", (_PATTERN,)
-    )
-    return tuple(row[0] for row in found)
+    return tuple(pattern for pattern, _ in (yield from _patterns()))
+
+
+def _patterns() -> Verb[list[tuple[str, int]]]:
+    """Newest first, each with its count."""
+    found = yield Query("SELECT key, value FROM meta WHERE substr(key, 1, length($1)) = $1", (_PATTERN,))
+    return sorted(((key.removeprefix(_PATTERN), int(value)) for key, value in found), key=lambda one: -one[1])
 
 
 def token_key(candidate: bytes) -> Verb[bytes]:
     yield Query("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING", (_TOKEN_KEY, candidate.hex()))
-    kept = yield from known_token_key()
-    assert kept is not None
-    return kept
+    found = yield Query("SELECT value FROM meta WHERE key = $1", (_TOKEN_KEY,))
+    return bytes.fromhex(found[0][0])
 
 
 def known_token_key() -> Verb[bytes | None]:

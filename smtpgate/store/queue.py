@@ -4,7 +4,6 @@ A recipient that is being tried is nobody else's until its attempt is recorded, 
 release_leases frees it (a process that came back). Its next attempt is stored before this one starts.
 """
 
-# ruff: noqa: S608 -- statements are put together from constants of this package only
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -16,14 +15,11 @@ from smtpgate.store.api import Pause
 from smtpgate.store.changes import insert_entry
 from smtpgate.store.statement import Query, Verb, Where, select_in
 
-PENDING = "state IN ('queued', 'uncertain')"  # word for word as in the index recipient_due, or it is not used
-
 
 def claim_deliveries(
     worker: str, now: float, limit: int, next_at: Callable[[int], float], skip: Sequence[str], lease: float
 ) -> Verb[tuple[Delivery, ...]]:
     where = Where()
-    where.add(PENDING)
     where.add("due_at <= {}", now)
     if skip:
         where.add("domain NOT IN (" + ", ".join(["{}"] * len(skip)) + ")", *(name.lower() for name in skip))
@@ -32,9 +28,7 @@ def claim_deliveries(
     for recipient_id, due_at in due:
         # due_at as it was seen: two nodes that chose the same row at once cannot both have it
         claimed = yield Query(
-            "UPDATE recipient SET attempts = attempts + 1, claimed_by = $2 WHERE id = $1 AND due_at = $3 AND "
-            + PENDING
-            + " RETURNING attempts",
+            "UPDATE recipient SET attempts = attempts + 1, claimed_by = $2 WHERE id = $1 AND due_at = $3 RETURNING attempts",
             (recipient_id, worker, due_at),
         )
         if claimed:
@@ -46,7 +40,7 @@ def claim_deliveries(
     found = yield from select_in(
         """SELECT r.id, r.outgoing_id, o.ticket_id, r.address, r.return_path, r.state, r.attempts, o.created_at, r.delay_told,
                 o.smtputf8, o.eightbit, o.message_id, w.packing, w.data
-            FROM recipient r JOIN outgoing o ON o.id = r.outgoing_id JOIN outgoing_raw w ON w.id = o.id WHERE r.id IN (*)""",
+            FROM recipient r JOIN outgoing o ON o.id = r.outgoing_id JOIN outgoing_raw w ON w.id = o.id WHERE r.id IN (...)""",
         list(taken),
     )
     found.sort(key=lambda row: taken[row[0]])
@@ -91,11 +85,11 @@ def record_attempts(attempts: Sequence[Attempt], delay_told: Sequence[int], even
         # Dropped or bounced meanwhile: it stays so. Delivered after all, for whatever was believed before: it is delivered.
         yield Query(
             """UPDATE recipient SET state = $2, last_code = $4, last_reply = $5, claimed_by = NULL,
-                    next_at = CASE WHEN $6 = 1 THEN $3 ELSE next_at END, due_at = CASE WHEN $6 = 1 THEN $3 ELSE due_at END
-                WHERE id = $1 AND (state IN ('queued', 'uncertain') OR ($2 = 'delivered' AND state <> 'bounced'))""",
+                    next_at = CASE WHEN $6 = 1 THEN $3 ELSE next_at END, due_at = CASE WHEN $6 = 1 THEN $3 END
+                WHERE id = $1 AND (due_at IS NOT NULL OR ($2 = 'delivered' AND state <> 'bounced'))""",
             (attempt.recipient_id, attempt.state, attempt.next_at, attempt.code, reply, int(attempt.state.pending)),
         )
-    yield from select_in("UPDATE recipient SET delay_told = 1 WHERE id IN (*)", list(delay_told))
+    yield from select_in("UPDATE recipient SET delay_told = 1 WHERE id IN (...)", list(delay_told))
     for event in events:
         yield from insert_entry(event)
 
@@ -103,7 +97,7 @@ def record_attempts(attempts: Sequence[Attempt], delay_told: Sequence[int], even
 def unclaim(recipient_ids: Sequence[int], now: float) -> Verb[None]:
     yield from select_in(
         """UPDATE recipient SET attempts = attempts - 1, claimed_by = NULL, next_at = $1, due_at = $1
-            WHERE claimed_by IS NOT NULL AND state IN ('queued', 'uncertain') AND id IN (*)""",
+            WHERE claimed_by IS NOT NULL AND id IN (...)""",
         list(recipient_ids),
         now,
     )
@@ -124,13 +118,14 @@ def settle_recipients(recipient_ids: Sequence[int], to: DeliveryState, now: floa
     if to is DeliveryState.QUEUED:
         moved = yield from select_in(
             """UPDATE recipient SET state = 'queued', next_at = $1, due_at = $1
-                WHERE claimed_by IS NULL AND state IN ('queued', 'uncertain', 'failed', 'expired') AND id IN (*) RETURNING id""",
+                WHERE claimed_by IS NULL AND state IN ('queued', 'uncertain', 'failed', 'expired') AND id IN (...) RETURNING id""",
             list(recipient_ids),
             now,
         )
     elif to is DeliveryState.DROPPED:
         moved = yield from select_in(
-            "UPDATE recipient SET state = 'dropped', claimed_by = NULL WHERE " + PENDING + " AND id IN (*) RETURNING id",
+            """UPDATE recipient SET state = 'dropped', due_at = NULL, claimed_by = NULL
+                WHERE due_at IS NOT NULL AND id IN (...) RETURNING id""",
             list(recipient_ids),
         )
     else:
@@ -139,7 +134,7 @@ def settle_recipients(recipient_ids: Sequence[int], to: DeliveryState, now: floa
 
 
 def next_due() -> Verb[float | None]:
-    found = yield Query("SELECT min(due_at) FROM recipient WHERE " + PENDING)
+    found = yield Query("SELECT min(due_at) FROM recipient WHERE due_at IS NOT NULL")
     due: float | None = found[0][0]
     return due
 

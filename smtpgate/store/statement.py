@@ -28,7 +28,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def select_in(sql: str, values: Sequence[Value], *fixed: Value) -> Verb[Rows]:
-    """Run sql with its (*) replaced by a list of values, in pieces; fixed are $1, $2, … before them.
+    """Run sql with its (...) replaced by a list of values, in pieces; fixed are $1, $2, … before them.
 
     Lists are padded to a power of two, so that few different statements need to be prepared.
     """
@@ -38,7 +38,7 @@ def select_in(sql: str, values: Sequence[Value], *fixed: Value) -> Verb[Rows]:
         chunk = unique[start : start + _CHUNK]
         chunk += [chunk[-1]] * ((1 << (len(chunk) - 1).bit_length()) - len(chunk))
         places = ", ".join(f"${len(fixed) + i + 1}" for i in range(len(chunk)))
-        found += yield Query(sql.replace("(*)", f"({places})"), (*fixed, *chunk))
+        found += yield Query(sql.replace("(...)", f"({places})"), (*fixed, *chunk))
     return found
 
 
@@ -66,9 +66,6 @@ class Where:
             self._params.append(value)
             places.append(f"${len(self._params)}")
         self._conditions.append(condition.format(*places))
-
-    def add_in(self, column: str, values: Sequence[Value]) -> None:
-        self.add(f"{column} IN ({', '.join(['{}'] * len(values))})", *values)
 
     def query(self, select: str, order: str, limit: int) -> Query:
         """select, the conditions, order and a limit as one statement."""

@@ -32,9 +32,8 @@ CREATE TABLE incoming (
     leased_by TEXT,
     leased_until REAL NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX incoming_accepted ON incoming (seq) WHERE state = 'accepted';
 CREATE INDEX incoming_state ON incoming (state, seq);
-CREATE INDEX incoming_message_id ON incoming (message_id, seq) WHERE message_id IS NOT NULL;
+CREATE INDEX incoming_message_id ON incoming (message_id, state, seq);
 
 -- The bytes, apart, so that no listing reads them. packing 0: as they are; 1: zlib.
 CREATE TABLE incoming_raw (
@@ -135,7 +134,8 @@ CREATE TABLE outgoing_raw (
     data BLOB NOT NULL
 ) STRICT;
 
--- due_at is when anybody may take it: next_at, or while an attempt is under way the end of its lease if that is later.
+-- due_at is when anybody may take it: next_at, or while an attempt is under way the end of its lease if that is later;
+-- NULL when nothing is left to try.
 CREATE TABLE recipient (
     id INTEGER PRIMARY KEY,
     outgoing_id INTEGER NOT NULL REFERENCES outgoing (id),
@@ -146,13 +146,13 @@ CREATE TABLE recipient (
     state TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     next_at REAL NOT NULL,
-    due_at REAL NOT NULL,
+    due_at REAL,
     claimed_by TEXT,
     delay_told INTEGER NOT NULL DEFAULT 0,
     last_code INTEGER NOT NULL DEFAULT 0,
     last_reply TEXT NOT NULL DEFAULT ''
 ) STRICT;
-CREATE INDEX recipient_due ON recipient (due_at) WHERE state IN ('queued', 'uncertain');
+CREATE INDEX recipient_due ON recipient (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX recipient_claimed ON recipient (claimed_by) WHERE claimed_by IS NOT NULL;
 CREATE INDEX recipient_state ON recipient (state, id);
 CREATE INDEX recipient_outgoing ON recipient (outgoing_id, position);
