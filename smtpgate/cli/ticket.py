@@ -1,0 +1,166 @@
+"""`smtpgate ticket`: list, show, status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from smtpgate.cli import show
+from smtpgate.cli.common import Context, json_option, limit_option, pass_context
+from smtpgate.cli.show import Column, moment
+from smtpgate.clock import SystemClock, id_text
+from smtpgate.errors import UsageError
+from smtpgate.model import Entry, Status, Ticket
+
+if TYPE_CHECKING:
+    from smtpgate.store.api import Store, TicketDetail
+
+_COLUMNS = (
+    Column("number", "number", whole=True),
+    Column("desk", "desk"),
+    Column("status", "status", whole=True),
+    Column("customer", "customer"),
+    Column("subject", "subject"),
+    Column("updated_at", "last change"),
+)
+
+
+@click.group()
+def ticket() -> None:
+    """Look at tickets and change their state."""
+
+
+@ticket.command("list")
+@click.option("--desk", help="Only this desk's.")
+@click.option("--status", "statuses", multiple=True, type=click.Choice([s.value for s in Status]), help="May be repeated.")
+@click.option("--from", "sender", metavar="ADDRESS", help="Only tickets that this person takes part in.")
+@limit_option
+@json_option
+@pass_context
+def list_(context: Context, desk: str | None, statuses: tuple[str, ...], sender: str | None, limit: int, as_json: bool) -> None:
+    """List tickets, the newest first."""
+    config = context.config(read_files=False)
+    if desk is not None and config.desk_named(desk) is None:
+        raise UsageError(f"there is no desk {desk!r}; there are: {', '.join(d.name for d in config.desk)}")
+
+    async def work(store: Store) -> Any:
+        return await store.tickets(desk=desk, statuses=[Status(s) for s in statuses], sender=sender, limit=limit)
+
+    found = context.with_store(work, config=config)
+    show.listing(_COLUMNS, map(_ticket_row, found), as_json=as_json, empty="no such tickets")
+
+
+def _ticket_row(found: Ticket) -> show.Row:
+    return {
+        "number": found.number,
+        "desk": found.desk,
+        "status": found.status.value,
+        "customer": found.customer.address if found.customer else None,
+        "subject": found.subject,
+        "language": found.language,
+        "created_at": moment(found.created_at),
+        "updated_at": moment(found.updated_at),
+        "unverified": found.unverified,
+        "other_desks": list(found.other_desks),
+        "participants": [{"name": p.name, "address": p.address, "role": p.role.value} for p in found.participants],
+    }
+
+
+@ticket.command("show")
+@click.argument("number")
+@json_option
+@pass_context
+def show_(context: Context, number: str, as_json: bool) -> None:
+    """Show one ticket with all that was written in it and all mail it sent."""
+    wanted = _number(number)
+
+    async def work(store: Store) -> TicketDetail | None:
+        return await store.ticket(wanted)
+
+    detail = context.with_store(work)
+    if detail is None:
+        raise UsageError(f"there is no ticket {wanted}")
+    entries = [_entry_row(entry) for entry in detail.entries]
+    sent = [
+        {
+            "id": id_text(r.recipient_id),
+            "purpose": r.purpose,
+            "address": r.address,
+            "state": r.state.value,
+            "attempts": r.attempts,
+            "last_reply": f"{r.last_code or ''} {r.last_reply}".strip(),
+        }
+        for r in detail.sent
+    ]
+    row = _ticket_row(detail.ticket)
+    if as_json:
+        show.as_line({**row, "entries": entries, "sent": sent})
+        return
+    people = [f"{p['name']} <{p['address']}> ({p['role']})" for p in row["participants"]]
+    marks = ["unverified"] if row["unverified"] else []
+    items = [("number", row["number"]), ("subject", row["subject"]), ("status", row["status"]), ("desk", row["desk"])]
+    items += [("also at", row["other_desks"]), ("people", people), ("opened", row["created_at"])]
+    items += [("last change", row["updated_at"]), ("marks", marks)]
+    show.pairs([item for item in items if item[1]])
+    for entry in entries:
+        _print_entry(entry)
+    if sent:
+        show.heading("sent")
+        columns = (Column("id", "id", whole=True), Column("purpose", "what"), Column("address", "to"), Column("state", "state"))
+        show.listing((*columns, Column("last_reply", "last reply")), sent, as_json=False, empty="")
+
+
+def _entry_row(entry: Entry) -> show.Row:
+    files = [{"filename": a.filename, "content_type": a.content_type, "size": a.size} for a in entry.attachments]
+    return {
+        "id": id_text(entry.id),
+        "kind": entry.kind.value,
+        "author": entry.author,
+        "created_at": moment(entry.created_at),
+        "text": entry.text,
+        "mail_id": entry.mail_id,
+        "evidence": entry.evidence,
+        "marks": list(entry.marks),
+        "attachments": files,
+    }
+
+
+def _print_entry(entry: show.Row) -> None:
+    from smtpgate.mail import safe
+
+    about = [entry["created_at"].replace("T", " ")[:19], entry["kind"], entry["author"], entry["evidence"], *entry["marks"]]
+    show.heading(safe.line("  ".join(part for part in about if part)))
+    if entry["text"]:
+        show.body(entry["text"])
+    for file in entry["attachments"]:
+        click.echo(safe.line(f"[{file['filename']}, {file['content_type']}, {file['size']} bytes]"))
+
+
+@ticket.command()
+@click.argument("number")
+@click.argument("state", type=click.Choice([s.value for s in Status if s is not Status.RECEIVED]))
+@click.option("--note", default="", help="For colleagues: stays on the ticket, the customer never sees it.")
+@click.option("--message", default="", help="For the customer: stands in the mail that tells of the new state.")
+@click.option("--as", "author", default="", metavar="ADDRESS", help="Who does it, for the ticket's history.")
+@pass_context
+def status(context: Context, number: str, state: str, note: str, message: str, author: str) -> None:
+    """Set the state of a ticket and tell the customer.
+
+    The mail is made and queued at once; the running gateway sends it when it next looks at its queue.
+    """
+    from smtpgate.desk import actions
+
+    config = context.config()
+
+    async def work(store: Store) -> str:
+        return await actions.set_status(
+            store, config, SystemClock(), number=_number(number), status=Status(state), note=note, message=message, author=author
+        )
+
+    click.echo(context.with_store(work, config=config, change=True))
+
+
+def _number(text: str) -> str:
+    """A ticket number as people copy it: with brackets, in small letters."""
+    return text.strip("[]#＃【】 \t").upper()

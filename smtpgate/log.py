@@ -1,0 +1,121 @@
+"""Logging: one line for each event on standard error, readable or JSON. structlog everywhere; this is its set-up.
+
+Values are escaped and cut to 1 KiB each, so no mail can forge a line or fill a disk with one. Third parties' warnings
+come through the same door; their lower levels stay silent, because some of them print mail. A log that cannot be
+written is lost: it must never cost a mail.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import structlog
+
+from smtpgate.config import Log
+
+_LONGEST_VALUE = 1024
+_LONGEST_TRACEBACK = 16 * 1024
+_COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
+
+Fields = structlog.typing.EventDict
+
+
+def configure(settings: Log, stream: TextIO | None = None) -> None:
+    """Write to `stream` (default: standard error) from now on. May be called again."""
+    out = stream or sys.stderr
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    render = _json if settings.format == "json" else _console(colours=out.isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _bounded,
+            lambda _, __, fields: render(fields),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=_Out.factory(out),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers = [h for h in root.handlers if not isinstance(h, _Forward)] + [_Forward()]
+    root.setLevel(max(level, logging.WARNING))
+
+
+class _Out:
+    """What structlog calls a logger: every level writes a line."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @classmethod
+    def factory(cls, stream: TextIO) -> Callable[..., _Out]:
+        out = cls(stream)
+        return lambda *_: out
+
+    def msg(self, line: str) -> None:
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):  # full disk, closed pipe: there is nobody left to tell
+            return
+
+    debug = info = warning = warn = error = critical = exception = failure = fatal = log = msg
+
+
+class _Forward(logging.Handler):
+    """The standard library's loggers, used by asyncio and third parties."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):
+            message = str(record.msg)
+        logger = structlog.get_logger(record.name)
+        logger.log(record.levelno, message, logger=record.name, exc_info=record.exc_info)
+
+
+def _bounded(_: Any, __: str, fields: Fields) -> Fields:
+    return {str(key): _value(value, _LONGEST_TRACEBACK if key == "exception" else _LONGEST_VALUE) for key, value in fields.items()}
+
+
+def _value(value: Any, limit: int) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        value = ", ".join(map(str, list(value)[:_LONGEST_VALUE]))
+    elif isinstance(value, bytes | bytearray):
+        value = bytes(value[: limit + 1]).decode("latin-1")
+    text = str(value)
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    breaks = "\n" if limit == _LONGEST_TRACEBACK else ""
+    return "".join(c if c.isprintable() or c in breaks else c.encode("unicode_escape").decode() for c in cut)
+
+
+def _json(fields: Fields) -> str:
+    head = {key: fields.pop(key) for key in ("timestamp", "level", "event") if key in fields}
+    return json.dumps({**head, **fields}, ensure_ascii=False)
+
+
+def _console(*, colours: bool) -> Callable[[Fields], str]:
+    def render(fields: Fields) -> str:
+        time, level, event = (str(fields.pop(key, "")) for key in ("timestamp", "level", "event"))
+        traceback = fields.pop("exception", None)
+        shown = f"{level:7}"
+        if colours and level in _COLOURS:
+            shown = f"{_COLOURS[level]}{shown}\x1b[0m"
+        line = " ".join([time, shown, event, *(f"{key}={_quoted(value)}" for key, value in fields.items())])
+        return line if traceback is None else f"{line}\n" + "\n".join(f"    {row}" for row in traceback.split("\n"))
+
+    return render
+
+
+def _quoted(value: Any) -> str:
+    """A value with a blank or quote in it is quoted, so that it cannot look like two fields."""
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if not text or any(c in ' "=' for c in text) else text
