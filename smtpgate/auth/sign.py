@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from smtpgate.config import DkimKey
-from smtpgate.mail import header
+from smtpgate.mail import header, wire
 from smtpgate.mail.header import Field
 
 # Signed once more than they occur, so that nobody can add one (RFC 6376 §8.15).
@@ -126,8 +126,7 @@ def _signed_fields(fields: Sequence[Field]) -> tuple[str, bytes]:
         present = [f for f in reversed(fields) if f.name == name]
         covered += [canonical_field(name, f.value) for f in present]
         names += [name] * (len(present) + 1)
-    lines = [":".join(names[i : i + 5]) for i in range(0, len(names), 5)]
-    return ":\r\n ".join(lines), b"".join(covered)
+    return wire.folded([f"{name}:" for name in names], len(" h=")).removesuffix(":"), b"".join(covered)
 
 
 def _unsigned_value(key: _Loaded, domain: str, now: int, names: str, body_hash: str) -> str:

@@ -64,16 +64,16 @@ class Templates:
         )
         self._environment.filters["lines"] = _lines
         self._compiled: dict[str, jinja2.Template] = {}
-        self._problems: list[str] = []
+        self._problems: dict[str, str] = {}
         for name in _names():
             try:
                 self._compiled[name] = self._environment.get_template(name)
             except (jinja2.TemplateError, OSError, UnicodeError) as error:
-                self._problems.append(_blame(name, error))
+                self._problems[name] = _blame(name, error)
 
     def check(self) -> list[str]:
         """What is wrong with the templates, each with file and line; every one is rendered with sample values."""
-        problems = list(self._problems) + list(self._strangers())
+        problems = [*self._problems.values(), *self._strangers()]
         for letter in _samples():
             try:
                 self.render(letter)
@@ -92,11 +92,10 @@ class Templates:
         return Rendered(shown_subject(subject, letter.ticket_number), text.strip("\n") + "\n", self._one(f"{stem}.html", values))
 
     def _one(self, name: str, values: dict[str, str]) -> str:
-        template = self._compiled.get(name)
-        if template is None:
-            raise ComposeError(next((p for p in self._problems if p.startswith(name)), f"{name}: cannot be used"))
+        if name in self._problems:
+            raise ComposeError(self._problems[name])
         try:
-            text = template.render(values)
+            text = self._compiled[name].render(values)
         except Exception as error:  # a template is the admin's own program: whatever it raises is its fault
             raise ComposeError(_blame(name, error)) from error
         if len(text) > _LARGEST_TEXT:
@@ -106,9 +105,11 @@ class Templates:
     def _strangers(self) -> Iterator[str]:
         """Files of the admin that no letter will ever use: most likely a slip in the name."""
         known = set(_names())
-        for language in LANGUAGES if self._directory else ():
-            for path in sorted((self._directory / language).glob("*")) if self._directory else ():
-                if f"{language}/{path.name}" not in known:
+        if self._directory is None:
+            return
+        for language in LANGUAGES:
+            for path in sorted((self._directory / language).glob("*")):
+                if f"{language}/{path.name}" not in known and path.name != "letter.html":
                     yield f"{path}: no mail uses a template of this name; use one of the names in templates/README.md"
 
 

@@ -1,0 +1,98 @@
+"""Templates: all are there, the admin's win, and what is wrong with one is said with file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smtpgate.mail.compose import LANGUAGES, Templates, built_in_directory, compose
+from smtpgate.mail.letters import ComposeError, Purpose, variables
+from tests.support.letters import NUMBER, letter, templates
+
+
+def admin(place: Path, files: dict[str, str]) -> Templates:
+    for name, text in files.items():
+        path = place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return Templates(place)
+
+
+def test_built_in_templates_are_whole() -> None:
+    assert templates().check() == []
+
+
+def test_every_variable_is_documented() -> None:
+    readme = (built_in_directory() / "README.md").read_text()
+    for name in variables(letter()):
+        assert f"| `{name}` |" in readme
+    for purpose in Purpose:
+        assert f"| `{purpose.value}` |" in readme
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_text_and_html_say_the_same_purpose(language: str) -> None:
+    seen = {templates().render(letter(purpose=p, language=language, show_subject=False)).subject for p in Purpose}
+    assert len(seen) == len(Purpose)
+
+
+def test_admin_wins_file_by_file(tmp_path: Path) -> None:
+    mine = admin(tmp_path, {"en/received.txt": "Subject: Hi {{ subject }}\n\nMine {{ number }}\n"})
+    assert mine.check() == []
+    rendered = mine.render(letter())
+    assert rendered.subject == "Hi Printer is on fire"
+    assert rendered.text == f"Mine {NUMBER}\n"
+    assert rendered.html == templates().render(letter()).html
+
+
+def test_admin_may_change_the_page_of_all(tmp_path: Path) -> None:
+    mine = admin(tmp_path, {"base.html": "<p>{% block body %}{% endblock %}</p>"})
+    assert mine.check() == []
+    assert mine.render(letter()).html.startswith("<p>")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("en/received.txt", "Subject: x\n\n{{ nmae }}\n", "en/received.txt:3: 'nmae' is undefined"),
+        ("en/received.txt", "Subject: x\n{% if %}\n", "en/received.txt:2: "),
+        ("en/received.txt", "Hello\n", "en/received.txt:1: the first line is not `Subject: …`"),
+        ("en/received.txt", "", "en/received.txt:1: the first line"),
+        ("zh/closed.html", "\n\n{{ number.__class__ }}\n", "zh/closed.html:3: "),
+        ("zh/closed.html", "{% extends 'nowhere.html' %}", "nowhere.html"),
+        ("en/recieved.txt", "Subject: x\n", "no mail uses a template of this name"),
+        ("en/received.html", "{% for i in range(1200000) %}x{% endfor %}", "Range too big"),
+        ("en/received.html", "{{ 'x' * 2000000 }}", "makes more than"),
+    ],
+)
+def test_mistake_is_named_with_file_and_line(tmp_path: Path, name: str, text: str, said: str) -> None:
+    problems = admin(tmp_path, {name: text}).check()
+    assert len(problems) == 1
+    assert said in problems[0]
+    assert str(tmp_path) in problems[0] or name in problems[0] or "nowhere" in problems[0]
+
+
+def test_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en/received.txt").write_bytes(b"Subject: \xff\xfe\n")
+    problems = Templates(tmp_path).check()
+    assert len(problems) == 1
+    assert problems[0].startswith("en/received.txt: ")
+
+
+def test_broken_template_sends_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ComposeError, match=r"en/received\.txt:2"):
+        compose(letter(), admin(tmp_path, {"en/received.txt": "Subject: x\n{% if %}\n"}), None)
+
+
+def test_admin_may_change_how_all_mails_of_a_language_end(tmp_path: Path) -> None:
+    letter_html = (built_in_directory() / "en/letter.html").read_text().replace("Kind regards", "Cheers")
+    mine = admin(tmp_path, {"en/letter.html": letter_html})
+    assert mine.check() == []
+    assert "Cheers" in mine.render(letter()).html
+
+
+def test_number_in_an_admins_subject_is_not_doubled(tmp_path: Path) -> None:
+    mine = admin(tmp_path, {"en/received.txt": "Subject: [#{{ number }}] Hi\n\nx\n"})
+    assert f"Subject: [#{NUMBER}] Hi\r\n".encode() in compose(letter(), mine, None).data
