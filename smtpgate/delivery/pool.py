@@ -8,6 +8,7 @@ does not wait for the same timeout one by one. Raises NoConnection when no host 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 
 import structlog
@@ -67,7 +68,7 @@ class Pool:
             self._credentials = Credentials(user, password)
         self._idle: dict[str, list[Connection]] = {}
         self._busy: set[Connection] = set()
-        self._opening = 0
+        self._opening: Counter[str] = Counter()
         self._closing: set[asyncio.Task[None]] = set()
         self._dead: dict[tuple[str, int], tuple[float, Unusable]] = {}
         self._no_tls: dict[tuple[str, int], float] = {}  # offers TLS and cannot do it: clear text for a while
@@ -75,12 +76,12 @@ class Pool:
     # --- counting -----------------------------------------------------------------------------------------------------
 
     def busy(self, destination: str) -> int:
-        """Connections to a destination that are in use now."""
-        return sum(1 for c in self._busy if c.destination == destination)
+        """Connections to a destination that are in use or being opened now."""
+        return self._opening[destination] + sum(1 for c in self._busy if c.destination == destination)
 
     @property
     def open(self) -> int:
-        return len(self._busy) + self._opening + sum(map(len, self._idle.values()))
+        return len(self._busy) + self._opening.total() + sum(map(len, self._idle.values()))
 
     # --- taking and giving back ---------------------------------------------------------------------------------------
 
@@ -102,14 +103,15 @@ class Pool:
 
     async def open_route(self, route: Route) -> Connection:
         """A new connection to the first host of the route that takes us. Raises NoConnection or Misconfigured."""
-        self._opening += 1
+        self._opening[route.destination] += 1
         try:
             self._make_room()
             connection = await self._first_of(route)
             self._busy.add(connection)
             return connection
         finally:
-            self._opening -= 1
+            self._opening[route.destination] -= 1
+            self._opening += Counter()  # forgets destinations with none
 
     def give_back(self, connection: Connection) -> None:
         """After an attempt. Kept for the next mail when it is fit for that, else closed."""

@@ -62,7 +62,7 @@ class Runner:
         self._pool = Pool(config, resolver, clock)
         self._lanes = Lanes(self._settings.connections, self._settings.connections_per_destination)
         self._recorder = Recorder(store, clock, self._recorded)
-        self._capacity = max(BATCH, 10 * self._settings.connections)
+        self._capacity = 4 * BATCH + 10 * self._settings.connections
         self._limit = attempt_limit(self._settings)
         self._fixed = destination_of("", self._settings) if self._settings.mode != "mx" else None  # the only destination
         self._held: dict[int, int] = {}  # recipients claimed and not yet recorded: size of their mail
@@ -171,7 +171,7 @@ class Runner:
     def _skip(self) -> list[str]:
         if self._fixed is not None:
             return []
-        return sorted(self._paused | set(self._lanes.crowded(BATCH)))
+        return sorted(self._paused | set(self._lanes.crowded(BATCH // 2)))
 
     async def _look_at_pauses(self) -> None:
         paused = {pause.destination for pause in await self._store.pauses()}
