@@ -6,7 +6,6 @@ key goes unsigned. A key that cannot sign raises ValueError when the signer is m
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +39,6 @@ _SIGNED = (
     "content-transfer-encoding",
     "content-language",
 )
-_BLANKS = re.compile(rb"[ \t]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ def public_record(key: DkimKey) -> str:
 
 def canonical_field(name: str, value: bytes) -> bytes:
     """Relaxed form of a field; name in lower case."""
-    return name.encode("ascii") + b":" + _BLANKS.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ") + b"\r\n"
+    return name.encode("ascii") + b":" + _joined(value.replace(b"\r\n", b"")).strip(b" ") + b"\r\n"
 
 
 def canonical_body(body: bytes) -> bytes:
@@ -112,10 +110,16 @@ def canonical_body(body: bytes) -> bytes:
 
     Blanks are joined before any are removed; the other order is quadratic on long runs of them.
     """
-    if b"  " in body or b"\t" in body:
-        body = _BLANKS.sub(b" ", body)
-    body = (body.removesuffix(b"\r\n") + b"\r\n").replace(b" \r\n", b"\r\n").rstrip(b"\r\n")
+    body = (_joined(body).removesuffix(b"\r\n") + b"\r\n").replace(b" \r\n", b"\r\n").rstrip(b"\r\n")
     return body + b"\r\n" if body else b""
+
+
+def _joined(data: bytes) -> bytes:
+    """Every run of blanks as one space. Each round halves the runs, and costs far less than an expression would."""
+    data = data.replace(b"\t", b" ")
+    while b"  " in data:
+        data = data.replace(b"  ", b" ")
+    return data
 
 
 def _signed_fields(fields: Sequence[Field]) -> tuple[str, bytes]:

@@ -23,7 +23,7 @@ _WORD_OCTETS = 45  # of UTF-8 in one encoded word: 60 base64 characters, 72 with
 _LONGEST_REFERENCES = 1500
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
-_LOCAL = re.compile(rf'{_ATOM}(?:\.{_ATOM})*|"(?:[ !#-\[\]-~]|\\[ -~])*"')
+_LOCAL = re.compile(rf'{_ATOM}(?:\.{_ATOM})*|"(?:[ !#-\[\]-~\x80-\U0010ffff]|\\[ -~])*"')
 _LITERAL = re.compile(r"\[[0-9A-Fa-f.:IPv]{1,50}\]")  # RFC 5321 §4.1.3
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 _PLAIN_TEXT = re.compile(r"[ -~]*")

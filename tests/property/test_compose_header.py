@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smtpgate.mail import header, wire
+from smtpgate.mail.address import author
 from smtpgate.mail.compose import LANGUAGES, compose
 from smtpgate.mail.letters import Purpose
 from smtpgate.model import Address
@@ -26,6 +27,8 @@ PIECES = [
     "[#20260101-EML-0001]", "20260102-EML-0042", "】", "[", "#", "-", "1", "中文", "é", "😀", "\u0301", " ", "\t", "a" * 80,
     "Subject: ", "--=_", ".", "From ",
 ]  # fmt: skip
+
+CLEAN = st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp", "Zs"])
 
 
 def hostile(rng: random.Random) -> str:
@@ -93,3 +96,13 @@ def test_any_subject_reads_back(text: str) -> None:
     value = wire.subject("[#X-1]", text)
     assert header.decode_words(value.replace("\r\n", "")) == f"[#X-1] {text}".rstrip()
     assert all(len(line) <= 76 for line in ("Subject: " + value).split("\r\n"))
+
+
+@settings(max_examples=1000)
+@given(st.text(st.sampled_from('abcZ09.-_+"\\ <>,;:()=?!é中\u0301\u200b\x7f@'), max_size=12))
+def test_whom_the_border_takes_as_author_can_be_written_to(local: str) -> None:
+    """Else a mail that was accepted could never be filed, because its acknowledgement cannot be built."""
+    fields, _ = header.split(f"From: {local}@example.org\r\n\r\n".encode())
+    found, _ = author(fields)
+    if found:
+        assert wire.checked_address(found) == found
