@@ -389,10 +389,13 @@ class Lookups:
         if self._count >= self._limit:
             return Answer(status=DnsStatus.TEMPERROR, reason=f"more than {self._limit} DNS questions")
         self._count += 1
+        late = Answer(status=DnsStatus.TEMPERROR, reason=f"the DNS deadline of {self._deadline:g} s for one mail has passed")
         left = self._ends - self.clock.monotonic()
+        if left <= 0:
+            return late
         try:
-            async with asyncio.timeout(max(left, 0)):
+            async with asyncio.timeout(left):
                 answer = await self._resolver.query(*key)
         except TimeoutError:
-            answer = Answer(status=DnsStatus.TEMPERROR, reason=f"the DNS deadline of {self._deadline:g} s for one mail has passed")
+            answer = late
         return self._asked.setdefault(key, answer)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import random
 import time
 from functools import cache
 from typing import Any
@@ -45,7 +46,7 @@ def key_record(kind: str = "rsa", *, bits: int = 2048, extra: str = "") -> str:
     if kind == "ed25519":
         public = ed25519_key().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     else:
-        public = rsa_key(bits).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        public = _weak_public(bits) if bits < 1024 else _public(bits)
     return f"v=DKIM1; k={kind}; {extra}p={base64.b64encode(public).decode()}"
 
 
@@ -119,7 +120,52 @@ def signed_mail(
 def _sign(data: bytes, kind: str, bits: int, algorithm: str | None) -> bytes:
     if kind == "ed25519":
         return ed25519_key().sign(hashlib.sha256(data).digest())
+    if bits < 1024:
+        return _weak_sign(data, bits)
     return rsa_key(bits).sign(data, padding.PKCS1v15(), SHA1() if algorithm == "rsa-sha1" else SHA256())
+
+
+def _public(bits: int) -> bytes:
+    return rsa_key(bits).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+# --- RSA keys that cryptography refuses to make -----------------------------------------------------------------------
+
+
+@cache
+def _weak_primes(bits: int) -> tuple[int, int]:
+    dice = random.Random(bits)
+
+    def prime(size: int) -> int:
+        while True:
+            n = dice.getrandbits(size) | 3 << (size - 2) | 1
+            if pow(2, n - 1, n) == pow(3, n - 1, n) == 1 and n % 65537 != 1:
+                return n
+
+    return prime(bits // 2), prime(bits - bits // 2)
+
+
+def _weak_public(bits: int) -> bytes:
+    p, q = _weak_primes(bits)
+    return rsa_public_der(p * q, 65537)
+
+
+def _weak_sign(data: bytes, bits: int) -> bytes:
+    p, q = _weak_primes(bits)
+    size = (bits + 7) // 8
+    info = bytes.fromhex("3031300d060960864801650304020105000420") + hashlib.sha256(data).digest()
+    block = b"\0\1" + b"\xff" * (size - len(info) - 3) + b"\0" + info
+    return pow(int.from_bytes(block, "big"), pow(65537, -1, (p - 1) * (q - 1)), p * q).to_bytes(size, "big")
+
+
+def rsa_public_der(n: int, e: int) -> bytes:
+    """An RSAPublicKey in DER, whatever the numbers."""
+
+    def der(tag: int, body: bytes) -> bytes:
+        length = bytes([len(body)]) if len(body) < 128 else b"\x82" + len(body).to_bytes(2, "big")
+        return bytes([tag]) + length + body
+
+    return der(0x30, b"".join(der(2, b"\0" + x.to_bytes((x.bit_length() + 7) // 8, "big")) for x in (n, e)))
 
 
 def _fields(header: bytes) -> list[tuple[bytes, bytes]]:

@@ -22,10 +22,9 @@ GOOD_PEER, EVIL_PEER = "192.0.2.1", "203.0.113.9"
 
 
 def config(**sections: dict[str, Any]) -> Config:
-    return Config.model_validate(
-        {"server": {"name": "mx.desk.example", **sections.pop("server", {})}, "desk": [{"name": "help", "address": "help@desk.example"}]}
-        | sections
-    )
+    desk = {"name": "help", "address": "help@desk.example"}
+    server = {"name": "mx.desk.example", **sections.pop("server", {})}
+    return Config.model_validate({"server": server, "desk": [desk], **sections})
 
 
 def envelope(*, peer: str = GOOD_PEER, mail_from: str | None = "ann@example.org", helo: str = "mta.example.org") -> Envelope:
@@ -209,9 +208,7 @@ async def test_no_from_is_ambiguous_even_from_a_trusted_network() -> None:
     assert result.evidence is Evidence.AMBIGUOUS
 
 
-@pytest.mark.parametrize(
-    "name", ["Subject", "Message-ID", "Date", "To", "Cc", "Reply-To", "Sender", "In-Reply-To", "References"]
-)
+@pytest.mark.parametrize("name", ["Subject", "Message-ID", "Date", "To", "Cc", "Reply-To", "Sender", "In-Reply-To", "References"])
 async def test_a4_doubled_singletons_are_ambiguous_and_no_signature_counts(name: str) -> None:
     raw, keys = signed_mail(mail(), "example.org")
     raw = f"{name}: <x@evil.example>\r\n".encode() + raw
@@ -235,7 +232,9 @@ async def test_mime_doubles_void_the_signature_only() -> None:
 async def test_a6_a_forgers_slow_dns_is_no_way_around_a_policy() -> None:
     """His MAIL FROM and his d= never answer; the author's domain does, and says reject."""
     raw, _ = signed_mail(mail(), "evil.example")
-    zone = merged(REJECT, SPF, {"evil.example": "TIMEOUT", "s1._domainkey.evil.example": "TIMEOUT", "_dmarc.evil.example": "TIMEOUT"})
+    zone = merged(
+        REJECT, SPF, {"evil.example": "TIMEOUT", "s1._domainkey.evil.example": "TIMEOUT", "_dmarc.evil.example": "TIMEOUT"}
+    )
     result = await judge(raw, zone, envelope(peer=EVIL_PEER, mail_from="x@evil.example"))
     assert result.evidence is Evidence.FAIL, result.reasons
 
