@@ -1,0 +1,201 @@
+"""A raw mail to a ParsedMail: the one place where a mail is read whole.
+
+mail-parser builds the MIME tree (compat32 under it) from the Content fields and the body alone; every other field,
+charset, name and address is read by our own modules, because mail-parser garbles GBK in gb2312, takes the first of two
+From and keeps paths in file names. Raises ParseFailed, and nothing else, when a mail is beyond its limits or breaks
+the MIME parser; `opaque` then gives what can be said of it all the same. Runs in a killable process (mail/worker.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from email.message import Message
+from email.utils import parsedate_tz
+
+import mailparser
+
+from smtpgate.config import Limits
+from smtpgate.errors import ParseFailed
+from smtpgate.mail import address, body, bounce, digest, header, html, kind, language, params, safe, structure, trim
+from smtpgate.mail.header import Field
+from smtpgate.model import Address, Attachment, BounceReport, Kind, ParsedMail
+
+_SUBJECT = 998  # characters
+_MOST_DEFECTS = 50
+_SINGLE = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references")  # RFC 5322 §3.6
+
+
+def parse(raw: bytes, *, mail_from: str | None, limits: Limits) -> ParsedMail:
+    """Read a mail. mail_from: the envelope's; None is the null sender, "" means not known. Raises ParseFailed."""
+    fields, at = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
+    if reason := structure.too_much(raw, fields, at, limits):
+        raise ParseFailed(reason)
+    try:
+        return _read(raw, fields, at, mail_from, limits)
+    except RecursionError:
+        raise ParseFailed("its parts are nested too deep") from None
+    except MemoryError:
+        raise ParseFailed("reading it takes too much memory") from None
+    except Exception as error:  # the MIME parsers raise many things on hostile mail: a ticket with the raw mail is the answer
+        raise ParseFailed(f"the MIME parser fails on it ({type(error).__name__})") from error
+
+
+def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None, limits: Limits) -> ParsedMail:
+    tree, defects = _tree(raw, fields, at)
+    content = body.collect(tree, text_kept=limits.text_kept)
+    head = _Head(fields, limits)
+    text = content.text()[: limits.text_kept].strip("\n")
+    source = content.html()
+    shown: str | None = None
+    if source is not None:
+        shown, defect = html.sanitise(source[: limits.text_kept])
+        defects.extend([defect] if defect else [])
+    reply = trim.reply_part(text)
+    report, (found, why) = _kind(raw, fields, head, content, text, mail_from)
+    defects.extend([*head.defects, *content.defects])
+    return ParsedMail(
+        message_id=head.message_id,
+        in_reply_to=head.ids("in-reply-to"),
+        references=head.ids("references"),
+        date=head.date,
+        from_=head.addresses("from"),
+        sender=head.addresses("sender"),
+        reply_to=head.addresses("reply-to"),
+        to=head.addresses("to"),
+        cc=head.addresses("cc"),
+        subject=head.subject,
+        language=language.of(reply, head.subject),
+        text=text,
+        reply=reply,
+        html=shown,
+        attachments=tuple(content.attachments),
+        defects=tuple(dict.fromkeys(defects))[:_MOST_DEFECTS],
+        kind=found,
+        kind_reason=why,
+        bounce=report if found in (Kind.BOUNCE, Kind.DELAYED) or (report is not None and report.recipients) else None,
+        digest=digest.of(head.subject, reply, (a.sha256 for a in content.attachments)),
+    )
+
+
+def opaque(raw: bytes, *, mail_from: str | None, limits: Limits, reason: str) -> ParsedMail:
+    """What can be said of a mail that could not be read: its header, and the whole mail as one attachment. Never raises."""
+    fields, _ = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
+    head = _Head(fields, limits)
+    top, values = params.content_type(fields)
+    author = head.addresses("from")
+    facts = kind.Facts(
+        content_type=top,
+        report_type=values.get("report-type", "").lower(),
+        author=author[0].address if author else "",
+        subject=head.subject,
+    )
+    found, why = kind.kind_of(fields, facts, mail_from)
+    sha256 = hashlib.sha256(raw).hexdigest()
+    return ParsedMail(
+        message_id=head.message_id,
+        in_reply_to=head.ids("in-reply-to"),
+        references=head.ids("references"),
+        date=head.date,
+        from_=author,
+        sender=head.addresses("sender"),
+        reply_to=head.addresses("reply-to"),
+        to=head.addresses("to"),
+        cc=head.addresses("cc"),
+        subject=head.subject,
+        language=language.of("", head.subject),
+        attachments=(Attachment("mail.eml", "message/rfc822", len(raw), sha256),),
+        defects=(f"not read: {reason}", *head.defects),
+        kind=found,
+        kind_reason=why,
+        digest=digest.of(head.subject, "", [sha256]),
+        opaque=True,
+    )
+
+
+def _tree(raw: bytes, fields: tuple[Field, ...], at: int) -> tuple[Message, list[str]]:
+    """The MIME tree and its defects. Only what describes the content goes in, so nothing else can confuse the parser."""
+    slim = b"".join(f.raw.rstrip(b"\r\n") + b"\r\n" for f in fields if f.name.startswith("content-") or f.name == "mime-version")
+    mail = mailparser.parse_from_bytes(slim + b"\r\n" + raw[at:])
+    return mail.message, sorted(str(c) for c in mail.defects_categories)
+
+
+class _Head:
+    """The header fields as a reader wants them."""
+
+    def __init__(self, fields: tuple[Field, ...], limits: Limits) -> None:
+        self._fields = fields
+        self._limit = limits.addresses
+        self.defects: list[str] = []
+        self._lists: dict[str, tuple[Address, ...]] = {}
+        for name in _SINGLE:
+            if len(header.named(fields, name)) > 1:
+                self.defects.append(f"more than one {name} field")
+        if any(len(f.value) > header.FIELD_LIMIT for f in fields):
+            self.defects.append(f"a header field longer than {header.FIELD_LIMIT} octets was cut")
+        if any(not f.name for f in fields):
+            self.defects.append("a line in the header that is no field")
+        self.subject = safe.line(header.decode_words(header.first(fields, "subject") or ""), _SUBJECT)
+        self.message_id = next(iter(self.ids("message-id")), None)
+        self.date = date(header.first(fields, "date") or "")
+        if self.date is None:
+            self.defects.append("no date that can be read")
+
+    def ids(self, name: str) -> tuple[str, ...]:
+        return header.message_ids(header.first(self._fields, name) or "")
+
+    def addresses(self, name: str) -> tuple[Address, ...]:
+        """The addresses of all fields with this name, read once."""
+        if name not in self._lists:
+            values = [header.unfolded(f) for f in header.named(self._fields, name)[:10]]
+            self._lists[name], defects = address.parse_list(", ".join(values), limit=self._limit)
+            self.defects.extend(f"{name}: {d}" for d in defects)
+        return self._lists[name]
+
+
+_COMMENT = re.compile(r"\([^()]{0,100}\)")
+
+
+def date(value: str) -> str | None:
+    """A Date value as ISO 8601 with its offset (unknown or impossible offsets count as UTC), None if it is no date."""
+    try:
+        parts = parsedate_tz(_COMMENT.sub(" ", value[:200]))
+        if parts is None:
+            return None
+        offset = parts[9] or 0
+        zone = timezone(timedelta(seconds=offset)) if abs(offset) < 86400 else UTC
+        return datetime(*parts[:6], tzinfo=zone).isoformat()
+    except (ValueError, IndexError, TypeError, OverflowError):
+        return None
+
+
+def _kind(
+    raw: bytes, fields: tuple[Field, ...], head: _Head, content: body.Content, text: str, mail_from: str | None
+) -> tuple[BounceReport | None, tuple[Kind, str]]:
+    """The delivery report, if the mail is one, and the kind of mail."""
+    top, values = params.content_type(fields)
+    senders = head.addresses("from")
+    author = senders[0].address if senders else ""
+    recipients = [r for data in content.status for r in bounce.from_status(data)] if top == "multipart/report" else []
+    null = mail_from is None or (mail_from == "" and (header.first(fields, "return-path") or "x").strip() == "<>")
+    system = (
+        kind.daemon(author) or (null and kind.bounce_subject(head.subject)) or bool(header.named(fields, "x-failed-recipients"))
+    )
+    if not recipients and system and not content.receipt and not content.feedback:
+        ours = frozenset(address.key(a.address) for name in ("to", "cc", "from") for a in head.addresses(name))
+        recipients = [r for data in content.status for r in bounce.from_status(data)]
+        recipients = recipients or list(bounce.from_text(text, ours=ours)) or list(bounce.from_flufl(raw))
+    original = content.original_id if top == "multipart/report" or system else None
+    report = bounce.report(tuple(recipients), original or (bounce.id_in_text(text) if system else None))
+    facts = kind.Facts(
+        content_type=top,
+        report_type=values.get("report-type", "").lower(),
+        author=author,
+        subject=head.subject,
+        bounce=report,
+        receipt=content.receipt and top == "multipart/report",
+        feedback=content.feedback and top == "multipart/report",
+        calendar=content.calendar,
+    )
+    return report, kind.kind_of(fields, facts, mail_from)
