@@ -27,7 +27,7 @@ from smtpgate.auth.verdict import judge
 from smtpgate.clock import Clock, SystemClock
 from smtpgate.config import Config
 from smtpgate.delivery.runner import Runner
-from smtpgate.errors import StoreError
+from smtpgate.errors import ConfigError, Problem, StoreError
 from smtpgate.filing import Filing
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.handlers.post import Post
@@ -62,8 +62,14 @@ async def remembered(config: Config, store: Store) -> tuple[tuple[str, ...], tup
 
 
 def make_pipeline(config: Config, patterns: Sequence[str], keys: Sequence[bytes], clock: Clock) -> Pipeline:
+    """Raises ConfigError for templates that do not render."""
     tokens = Tokens(keys, config.secrets.token_lifetime)
-    post = Post(config, Templates(config.templates.directory), DkimSigner(config.dkim), tokens, clock)
+    templates = Templates(config.templates.directory)
+    faults = templates.check()
+    if faults:
+        where = str(config.templates.directory)
+        raise ConfigError([Problem(where, None, "templates.directory", fault, "correct the template") for fault in faults])
+    post = Post(config, templates, DkimSigner(config.dkim), tokens, clock)
     return Pipeline(config, post, tokens, tuple(NumberPattern.compile(p) for p in patterns), clock)
 
 

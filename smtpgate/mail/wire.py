@@ -179,7 +179,7 @@ class Composed:
 
 def automatic(how: str) -> list[tuple[str, str]]:
     """Asks other machines for silence (RFC 3834 §5). No Precedence: bulk, which only moves our mail to the spam folder."""
-    return [("Auto-Submitted", how), ("X-Auto-Response-Suppress", "All")]
+    return [("Auto-Submitted", how), ("X-Auto-Response-Suppress", "DR, RN, NRN, OOF, AutoReply")]  # not All: bounces must come
 
 
 def assemble(fields: Fields, content: Multipart) -> bytes:

@@ -62,7 +62,10 @@ def test_header_says_who_what_and_that_a_machine_wrote_it() -> None:
     assert str(message["Date"]) == "Fri, 02 Jan 2026 08:00:00 +0800"  # the desk's zone
     assert message["Message-ID"] == composed.message_id == "<abc.def@example.com>"
     assert (message["In-Reply-To"], message["References"]) == ("<m2@example.org>", "<m1@example.org> <m2@example.org>")
-    assert (message["Auto-Submitted"], message["X-Auto-Response-Suppress"]) == ("auto-replied", "All")
+    assert (message["Auto-Submitted"], message["X-Auto-Response-Suppress"]) == (
+        "auto-replied",
+        "DR, RN, NRN, OOF, AutoReply",
+    )
     assert message["Content-Language"] == "en"
     assert (composed.smtputf8, composed.eightbit) == (False, False)
 
