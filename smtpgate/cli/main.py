@@ -19,7 +19,7 @@ from smtpgate import __version__
 from smtpgate.cli.common import FAILED, STORE_FAILED, WRONG, Context
 from smtpgate.errors import ConfigError, GatewayError, StoreFatal
 
-# name: (module, attribute, what help says; a test holds it to the command's own first line)
+# name: (module, attribute, what help says)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "serve": ("smtpgate.cli.serve", "serve", "Run the gateway until it is told to stop."),
     "check-config": ("smtpgate.cli.check", "check_config", "Check the configuration and every file that it names."),

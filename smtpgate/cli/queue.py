@@ -48,7 +48,7 @@ def queue() -> None:
     "--state",
     "states",
     multiple=True,
-    type=click.Choice([*DeliveryState, "all"]),
+    type=click.Choice([*(s.value for s in DeliveryState), "all"]),
     help="May be repeated. Default: what is still to be delivered.",
 )
 @click.option("--ticket", "number", help="Only mail of this ticket.")
