@@ -27,7 +27,6 @@ from smtpgate.store.api import (
 from smtpgate.store.check import check
 from smtpgate.store.statement import T, Verb
 
-_PACK_APART = 65_536  # octets; packing more than this would keep other mails waiting
 ATTEMPT_LEASE = 3600.0  # seconds; longer than all timeouts of one delivery attempt together
 
 
@@ -45,7 +44,8 @@ class VerbStore(ABC):
     # intake
 
     async def accept(self, mail: Accepted) -> None:
-        packed = await asyncio.to_thread(rows.pack, mail.raw) if len(mail.raw) > _PACK_APART else None
+        # Packing is slow: apart, so that neither the event loop nor the writer waits for it.
+        packed = await asyncio.to_thread(rows.pack, mail.raw) if len(mail.raw) > rows.WORTH_PACKING else None
         await self._write(lambda: incoming.accept(mail, packed), len(mail.raw))
 
     # filing
