@@ -8,20 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from smtpgate.mail.parse import parse
-from smtpgate.store.sqlite import SqliteStore
 
 from smtpgate.app import build_pipeline
 from smtpgate.clock import id_text, new_id
 from smtpgate.config import Config
 from smtpgate.filing import Filing
 from smtpgate.handlers.pipeline import Pipeline
+from smtpgate.mail.parse import parse
 from smtpgate.model import (
     ArcResult,
+    DeliveryState,
     DmarcResult,
     Envelope,
     Evidence,
@@ -32,7 +31,8 @@ from smtpgate.model import (
     Ticket,
     Verdict,
 )
-from smtpgate.store.api import Accepted, Changes, Incoming, TicketDetail
+from smtpgate.store.api import Accepted, Incoming, TicketDetail
+from smtpgate.store.sqlite import SqliteStore
 from tests.support.clock import ManualClock
 
 START = 1_767_348_000.0  # 2026-01-02 10:00:00 UTC
@@ -88,7 +88,6 @@ class Helpdesk:
     clock: ManualClock
     pipeline: Pipeline
     filing: Filing
-    outgoing: list[OutgoingMail] = field(default_factory=list)
 
     async def accept(
         self,
@@ -133,8 +132,14 @@ class Helpdesk:
         mail = await self.store.mail(mail_id)
         assert mail is not None
         decision = json.loads(mail.decision) if mail.decision else {}
-        sent = [m for m in self.outgoing if m.message_id in [s["message_id"] for s in decision.get("send", [])]]
-        return Filed(mail, decision, tuple(sent))
+        ids = [letter["message_id"] for letter in decision.get("send", [])]
+        return Filed(mail, decision, tuple(m for m in await self.outgoing() if m.message_id in ids))
+
+    async def outgoing(self) -> list[OutgoingMail]:
+        """All mail of ours, oldest first."""
+        rows = await self.store.queue(states=list(DeliveryState), ticket_number=None, limit=1000)
+        details = [await self.store.outgoing(i) for i in sorted({row.outgoing_id for row in rows})]
+        return [d.mail for d in details if d is not None]
 
     async def post(self, raw: bytes, **kwargs: Any) -> Filed:
         mail_id = await self.accept(raw, **kwargs)
@@ -166,19 +171,9 @@ async def helpdesk(tmp_path: Path, **sections: Any) -> AsyncIterator[Helpdesk]:
     store = await SqliteStore.open(config.store.path)
     try:
         pipeline = await build_pipeline(config, store, clock)
-        outgoing: list[OutgoingMail] = []
         parser: Any = InProcessParser(config)
         filing = Filing(config, store, parser, pipeline, clock, "test", lambda: None)
-        desk = Helpdesk(config, store, clock, pipeline, filing, outgoing)
-        file = filing._file
-
-        async def remember(mail: Incoming, parsed: ParsedMail) -> Changes:
-            changes = await file(mail, parsed)
-            outgoing.extend(changes.outgoing)
-            return changes
-
-        filing._file = remember  # type: ignore[method-assign]
-        yield desk
+        yield Helpdesk(config, store, clock, pipeline, filing)
     finally:
         await store.close()
 
