@@ -68,6 +68,7 @@ class Connection(SMTP):
         self._closing = False
         self._stopping = False
         self._linger: asyncio.TimerHandle | None = None
+        self._plain: asyncio.StreamWriter | None = None
         self._helo = ""
         self._secured: str | None = None  # TLS version and cipher
         self._mails = self._errors = 0
@@ -116,7 +117,8 @@ class Connection(SMTP):
         # not aiosmtpd's, which cancels the session: a client that has sent all may close its half
         if self._content is not None:
             self._end_content(complete=False)
-        return asyncio.StreamReaderProtocol.eof_received(self)
+        open_for_replies = asyncio.StreamReaderProtocol.eof_received(self)
+        return open_for_replies and self._secured is None  # TLS has no half-closed connections
 
     def _reset_timeout(self, duration: float | None = None) -> None:
         self._patience.wait(duration or self._limits.command_timeout)
@@ -125,6 +127,12 @@ class Connection(SMTP):
         error_id = self._host.acceptor.new_mail_id()
         log.error("session failed", id=error_id, peer=self.peer, exc_info=error)
         return failure(error_id)
+
+    def secure(self, transport: asyncio.Transport) -> None:
+        """From here on everything is said through TLS."""
+        self._plain = self._writer  # kept: a writer that is collected closes its transport
+        self._writer = asyncio.StreamWriter(transport, self, self._reader, self.loop)
+        self.transport = transport
 
     # --- the loop -----------------------------------------------------------------------------------------------------
 
@@ -193,7 +201,7 @@ class Connection(SMTP):
 
     def _ring(self) -> None:
         if self._handshaking:
-            self._cut("TLS handshake timeout")
+            self.cut("TLS handshake timeout")
         else:
             self.hang_up(f"421 4.4.2 {self.hostname} timeout, closing", "timeout")
 
@@ -206,7 +214,7 @@ class Connection(SMTP):
     def stop_now(self) -> None:
         """The door is closed: whatever has not finished ends here."""
         if self._handshaking:
-            self._cut("shutdown")
+            self.cut("shutdown")
         else:
             self.hang_up(f"421 4.3.2 {self.hostname} shutting down", "shutdown")
 
@@ -227,7 +235,9 @@ class Connection(SMTP):
             self._writer.close()
             self._linger = self.loop.call_later(_LINGER, self._writer.transport.abort)
 
-    def _cut(self, why: str) -> None:
+    def cut(self, why: str) -> None:
+        """Close without a word."""
         self._ended = why
         self._closing = True
+        self._patience.stop()
         self._writer.transport.abort()

@@ -109,16 +109,24 @@ class Session(Connection):
             await self._reader.readexactly(self._got - self._read)
         self._got = self._read = 0
         await self.say("220 2.0.0 Ready to start TLS")
+        if self._closing:
+            return ""
         self._deaf, self._handshaking = False, True  # from here to the TLS layer's start nothing waits
         self._patience.wait(self._limits.tls_handshake)
+        plain = self._writer.transport
         try:
-            await self._writer.start_tls(self._host.tls, ssl_handshake_timeout=self._limits.tls_handshake)
+            transport = await self.loop.start_tls(
+                plain, self, self._host.tls, server_side=True, ssl_handshake_timeout=self._limits.tls_handshake
+            )
         except (OSError, ssl.SSLError) as error:
-            self._ended = f"TLS handshake failed: {type(error).__name__}"
-            raise ConnectionAbortedError from error
+            self.cut(f"TLS handshake failed: {type(error).__name__}")
+            return ""
         finally:
             self._handshaking = False
-        self.transport = self._writer.transport
+        if transport is None:  # lost in the last moment of the handshake; the type hints do not know
+            self.cut("connection lost during the TLS handshake")
+            return ""
+        self.secure(transport)
         cipher = self._writer.get_extra_info("cipher")
         self._secured = f"{cipher[1]} {cipher[0]}" if cipher else "TLS"
         self._mail, self._helo, self._extended = None, "", False

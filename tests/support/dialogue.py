@@ -175,7 +175,8 @@ def _expect(reply: str, wanted: str) -> None:
     if wanted.startswith("/") and wanted.endswith("/"):
         assert re.search(wanted[1:-1], reply), f"heard {reply!r}"
     else:
-        assert reply.rpartition("\n")[2].startswith(wanted) and reply, f"heard {reply!r}"
+        assert reply, "the server closed"
+        assert reply.rpartition("\n")[2].startswith(wanted), f"heard {reply!r}"
     # RFC 2034 §4: every reply but the greeting and that to EHLO and HELO, which begin with our name, has its class
     if reply[:1] in "245" and not reply[4:].startswith("mx."):
         assert re.match(rf"{reply[0]}\d\d {reply[0]}\.\d+\.\d+ ", reply), f"no enhanced code in {reply!r}"
