@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from smtpgate.auth.message import LinearRelaxed
 
-_PIECES = [b" ", b"  ", b"\t", b"\r\n", b"\n", b"\r", b"a", b"b c", b"\0", b"\xff"]), max_size=40).map(
-    b"".join
-)
+_PIECES = [b" ", b"  ", b"\t", b"\r\n", b"\n", b"\r", b"a", b"b c", b"\0", b"\xff"]
+_BODIES = st.lists(st.sampled_from(_PIECES), max_size=40).map(b"".join)
 
 
 @settings(max_examples=2000, deadline=None)
