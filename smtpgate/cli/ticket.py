@@ -149,13 +149,14 @@ def status(context: Context, number: str, state: str, note: str, message: str, a
 
     The mail is made and queued at once; the running gateway sends it when it next looks at its queue.
     """
-    from smtpgate.desk import actions
+    from smtpgate import actions, app
 
     config = context.config()
 
     async def work(store: Store) -> str:
+        pipeline = await app.build_pipeline(config, store, SystemClock())
         return await actions.set_status(
-            store, config, SystemClock(), number=_number(number), status=Status(state), note=note, message=message, author=author
+            pipeline, store, number=_number(number), status=Status(state), note=note, message=message, author=author
         )
 
     click.echo(context.with_store(work, config=config, change=True))

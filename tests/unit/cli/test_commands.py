@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import io
 import json
 import re
@@ -315,3 +317,26 @@ def test_raw_mail_goes_to_a_terminal_without_its_control_characters(monkeypatch:
 
 def test_ids_round_trip(shop: Shop) -> None:
     assert id_number(shop.outgoing) > 0
+
+
+def test_ticket_status_tells_the_customer_and_keeps_the_note_inside(shop: Shop) -> None:
+    said = shop.good("ticket", "status", "20261121-eml-0002", "resolved", "--note", "内部说明", "--message", "已经修好了")
+    assert "20261121-EML-0002 is resolved now" in said
+    (row,) = shop.rows("ticket", "show", "20261121-EML-0002")
+    assert row["status"] == "resolved"
+    assert "内部说明" in [e["text"] for e in row["entries"] if e["kind"] == "note"]
+    (sent,) = row["sent"]
+    assert (sent["purpose"], sent["address"], sent["state"]) == ("resolved", "wang@example.org", "queued")
+    (queued,) = shop.rows("queue", "list", "--ticket", "20261121-EML-0002")
+    raw = shop.run("queue", "show", queued["id"], "--raw").stdout_bytes
+    mail = email.message_from_bytes(raw, policy=email.policy.default)
+    text = mail.get_body(("plain",)).get_content()
+    assert "已经修好了" in text
+    assert "内部说明" not in text
+    assert "内部说明".encode() not in raw
+
+
+def test_ticket_status_mistakes(shop: Shop) -> None:
+    assert "there is no ticket" in shop.bad("ticket", "status", "20260101-EML-9999", "resolved")[1]
+    assert "is closed already" in shop.bad("ticket", "status", "20261121-EML-0001", "closed")[1]
+    assert shop.bad("ticket", "status", "20261121-EML-0001", "received")[0] == 2
