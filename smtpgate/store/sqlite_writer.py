@@ -26,9 +26,20 @@ _CHECKPOINT_OCTETS = 4 * 1024**2
 _NAMES = tuple(str(i) for i in range(1, 300))
 
 
+_LARGEST = 2**63 - 1
+
+
 def bind(params: tuple[Value, ...]) -> dict[str, Value]:
-    """SQLite's names for $1, $2, …"""
-    return {name: storable(str(value)) if isinstance(value, str) else value for name, value in zip(_NAMES, params, strict=False)}
+    """SQLite's names for $1, $2, …, with text that it can hold. Raises StoreError for an integer that it cannot."""
+    bound: dict[str, Value] = {}
+    for name, value in zip(_NAMES, params, strict=False):
+        if isinstance(value, str):
+            bound[name] = storable(str(value))
+        elif isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+            raise StoreError(f"{value} is too large for the store")
+        else:
+            bound[name] = value
+    return bound
 
 
 @dataclass(eq=False, slots=True)

@@ -152,9 +152,7 @@ class TestFailure:
         for attempt in range(5):
             now = NOW + attempt * 100
             await claim_all(store, now=now)
-            state = await store.file_failed(
-                mail_id, worker="w1", now=now, reason="disk full", again_at=now + 30, poison_after=None
-            )
+            state = await store.file_failed(mail_id, worker="w1", now=now, reason="disk full", again_at=now + 30, poison_after=None)
             assert state is MailState.ACCEPTED
         found = await store.mail(mail_id)
         assert found is not None
@@ -220,9 +218,7 @@ class TestSettle:
 
     async def test_only_from_an_expected_state(self, store: SqliteStore) -> None:
         mail_id = await self.settled(store, MailState.FILED)
-        assert not await store.settle_mail(
-            mail_id, expect=[MailState.HELD, MailState.POISON], to=MailState.ACCEPTED, reason=""
-        )
+        assert not await store.settle_mail(mail_id, expect=[MailState.HELD, MailState.POISON], to=MailState.ACCEPTED, reason="")
         assert not await store.settle_mail(a_mail_id(), expect=[MailState.HELD], to=MailState.DROPPED, reason="")
         assert await claim_all(store) == []
 

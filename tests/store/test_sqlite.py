@@ -1,0 +1,265 @@
+"""What only the SQLite driver has: the file, its schema, its plans."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smtpgate.errors import StoreError, StoreFatal
+from smtpgate.model import DeliveryState, MailState, Status
+from smtpgate.store import changes, incoming, look, queue, sqlite_file, sqlite_writer
+from smtpgate.store.api import AckNote, Changes, TicketUpdate
+from smtpgate.store.sqlite import SqliteStore
+from smtpgate.store.statement import Verb
+from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, accepted, an_attempt, an_outgoing
+from tests.support.store_steps import accept_one, opening
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a" / "private" / "store.db"
+
+
+class TestOpen:
+    async def test_directory_and_files_are_ours_alone(self, path: Path) -> None:
+        store = await SqliteStore.open(path)
+        try:
+            await accept_one(store)
+            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+            assert modes == {"store.db": 0o600, "store.db-wal": 0o600, "store.db-shm": 0o600}
+            assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        finally:
+            await store.close()
+        assert [file.name for file in path.parent.iterdir()] == ["store.db"]
+
+    async def test_commits_are_synced(self, path: Path) -> None:
+        sqlite_file.prepare(path, create=True)
+        connection = sqlite_file.connect(path)
+        try:
+            names = ("synchronous", "journal_mode", "foreign_keys")
+            found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names}
+            assert found == {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1}
+        finally:
+            connection.close()
+
+    async def test_not_there_and_not_to_be_made(self, path: Path) -> None:
+        for how in ({"create": False}, {"read_only": True}):
+            with pytest.raises(StoreError, match="there is no store at"):
+                await SqliteStore.open(path, **how)  # type: ignore[arg-type]
+        assert not path.parent.exists()
+
+    async def test_a_directory_that_cannot_be_made(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"")
+        with pytest.raises(StoreError, match="cannot make the store"):
+            await SqliteStore.open(tmp_path / "file" / "store.db")
+
+    async def test_something_else_is_not_touched(self, tmp_path: Path) -> None:
+        other = tmp_path / "other.db"
+        connection = sqlite3.connect(other)
+        connection.execute("CREATE TABLE theirs (a)")
+        connection.commit()
+        connection.close()
+        with pytest.raises(StoreError, match="some other program"):
+            await SqliteStore.open(other)
+        text = tmp_path / "text.db"
+        text.write_text("not a database at all, but long enough to be looked at" * 10)
+        with pytest.raises(StoreFatal, match="not a database"):
+            await SqliteStore.open(text)
+
+    async def test_read_only(self, path: Path) -> None:
+        store = await SqliteStore.open(path)
+        mail_id = await accept_one(store)
+        await store.close()
+        before = path.read_bytes()
+        looker = await SqliteStore.open(path, read_only=True)
+        try:
+            assert await looker.mail(mail_id) is not None
+            with pytest.raises(StoreError, match="reading only"):
+                await accept_one(looker)
+            with pytest.raises(StoreError, match="reading only"):
+                await looker.token_key(b"x")
+        finally:
+            await looker.close()
+        assert path.read_bytes() == before
+
+    async def test_read_only_next_to_a_writer(self, path: Path) -> None:
+        store = await SqliteStore.open(path)
+        looker = await SqliteStore.open(path, read_only=True)
+        try:
+            mail_id = await accept_one(store)
+            assert await looker.mail(mail_id) is not None
+        finally:
+            await looker.close()
+            await store.close()
+
+    async def test_an_id_that_no_database_can_hold(self, path: Path) -> None:
+        store = await SqliteStore.open(path)
+        try:
+            with pytest.raises(StoreError, match="too large"):
+                await store.outgoing(2**70)
+            with pytest.raises(StoreError, match="too large"):
+                await store.settle_recipients([2**70], to=DeliveryState.DROPPED, now=0.0)
+            await accept_one(store)
+        finally:
+            await store.close()
+
+
+class TestSchema:
+    def objects(self, connection: sqlite3.Connection) -> set[tuple[str, ...]]:
+        rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")
+        return {(kind, name, table, re.sub(r"\s+", " ", sql or "")) for kind, name, table, sql in rows}
+
+    def test_migrations_lead_to_the_schema(self) -> None:
+        at_once, by_steps = sqlite3.connect(":memory:"), sqlite3.connect(":memory:")
+        sqlite_file._run(at_once, sqlite_file.schema())
+        for step in sqlite_file.migrations():
+            sqlite_file._run(by_steps, step)
+        assert self.objects(at_once) == self.objects(by_steps)
+        assert len(self.objects(at_once)) > 30
+        at_once.close()
+        by_steps.close()
+
+    async def test_a_newer_store_is_refused(self, path: Path) -> None:
+        self.at_version(path, len(sqlite_file.migrations()) + 1)
+        for how in ({}, {"read_only": True}):
+            with pytest.raises(StoreError, match=r"written by a newer smtpgate .*install that version again"):
+                await SqliteStore.open(path, **how)  # type: ignore[arg-type]
+
+    async def test_an_older_store_is_brought_up(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        store = await SqliteStore.open(path)
+        mail_id = await accept_one(store)
+        await store.close()
+        known = sqlite_file.migrations()
+        step = "CREATE TABLE later (a TEXT) STRICT;\nALTER TABLE pause ADD COLUMN b TEXT;\n"
+        monkeypatch.setattr(sqlite_file, "migrations", lambda: [*known, step])
+        with pytest.raises(StoreError, match="start `smtpgate serve` once"):
+            await SqliteStore.open(path, read_only=True)
+        for _ in range(2):
+            store = await SqliteStore.open(path)
+            assert await store.mail(mail_id) is not None
+            await store.close()
+        connection = sqlite3.connect(path)
+        assert connection.execute("SELECT count(*) FROM later").fetchone() == (0,)
+        assert connection.execute("SELECT value FROM meta WHERE key = 'schema version'").fetchone() == (str(len(known) + 1),)
+        connection.close()
+
+    async def test_a_migration_that_fails_leaves_the_store_as_it_was(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        await (await SqliteStore.open(path)).close()
+        known = sqlite_file.migrations()
+        with monkeypatch.context() as patch:
+            patch.setattr(sqlite_file, "migrations", lambda: [*known, "CREATE TABLE later (a TEXT) STRICT;\nBAD SQL;\n"])
+            with pytest.raises(StoreError):
+                await SqliteStore.open(path)
+        store = await SqliteStore.open(path)
+        await accept_one(store)
+        await store.close()
+
+    def at_version(self, path: Path, version: int) -> None:
+        sqlite_file.prepare(path, create=True)
+        connection = sqlite3.connect(path)
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'schema version'", (str(version),))
+        connection.commit()
+        connection.close()
+
+
+async def test_check_finds_what_is_wrong(path: Path) -> None:
+    store = await SqliteStore.open(path)
+    try:
+        mail_id = await accept_one(store)
+        assert await store.check() == []
+        connection = sqlite3.connect(path)
+        connection.execute("DELETE FROM incoming_raw")
+        connection.execute("UPDATE incoming SET state = 'filed', leased_by = 'x'")
+        connection.execute("INSERT INTO message_ref VALUES ('<a@x>', 99, 0)")
+        connection.commit()
+        assert sorted(await store.check()) == [
+            f"filed mail without a decision: {mail_id}",
+            f"mail without its raw bytes: {mail_id}",
+            "row 1 of message_ref refers to a row of ticket that is not there",
+            f"settled mail that is still leased: {mail_id}",
+        ]
+        connection.execute("UPDATE incoming SET state = 'lost'")
+        connection.commit()
+        connection.close()
+        assert "mail in unknown state: lost" in await store.check()
+    finally:
+        await store.close()
+
+
+def daily_verbs() -> list[tuple[str, Verb[Any]]]:
+    """Every verb of daily work, with arguments that make it run all its statements."""
+    mail = accepted("m1")
+    ticket = a_ticket(number="N-1")
+    sent = an_outgoing(a_recipient(id=7), ticket_id=ticket.id)
+    query = a_query(
+        "m2",
+        message_id="<a@example.org>",
+        references=("<a>", "<b>"),
+        numbers=("N-1",),
+        ticket_ids=(ticket.id,),
+        recipient_ids=(7,),
+        fingerprints=("f",),
+        serials=(("d", "EML"),),
+    )
+    filed = opening("m1", ticket, sent, told=("f",), acks=(AckNote("a@x", NOW, "received"),), bounced=((8, "gone"),))
+    update = Changes(updates=(TicketUpdate(ticket.id, Status.WAITING),))
+    return [
+        ("accept", incoming.accept(mail)),
+        ("claim", incoming.claim("w", NOW, 60, 10)),
+        ("file", changes.file("m1", "w", query, lambda _facts: filed)),
+        ("change", changes.change("N-1", None, lambda _t, _f: update)),
+        ("accept", incoming.accept(accepted("m2"))),
+        ("accept", incoming.accept(accepted("m3"))),
+        ("claim", incoming.claim("w", NOW, 60, 10)),
+        ("file", changes.file("m2", "w", query, lambda _facts: Changes(postpone_until=NOW + 1))),
+        ("file_failed", incoming.file_failed("m3", "w", "", NOW, 1)),
+        ("settle_mail", incoming.settle_mail("m3", [MailState.HELD, MailState.POISON], MailState.ACCEPTED, "")),
+        ("mail", incoming.mail("m1")),
+        ("mails", incoming.mails(MailState.FILED, 10, "m2")),
+        ("mails", incoming.mails(None, 10, None)),
+        ("mails_of_message_id", incoming.mails_of_message_id("<a@example.org>")),
+        ("ticket", look.ticket("N-1")),
+        ("tickets", look.tickets("support", list(Status), None, 10, 2**60)),
+        ("tickets", look.tickets(None, (), "wang@example.org", 10, None)),
+        ("queue", look.queue(list(DeliveryState), None, 10, 2**60)),
+        ("queue", look.queue((), "N-1", 10, None)),
+        ("claim_deliveries", queue.claim_deliveries("w", NOW, 10, lambda _n: NOW + 1, ("x", "y"), 60)),
+        ("record_attempts", queue.record_attempts([an_attempt(7, DeliveryState.QUEUED)], [7], [])),
+        ("unclaim", queue.unclaim([7], NOW)),
+        ("settle_recipients", queue.settle_recipients([7], DeliveryState.QUEUED, NOW)),
+        ("settle_recipients", queue.settle_recipients([7], DeliveryState.DROPPED, NOW)),
+        ("outgoing", look.outgoing(sent.id)),
+        ("next_due", queue.next_due()),
+        ("release_leases", incoming.release_leases("w")),
+        ("release_leases", queue.release_leases("w")),
+    ]
+
+
+def test_no_daily_verb_reads_a_whole_table() -> None:
+    """What is quick with ten rows stays quick with a million. A page, newest first, ends at its LIMIT."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    sqlite_file._run(connection, sqlite_file.schema())
+    faults, explained = [], set()
+    for name, verb in daily_verbs():
+        rows: list[Any] | None = None
+        try:
+            while True:
+                query = verb.send(rows) if rows is not None else next(verb)
+                params = sqlite_writer.bind(query.params)
+                plan = [step[3] for step in connection.execute("EXPLAIN QUERY PLAN " + query.sql, params)]
+                page = any(order in query.sql for order in ("ORDER BY i.seq DESC", "ORDER BY r.id DESC"))
+                sorts = any("TEMP" in step for step in plan) and "t.number =" not in query.sql  # one ticket's mail is little
+                if (page and sorts) or (not page and any(step.startswith("SCAN") for step in plan)):
+                    faults.append((name, query.sql, plan))
+                explained.add(query.sql)
+                rows = connection.execute(query.sql, params).fetchall()
+        except StopIteration:
+            continue
+    connection.close()
+    assert faults == []
+    assert len(explained) > 50
