@@ -22,7 +22,7 @@ help:
 	@echo 'make lock     renew requirements*.txt from pyproject.toml'
 
 run: $(VENV)/installed
-	@exec $(BIN)/smtpgate --try serve $(ARGS)
+	@exec $(BIN)/smtpgate serve --try $(ARGS)
 
 demo: $(VENV)/installed
 	@$(BIN)/smtpgate demo $(ARGS)

@@ -108,7 +108,7 @@ class Gateway:
         async def verify(envelope: Envelope, raw: bytes) -> Verdict:
             return await judge(envelope=envelope, raw=raw, config=config, resolver=resolver, clock=clock)
 
-        self._parser = ParserPool(config)
+        self._parser = ParserPool(config.limits, processes=config.parser.processes)
         await self._parser.start()
         self.runner = Runner(self.store, config, resolver, clock, worker)
         self.filing = Filing(config, self.store, self._parser, pipeline, clock, worker, self.runner.wake)

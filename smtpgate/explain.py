@@ -115,7 +115,7 @@ class Explainer:
             with _time_limit(self.config.limits.parse_wall):
                 return parse(raw, mail_from=envelope.mail_from, limits=self.config.limits)
         except ParseFailed as error:
-            return opaque(raw, str(error))
+            return opaque(raw, mail_from=envelope.mail_from, limits=self.config.limits, reason=str(error))
 
 
 @contextmanager

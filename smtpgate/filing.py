@@ -125,7 +125,7 @@ class Filing:
             return await self.parser.parse(mail.raw, mail.envelope.mail_from)
         except ParseFailed as error:
             log.warning("mail cannot be read, filed whole", mail=mail.id, reason=str(error))
-            return opaque(mail.raw, str(error))
+            return opaque(mail.raw, mail_from=mail.envelope.mail_from, limits=self.config.limits, reason=str(error))
 
     async def _file(self, mail: Incoming, parsed: ParsedMail) -> Changes:
         query = self.pipeline.question(mail, parsed, self.clock.now())
