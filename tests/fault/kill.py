@@ -1,0 +1,304 @@
+"""Kill the gateway with SIGKILL again and again while clients send, then count what is there.
+
+    python -m tests.fault.kill --kills 500 --clients 8 --seed 1
+
+Clients send without pause, each mail with its own Message-ID, and send a mail again, the same bytes, until they hear 250.
+A sink that is never killed takes the acknowledgements. Kills come at random moments, in the middle of a start, and while
+the sink has a delivery in its hands (before its 354, or after the final dot and before its 250). At the end everything is
+audited (tests/support/audit.py). Exit code 0: nothing lost, nothing made up. The last line has the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import random
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.audit import Caught, Report, Sent, audit, digest
+from tests.support.gateway import DESK, Gateway, free_port
+
+CUSTOMERS = 50
+BACKLOG = 200  # acknowledgements that may be outstanding before clients hold back: the test is about deaths, not queues
+TEXTS = (
+    "The printer in room 4 is burning.\n.\n..\n.a line that begins with a dot\n",
+    "打印机着火了，请尽快派人来。订单号 20260102，谢谢。\n",
+    "Ein sehr langer Absatz ohne Umbruch " * 40 + "\n",
+)
+
+
+# --- the sink ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Sink:
+    """Takes every mail and keeps what matters of it. `trap` stops the next delivery at a stage until the trap is opened."""
+
+    caught: list[Caught] = field(default_factory=list)
+    message_ids: set[str] = field(default_factory=set)
+    life: int = 1
+    trap: str = ""  # "", "DATA" or "."
+    sprung: asyncio.Event = field(default_factory=asyncio.Event)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def start(self, port: int) -> asyncio.Server:
+        return await asyncio.start_server(self._session, "127.0.0.1", port, limit=2**20)
+
+    async def _stage(self, stage: str) -> None:
+        if self.trap == stage:
+            self.trap = ""
+            self.sprung.set()
+            await self.opened.wait()
+
+    async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        life = self.life  # whoever answers our 220 is alive now
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            writer.write(b"220 sink ESMTP\r\n")
+            mail_from = rcpt = ""
+            while line := await reader.readline():
+                verb = line[:4].upper()
+                reply = b"250 2.0.0 ok"
+                if verb == b"EHLO":
+                    reply = b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8"
+                elif verb == b"MAIL":
+                    mail_from = line.decode().partition("<")[2].partition(">")[0]
+                elif verb == b"RCPT":
+                    rcpt = line.decode().partition("<")[2].partition(">")[0]
+                elif verb == b"DATA":
+                    await self._stage("DATA")
+                    writer.write(b"354 go on\r\n")
+                    data = (b"\r\n" + await reader.readuntil(b"\r\n.\r\n"))[:-3]  # a mail ends with CRLF
+                    self._keep(data.replace(b"\r\n..", b"\r\n.")[2:], mail_from, rcpt, life)
+                    await self._stage(".")
+                elif verb == b"QUIT":
+                    reply = b"221 2.0.0 bye"
+                writer.write(reply + b"\r\n")
+                await writer.drain()
+                if verb == b"QUIT":
+                    break
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    def _keep(self, data: bytes, mail_from: str, rcpt: str, life: int) -> None:
+        head = data.partition(b"\r\n\r\n")[0].replace(b"\r\n ", b" ")
+        ids = [line.partition(b":")[2].strip().decode() for line in head.split(b"\r\n") if line.lower().startswith(b"message-id:")]
+        self.caught.append(Caught(ids[0] if len(ids) == 1 else f"{len(ids)} Message-IDs", mail_from, rcpt, digest(data), life))
+        self.message_ids.add(self.caught[-1].message_id)
+
+
+# --- the clients ------------------------------------------------------------------------------------------------------
+
+
+def make_mail(rng: random.Random) -> tuple[Sent, bytes]:
+    token = f"{rng.getrandbits(80):020x}"
+    sender = f"customer{rng.randrange(CUSTOMERS)}@customer.example"
+    message_id = f"<{token}@customer.example>"
+    body = rng.choice(TEXTS) * rng.choice((1, 1, 5, 40)) + f"\nReference {token}\n"
+    head = (
+        f"From: Customer <{sender}>\nTo: {DESK}\nSubject: Question {token}\nMessage-ID: {message_id}\n"
+        "Date: Fri, 02 Jan 2026 10:00:00 +0000\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n"
+        "Content-Transfer-Encoding: 8bit\n\n"
+    )
+    data = (head + body).replace("\n", "\r\n").encode()
+    return Sent(message_id, sender, digest(data)), data
+
+
+class Gone(Exception):
+    """The connection was lost, or it was told to come again: send the same mail once more."""
+
+
+@dataclass
+class Client:
+    port: int
+    rng: random.Random
+    sent: dict[str, Sent]
+    reader: asyncio.StreamReader | None = None
+    writer: asyncio.StreamWriter | None = None
+
+    async def send_until_accepted(self) -> None:
+        mail, data = make_mail(self.rng)
+        self.sent[mail.message_id] = mail
+        while not mail.accepted and not mail.refused:
+            try:
+                await self._attempt(mail, data)
+            except (OSError, asyncio.IncompleteReadError, Gone):
+                self.close()
+                await asyncio.sleep(0.02)
+
+    async def _attempt(self, mail: Sent, data: bytes) -> None:
+        if self.writer is None:
+            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+            await self._reply()
+            await self._say(b"EHLO client.example")
+        for command in (f"MAIL FROM:<{mail.sender}> BODY=8BITMIME", f"RCPT TO:<{DESK}>", "DATA"):
+            code, text = await self._say(command.encode())
+            if code >= 500:
+                mail.refused.append(text)
+                return
+            if code >= 400:
+                raise Gone
+        mail.tries += 1
+        assert self.writer is not None
+        self.writer.write((b"\r\n" + data).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n")
+        code, text = await self._reply()
+        if code == 250:
+            mail.accepted += 1
+        elif code >= 500:
+            mail.refused.append(text)
+        else:
+            raise Gone
+
+    async def _say(self, command: bytes) -> tuple[int, str]:
+        assert self.writer is not None
+        self.writer.write(command + b"\r\n")
+        return await self._reply()
+
+    async def _reply(self) -> tuple[int, str]:
+        assert self.reader is not None
+        while True:
+            line = await self.reader.readuntil(b"\r\n")
+            if line[3:4] == b" ":
+                return int(line[:3]), line.decode(errors="replace").strip()
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+        self.reader = self.writer = None
+
+
+# --- the killer -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Run:
+    report: Report
+    kills: dict[str, int]
+    seconds: float
+    longest_start: float
+
+    def __str__(self) -> str:
+        how = ", ".join(f"{count} {name}" for name, count in self.kills.items())
+        verdict = "nothing lost" if self.report.ok else f"{len(self.report.problems)} PROBLEMS"
+        return (
+            f"{sum(self.kills.values())} kills ({how}) in {self.seconds:.0f} s: {verdict}; {self.report};"
+            f" longest start {self.longest_start:.1f} s"
+        )
+
+
+async def run(directory: Path, *, kills: int, clients: int, seed: int, life: float = 0.5, drain: float = 120.0) -> Run:
+    """life: how long, at most, the gateway may work between its greeting and its death, in seconds."""
+    began = time.monotonic()
+    rng = random.Random(seed)
+    sink, sink_port = Sink(), free_port()
+    server = await sink.start(sink_port)
+    gateway = Gateway.make(
+        directory,
+        delivery={"mode": "smarthost", "smarthost": {"host": "127.0.0.1", "port": sink_port, "tls": "none"}},
+    )
+    sent: dict[str, Sent] = {}
+    ending = asyncio.Event()
+    tasks = [asyncio.create_task(_client(gateway.port, random.Random(rng.random()), sent, sink, ending)) for _ in range(clients)]
+    done = {"at random": 0, "while starting": 0, "before the sink's 354": 0, "after the final dot": 0}
+    longest = 0.0
+    try:
+        for _ in range(kills):
+            longest = max(longest, await _one_life(gateway, sink, rng, life, done))
+        longest = max(longest, await _start(gateway))
+        ending.set()
+        await asyncio.wait_for(asyncio.gather(*tasks), drain)
+        await _settled(gateway, sink, drain)
+        code = await asyncio.to_thread(gateway.stop)
+        report = audit(gateway.store, sent, sink.caught)
+        if code != 0:
+            report.problems.append(f"the last life ended with {code}")
+        for _ in range(50):  # a parser sees within a moment that its gateway is gone
+            if gateway.left_behind():
+                await asyncio.sleep(0.1)
+        report.problems += [f"process {pid} was left behind" for pid in gateway.left_behind()]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if gateway.process is not None:
+            gateway.kill()
+        server.close()
+    return Run(report, done, time.monotonic() - began, longest)
+
+
+async def _client(port: int, rng: random.Random, sent: dict[str, Sent], sink: Sink, ending: asyncio.Event) -> None:
+    client = Client(port, rng, sent)
+    try:
+        while not ending.is_set():
+            if len(sent) - len(sink.message_ids) > BACKLOG:
+                await asyncio.sleep(0.01)
+                continue
+            await client.send_until_accepted()
+    finally:
+        client.close()
+
+
+async def _one_life(gateway: Gateway, sink: Sink, rng: random.Random, life: float, done: dict[str, int]) -> float:
+    way = rng.choices(list(done), weights=(5, 1, 2, 3))[0]
+    took = 0.0
+    if way == "while starting":
+        gateway.spawn()
+        await asyncio.sleep(rng.random() * 1.5)
+    else:
+        took = await _start(gateway)
+        await asyncio.sleep(rng.random() * life)
+    if way in ("before the sink's 354", "after the final dot"):
+        sink.sprung.clear()
+        sink.opened.clear()
+        sink.trap = "." if way == "after the final dot" else "DATA"
+        try:
+            await asyncio.wait_for(sink.sprung.wait(), 2.0)
+        except TimeoutError:
+            way = "at random"  # nothing was on its way out
+    gateway.kill()  # blocks for a moment, so that nothing is received between the death and the next line
+    sink.life += 1
+    sink.trap = ""
+    sink.opened.set()
+    done[way] += 1
+    return took
+
+
+async def _start(gateway: Gateway, seconds: float = 30.0) -> float:
+    began = time.monotonic()
+    gateway.spawn()
+    while not await asyncio.to_thread(gateway.greets):
+        if time.monotonic() - began > seconds:
+            raise AssertionError(f"no greeting within {seconds:g} s:\n{gateway.log()[-4000:]}")
+        await asyncio.sleep(0.01)
+    return time.monotonic() - began
+
+
+async def _settled(gateway: Gateway, sink: Sink, seconds: float) -> None:
+    """Filed and delivered, or not getting any further: the audit says what is missing."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not await asyncio.to_thread(gateway.settled):
+        await asyncio.sleep(0.1)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="work in this directory and leave it there")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="smtpgate-kill-") as temporary:
+        outcome = asyncio.run(run(args.keep or Path(temporary), kills=args.kills, clients=args.clients, seed=args.seed))
+    for problem in outcome.report.problems:
+        print(problem)
+    print(f"seed {args.seed}, {args.clients} clients: {outcome}")
+    return 0 if outcome.report.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
