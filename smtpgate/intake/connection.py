@@ -25,6 +25,7 @@ from smtpgate.intake.data import DataReader
 log = structlog.get_logger(__name__)
 
 _BUFFER = 32 * 1024  # of the stream reader: commands only
+_TOGETHER = 4096  # octets of replies that may wait for each other
 _LINGER = 5.0  # seconds that a client gets to take our last words
 
 
@@ -62,6 +63,8 @@ class Connection(SMTP):
         self._content: DataReader | None = None  # set from 354 to the end of data
         self._content_end: asyncio.Future[bool] = loop.create_future()
         self._got = self._read = 0  # octets that came for the stream reader, and that were read from it
+        self._lines = 0  # whole lines that wait in it
+        self._unsaid = bytearray()  # replies that go out together
         self._deaf = False  # what comes is thrown away
         self._handshaking = False
         self._busy = False  # from 354 to the reply after the data
@@ -111,6 +114,7 @@ class Connection(SMTP):
             data = rest or b""
         if data:
             self._got += len(data)
+            self._lines += data.count(b"\n")
             super().data_received(data)
 
     def eof_received(self) -> bool | None:
@@ -155,6 +159,7 @@ class Connection(SMTP):
             self.close("endless command line")
             return
         self._read += len(line)
+        self._lines -= 1
         if len(line) > self._limits.command_line:
             await self.say("500 5.5.2 Command line too long")
             return
@@ -176,6 +181,19 @@ class Connection(SMTP):
         await self.push(reply)
         if self._errors >= self._limits.errors:
             self.hang_up(f"421 4.7.0 {self.hostname} too many errors", "too many errors")
+
+    async def push(self, status: str | bytes) -> None:
+        """Send a reply; with those to further commands that have come already (RFC 2920 §3.2), so nobody waits for it."""
+        self._unsaid += status.encode("utf-8") if isinstance(status, str) else status
+        self._unsaid += b"\r\n"
+        if not self._lines or len(self._unsaid) > _TOGETHER:
+            self._flush()
+            await self._writer.drain()
+
+    def _flush(self) -> None:
+        if self._unsaid:
+            self._writer.write(bytes(self._unsaid))
+            self._unsaid.clear()
 
     def _end_content(self, *, complete: bool) -> None:
         self._content = None
@@ -221,7 +239,7 @@ class Connection(SMTP):
     def hang_up(self, reply: str, why: str) -> None:
         """Say a last word and close, whatever is going on."""
         if not self._closing and self.transport is not None:
-            self._writer.write(reply.encode("ascii") + b"\r\n")
+            self._unsaid += reply.encode("ascii") + b"\r\n"
             self.close(why)
             if self._handler_coroutine is not None:
                 self._handler_coroutine.cancel()
@@ -232,6 +250,7 @@ class Connection(SMTP):
             self._ended = why
             self._closing = True
             self._patience.stop()
+            self._flush()
             self._writer.close()
             self._linger = self.loop.call_later(_LINGER, self._writer.transport.abort)
 

@@ -107,7 +107,7 @@ class Session(Connection):
         if self._got > self._read:
             log.warning("commands injected before the TLS handshake", peer=self.peer)
             await self._reader.readexactly(self._got - self._read)
-        self._got = self._read = 0
+        self._got = self._read = self._lines = 0
         await self.say("220 2.0.0 Ready to start TLS")
         if self._closing:
             return ""

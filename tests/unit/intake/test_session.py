@@ -131,6 +131,24 @@ async def test_client_that_vanishes_after_every_octet(how: str) -> None:
             assert len(up.store.mails) == (at >= len(COMMANDS + CONTENT)), at
 
 
+async def test_replies_to_a_group_go_out_together_and_none_is_held_back() -> None:
+    """RFC 2920 §3.2. A reply waits only for commands that have come whole."""
+    async with running() as up:
+        wire = await connect(up)
+        writes: list[bytes] = []
+        wire.write = lambda data: writes.append(bytes(data))  # type: ignore[method-assign]
+        wire.feed(COMMANDS)
+        await settle()
+        assert len(writes) == 1
+        assert writes[0].endswith(b"\r\n354 End data with <CR><LF>.<CR><LF>\r\n")
+        wire.feed(CONTENT + b"NOOP\r\nNOO")
+        await settle()
+        assert b"".join(writes[1:]).endswith(b"250 2.0.0 Ok\r\n")
+        wire.feed(b"P\r\nQUIT\r\n")
+        await settle()
+        assert b"".join(writes).endswith(b"250 2.0.0 Ok\r\n221 2.0.0 Bye\r\n")
+
+
 async def test_rset_in_every_state_forgets_the_mail() -> None:
     async with running() as up:
         for commands in range(4):
