@@ -12,6 +12,9 @@ def demo() -> None:
 
     from rich.console import Console
 
+    from smtpgate import log
     from smtpgate.cli.demo_play import play
+    from smtpgate.config import Log
 
+    log.configure(Log(level="error"))
     asyncio.run(play(Console(highlight=False, soft_wrap=True)))

@@ -116,7 +116,7 @@ class Stage:
     def show(self, title: str, lines: dict[str, str]) -> None:
         self.console.print(Text(f"   {title}", style="green"))
         for name, value in lines.items():
-            self.console.print(Text(f"     {name}: {value}"))
+            self.console.print(Text(f"     {name}: {value}" if name else f"     {value}"))
 
     async def send(
         self,
@@ -200,9 +200,13 @@ class Stage:
             author="admin",
         )
         self.gateway.runner.wake()
-        self.show("done", {"": said})
+        self.show("the command said", {"": said})
 
     async def summary(self) -> None:
+        async def nothing_waits() -> bool:
+            return not (await self.gateway.store.counts()).get("delivery.queued", 0)
+
+        await _until(nothing_waits)
         self.console.print()
         self.console.print(Text("What is in the store now", style="bold"))
         for name, count in sorted((await self.gateway.store.counts()).items()):

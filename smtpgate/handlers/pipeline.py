@@ -85,7 +85,7 @@ class Pipeline:
             work = handler.handle(case, work)
             if work.done:
                 break
-        return _settle(work)
+        return _settle(work, query.numbers)
 
     def _recipients(self, mail: Incoming, now: float) -> tuple[tuple[Desk, ...], tuple[str, ...], tuple[Token, ...]]:
         """Desks, role addresses and valid signed addresses of the envelope. A role without a postmaster is a desk's."""
@@ -132,7 +132,7 @@ def _fingerprints(mail: Incoming, parsed: ParsedMail, desks: tuple[Desk, ...]) -
 _STATES = {"held": MailState.HELD}
 
 
-def _settle(work: Work) -> Changes:
+def _settle(work: Work, numbers: tuple[str, ...]) -> Changes:
     """The changes, with what was decided and why, for whoever asks later."""
     changes = work.changes
     if work.outcome == "postponed":
@@ -142,6 +142,7 @@ def _settle(work: Work) -> Changes:
         "ticket": work.ticket.number if work.ticket else None,
         "tickets": [t.number for t in work.opened],
         "rung": work.rung,
+        "numbers": list(numbers),  # that the subject names, whether or not there are such tickets
         "marks": list(work.marks),
         "reasons": list(work.reasons),
         "send": [
