@@ -11,22 +11,17 @@ _SAMPLE = 4000
 _NOISE = re.compile(r"https?://\S+|\S+@\S+|[A-Za-z0-9_.-]*[0-9_][A-Za-z0-9_.-]*")  # links, addresses, codes: no language
 _WORDS = re.compile(r"[^\W\d_]+")
 
-_SCRIPTS: tuple[tuple[str, int, int], ...] = (
-    ("kana", 0x3040, 0x30FF),
-    ("kana", 0xFF66, 0xFF9F),
-    ("han", 0x3400, 0x4DBF),
-    ("han", 0x4E00, 0x9FFF),
-    ("han", 0xF900, 0xFAFF),
-    ("han", 0x20000, 0x2FFFF),
-    ("ko", 0xAC00, 0xD7A3),
-    ("ko", 0x1100, 0x11FF),
-    ("ru", 0x0400, 0x04FF),
-    ("el", 0x0370, 0x03FF),
-    ("ar", 0x0600, 0x06FF),
-    ("he", 0x0590, 0x05FF),
-    ("th", 0x0E00, 0x0E7F),
-    ("hi", 0x0900, 0x097F),
-)
+_SCRIPTS: dict[str, re.Pattern[str]] = {
+    "kana": re.compile("[\u3040-\u30ff\uff66-\uff9f]"),
+    "han": re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002ffff]"),
+    "ko": re.compile("[\uac00-\ud7a3\u1100-\u11ff]"),
+    "ru": re.compile("[\u0400-\u04ff]"),
+    "el": re.compile("[\u0370-\u03ff]"),
+    "ar": re.compile("[\u0600-\u06ff]"),
+    "he": re.compile("[\u0590-\u05ff]"),
+    "th": re.compile("[\u0e00-\u0e7f]"),
+    "hi": re.compile("[\u0900-\u097f]"),
+}
 
 # Short words that hardly any other of these languages has. Two hits, or one among few words, decide.
 _COMMON: dict[str, frozenset[str]] = {
@@ -98,16 +93,9 @@ def _of(text: str) -> str:
 
 
 def _scripts(sample: str) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for c in sample:
-        code = ord(c)
-        if code < 0x370:
-            continue
-        for name, low, high in _SCRIPTS:
-            if low <= code <= high:
-                counts[name] = counts.get(name, 0) + 1
-                break
-    return counts
+    if sample.isascii():
+        return {}
+    return {name: n for name, pattern in _SCRIPTS.items() if (n := len(pattern.findall(sample)))}
 
 
 def _latin(words: list[str]) -> str:

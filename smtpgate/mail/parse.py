@@ -36,8 +36,8 @@ def parse(raw: bytes, *, mail_from: str | None, limits: Limits) -> ParsedMail:
         return _read(raw, fields, at, mail_from, limits)
     except RecursionError:
         raise ParseFailed("its parts are nested too deep") from None
-    except MemoryError:
-        raise ParseFailed("reading it takes too much memory") from None
+    except MemoryError as error:
+        raise ParseFailed("reading it takes too much memory") from error
     except Exception as error:  # the MIME parsers raise many things on hostile mail: a ticket with the raw mail is the answer
         raise ParseFailed(f"the MIME parser fails on it ({type(error).__name__})") from error
 
