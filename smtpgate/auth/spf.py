@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 QUESTIONS = 40  # for one check; RFC 7208 §4.6.4 allows 10 terms, some of which need several
 _RECORD = 4096  # octets; RFC 7208 §3.4 asks for 512, long ones in the wild have 2,000
 _EXPLANATION = 500  # characters kept
+_DOMAIN_SPEC = 512  # characters before expansion; a name has 253 after it
 
 Question = tuple[str, str]
 
@@ -41,6 +42,7 @@ class _Facts:
 
     known: dict[Question, list[Any] | str] = field(default_factory=dict)
     missing: list[Question] = field(default_factory=list)
+    expanded: dict[tuple[str, bool, str], str] = field(default_factory=dict)  # pyspf's expansion is dear
 
 
 _facts: ContextVar[_Facts] = ContextVar("spf_facts")
@@ -69,6 +71,19 @@ pyspf.DNSLookup = _from_facts
 
 class _Query(pyspf.query):  # type: ignore[misc]  # pyspf has no types
     """pyspf, mended where it strays from RFC 7208."""
+
+    def expand(self, s: str, stripdot: bool = True) -> str:
+        """Bounded, and worked out once for all runs: a hostile record could cost seconds otherwise."""
+        if len(s) > _DOMAIN_SPEC:
+            raise pyspf.PermError("a domain-spec is longer than 512 characters")
+        expanded = _facts.get().expanded
+        key = (s, stripdot, self.d)
+        if key not in expanded:
+            text = str(super().expand(s, stripdot=stripdot))
+            if "%{p" in s.lower():  # depends on DNS
+                return text
+            expanded[key] = text
+        return expanded[key]
 
     def validated_ptrs(self) -> list[str]:
         """Trouble with DNS under "ptr" is no match, not a temperror (RFC 7208 §5.5)."""

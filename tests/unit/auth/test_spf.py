@@ -104,6 +104,8 @@ async def test_a6_the_number_of_questions_is_bounded() -> None:
         "v=spf1 a:" + "%{d10r+-/_=,.}" * 250 + ".example -all",
         "v=spf1 " + "x" * 3900,
         "v=spf1 " + "ip4:192.0.2.2 " * 5000 + "-all",
+        "v=spf1 " + "".join(f"exists:{'%{s10r.-+,/_=}' * 24}.x{k} " for k in range(9)) + "-all",
+        "v=spf1 " + "ptr:%{p}.%{p}.%{p} " * 150 + "-all",
         "v=spf1 include:example.org -all",
         "v=spf1 redirect=example.org",
     ],
