@@ -47,7 +47,7 @@ class SqliteStore(VerbStore):
     ) -> SqliteStore:
         """Make the directory (0700) and the file (0600) if need be, migrate, start the writer.
 
-        on_fatal is called once, on this event loop, after the callers that were hit have their StoreFatal. read_only
+        on_fatal is called once, on this event loop, when the callers that were hit have been answered. read_only
         changes nothing and needs a file of our schema version. Raises StoreError with a text for the admin.
         """
 

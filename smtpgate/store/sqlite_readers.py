@@ -101,7 +101,8 @@ class Readers:
     def _translated(self, error: sqlite3.Error) -> StoreError:
         translated = store_error(error, "reading")
         if isinstance(translated, StoreFatal):
-            self._alarm.ring(translated)
+            self._alarm.set(translated)
+            self._alarm.ring()
         return translated
 
 

@@ -165,15 +165,16 @@ class Writer:
             job.error = type(error)(str(error))  # one of its own for each caller: a traceback grows where it is raised
 
     def _answer(self, batch: list[_Job]) -> None:
-        """Tell the callers, with one wake-up for each event loop."""
+        """Tell the callers, with one wake-up for each event loop; then, if it is over, the owner of the store."""
+        for job in batch:
+            if isinstance(job.error, StoreFatal):
+                self._alarm.set(job.error)
         by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
         for job in batch:
             by_loop.setdefault(job.loop, []).append(job)
         for loop, jobs in by_loop.items():
             _call(loop, _resolve, jobs)
-        for job in batch:
-            if isinstance(job.error, StoreFatal):
-                self._alarm.ring(job.error)
+        self._alarm.ring()
 
     def _checkpoint(self) -> None:
         """Copy the log into the database. SQLite syncs both; it must not be tried again when that failed."""
@@ -183,14 +184,16 @@ class Writer:
         except sqlite3.Error as error:
             failure = store_error(error, "checkpoint")
             if isinstance(failure, StoreFatal):
-                self._alarm.ring(failure)
+                self._alarm.set(failure)
+                self._alarm.ring()
             # Full or busy: the log stays and grows, and the next batch tries again.
 
     def _finish(self) -> None:
         try:
             self._connection.close()  # the last one to close makes a checkpoint and removes the log
         except sqlite3.Error as error:
-            self._alarm.ring(StoreFatal(f"closing: {error}"))
+            self._alarm.set(StoreFatal(f"closing: {error}"))
+            self._alarm.ring()
 
 
 def run(connection: sqlite3.Connection, verb: Verb[Any]) -> Any:
