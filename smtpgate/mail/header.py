@@ -135,6 +135,8 @@ def decode_words(text: str) -> str:
     while 0 <= (start := text.find("=?", pos)) < last:
         word = _word_at(text, start)
         gap = text[pos:start]
+        if word is None and _OPEN_WORD.match(text, start):
+            break
         if word is None:
             _flush(run, out)
             out.append(text[pos : start + 2])
@@ -176,23 +178,31 @@ def _word_at(text: str, start: int) -> tuple[str, str, str, int] | None:
 
 def _flush(run: list[tuple[str, str, str]], out: list[str]) -> None:
     """Decode adjacent words together, as long as their charset stays the same: senders cut characters in two."""
-    data = bytearray()
-    i = 0
-    while i < len(run):
-        label, encoding, payload = run[i]
-        i += 1
-        while i < len(run) and run[i][:2] == (label, "b") == (label, encoding) and _cut(payload):
-            payload += run[i][2]
-            i += 1
-        data += _unbase64(payload) if encoding == "b" else _unquote(payload)
-        if i == len(run) or run[i][0] != label:
-            out.append(charset.decode(bytes(data), label)[0])
-            data.clear()
+    start = 0
+    for i in range(1, len(run) + 1):
+        if i == len(run) or run[i][0] != run[start][0]:
+            out.append(_together(run[start:i]))
+            start = i
     run.clear()
 
 
+def _together(words: list[tuple[str, str, str]]) -> str:
+    """Words of one charset. Some senders cut the base64 itself between words, others only leave its padding out."""
+    label = words[0][0]
+    if (
+        all(encoding == "b" for _, encoding, _ in words)
+        and any(_cut(payload) for _, _, payload in words[:-1])
+        and not any(payload.endswith("=") for _, _, payload in words[:-1])
+    ):
+        text = charset.decode(_unbase64("".join(payload for _, _, payload in words)), label)[0]
+        if "\ufffd" not in text:
+            return text
+    data = b"".join(_unbase64(payload) if encoding == "b" else _unquote(payload) for _, encoding, payload in words)
+    return charset.decode(data, label)[0]
+
+
 def _cut(payload: str) -> bool:
-    """Was this base64 cut where no quantum of four characters ends?"""
+    """Does this base64 end where no quantum of four characters ends?"""
     return not payload.endswith("=") and len(payload.strip()) % 4 != 0
 
 

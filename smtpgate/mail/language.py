@@ -44,14 +44,14 @@ _COMMON: dict[str, frozenset[str]] = {
         "votre", "cordialement", "dans", "que", "qui", "sur", "ce", "cette", "ai", "avons", "au",
     }),
     "es": frozenset({
-        "el", "los", "las", "y", "es", "no", "yo", "por", "para", "con", "una", "hola", "gracias", "mi", "su", "favor", "saludos",
+        "el", "los", "las", "y", "es", "yo", "por", "para", "con", "una", "hola", "gracias", "mi", "su", "favor", "saludos",
         "que",
         "del", "estoy", "tengo", "usted", "pedido", "está", "buenos", "días", "al", "se",
     }),
     "pt": frozenset({
-        "o", "os", "as", "e", "não", "eu", "você", "uma", "um", "com", "olá", "obrigado", "obrigada", "meu", "minha", "seu",
+        "o", "os", "e", "não", "eu", "você", "uma", "um", "com", "olá", "obrigado", "obrigada", "meu", "minha", "seu",
         "por",
-        "que", "do", "da", "em", "está", "estou", "para", "atenciosamente",
+        "que", "da", "em", "está", "estou", "para", "atenciosamente",
     }),
     "it": frozenset({
         "il", "lo", "gli", "è", "non", "io", "per", "con", "una", "ciao", "grazie", "mio", "mia", "buongiorno", "saluti", "che",
@@ -59,7 +59,7 @@ _COMMON: dict[str, frozenset[str]] = {
         "della", "sono", "ho", "di", "cordiali", "questo",
     }),
     "nl": frozenset({
-        "het", "een", "en", "is", "niet", "ik", "wij", "u", "met", "voor", "van", "graag", "bedankt", "mijn", "uw", "groeten",
+        "het", "een", "en", "niet", "ik", "wij", "u", "voor", "van", "graag", "bedankt", "mijn", "uw", "groeten",
         "hoe",
         "kan", "dat", "dit", "geen", "heb", "op",
     }),

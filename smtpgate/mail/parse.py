@@ -9,6 +9,7 @@ the MIME parser; `opaque` then gives what can be said of it all the same. Runs i
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from email.message import Message
@@ -22,8 +23,10 @@ from smtpgate.mail import address, body, bounce, digest, header, html, kind, lan
 from smtpgate.mail.header import Field
 from smtpgate.model import Address, Attachment, BounceReport, Kind, ParsedMail
 
+logging.getLogger("mailparser").setLevel(logging.CRITICAL)  # it warns of every type of attachment
 _SUBJECT = 998  # characters
 _MOST_DEFECTS = 50
+_ITS_OWN = frozenset(("CharsetDecodeDefect", "MimeHeaderDefect"))  # about mail-parser's own reading, which is not used
 _SINGLE = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references")  # RFC 5322 §3.6
 
 
@@ -118,7 +121,7 @@ def _tree(raw: bytes, fields: tuple[Field, ...], at: int) -> tuple[Message, list
     """The MIME tree and its defects. Only what describes the content goes in, so nothing else can confuse the parser."""
     slim = b"".join(f.raw.rstrip(b"\r\n") + b"\r\n" for f in fields if f.name.startswith("content-") or f.name == "mime-version")
     mail = mailparser.parse_from_bytes(slim + b"\r\n" + raw[at:])
-    return mail.message, sorted(str(c) for c in mail.defects_categories)
+    return mail.message, sorted(str(c) for c in mail.defects_categories if c not in _ITS_OWN)
 
 
 class _Head:

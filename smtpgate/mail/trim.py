@@ -42,7 +42,8 @@ def reply_part(text: str, html: str | None = None) -> str:
         return whole
     letters = [_letter(line) for line in lines]
     _join(lines, letters)
-    end = _cut(lines, letters)
+    end = _without_signature(lines, letters, len(lines))  # it may stand below a quote
+    end = _cut(lines[:end], letters[:end])
     end = _without_signature(lines, letters, end)
     kept = "\n".join(line.rstrip() for line in lines[:end]).strip("\n")
     return kept.strip() or whole
@@ -113,7 +114,7 @@ def _join(lines: list[str], letters: list[str]) -> None:
             continue
         stop, meanings = _header_block(lines, letters, i)
         led = i > 0 and letters[_before(letters, i)] in ("d", "r", "f")
-        if not (len(meanings) >= 3 or (len(meanings) >= 2 and led)) or not meanings & {"from", "date"}:
+        if len(meanings) < (2 if led else 3) or "from" not in meanings:
             for j in range(i, stop):
                 letters[j] = "t" if letters[j] == "h" else letters[j]
         i = stop
