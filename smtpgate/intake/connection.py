@@ -52,9 +52,7 @@ class Connection(SMTP):
     def __init__(self, host: Host, config: Config, peer: str, loop: asyncio.AbstractEventLoop) -> None:
         self.command_size_limits = {}  # the library's is one dict for all connections
         self.line_length_limit = max(_BUFFER, config.limits.command_line + 2)  # sizes the stream reader, no more
-        super().__init__(
-            host.acceptor, hostname=config.server.name, ident="ESMTP", enable_SMTPUTF8=True, tls_context=host.tls, loop=loop
-        )
+        super().__init__(None, hostname=config.server.name, enable_SMTPUTF8=True, loop=loop)  # no hooks: Session has the commands
         self.peer = peer
         self._host = host
         self._limits = config.limits

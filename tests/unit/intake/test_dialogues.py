@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from tests.support import dialogue
-from tests.support.dialogue import Dialogue
+from tests.support.dialogue import Client, Dialogue
 from tests.support.server import ROOT, ServerProcess
 
 FILES = sorted((ROOT / "tests" / "dialogues").glob("*.dialogue"))
@@ -45,3 +45,38 @@ def test_dialogue(case: Dialogue, servers: dict[str, ServerProcess], tmp_path_fa
 
 def test_smuggling_forms_are_many_enough() -> None:
     assert len([c for c in CASES if c.file == "smuggling"]) >= 24
+
+
+def test_sigterm_finishes_what_was_told_354_and_leaves_nothing(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "server") as server, Client(server.port) as sending, Client(server.port) as idle:
+        for client in (sending, idle):
+            client.reply()
+            client.ask("EHLO client.example")
+        for command in ("MAIL FROM:<slow@client.example>", "RCPT TO:<help@support.example>", "DATA"):
+            sending.ask(command)
+        sending.send(b"Subject: x\r\n")
+        server.terminate()
+        assert idle.reply().startswith("421 4.3.2 ")
+        assert idle.closed()
+        sending.send(b"\r\nhello\r\n.\r\n")
+        assert sending.reply().startswith("250 2.0.0 ")
+        assert sending.reply().startswith("421 4.3.2 ")
+        assert server.wait() == {"tasks": 0, "connections": 0, "bytes": 0}
+        assert [mail.raw for mail in server.mails()] == [b"Subject: x\r\n\r\nhello\r\n"]
+
+
+def test_the_log_has_the_traceback_of_our_failure_and_never_the_content(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "server") as server, Client(server.port) as client:
+        client.reply()
+        for command in ("EHLO c.example", "MAIL FROM:<boom@client.example>", "RCPT TO:<help@support.example>", "DATA"):
+            client.ask(command)
+        reply = client.ask("Subject: x\r\n\r\nprivate words\r\n.")
+        client.ask("QUIT")
+        server.terminate()
+        server.wait()
+        log = server.log.read_text()
+    error_id = reply.rpartition("(id ")[2].rstrip(")")
+    assert error_id in log
+    assert "Traceback" in log
+    assert "secret /var/lib" in log
+    assert "private words" not in log

@@ -162,6 +162,35 @@ async def test_rset_in_every_state_forgets_the_mail() -> None:
             wire.close()
 
 
+async def test_a_hundred_recipients_and_no_more() -> None:
+    async with running() as up:
+        peer = await up.client()
+        await peer.reply()
+        await peer.ask("EHLO c.example", "MAIL FROM:<a@client.example>")
+        for i in range(100):
+            assert (await peer.ask(f"RCPT TO:<help+{i}@support.example>")).startswith("250 2.1.5")
+        assert (await peer.ask("RCPT TO:<help+100@support.example>")).startswith("452 4.5.3")
+        await peer.ask("DATA")
+        peer.writer.write(CONTENT)
+        assert (await peer.reply()).startswith("250")
+        peer.close()
+        assert len(up.store.mails[0].envelope.rcpts) == 100
+
+
+async def test_the_same_recipient_twice_is_one() -> None:
+    async with running() as up:
+        peer = await up.client()
+        await peer.ready()
+        peer.writer.write(CONTENT)
+        await peer.reply()
+        twice = ["RCPT TO:<help@support.example>"] * 2
+        await peer.ask("MAIL FROM:<a@client.example>", *twice, "DATA")
+        peer.writer.write(CONTENT)
+        await peer.reply()
+        peer.close()
+        assert [mail.envelope.rcpts for mail in up.store.mails] == [("help@support.example",)] * 2
+
+
 PHASES = {
     "connected": b"",
     "half a command": b"EHL",
