@@ -107,7 +107,7 @@ def release_leases(worker_prefix: str) -> Verb[int]:
     """Their attempts began and nobody knows how they ended: tried again at the time that was stored for it."""
     moved = yield Query(
         """UPDATE recipient SET claimed_by = NULL, due_at = next_at
-            WHERE claimed_by IS NOT NULL AND substr(claimed_by, 1, length($1)) = $1 RETURNING id""",
+            WHERE due_at IS NOT NULL AND substr(claimed_by, 1, length($1)) = $1 RETURNING id""",
         (worker_prefix,),
     )
     return len(moved)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 from smtpgate.model import (
     ArcResult,
@@ -75,8 +76,19 @@ def tuple_of_strings(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
+def _fields(value: Any) -> dict[str, Any]:
+    """The fields of one of our slotted dataclasses; a tenth of the cost of dataclasses.asdict."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
 def verdict_json(verdict: Verdict) -> str:
-    return json.dumps(asdict(verdict))
+    nested = {
+        "spf": _fields(verdict.spf),
+        "dkim": [_fields(signature) for signature in verdict.dkim],
+        "dmarc": _fields(verdict.dmarc),
+        "arc": _fields(verdict.arc),
+    }
+    return json.dumps(_fields(verdict) | nested)
 
 
 def verdict(text: str) -> Verdict:
@@ -179,7 +191,7 @@ def entry(row: Row) -> Entry:
 
 
 def attachments_json(attachments: tuple[Attachment, ...]) -> str:
-    return json.dumps([asdict(attachment) for attachment in attachments])
+    return json.dumps([_fields(attachment) for attachment in attachments])
 
 
 RECIPIENT_STATUS = """SELECT r.id, r.outgoing_id, t.number, o.purpose, r.address, r.state, r.attempts, o.created_at, r.next_at,

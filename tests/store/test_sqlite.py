@@ -120,7 +120,7 @@ class TestSchema:
         for step in sqlite_file.migrations():
             sqlite_file._run(by_steps, step)
         assert self.objects(at_once) == self.objects(by_steps)
-        assert len(self.objects(at_once)) > 30
+        assert len(self.objects(at_once)) > 20
         at_once.close()
         by_steps.close()
 

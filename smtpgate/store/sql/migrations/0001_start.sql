@@ -102,7 +102,6 @@ CREATE TABLE message_ref (
     ours INTEGER NOT NULL,
     PRIMARY KEY (message_id, ticket_id)
 ) STRICT;
-CREATE INDEX message_ref_ticket ON message_ref (ticket_id);
 
 CREATE TABLE fingerprint (
     key TEXT NOT NULL PRIMARY KEY,
@@ -112,8 +111,6 @@ CREATE TABLE fingerprint (
     strong INTEGER NOT NULL,
     told INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX fingerprint_ticket ON fingerprint (ticket_id);
-CREATE INDEX fingerprint_mail ON fingerprint (mail_id);
 
 CREATE TABLE outgoing (
     id INTEGER PRIMARY KEY,
@@ -126,7 +123,6 @@ CREATE TABLE outgoing (
     eightbit INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX outgoing_ticket ON outgoing (ticket_id) WHERE ticket_id IS NOT NULL;
-CREATE INDEX outgoing_entry ON outgoing (entry_id) WHERE entry_id IS NOT NULL;
 
 CREATE TABLE outgoing_raw (
     id INTEGER PRIMARY KEY REFERENCES outgoing (id),
@@ -153,7 +149,6 @@ CREATE TABLE recipient (
     last_reply TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX recipient_due ON recipient (due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX recipient_claimed ON recipient (claimed_by) WHERE claimed_by IS NOT NULL;
 CREATE INDEX recipient_state ON recipient (state, id);
 CREATE INDEX recipient_outgoing ON recipient (outgoing_id, position);
 
