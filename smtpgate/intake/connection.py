@@ -158,10 +158,8 @@ class Connection(SMTP):
             return
         self._read += len(line)
         self._lines -= 1
-        if len(line) > self._limits.command_line:
-            await self.say("500 5.5.2 Command line too long")
-            return
-        taken = command.command(line)
+        too_long = len(line) > self._limits.command_line
+        taken = "500 5.5.2 Command line too long" if too_long else command.command(line)
         try:
             reply = await (self.misunderstood(taken) if isinstance(taken, str) else self.obey(taken))
         except (ConnectionError, asyncio.IncompleteReadError):

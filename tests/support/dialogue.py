@@ -60,7 +60,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[Dialogue]]:
 
 
 def octets(text: str) -> bytes:
-    return codecs.escape_decode(text.encode("utf-8"))[0]  # type: ignore[attr-defined,no-any-return]
+    return codecs.escape_decode(text.encode("utf-8"))[0]
 
 
 class Client:

@@ -81,7 +81,7 @@ async def judge(envelope: Envelope, raw: bytes) -> Verdict:
         case "boom":
             raise RuntimeError("secret /var/lib/smtpgate.db")
         case "slow":
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.8)
         case "fail":
             return verdict(Evidence.FAIL, policy="reject")
         case "temp":

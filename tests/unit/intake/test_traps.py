@@ -147,12 +147,12 @@ async def _mail_id(mails: list) -> str:  # type: ignore[type-arg]
 
 
 async def test_slow_but_steady_upload_longer_than_the_idle_timer_succeeds() -> None:
-    async with running({"limits": {"data_timeout": "150ms", "command_timeout": "150ms"}}) as up:
+    async with running({"limits": {"data_timeout": "500ms", "command_timeout": "500ms"}}) as up:
         peer = await up.client()
         await peer.ready()
         for i in range(10):
             peer.writer.write(f"line {i}\r\n".encode())
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.08)
         peer.writer.write(b".\r\n")
         assert (await peer.reply()).startswith("250")
         peer.close()
@@ -246,6 +246,17 @@ async def test_content_never_reaches_our_log() -> None:
     accepted = next(entry for entry in logs if entry["event"] == "mail accepted")
     assert set(accepted) >= {"mail", "peer", "helo", "sender", "rcpts", "size", "evidence", "seconds", "reply"}
     assert any(entry["event"] == "connection ended" and entry["mails"] == 1 for entry in logs)
+
+
+async def test_a_refused_recipient_is_logged() -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with running() as up:
+            peer = await up.client()
+            await peer.reply()
+            await peer.ask("EHLO c.example", "MAIL FROM:<a@client.example>", "RCPT TO:<x@elsewhere.example>")
+            peer.close()
+    entry = next(entry for entry in logs if entry["event"] == "recipient refused")
+    assert (entry["rcpt"], entry["reply"], entry["peer"]) == ("x@elsewhere.example", "550 5.7.1 Relaying denied", "127.0.0.1")
 
 
 async def test_client_that_never_reads_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
