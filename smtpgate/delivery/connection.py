@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from dataclasses import dataclass
@@ -280,7 +281,7 @@ async def _open_socket(ip: str, port: int, remote: str, timeout: float) -> socke
         raise Unusable(0, "no connection in time", remote) from None
     except OSError as error:
         sock.close()
-        raise Unusable(0, f"no connection: {error.strerror or error}", remote) from None
+        raise Unusable(0, f"no connection: {os.strerror(error.errno) if error.errno else error}", remote) from None
     except BaseException:
         sock.close()
         raise

@@ -38,9 +38,11 @@ class Settled:
 
 
 def clean(text: str) -> str:
-    """A reply as one printable line of at most 1,000 characters; bytes that are not UTF-8 become U+FFFD."""
-    short = text[: LONGEST_REPLY * 4].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(c if c.isprintable() else " " for c in short).strip()[:LONGEST_REPLY]
+    """A reply as one printable line of at most 1,000 characters; what is not printable or not UTF-8 becomes a space."""
+    short = text[: LONGEST_REPLY * 4]
+    if not short.isprintable():
+        short = "".join(c if c.isprintable() else " " for c in short)
+    return short.strip()[:LONGEST_REPLY]
 
 
 def of_reply(code: int, text: str, remote: str = "", tls: str = "") -> Outcome:

@@ -6,7 +6,7 @@ import pytest
 
 from smtpgate.model import DeliveryState
 from tests.support.sink import DROP, FREEZE, RESET, STALL, Raw, Sink
-from tests.unit.delivery.office import DAY, HOUR, Office, to_smarthost
+from tests.unit.delivery.office import DAY, FAST, HOUR, Office, to_smarthost
 
 DELIVERED, QUEUED, FAILED, UNCERTAIN, EXPIRED = (
     DeliveryState.DELIVERED,
@@ -84,7 +84,7 @@ async def test_5yz_before_mail_speaks_of_the_host_and_is_temporary(office: Offic
 async def test_silence_or_close_before_the_dot_keeps_it_queued(office: Office, sink: Sink, stage: str, action: object) -> None:
     sink.script(stage, action)  # type: ignore[arg-type]
     mail = await office.queue("wang@example.org")
-    office.start(to_smarthost(sink))
+    office.start(to_smarthost(sink, **FAST))
     await office.deliver()
     row = await office.row(mail)
     assert (row.state, row.last_code) == (QUEUED, 0)
@@ -97,7 +97,7 @@ async def test_no_clear_answer_after_the_dot_is_uncertain_and_repeats_the_same_b
 ) -> None:
     sink.script("DOT", action)  # type: ignore[arg-type]
     mail = await office.queue("wang@example.org", data=b"Subject: x\r\n\r\n..dots\r\n.\r\nend")
-    office.start(to_smarthost(sink))
+    office.start(to_smarthost(sink, **FAST))
     await office.deliver()
     row = await office.row(mail)
     assert row.state is UNCERTAIN
@@ -114,7 +114,7 @@ async def test_no_clear_answer_after_the_dot_is_uncertain_and_repeats_the_same_b
 async def test_a_peer_that_stops_reading_a_large_mail_never_saw_the_dot(office: Office, sink: Sink) -> None:
     sink.script("CONTENT", FREEZE)
     mail = await office.queue("wang@example.org", data=b"Subject: x\r\n\r\n" + b"0123456789abcdef\r\n" * 1_000_000)
-    office.start(to_smarthost(sink))
+    office.start(to_smarthost(sink, **FAST))
     await office.deliver()
     assert (await office.row(mail)).state is QUEUED
 
@@ -122,7 +122,7 @@ async def test_a_peer_that_stops_reading_a_large_mail_never_saw_the_dot(office: 
 async def test_a_large_mail_arrives_whole(office: Office, sink: Sink) -> None:
     data = b"Subject: x\r\n\r\n" + b"".join(b".%d\r\n" % i for i in range(100_000))
     mail = await office.queue("wang@example.org", data=data)
-    office.start(to_smarthost(sink, data_timeout="10s"))
+    office.start(to_smarthost(sink))
     await office.deliver()
     assert (await office.row(mail)).state is DELIVERED
     assert sink.mails[0].data == data

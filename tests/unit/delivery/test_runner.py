@@ -15,7 +15,7 @@ from smtpgate.delivery.runner import attempt_limit
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.model import DeliveryState
 from tests.support.sink import DROP, FREEZE, STALL, Sink
-from tests.unit.delivery.office import HOUR, Office, settings, to_mx, to_smarthost, until
+from tests.unit.delivery.office import FAST, HOUR, Office, settings, to_mx, to_smarthost, until
 
 DELIVERED, QUEUED, FAILED, UNCERTAIN = (
     DeliveryState.DELIVERED,
@@ -50,7 +50,7 @@ async def test_a_process_that_died_between_claim_and_record_sends_the_same_bytes
 async def test_the_next_attempt_is_stored_before_this_one_starts(office: Office, sink: Sink) -> None:
     sink.script("CONNECT", STALL)
     mail = await office.queue("wang@example.org")
-    office.start(to_smarthost(sink, connect_timeout="10s"))
+    office.start(to_smarthost(sink))
     await until(lambda: sink.connections == 1)
     row = await office.row(mail)
     assert (row.state, row.attempts) == (QUEUED, 1)
@@ -155,10 +155,10 @@ async def test_an_idle_connection_is_closed_after_its_time(office: Office, sink:
     office.start(to_smarthost(sink))
     await office.deliver()
     assert sink.open == 1
-    office.clock.advance(9)
+    await office.advance(9)
     await office.clock.settle()
     assert sink.open == 1
-    office.clock.advance(2)
+    await office.advance(2)
     await until(lambda: sink.open == 0)
     assert sink.counted()["QUIT"] == 1
 
@@ -176,7 +176,7 @@ async def test_a_kept_connection_is_asked_before_it_is_used_again(office: Office
 @pytest.mark.parametrize(("kind", "action"), [("NOOP", DROP), ("NOOP", "421 4.4.2 idle"), ("NOOP", STALL)])
 async def test_a_kept_connection_that_is_gone_is_replaced(office: Office, sink: Sink, kind: str, action: Any) -> None:
     first = await office.queue("wang@example.org")
-    office.start(to_smarthost(sink))
+    office.start(to_smarthost(sink, **FAST))
     await office.deliver()
     sink.script(kind, action)
     office.clock.advance(5)
@@ -240,15 +240,15 @@ async def test_a_slow_destination_does_not_hold_up_the_others(office: Office, si
             await office.queue(f"u{i}@slow.example")
         office.clock.advance(1)
         await office.queue("wang@quick.example")
-        office.start(to_mx(sink, connections=4, connections_per_destination=2, connect_timeout="20s"))
+        office.start(to_mx(sink, connections=4, connections_per_destination=2))
         await sink.wait_for(1, timeout=5)
         await office.stop(0.0)
 
 
 async def test_an_attempt_has_an_end_whatever_the_peer_does(office: Office, sink: Sink) -> None:
     mail = await office.queue(*[f"u{i}@example.org" for i in range(40)])
-    delivery = to_smarthost(sink)
-    assert attempt_limit(delivery) == pytest.approx(1.2)
+    delivery = to_smarthost(sink, **FAST)
+    assert attempt_limit(delivery) == pytest.approx(2.0)
 
     async def slowly() -> None:
         await asyncio.sleep(0.1)
@@ -275,7 +275,7 @@ async def test_an_attempt_has_an_end_whatever_the_peer_does(office: Office, sink
 async def test_a_stop_finishes_what_is_under_way_and_gives_back_the_rest(office: Office, sink: Sink) -> None:
     sink._pause = 0.2
     mails = [await office.queue(f"u{i}@example.org") for i in range(20)]
-    office.start(to_smarthost(sink, connections_per_destination=2, data_timeout="5s"))
+    office.start(to_smarthost(sink, connections_per_destination=2))
     await until(lambda: len(sink.said("DATA")) == 2)
     await office.stop(5.0)
     rows = [await office.row(mail) for mail in mails]
@@ -291,7 +291,7 @@ async def test_a_stop_without_grace_knows_what_may_have_arrived(
 ) -> None:
     sink.script(stage, STALL)
     mail = await office.queue("wang@example.org")
-    office.start(to_smarthost(sink, command_timeout="20s", data_timeout="20s"))
+    office.start(to_smarthost(sink))
     await until(lambda: bool(sink.mails if stage == "DOT" else sink.said("RCPT")))
     await office.stop(0.0)
     row = await office.row(mail)
@@ -303,7 +303,7 @@ async def test_a_stop_without_grace_knows_what_may_have_arrived(
 async def test_a_cancelled_runner_leaves_nothing_behind(office: Office, sink: Sink) -> None:
     sink.script("CONTENT", FREEZE)
     await office.queue("wang@example.org")
-    office.start(to_smarthost(sink, data_timeout="20s"))
+    office.start(to_smarthost(sink))
     await until(lambda: bool(sink.said("DATA")))
     task, office.runner = office._task, None
     assert task is not None
@@ -323,7 +323,7 @@ async def test_wake_is_heard_at_once_and_the_beat_goes_on(office: Office, sink: 
     runner.wake()
     await sink.wait_for(1)
     before = runner.beat
-    office.clock.advance(60)
+    await office.advance(60)
     await until(lambda: runner.beat > before)
 
 
@@ -394,15 +394,15 @@ async def test_an_unusable_maildir_pauses_and_works_again_when_mended(office: Of
     box = tmp_path / "box"
     box.write_text("a file in the way")
     mail = await office.queue("wang@example.org")
-    office.start(settings("maildir", maildir=str(box)))
+    runner = office.start(settings("maildir", maildir=str(box)))
 
     async def paused() -> bool:
-        return bool(await office.store.pauses())
+        return bool(await office.store.pauses()) and not runner._held
 
     await until(paused)
     assert (await office.row(mail)).attempts == 0
     box.unlink()
-    office.clock.advance(901)
+    await office.advance(901)
     await office.deliver()
     assert (await office.row(mail)).state is DELIVERED
     assert await office.store.pauses() == ()

@@ -127,11 +127,11 @@ async def test_a_refused_password_pauses_once_and_resumes_when_it_is_mended(
             assert {(r.state, r.attempts, r.last_code) for r in rows} == {(QUEUED, 0, 0)}
             # it is left alone until the probe, which is one mail over one connection
             before = sink.connections
-            office.clock.advance(PROBE_EVERY - 10)
+            await office.advance(PROBE_EVERY - 10)
             await office.clock.settle(200)
             assert sink.connections == before
             sink.users = {"gate": "wrong canary"}
-            office.clock.advance(11)
+            await office.advance(11)
             await until(lambda: sink.count >= 1)
             await office.deliver()
         assert await office.store.pauses() == ()
@@ -155,7 +155,7 @@ async def test_a_probe_that_fails_again_is_one_connection_and_one_more_wait(
         assert runner is not None
         for _ in range(2):
             before = sink.connections
-            office.clock.advance(PROBE_EVERY + 1)
+            await office.advance(PROBE_EVERY + 1)
             await until(lambda before=before: sink.connections > before)  # type: ignore[misc]
             await until(lambda: not runner._held)
             await office.clock.settle(200)
