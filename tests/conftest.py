@@ -1,0 +1,48 @@
+"""For every test: no network beyond this machine, and logging as it was before."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+_connect, _sendto = socket.socket.connect, socket.socket.sendto
+
+
+def _local(address: Any) -> None:
+    host = address[0] if isinstance(address, tuple) else "127.0.0.1"  # else: a path in the file system
+    if not (host.startswith("127.") or host in ("::1", "localhost", "")):
+        raise AssertionError(f"a test wants to talk to {host}")
+
+
+def _guarded_connect(self: socket.socket, address: Any) -> None:
+    _local(address)
+    _connect(self, address)
+
+
+def _guarded_sendto(self: socket.socket, data: Any, *args: Any) -> int:
+    _local(args[-1])
+    return _sendto(self, data, *args)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", _guarded_connect)
+    patch.setattr(socket.socket, "sendto", _guarded_sendto)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Commands set up logging for their process, which is that of the next test too."""
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    yield
+    root.handlers[:], root.level = before
+    structlog.reset_defaults()
