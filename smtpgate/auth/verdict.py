@@ -64,8 +64,6 @@ async def _judge(envelope: Envelope, raw: bytes, config: Config, resolver: Resol
     ambiguous = [no_author] if not author else []
     if twice := doubled(fields):
         ambiguous.append(f"the mail has more than one {', '.join(twice)}")
-    if any(f.name == header.TRUNCATED for f in fields):
-        ambiguous.append("the header section is longer than we read: another From may stand in the rest")
 
     lookups = Lookups(resolver, clock, deadline=config.dns.deadline, limit=_DMARC_QUESTIONS)
     relayed: Relayed | None = None

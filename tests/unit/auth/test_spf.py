@@ -83,6 +83,18 @@ async def test_trouble_is_temperror_and_says_where() -> None:
     assert (result.result, "slow.example" in result.reason) == ("temperror", True)
 
 
+@pytest.mark.parametrize("slow", ["1.2.0.192.in-addr.arpa", "mta.example.org"])
+async def test_trouble_under_ptr_is_no_match(slow: str) -> None:
+    """RFC 7208 §5.5: the client's own reverse zone must not decide over temperror."""
+    zone: dict[str, Any] = {
+        "example.org": {"TXT": ["v=spf1 ptr ?all"]},
+        "1.2.0.192.in-addr.arpa": {"PTR": ["mta.example.org"]},
+        "mta.example.org": {"A": ["192.0.2.1"]},
+    }
+    assert (await check(zone)).result == "pass"
+    assert (await check(zone | {slow: "TIMEOUT"})).result == "neutral"
+
+
 async def test_two_records_are_permerror() -> None:
     assert (await check({"example.org": {"TXT": ["v=spf1 -all", "v=spf1 +all"]}})).result == "permerror"
 
