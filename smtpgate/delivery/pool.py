@@ -22,7 +22,7 @@ from smtpgate.model import DeliveryState
 
 log = structlog.get_logger(__name__)
 
-DEAD_FOR = 30.0  # seconds for which a host that failed is not tried again
+DEAD_FOR = 30.0  # seconds, at most, for which a host that failed is not tried again
 MOST_TRIES = 5  # addresses tried in one attempt
 _FRESH = 1.0  # seconds: a connection used a moment ago is not asked whether it is still there
 _TAKES_NO_MAIL = 521  # RFC 7504
@@ -58,6 +58,8 @@ class _Failures:
 class Pool:
     def __init__(self, config: Config, resolver: Resolver, clock: Clock) -> None:
         self._settings = config.delivery
+        # Over before any mail's own next attempt, which would else burn without having tried.
+        self._dead_for = min(DEAD_FOR, min(config.delivery.retry) / 2)
         self._helo = config.server.name
         self._resolver = resolver
         self._clock = clock
@@ -208,7 +210,7 @@ class Pool:
         try:
             return await self._connect(route, host, ip)
         except Unusable as error:
-            self._dead[key] = (self._clock.monotonic() + DEAD_FOR, error)
+            self._dead[key] = (self._clock.monotonic() + self._dead_for, error)
             failures.add(error)
             log.info("host unusable", host=error.remote, code=error.code, reason=error.reason)
             return None
@@ -224,7 +226,7 @@ class Pool:
             if tls != "opportunistic":
                 raise
             log.info("TLS failed, trying in clear", host=error.remote, reason=error.reason)
-            self._no_tls[key] = self._clock.monotonic() + DEAD_FOR
+            self._no_tls[key] = self._clock.monotonic() + self._dead_for
             return await self._dial(route, host, ip, "none")
 
     async def _dial(self, route: Route, host: str, ip: str, tls: Tls) -> Connection:
