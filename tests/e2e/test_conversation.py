@@ -30,7 +30,7 @@ def number_of(mail: EmailMessage) -> str:
 
 
 def entries(gateway: Gateway, number: str) -> list[tuple[str, str]]:
-    return [(e["kind"], e["author"]) for e in gateway.cli_json("ticket", "show", number)["entries"]]
+    return [(e["kind"], e["author"]) for e in gateway.cli_show("ticket", "show", number)["entries"]]
 
 
 @pytest.mark.skipif(not shutil.which("swaks"), reason="swaks is not installed")
@@ -64,7 +64,7 @@ def test_swaks_gets_the_number_in_the_language_of_its_mail(
     html = answer.get_body(("html",))
     assert html is not None
     assert number in html.get_content()
-    shown = gateway.cli_json("ticket", "show", number)
+    shown = gateway.cli_show("ticket", "show", number)
     assert (shown["subject"], shown["customer"], shown["language"]) == (subject, address, language)
     assert body in shown["entries"][0]["text"]
 
@@ -106,8 +106,8 @@ def test_a_stranger_who_writes_the_number_learns_nothing_and_joins_nothing(gatew
     answer = gateway.mails_to(mallory)[0]
     assert number not in str(answer)
     assert entries(gateway, number)[0] == ("customer", "carol@customer.example")
-    assert mallory not in str(gateway.cli_json("ticket", "show", number))
-    other = gateway.cli_json("ticket", "show", number_of(answer))
+    assert mallory not in str(gateway.cli_show("ticket", "show", number))
+    other = gateway.cli_show("ticket", "show", number_of(answer))
     assert any(number in mark for mark in other["entries"][0]["marks"])
 
 

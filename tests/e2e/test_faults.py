@@ -164,7 +164,7 @@ async def test_mail_on_which_our_code_fails_is_poison_after_three_tries_and_can_
             await it.until(poisoned, why="it is poison", tick=1.0)
             assert len(tried) == 3
         assert it.files.count("SELECT count(*) FROM ticket") == 1  # the rest flowed
-        (row,) = await asyncio.to_thread(it.files.cli_json, "poison", "list")
+        (row,) = await asyncio.to_thread(it.files.cli_list, "poison", "list")
         assert row["id"] == tried[0]
         assert "a bug of ours" in row["reason"]
         assert it.files.count("SELECT count(*) FROM outgoing") == 1  # nobody is mailed about it

@@ -68,7 +68,7 @@ def test_mail_waits_in_postfix_while_we_are_down_then_comes_in_and_its_answer_go
         (answer,) = wait_for(
             chain.behind.mails, seconds=30, why=f"the answer\n{gateway.log()[-2000:]}\n{chain.behind.log()[-2000:]}"
         )
-        number = gateway.cli_json("ticket", "list")[0]["number"]
+        number = gateway.cli_list("ticket", "list")[0]["number"]
         assert f"[#{number}]" in str(answer["Subject"])
         assert answer["Delivered-To"] == "alice@customer.example"
         assert answer["Return-Path"].startswith("<support+b")
@@ -84,7 +84,7 @@ def test_mail_waits_in_postfix_while_we_are_down_then_comes_in_and_its_answer_go
         rows = gateway.rows("SELECT rcpts FROM incoming ORDER BY seq DESC LIMIT 1")
         assert gateway.count("SELECT count(*) FROM incoming") == 2
         assert rows[0]["rcpts"].count("@desk.example") == 3
-        (newest, *_) = gateway.cli_json("ticket", "list")
+        (newest, *_) = gateway.cli_list("ticket", "list")
         assert newest["subject"] == "For all of you"
         assert len({newest["desk"], *newest["other_desks"]}) == 2
         wait_for(lambda: len(chain.behind.mails()) == 2, why="one answer for it")
@@ -104,7 +104,7 @@ def test_mail_waits_in_postfix_while_we_are_down_then_comes_in_and_its_answer_go
             reply["In-Reply-To"] = answer["Message-ID"]
             client.sendmail("alice@customer.example", str(reply_to).partition("<")[2].strip(">") or str(reply_to), reply.as_bytes())
         wait_for(
-            lambda: [e["kind"] for e in gateway.cli_json("ticket", "show", number)["entries"]].count("customer") == 2,
+            lambda: [e["kind"] for e in gateway.cli_show("ticket", "show", number)["entries"]].count("customer") == 2,
             why="the answer is on its ticket",
         )
 
@@ -116,4 +116,4 @@ def test_postfix_gives_up_nothing_when_our_answer_is_451(chain: Chain) -> None:
     with full.running():
         wait_for(lambda: "452 4.3.1" in chain.front.log(), why="Postfix hears 452")
     with chain.gateway.running() as gateway:
-        wait_for(lambda: gateway.cli_json("ticket", "list")[0]["subject"] == "No room at the inn", seconds=30)
+        wait_for(lambda: gateway.cli_list("ticket", "list")[0]["subject"] == "No room at the inn", seconds=30)

@@ -28,7 +28,7 @@ def test_a_new_state_is_told_in_the_customers_language_and_the_note_stays_inside
     with Gateway.make(tmp_path).running() as gateway:
         gateway.send(letter("Window", body, sender=who), sender=who)
         first = gateway.mails_to(who)[0]
-        (row,) = gateway.cli_json("ticket", "list")
+        (row,) = gateway.cli_list("ticket", "list")
         number = row["number"]
         assert (row["status"], row["customer"]) == ("received", who)
         assert number in gateway.cli("ticket", "list")
@@ -41,12 +41,12 @@ def test_a_new_state_is_told_in_the_customers_language_and_the_note_stays_inside
         assert "OK-42" in text_of(told)
         assert told["In-Reply-To"] or first["Message-ID"] in told["References"]
         assert "Meier" not in str(told)
-        shown = gateway.cli_json("ticket", "show", number)
+        shown = gateway.cli_show("ticket", "show", number)
         assert shown["status"] == "resolved"
         assert [e["text"] for e in shown["entries"] if e["kind"] == "note"] == ["glass ordered at Meier"]
         assert {s["purpose"] for s in shown["sent"]} == {"received", "resolved"}
         gateway.send(letter(f"Re: {told['Subject']}", "It is open again.", sender=who), sender=who)
-        wait_for(lambda: gateway.cli_json("ticket", "show", number)["status"] != "resolved", why="it is reopened")
+        wait_for(lambda: gateway.cli_show("ticket", "show", number)["status"] != "resolved", why="it is reopened")
         gateway.settle()
         gateway.mails_to(who, count=3)
 
@@ -54,7 +54,8 @@ def test_a_new_state_is_told_in_the_customers_language_and_the_note_stays_inside
 def test_a_wrong_command_says_so_in_one_line(tmp_path: Path) -> None:
     with Gateway.make(tmp_path).running() as gateway:
         gateway.cli("ticket", "show", "20990101-EML-0001", code=1)
-        gateway.cli("hold", "release", "nothing", code=1)
+        gateway.cli("hold", "release", "nothing", code=2)
+        gateway.cli("hold", "release", "aaaaaaaaaaaaa", code=1)
 
 
 def test_held_mail_is_listed_released_and_then_a_ticket(tmp_path: Path) -> None:
@@ -62,14 +63,14 @@ def test_held_mail_is_listed_released_and_then_a_ticket(tmp_path: Path) -> None:
         who = "boss@forged.example"
         gateway.send(letter("Urgent", "Wire the money at once, please.", sender=who), sender=who)
         wait_for(lambda: gateway.count("SELECT count(*) FROM incoming WHERE state = 'held'") == 1)
-        assert gateway.cli_json("ticket", "list") == []
-        (held,) = gateway.cli_json("hold", "list")
+        assert gateway.cli_list("ticket", "list") == []
+        (held,) = gateway.cli_list("hold", "list")
         assert (held["author"], held["evidence"]) == (who, "fail")
         assert "Wire the money" in gateway.cli("hold", "show", held["id"])
         gateway.cli("hold", "release", held["id"])
-        (row,) = wait_for(lambda: gateway.cli_json("ticket", "list"))
+        (row,) = wait_for(lambda: gateway.cli_list("ticket", "list"))
         assert row["customer"] == who
-        assert gateway.cli_json("hold", "list") == []
+        assert gateway.cli_list("hold", "list") == []
 
 
 async def test_a_failed_mail_is_listed_and_retried(tmp_path: Path) -> None:
@@ -85,9 +86,9 @@ async def test_a_failed_mail_is_listed_and_retried(tmp_path: Path) -> None:
         def first() -> str:
             gateway.send(letter())
             wait_for(lambda: gateway.count("SELECT count(*) FROM recipient WHERE state = 'failed'") == 1)
-            (row,) = gateway.cli_json("queue", "list", "--state", "failed")
+            (row,) = gateway.cli_list("queue", "list", "--state", "failed")
             assert row["last_code"] == 550
-            assert gateway.cli_json("queue", "list") == []
+            assert gateway.cli_list("queue", "list") == []
             return str(row["id"])
 
         def second(recipient: str) -> None:
@@ -115,7 +116,7 @@ def test_mail_to_a_relay_that_is_away_waits_and_goes_out_when_it_is_back(tmp_pat
     with gateway.running():
         gateway.send(letter())
         wait_for(lambda: gateway.count("SELECT count(*) FROM attempt") >= 1)
-        (row,) = gateway.cli_json("queue", "list")
+        (row,) = gateway.cli_list("queue", "list")
         assert row["state"] == "queued"
         with relay.running():
             gateway.settle()

@@ -277,13 +277,14 @@ class Gateway:
         assert done.returncode == code, f"{args} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def cli_json(self, *args: str) -> Any:
-        """A listing with --json: one object or list, or one object a line."""
-        text = self.cli(*args, "--json")
-        try:
-            return json.loads(text)
-        except json.JSONDecodeError:
-            return [json.loads(line) for line in text.splitlines() if line]
+    def cli_list(self, *args: str) -> list[dict[str, Any]]:
+        """A listing with --json, one object a line."""
+        return [json.loads(line) for line in self.cli(*args, "--json").splitlines()]
+
+    def cli_show(self, *args: str) -> dict[str, Any]:
+        """One thing with --json."""
+        (found,) = self.cli_list(*args)
+        return found
 
     # --- looking inside, without the gateway's own code ----------------------------------------------------------------
 
