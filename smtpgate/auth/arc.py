@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 SETS = 5  # RFC 8617 §4.2.1 allows 50; real chains have one to three
 _NAMES = ("arc-seal", "arc-message-signature", "arc-authentication-results")
+_SIGNED_NAMES = 200
 _THREAD_ABOVE = 256 * 1024  # octets
 _HEADER = 128 * 1024  # octets; as much as is read of any header section
 _INSTANCE = re.compile(rb"\s*i\s*=\s*([0-9]{1,2})\s*;")  # the first tag, as everybody writes it
@@ -125,6 +126,8 @@ def _signer(field: Field) -> tuple[dict[bytes, bytes], str, str] | str:
         return "d= or s= cannot be a name in DNS"
     if tags.get(b"a", b"").strip() not in (b"rsa-sha256", b"ed25519-sha256"):
         return "the algorithm in a= is unknown"
+    if tags.get(b"h", b"").count(b":") > _SIGNED_NAMES:
+        return f"more than {_SIGNED_NAMES} names in h="
     return tags, domain, selector
 
 
