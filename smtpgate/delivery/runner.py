@@ -205,7 +205,15 @@ class Runner:
         while not self._stopping and (job := self._lanes.next()) is not None:
             task = asyncio.create_task(self._run_job(job))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A job handles its own failures; what comes out of it all the same ends the runner."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._recorder.fatal = self._recorder.fatal or error
+            self._wake.set()
 
     # --- one job ------------------------------------------------------------------------------------------------------
 
@@ -213,6 +221,7 @@ class Runner:
         started = self._clock.monotonic()
         outcomes: Outcomes = {}
         sending = _Sending()
+        crowded = False
         try:
             if started > job.start_by:
                 await self._give_back([d.recipient_id for d in job.deliveries])
@@ -220,11 +229,9 @@ class Runner:
             async with asyncio.timeout(self._limit):
                 await self._attempt(job, outcomes, sending)
         except _Crowded:
-            self._lanes.put_back(job)
-            return
+            crowded = True
         except Misconfigured as error:
             await self._pause(job, str(error), outcomes)
-            return
         except asyncio.CancelledError:
             self._interrupted(job, outcomes, sending)
             raise
@@ -234,13 +241,16 @@ class Runner:
             log.exception("delivery attempt crashed", mail=id_text(job.deliveries[0].outgoing_id))
             fill(outcomes, job.deliveries, sending.outcome("internal error, see the log"))
         finally:
-            self._finish(job, outcomes, started)
+            self._finish(job, outcomes, started, crowded=crowded)
 
-    def _finish(self, job: Job, outcomes: Outcomes, started: float) -> None:
+    def _finish(self, job: Job, outcomes: Outcomes, started: float, *, crowded: bool) -> None:
         done = [d for d in job.deliveries if d.recipient_id in outcomes]
         if done:
             self._record(done, outcomes, self._clock.monotonic() - started)
-        self._lanes.done(job)
+        if crowded:
+            self._lanes.put_back(job)
+        else:
+            self._lanes.done(job)
         self._pump()
 
     async def _attempt(self, job: Job, outcomes: Outcomes, sending: _Sending) -> None:

@@ -210,9 +210,10 @@ async def test_a_server_that_takes_only_two_connections_gets_all_mail_over_two(o
     sink._pause = 0.02
     sink.script("CONNECT", None, None, *["421 4.7.0 too many connections"] * 50)
     mails = [await office.queue(f"u{i}@example.org") for i in range(20)]
-    office.start(to_smarthost(sink, connections_per_destination=5))
+    runner = office.start(to_smarthost(sink, connections_per_destination=5))
     await office.deliver()
     assert {((await office.row(m)).state, (await office.row(m)).attempts) for m in mails} == {(DELIVERED, 1)}
+    assert (runner._lanes.running, runner._lanes._lanes, runner._recorder.fatal) == (0, {}, None)
 
 
 # --- order and fairness -----------------------------------------------------------------------------------------------
