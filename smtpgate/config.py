@@ -266,6 +266,11 @@ class Policy(Section):
     dmarc_fail: Literal["hold", "refuse"] = Field(
         default="hold", description="Mail that fails DMARC under p=reject: hold for an agent, or refuse with 550 (RFC 9989 §7.4)."
     )
+    dmarc_none: Literal["hold", "unverified"] = Field(
+        default="hold",
+        description="Mail that fails DMARC of a domain that only watches (p=none): hold it too, or treat it as mail without"
+        " any evidence.",
+    )
     temperror: Literal["accept", "defer"] = Field(
         default="accept", description="DNS did not answer: accept as unverified, or answer 451 so that the client tries again."
     )

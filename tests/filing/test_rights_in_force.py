@@ -161,3 +161,14 @@ async def test_unproved_mail_brings_nobody_into_a_ticket(desk: Helpdesk) -> None
     bare = await desk.post(mail("b", headers=["Cc: Eve <eve@evil.example>"]), evidence=Evidence.NONE)
     assert [p.address for p in (await desk.ticket(proved.number)).ticket.participants] == [CUSTOMER, "bob@customer.example"]
     assert [p.address for p in (await desk.ticket(bare.number)).ticket.participants] == [CUSTOMER]
+
+
+async def test_a_domain_that_only_watches_may_be_taken_at_its_word(tmp_path: Path) -> None:
+    async with helpdesk(tmp_path, policy={"dmarc_none": "unverified"}) as desk:
+        watched = await desk.post(mail("a"), evidence=Evidence.FAIL, dmarc_policy="none")
+        strict = await desk.post(mail("b"), evidence=Evidence.FAIL, dmarc_policy="reject")
+    assert (watched.outcome, watched.purposes, strict.outcome) == ("new", ["notice"], "held")
+
+
+async def test_a_domain_that_only_watches_is_held_by_default(desk: Helpdesk) -> None:
+    assert (await desk.post(mail("a"), evidence=Evidence.FAIL, dmarc_policy="none")).outcome == "held"

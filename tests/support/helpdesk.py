@@ -97,6 +97,7 @@ class Helpdesk:
         mail_from: str | None = "",
         rcpts: Sequence[str] = (DESK,),
         evidence: Evidence = Evidence.DMARC_DKIM,
+        dmarc_policy: str = "reject",
     ) -> str:
         """COMMIT 1 only. mail_from "" means the same as sender."""
         mail_id = id_text(new_id(self.clock))
@@ -108,7 +109,7 @@ class Helpdesk:
             helo="mail.customer.example",
             received_at=self.clock.now(),
         )
-        policy = "reject" if evidence is Evidence.FAIL else "none"
+        policy = dmarc_policy if evidence is Evidence.FAIL else "none"
         author = "" if evidence is Evidence.AMBIGUOUS else sender
         verdict = Verdict(
             evidence, author, SpfResult("none"), (), DmarcResult("none", policy), ArcResult(), reasons=("given by the test",)
