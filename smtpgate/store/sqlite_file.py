@@ -33,8 +33,7 @@ def prepare(path: Path, *, create: bool) -> None:
     """Make the directory (0700) and the file (0600) if need be, and bring the schema to our version."""
     try:
         if create:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            _create(path)
         elif not path.is_file():
             raise StoreError(f"there is no store at {path}")
     except OSError as error:
@@ -46,6 +45,21 @@ def prepare(path: Path, *, create: bool) -> None:
         raise store_error(error, f"opening {path}") from error
     finally:
         connection.close()
+
+
+def _create(path: Path) -> None:
+    """The names too are on the disk before anything is promised: SQLite sees to the file's contents only."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
+    for directory in (path.parent, path.parent.parent):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def require_current(path: Path) -> None:

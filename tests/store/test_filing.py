@@ -206,7 +206,7 @@ class TestFacts:
         }
 
     async def test_our_own_message_id_wins_over_a_strangers_claim(self, store: SqliteStore) -> None:
-        victim, stranger = a_ticket(), a_ticket()
+        stranger, victim = a_ticket(), a_ticket()  # even when the stranger's is the older one
         await open_ticket(store, stranger, message_refs=(MessageRef("<m@us>", stranger.id, False),))
         await open_ticket(store, victim, message_refs=(MessageRef("<m@us>", victim.id, True),) * 2)
         facts = await store.facts(a_query(references=("<m@us>",)))
