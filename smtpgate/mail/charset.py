@@ -86,6 +86,7 @@ _MULTIBYTE = frozenset(("gb18030", "big5", "shift_jis", "euc-jp", "euc-kr"))
 _WIDE = frozenset(("utf-8", "utf-7", "utf-16", "utf-16le", "utf-16be", "utf-32", "iso-2022-jp", "iso-2022-kr", "hz"))
 _CJK_IN_UTF8 = re.compile(rb"[\xe3-\xed][\x80-\xbf][\x80-\xbf]")
 _HIGH = re.compile(rb"[\x80-\xff]")
+_LETTER = re.compile(rb"[A-Za-z]")
 _SAMPLE = 32 * 1024
 _SPOKEN = {"cp950": "big5", "cp932": "shift_jis", "cp949": "euc-kr", "cp1252": "windows-1252", "cp1251": "windows-1251"}
 _GUESSES = ("gb18030", "big5", "cp932", "cp949", "euc_jp", "cp1251", "koi8_r", "cp1252")
@@ -196,6 +197,8 @@ def _decodes(data: bytes, codec: str) -> bool:
 
 
 def _by_statistics(data: bytes) -> str:
+    if 3 * len(_HIGH.findall(data)) <= len(_LETTER.findall(data)):
+        return "cp1252"  # few accents among Latin letters; too little for statistics in the short texts of headers
     from charset_normalizer import from_bytes  # rarely needed, and slow to load
 
     try:

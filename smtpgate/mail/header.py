@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from smtpgate.mail import charset
 
 FIELD_LIMIT = 16 * 1024  # octets of one field that are read
-TRUNCATED = "(cut)"  # no field can be called so: name of the pseudo field that holds what lies beyond the limits of split()
+TRUNCATED = "cut off"  # no field can be called so: name of the pseudo field that holds what lies beyond the limits of split()
 
 _NAME = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")  # RFC 5322 §3.6.8; blanks before the colon are obsolete syntax (§4.5)
 _BLANK = re.compile(rb"\n\r?\n")

@@ -76,18 +76,18 @@ def _after_close(source: str, start: int) -> int:
 
 def _tag_end(source: str, pos: int) -> int:
     """Where the > of this tag stands; quotes may hold others. Looks at 16 of them at most, so it stays linear."""
-    end = source.find(">", pos)
+    first = end = source.find(">", pos)
     start = pos
     quote = ""
     for _ in range(16):
         if end < 0:
-            return len(source)
+            break
         for c in _QUOTES.findall(source, start, end):
             quote = c if not quote else "" if c == quote else quote
         if not quote:
             return end
         start, end = end + 1, source.find(">", end + 1)
-    return source.find(">", pos)
+    return first if first >= 0 else len(source)
 
 
 _QUOTES = re.compile("[\"']")

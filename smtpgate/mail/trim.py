@@ -72,7 +72,7 @@ def _letter(line: str) -> str:
             return "d"
         if folded in words.FORWARD:
             return "f"
-    if low.endswith(words.WROTE) or _SCHRIEB.search(low):
+    if low.endswith(words.WROTE) or _SCHRIEB.search(low) or (low.endswith((">:", ">：")) and "@" in low and low[0].isdigit()):
         return "a"
     if _is_phone(low):
         return "p"
