@@ -58,6 +58,19 @@ async def test_the_next_attempt_is_stored_before_this_one_starts(office: Office,
     await office.stop(0.0)
 
 
+async def test_a_slow_attempt_is_not_begun_a_second_time_beside_the_first(office: Office, sink: Sink) -> None:
+    sink.script("DOT", STALL)
+    mail = await office.queue("wang@example.org")
+    runner = office.start(to_smarthost(sink))
+    await until(lambda: len(sink.mails) == 1)
+    for _ in range(3):
+        await office.advance(22)  # past the next attempt that the claim stored, within the time that one may take
+        runner.wake()
+        await office.clock.settle(200)
+    assert (sink.connections, len(sink.mails), (await office.row(mail)).attempts) == (1, 1, 1)
+    await office.stop(0.0)
+
+
 async def test_a_crash_of_one_attempt_is_that_attempts_outcome(office: Office, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = runner_module.transact
 
