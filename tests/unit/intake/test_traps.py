@@ -98,6 +98,7 @@ async def test_client_that_vanishes_after_the_dot_does_not_cancel_the_commit(how
         else:
             peer.writer.write_eof()
         await asyncio.sleep(0.02)
+        assert up.door.bytes_in_flight == len(MAIL), "memory counts as long as the mail is held"
         up.store.gate.set()
         if how == "half":
             assert (await peer.reply()).startswith("250")
