@@ -16,7 +16,7 @@ from tests.support.store_child import raw_of
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [5, pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
 async def test_acknowledged_means_stored(tmp_path: Path, kills: int, pytestconfig: pytest.Config) -> None:
     if kills > 5 and "long" not in str(pytestconfig.getoption("-m")):
         pytest.skip("the long form is asked for with -m long")
@@ -32,6 +32,7 @@ async def test_acknowledged_means_stored(tmp_path: Path, kills: int, pytestconfi
                 filed.add(mail_id)
     assert len(accepted) > kills * 20
     assert filed
+    print(f"{kills} kills, {len(accepted)} acknowledged, {len(filed)} filed")
     store = await SqliteStore.open(path)
     try:
         assert await store.check() == []
