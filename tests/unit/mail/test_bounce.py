@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+
+from smtpgate.mail import bounce
+from smtpgate.model import BounceRecipient
+
+FINAL = "Final-Recipient: rfc822; z@y.example\nAction: failed"
+OURS = frozenset(("support@example.org",))
+
+
+def status(*blocks: str) -> bytes:
+    return "\n\n".join(("Reporting-MTA: dns; mx.example", *blocks)).encode() + b"\n"
+
+
+def test_several_recipients() -> None:
+    found = bounce.from_status(
+        status(
+            "Final-Recipient: rfc822; a@b.example\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550\n 5.1.1 no such user",
+            "Final-Recipient: rfc822;c@D.example\nAction: Delayed\nStatus: 4.4.1 (no answer)",
+        )
+    )
+    assert found == (
+        BounceRecipient("a@b.example", "failed", "5.1.1", "550 5.1.1 no such user", True),
+        BounceRecipient("c@d.example", "delayed", "4.4.1", "", False),
+    )
+
+
+def test_crlf_and_blank_lines_between() -> None:
+    data = status("Final-Recipient: rfc822; a@b.example\nAction: failed\nStatus: 5.0.0", "", "").replace(b"\n", b"\r\n")
+    assert [r.address for r in bounce.from_status(data)] == ["a@b.example"]
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "diagnostic", "permanent"),
+    [
+        ("failed", "5.1.1", "", True),
+        ("failed", "4.4.7", "", False),
+        ("failed", "", "smtp; 450 busy", False),
+        ("failed", "", "smtp; 550 gone", True),
+        ("failed", "", "", True),
+        ("delayed", "5.0.0", "", False),
+        ("delivered", "2.0.0", "", False),
+        ("nonsense", "5.1.1", "", True),
+    ],
+)
+def test_permanent(action: str, code: str, diagnostic: str, permanent: bool) -> None:
+    block = f"Final-Recipient: rfc822; a@b.example\nAction: {action}\nStatus: {code}\nDiagnostic-Code: {diagnostic}"
+    (found,) = bounce.from_status(status(block))
+    assert found.permanent is permanent
+
+
+def test_the_original_recipient_is_the_one_we_wrote_to() -> None:
+    (found,) = bounce.from_status(status("Original-Recipient: rfc822; a@b.example\n" + FINAL))
+    assert found.address == "a@b.example"
+    (found,) = bounce.from_status(status("Original-Recipient: rfc822;\n" + FINAL))
+    assert found.address == "z@y.example"
+
+
+def test_rfc_6533_and_xtext_addresses() -> None:
+    (found,) = bounce.from_status(status("Final-Recipient: utf-8; \\x{738B}@b.example\nAction: failed"))
+    assert found.address == "王@b.example"
+    (found,) = bounce.from_status(status("Final-Recipient: utf-8; \\x{FFFFFF}@b.example\nAction: failed"))
+    assert "\\x" not in found.address
+    (found,) = bounce.from_status(status("Original-Recipient: rfc822; a+2Bb+40c.example\nAction: failed"))
+    assert found.address == "a+b@c.example"
+
+
+def test_hostile_reports_are_bounded() -> None:
+    many = status(*(f"Final-Recipient: rfc822; a{i}@b.example\nAction: failed" for i in range(500)))
+    assert len(bounce.from_status(many)) == 100
+    (found,) = bounce.from_status(status(FINAL + "\nDiagnostic-Code: smtp; " + "x" * 9000))
+    assert len(found.diagnostic) <= 1000
+    for data in (b"", b"\n\n\n", b"junk", b"junk\n\njunk\n\n", b"\0\xff" * 100, b":" * 100):
+        assert bounce.from_status(data) == ()
+
+
+def test_words_of_mail_systems() -> None:
+    why = "The address wasn't found. 550 5.1.10 support@example.org"
+    text = f"Delivery has failed to these recipients or groups:\n\nJohn (john@x.example)\n{why}"
+    assert bounce.from_text(text, ours=OURS) == (BounceRecipient("john@x.example", "failed", "5.1.10", why, True),)
+    assert bounce.from_text("您发送给 x@y.example 的邮件无法送达", ours=OURS)[0].address == "x@y.example"
+
+
+def test_ordinary_text_names_nobody() -> None:
+    assert bounce.from_text("please write to me at a@b.example", ours=OURS) == ()
+    assert bounce.from_text("", ours=OURS) == ()
+
+
+def test_addresses_of_the_copy_below_are_not_failed_ones() -> None:
+    text = "This is the qmail-send program\n\n<a@b.example>:\nno mailbox\n\n"
+    text += "--- Below this line is a copy of the message.\n\nTo: z@y.example"
+    assert [r.address for r in bounce.from_text(text, ours=OURS)] == ["a@b.example"]
+
+
+def test_flufl_never_raises() -> None:
+    for raw in (b"", b"From:\r\n\r\n", b"From: \xff\r\nSubject: \xff\r\n\r\nx", b"Subject: failure notice\r\n\r\nyale"):
+        assert bounce.from_flufl(raw) == ()
+
+
+def test_message_id_in_text() -> None:
+    assert bounce.id_in_text("x\n> Message-Id: <a@b>\n") == "<a@b>"
+    assert bounce.id_in_text("no id") is None

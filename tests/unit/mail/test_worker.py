@@ -1,0 +1,218 @@
+"""The pool against real child processes: every way a child can be lost costs one mail at most, and none is mixed up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from smtpgate.config import Limits
+from smtpgate.errors import ParseFailed
+from smtpgate.mail import parse, worker
+from smtpgate.mail.worker import ParserPool
+from smtpgate.model import Kind
+
+HEAD = b"From: a@b.example\r\nSubject: x\r\n"
+SMALL = HEAD + b"\r\nhello\r\n"
+LARGE = HEAD + b"\r\n" + (b"y" * 76 + b"\r\n") * 200_000  # 15 MB of text: more than 64 MiB to read
+COSTLY = (  # about three CPU seconds: long lines against six open boundaries
+    HEAD
+    + b"".join(b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (i, i) for i in range(6))
+    + b"\r\n"
+    + b"z\r\n" * 3_000_000
+)
+
+
+def limits(**given: str) -> Limits:
+    return Limits(**given)  # type: ignore[arg-type]  # units are text in the file
+
+
+@asynccontextmanager
+async def pool(processes: int = 1, **given: str) -> AsyncIterator[ParserPool]:
+    made = ParserPool(limits(**given), processes=processes)
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+def pid(of: ParserPool) -> int:
+    (child,) = of._children
+    assert child._process is not None
+    return child._process.pid
+
+
+async def works(of: ParserPool) -> None:
+    assert (await of.parse(SMALL, "a@b.example")).text == "hello"
+
+
+async def test_answers_are_those_of_parse() -> None:
+    async with pool() as p:
+        for mail_from in ("a@b.example", None, ""):
+            found = await p.parse(SMALL, mail_from)
+            assert found == parse.parse(SMALL, mail_from=mail_from, limits=Limits())
+        assert (await p.parse(SMALL, None)).kind is Kind.SYSTEM
+
+
+async def test_empty_and_binary_mail() -> None:
+    async with pool() as p:
+        assert (await p.parse(b"", None)).text == ""
+        await p.parse(bytes(range(256)) * 100, None)
+        await works(p)
+
+
+async def test_many_at_once_are_not_mixed_up() -> None:
+    async with pool(2) as p:
+        found = await asyncio.gather(*(p.parse(HEAD + b"\r\nmail %d" % i, "a@b.example") for i in range(100)))
+        assert [m.text for m in found] == [f"mail {i}" for i in range(100)]
+
+
+async def test_limits_are_told_and_the_child_goes_on() -> None:
+    async with pool() as p:
+        before = pid(p)
+        with pytest.raises(ParseFailed, match="fields"):
+            await p.parse(b"X: y\r\n" * 1001 + SMALL, None)
+        await works(p)
+        assert pid(p) == before
+
+
+async def test_killed_on_cpu_and_replaced() -> None:
+    async with pool(parse_cpu="1s", parse_memory="2048MiB") as p:
+        before = pid(p)
+        with pytest.raises(ParseFailed, match="CPU"):
+            await p.parse(COSTLY, None)
+        await works(p)
+        assert pid(p) != before
+
+
+async def test_cpu_is_granted_for_each_mail_anew() -> None:
+    async with pool(parse_cpu="1s") as p:
+        before = pid(p)
+        half = HEAD + b"Content-Type: text/html\r\n\r\n" + b"<p>some text here</p>" * 12_000
+        for _ in range(6):
+            await p.parse(half, None)
+        assert pid(p) == before
+
+
+async def test_stopped_on_memory_and_replaced() -> None:
+    async with pool(parse_memory="64MiB") as p:
+        before = pid(p)
+        with pytest.raises(ParseFailed, match="memory"):
+            await p.parse(LARGE, None)
+        await works(p)
+        assert pid(p) != before
+
+
+async def test_killed_on_wall_clock_and_replaced() -> None:
+    async with pool(parse_wall="1s") as p:
+        before = pid(p)
+        os.kill(before, signal.SIGSTOP)  # it hangs without using CPU
+        with pytest.raises(ParseFailed, match="longer than 1 s"):
+            await p.parse(SMALL, None)
+        await works(p)
+        assert pid(p) != before
+
+
+async def test_crash_on_a_mail_is_told() -> None:
+    async with pool() as p:
+        os.kill(pid(p), signal.SIGSEGV)
+        with pytest.raises(ParseFailed, match="signal 11"):
+            await p.parse(SMALL, None)
+        await works(p)
+
+
+async def test_child_killed_from_outside_costs_no_mail() -> None:
+    async with pool() as p:
+        os.kill(pid(p), signal.SIGKILL)
+        await works(p)
+
+
+async def test_signals_to_the_group_do_not_end_a_child() -> None:
+    async with pool() as p:
+        before = pid(p)
+        os.kill(before, signal.SIGTERM)
+        os.kill(before, signal.SIGINT)
+        await works(p)
+        assert pid(p) == before
+
+
+async def test_cancelling_a_caller_leaves_no_frame_out_of_step() -> None:
+    async with pool() as p:
+        for wait in (0.0, 0.001, 0.01, 0.05):
+            task = asyncio.create_task(p.parse(LARGE, None))
+            await asyncio.sleep(wait)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await works(p)
+
+
+async def test_waiting_callers_can_be_cancelled() -> None:
+    async with pool() as p:
+        first = asyncio.create_task(p.parse(LARGE, None))
+        await asyncio.sleep(0)
+        waiting = asyncio.create_task(p.parse(SMALL, None))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([first, waiting])
+        assert waiting.cancelled()
+        await works(p)
+
+
+async def test_child_is_confined() -> None:
+    async with pool(parse_memory="64MiB") as p:
+        with open(f"/proc/{pid(p)}/limits", encoding="ascii") as file:
+            found = {line[:26].strip(): line[26:].split()[0] for line in file}
+        assert found["Max core file size"] == "0"
+        assert int(found["Max open files"]) <= 64
+        assert found["Max address space"] != "unlimited"
+
+
+async def test_child_is_replaced_after_many_mails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "_SERVED", 3)
+    async with pool() as p:
+        before = pid(p)
+        for _ in range(4):
+            await works(p)
+        assert pid(p) != before
+
+
+async def test_stderr_of_a_child_is_logged_and_never_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[dict[str, Any]] = []
+
+    class Log:
+        def warning(self, _: str, **about: Any) -> None:
+            heard.append(about)
+
+    monkeypatch.setattr(worker, "log", Log())
+    reader = asyncio.StreamReader()
+    reader.feed_data(b"Traceback\n" + b"x" * 200_000)
+    reader.feed_eof()
+    await worker._log_lines(reader, 7)
+    assert heard[0]["text"].startswith("Traceback")
+    assert all(len(h["text"]) <= 1000 and h["pid"] == 7 for h in heard)
+
+
+async def test_child_that_cannot_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker.sys, "executable", "/bin/false")
+    p = ParserPool(limits())
+    with pytest.raises(RuntimeError, match="does not start"):
+        await p.start()
+
+
+async def test_nothing_is_left_after_stop() -> None:
+    p = ParserPool(limits(), processes=2)
+    await p.start()
+    pids = [c._process.pid for c in p._children if c._process is not None]
+    await p.stop()
+    await p.stop()
+    for number in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(number, 0)
+    assert not [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
