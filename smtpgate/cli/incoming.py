@@ -97,7 +97,7 @@ def _show(context: Context, mail_id: str, state: MailState, as_raw: bool, as_jso
     for reason in row["reasons"]:
         show.body(reason, indent="- ")
     show.heading("mail")
-    people = [f"{a.name} <{a.address}>".strip() for a in parsed.from_]
+    people = [show.person(a.name, a.address) for a in parsed.from_]
     attached = [f"{f['filename']} ({f['content_type']}, {f['size']} bytes)" for f in files]
     items = [("from", people), ("subject", parsed.subject), ("attached", attached), ("defects", list(parsed.defects))]
     show.pairs([item for item in items if item[1]])

@@ -26,8 +26,8 @@ _ALL_AT_ONCE = 10_000
 _COLUMNS = (
     Column("id", "id", whole=True),
     Column("state", "state", whole=True),
-    Column("ticket", "ticket"),
-    Column("purpose", "what"),
+    Column("ticket", "ticket", whole=True),
+    Column("purpose", "what", whole=True),
     Column("address", "to"),
     Column("attempts", "tries"),
     Column("next_at", "next try"),

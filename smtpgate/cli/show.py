@@ -17,7 +17,7 @@ import click
 from smtpgate.clock import utc
 from smtpgate.mail import safe
 
-_NARROW = 72  # below this a table is a heap of fragments; rows become paragraphs
+_NARROW = 12  # cells for each column that may be broken; with less a table is a heap of fragments
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +81,24 @@ def _plain(columns: Sequence[Column], cells: list[list[str]]) -> None:
 
 
 def _table(columns: Sequence[Column], cells: list[list[str]]) -> None:
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False, file=sys.stdout)
-    if console.width < _NARROW:
+    least = []
+    for i, column in enumerate(columns):
+        widest = max(cell_len(text) for text in (column.title, *(line[i] for line in cells)))
+        least.append(widest if column.whole else min(widest, _NARROW))
+    if console.width < sum(least) + 2 * len(least):
         for line in cells:
             pairs([(column.title, text) for column, text in zip(columns, line, strict=True) if text])
             click.echo()
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(column.title, no_wrap=column.whole, overflow="fold")
+    for column, width in zip(columns, least, strict=True):
+        table.add_column(column.title, no_wrap=column.whole, overflow="fold", min_width=width)
     for line in cells:
         table.add_row(*(Text(text) for text in line))
     console.print(table)
@@ -104,6 +109,10 @@ def pairs(items: Sequence[tuple[str, Any]]) -> None:
     width = max((len(name) for name, _ in items), default=0)
     for name, value in items:
         click.echo(f"{name:{width}}  {_shown(value)}".rstrip())
+
+
+def person(name: str, address: str) -> str:
+    return f"{name} <{address}>" if name else address
 
 
 def heading(text: str) -> None:

@@ -97,7 +97,7 @@ def show_(context: Context, number: str, as_json: bool) -> None:
     if as_json:
         show.as_line({**row, "entries": entries, "sent": sent})
         return
-    people = [f"{p['name']} <{p['address']}> ({p['role']})" for p in row["participants"]]
+    people = [f"{show.person(p['name'], p['address'])} ({p['role']})" for p in row["participants"]]
     marks = ["unverified"] if row["unverified"] else []
     items = [("number", row["number"]), ("subject", row["subject"]), ("status", row["status"]), ("desk", row["desk"])]
     items += [("also at", row["other_desks"]), ("people", people), ("opened", row["created_at"])]
