@@ -89,6 +89,13 @@ def test_hostile_helo_cannot_inject(helo: str) -> None:
     assert re.fullmatch(rb"from [A-Za-z0-9._:\[\]?-]+ \(\[192\.0\.2\.1\]\)", fields[1].value.splitlines()[0].strip())
 
 
+def test_a_verdict_cannot_inject_a_field() -> None:
+    found = replace(verdict(), header="mx; spf=fail\r\nBcc: y@z; x=\x00")
+    fields, _ = header.split(trace(ENVELOPE, found, "mx") + b"\r\n")
+    assert [f.name for f in fields] == ["return-path", "received", "authentication-results"]
+    assert fields[2].value == b" mx;\r\n spf=fail??Bcc: y@z;\r\n x=?"
+
+
 @given(st.text(max_size=300))
 def test_no_helo_and_no_verdict_breaks_out_of_its_field(text: str) -> None:
     found = replace(verdict(), header=text)
