@@ -183,7 +183,8 @@ async def test_null_sender_is_none() -> None:
         assert up.store.mails[0].trace.startswith(b"Return-Path: <>\r\n")
 
 
-async def test_limits_of_commands_are_not_shared_between_connections() -> None:
+async def test_limits_of_commands_are_not_shared_between_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SMTP.command_size_limits, "MAIL", 1234)
     before = dict(SMTP.command_size_limits)
     async with running() as up:
         for _ in range(3):
