@@ -16,6 +16,7 @@ from smtpgate.store.api import AckNote
 
 NAME = "notify"
 _DAY = 86400.0
+_LONGEST_QUEUE = 24 * 60  # minutes
 
 
 def handle(case: Case, work: Work) -> Work:
@@ -102,8 +103,9 @@ def _when(case: Case, work: Work, purpose: str) -> tuple[float | None, str]:
     at, why = now, ""
     if purpose == "received" and times and times[-1] + limits.acknowledgement_interval > now and not mine:
         at, why = times[-1] + limits.acknowledgement_interval, "one acknowledgement in the set interval"
-    waiting = acks.to_all_last_minute + len(mine)
-    if waiting >= limits.acknowledgements_per_minute:
-        slot = now + 60.0 * (waiting // limits.acknowledgements_per_minute)
-        at, why = (slot, "so many acknowledgements a minute") if slot > at else (at, why)
-    return at, why
+    minute = first = int(at // 60)
+    while acks.to_all.get(minute, 0) + sum(int(t // 60) == minute for t in mine) >= limits.acknowledgements_per_minute:
+        minute += 1
+        if minute - first > _LONGEST_QUEUE:
+            return None, "more acknowledgements are waiting than a day's minutes have room for"
+    return (at, why) if minute == first else (minute * 60.0, "so many acknowledgements a minute")

@@ -54,7 +54,6 @@ class Pipeline:
             ticket_ids=tuple(t.id for t in tokens if t.kind == "r"),
             recipient_ids=tuple(t.id for t in tokens if t.kind == "b"),
             fingerprints=tuple(k for pair in _fingerprints(mail, parsed, desks).values() for k in pair),
-            repeat_since=0.0,  # a mail delivered again may come at any time; dedupe looks at the window
             serials=tuple({ticket.serial_key(self.patterns[0], desk, now): None for desk in desks}),
         )
 

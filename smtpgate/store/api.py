@@ -78,7 +78,6 @@ class FactsQuery:
     ticket_ids: tuple[int, ...]  # from valid signed reply addresses
     recipient_ids: tuple[int, ...]  # from valid signed return paths
     fingerprints: tuple[str, ...]  # one for each desk it went to
-    repeat_since: float
     serials: tuple[tuple[str, str], ...]  # (day, channel) counters that a new ticket might need
 
 
@@ -116,11 +115,11 @@ class SentRecipient:
 
 @dataclass(frozen=True, slots=True)
 class AckCounts:
-    """Acknowledgements already sent or scheduled: times of those to this address in the last 24 h (oldest first,
-    future ones included), and how many went to anybody in the last minute."""
+    """Acknowledgements already sent or scheduled: times of those to this address in the last 24 h (oldest first, future
+    ones included, notices not), and how many to anybody in the running minute and each one after it."""
 
     to_address: tuple[float, ...] = ()
-    to_all_last_minute: int = 0
+    to_all: dict[int, int] = field(default_factory=dict)  # by minutes since 1970
     notices_last_day: int = 0  # of the short notice to unverified senders, to this address
 
 
@@ -138,7 +137,6 @@ class Facts:
     acks: AckCounts = AckCounts()
     machine_last_hour: dict[int, int] = field(default_factory=dict)  # machine mails by ticket id
     language: str = ""  # what we last wrote to this sender in
-    same_message_id: tuple[str, ...] = ()  # mails already filed with this very Message-ID
 
 
 # --- what filing changes, all at once ---------------------------------------------------------------------------------

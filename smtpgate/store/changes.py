@@ -74,7 +74,10 @@ def _apply(changes: Changes, mail_id: str | None) -> Verb[None]:
     for mail in changes.outgoing:
         yield from _insert_outgoing(mail)
     for ack in changes.acks:
-        yield Query("INSERT INTO acknowledgement (address, at, purpose) VALUES ($1, $2, $3)", (ack.address, ack.at, ack.purpose))
+        yield Query(
+            "INSERT INTO acknowledgement (address, at, minute, purpose) VALUES ($1, $2, $3, $4)",
+            (ack.address, ack.at, int(ack.at // 60), ack.purpose),
+        )
     for recipient_id, said in changes.bounced:
         yield Query(
             """UPDATE recipient SET state = 'bounced', due_at = NULL, claimed_by = NULL, last_code = 0, last_reply = $2

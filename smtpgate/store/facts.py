@@ -43,7 +43,6 @@ def facts(query: FactsQuery) -> Verb[Facts]:
         acks=(yield from _acks(query)),
         machine_last_hour=(yield from _machine_last_hour(tickets, query.now)),
         language=(yield from _language(query)),
-        same_message_id=(yield from _same_message_id(query)),
     )
 
 
@@ -75,9 +74,7 @@ def _numbers(query: FactsQuery) -> Verb[dict[str, int]]:
 
 def _fingerprints(query: FactsQuery) -> Verb[dict[str, Fingerprint]]:
     found = yield from select_in(
-        "SELECT key, ticket_id, mail_id, first_at, strong, told FROM fingerprint WHERE first_at >= $1 AND key IN (...)",
-        query.fingerprints,
-        query.repeat_since,
+        "SELECT key, ticket_id, mail_id, first_at, strong, told FROM fingerprint WHERE key IN (...)", query.fingerprints
     )
     return {
         row[0]: Fingerprint(key=row[0], ticket_id=row[1], mail_id=row[2], first_at=row[3], strong=bool(row[4]), told=bool(row[5]))
@@ -120,10 +117,12 @@ def _acks(query: FactsQuery) -> Verb[AckCounts]:
         "SELECT at, purpose FROM acknowledgement WHERE address = $1 AND at > $2 ORDER BY at LIMIT $3",
         (query.sender, query.now - _DAY, _MOST),
     )
-    everybody = yield Query("SELECT count(*) FROM acknowledgement WHERE at > $1 AND at <= $2", (query.now - _MINUTE, query.now))
+    minutes = yield Query(
+        "SELECT minute, count(*) FROM acknowledgement WHERE minute >= $1 GROUP BY minute", (int(query.now // _MINUTE),)
+    )
     return AckCounts(
         to_address=tuple(at for at, purpose in mine if purpose != NOTICE),
-        to_all_last_minute=everybody[0][0],
+        to_all={row[0]: row[1] for row in minutes},
         notices_last_day=sum(purpose == NOTICE for _, purpose in mine),
     )
 
@@ -146,13 +145,3 @@ def _language(query: FactsQuery) -> Verb[str]:
         (rows.address_key(query.sender),),
     )
     return found[0][0] if found else ""
-
-
-def _same_message_id(query: FactsQuery) -> Verb[tuple[str, ...]]:
-    if query.message_id is None:
-        return ()
-    found = yield Query(
-        "SELECT id FROM incoming WHERE state = 'filed' AND message_id = $1 AND id <> $2 ORDER BY seq LIMIT $3",
-        (query.message_id, query.mail_id, _MOST),
-    )
-    return tuple(row[0] for row in found)

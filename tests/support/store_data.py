@@ -87,7 +87,6 @@ def a_query(mail_id: str = "", **change: Any) -> FactsQuery:
         "ticket_ids": (),
         "recipient_ids": (),
         "fingerprints": (),
-        "repeat_since": NOW - 1800,
         "serials": (),
     }
     return FactsQuery(**(asked | change))

@@ -169,10 +169,11 @@ CREATE TABLE acknowledgement (
     id INTEGER PRIMARY KEY,
     address TEXT NOT NULL,
     at REAL NOT NULL,
+    minute INTEGER NOT NULL, -- at / 60, whole: what the cap on all addresses counts by
     purpose TEXT NOT NULL
 ) STRICT;
 CREATE INDEX acknowledgement_address ON acknowledgement (address, at);
-CREATE INDEX acknowledgement_at ON acknowledgement (at);
+CREATE INDEX acknowledgement_minute ON acknowledgement (minute);
 
 CREATE TABLE pause (
     destination TEXT NOT NULL PRIMARY KEY,
