@@ -3,13 +3,14 @@
 A child reads one mail at a time, under limits of CPU, memory and open files that the kernel holds; the pool holds the
 wall clock. Frames go over the child's stdin and stdout: a length, then JSON (and the raw mail); nothing is pickled.
 A child that died, hung or was left in the middle of a frame is killed and replaced. ParserPool.parse raises
-ParseFailed when a mail could not be read within its limits, and RuntimeError when no child can be started at all.
+ParseFailed when a mail could not be read within its limits, and RuntimeError when the pool is stopped.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -53,7 +54,7 @@ class ParserPool:
     def __init__(self, limits: Limits, *, processes: int = 1) -> None:
         self._limits = limits
         self._processes = processes
-        self._idle: asyncio.Queue[_Child] = asyncio.Queue()
+        self._idle: asyncio.Queue[_Child | None] = asyncio.Queue()  # None: the pool is stopped
         self._children: set[_Child] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
@@ -79,8 +80,9 @@ class ParserPool:
             raise ParseFailed(_cause(death.code, self._limits)) from None
 
     async def stop(self) -> None:
-        """End all children. Callers still waiting get CancelledError from their own tasks or wait for ever: stop them first."""
+        """End all children. Callers that are still waiting get RuntimeError: nothing is known of their mail."""
         self._stopped = True
+        self._idle.put_nowait(None)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -89,6 +91,9 @@ class ParserPool:
 
     async def _once(self, raw: bytes, mail_from: str | None) -> ParsedMail:
         child = await self._idle.get()
+        if child is None:
+            self._idle.put_nowait(None)  # for the next one who waits
+            raise RuntimeError("the parser pool is stopped")
         good = False
         try:
             async with asyncio.timeout(self._limits.parse_wall):
@@ -115,15 +120,14 @@ class ParserPool:
     async def _replaced(self, child: _Child) -> None:
         await child.end()
         self._children.discard(child)
-        for wait in (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0):
+        for wait in itertools.chain((0.0, 0.5, 1.0, 2.0, 5.0, 10.0), itertools.repeat(30.0)):
             await asyncio.sleep(wait)
             try:
                 await self._add()
             except (OSError, RuntimeError) as error:
-                log.error("a parser process cannot be started", error=str(error))
+                log.error("a parser process cannot be started, mail waits", error=str(error))
             else:
                 return
-        log.critical("a parser process is missing from now on", left=len(self._children))
 
     async def _add(self) -> None:
         child = _Child()

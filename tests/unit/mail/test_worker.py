@@ -206,6 +206,29 @@ async def test_child_that_cannot_start_is_told(monkeypatch: pytest.MonkeyPatch) 
         await p.start()
 
 
+async def test_callers_of_a_stopped_pool_hear_of_it_and_no_mail_is_called_unreadable() -> None:
+    p = ParserPool(limits())
+    await p.start()
+    tasks = [asyncio.create_task(p.parse(LARGE, None)) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    await p.stop()
+    for found in await asyncio.gather(*tasks, return_exceptions=True):
+        assert isinstance(found, RuntimeError)
+        assert "stopped" in str(found)
+
+
+async def test_child_that_cannot_be_replaced_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with pool() as p:
+        real = worker.sys.executable
+        monkeypatch.setattr(worker.sys, "executable", "/bin/false")
+        os.kill(pid(p), signal.SIGSEGV)
+        with pytest.raises(ParseFailed):
+            await p.parse(SMALL, None)
+        await asyncio.sleep(0.2)
+        monkeypatch.setattr(worker.sys, "executable", real)
+        await works(p)
+
+
 async def test_nothing_is_left_after_stop() -> None:
     p = ParserPool(limits(), processes=2)
     await p.start()
