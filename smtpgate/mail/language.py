@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-_SAMPLE = 4000
+_SAMPLE = 2000  # characters of the text
 _NOISE = re.compile(r"https?://\S+|\S+@\S+|[A-Za-z0-9_.-]*[0-9_][A-Za-z0-9_.-]*")  # links, addresses, codes: no language
 _WORDS = re.compile(r"[^\W\d_]+")
 

@@ -61,7 +61,7 @@ def _letter(line: str) -> str:
     if len(stripped) > _LONG_LINE:
         return "t"
     low = stripped.lower()
-    if any(low.startswith(m) for m in words.MARKERS) or (low[0] in "#-—=" and low.strip(_DASHES + "#") in words.MARKERS):
+    if low.startswith(words.MARKERS) or (low[0] in "#-—=" and low.strip(_DASHES + "#") in words.MARKERS):
         return "m"
     bare = stripped.strip(_DASHES)
     if not bare:
