@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import math
 import random
 import sys
 import tempfile
@@ -129,7 +130,7 @@ class Client:
                 await self._attempt(mail, data)
             except (OSError, asyncio.IncompleteReadError, Gone):
                 self.close()
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05 + 0.1 * self.rng.random())
 
     async def _attempt(self, mail: Sent, data: bytes) -> None:
         if self.writer is None:
@@ -191,8 +192,10 @@ class Run:
         )
 
 
-async def run(directory: Path, *, kills: int, clients: int, seed: int, life: float = 0.5, drain: float = 120.0) -> Run:
-    """life: how long, at most, the gateway may work between its greeting and its death, in seconds."""
+async def run(
+    directory: Path, *, kills: int, clients: int, seed: int, life: float = 0.5, drain: float = 120.0, most: float = math.inf
+) -> Run:
+    """life: how long, at most, the gateway may work between its greeting and its death. most: no kill after so many seconds."""
     began = time.monotonic()
     rng = random.Random(seed)
     sink, sink_port = Sink(), free_port()
@@ -208,7 +211,9 @@ async def run(directory: Path, *, kills: int, clients: int, seed: int, life: flo
     longest = 0.0
     try:
         for _ in range(kills):
-            longest = max(longest, await _one_life(gateway, sink, rng, life, done))
+            if time.monotonic() - began > most:
+                break
+            longest = max(longest, await _one_life(gateway, sink, rng, life, longest or 1.0, done))
         longest = max(longest, await _start(gateway))
         ending.set()
         await asyncio.wait_for(asyncio.gather(*tasks), drain)
@@ -225,8 +230,7 @@ async def run(directory: Path, *, kills: int, clients: int, seed: int, life: flo
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if gateway.process is not None:
-            gateway.kill()
+        gateway.clean_up()
         server.close()
     return Run(report, done, time.monotonic() - began, longest)
 
@@ -243,14 +247,15 @@ async def _client(port: int, rng: random.Random, sent: dict[str, Sent], sink: Si
         client.close()
 
 
-async def _one_life(gateway: Gateway, sink: Sink, rng: random.Random, life: float, done: dict[str, int]) -> float:
-    way = rng.choices(list(done), weights=(5, 1, 2, 3))[0]
+async def _one_life(gateway: Gateway, sink: Sink, rng: random.Random, life: float, longest: float, done: dict[str, int]) -> float:
+    way = rng.choices(list(done), weights=(5, 2, 2, 3))[0]
     took = 0.0
     if way == "while starting":
         gateway.spawn()
-        await asyncio.sleep(rng.random() * 1.5)
+        await asyncio.sleep(rng.random() * longest)
     else:
         took = await _start(gateway)
+        gateway.warm()  # the next one loads its modules while this one works
         await asyncio.sleep(rng.random() * life)
     if way in ("before the sink's 354", "after the final dot"):
         sink.sprung.clear()
@@ -274,7 +279,7 @@ async def _start(gateway: Gateway, seconds: float = 30.0) -> float:
     while not await asyncio.to_thread(gateway.greets):
         if time.monotonic() - began > seconds:
             raise AssertionError(f"no greeting within {seconds:g} s:\n{gateway.log()[-4000:]}")
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.03)
     return time.monotonic() - began
 
 
@@ -290,10 +295,19 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="kill no more after this time")
     parser.add_argument("--keep", type=Path, help="work in this directory and leave it there")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="smtpgate-kill-") as temporary:
-        outcome = asyncio.run(run(args.keep or Path(temporary), kills=args.kills, clients=args.clients, seed=args.seed))
+        outcome = asyncio.run(
+            run(
+                args.keep or Path(temporary),
+                kills=args.kills,
+                clients=args.clients,
+                seed=args.seed,
+                most=args.minutes * 60,
+            )
+        )
     for problem in outcome.report.problems:
         print(problem)
     print(f"seed {args.seed}, {args.clients} clients: {outcome}")

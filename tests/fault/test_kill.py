@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -13,7 +12,7 @@ import pytest
 
 from tests.fault.kill import run
 from tests.support.audit import Caught, Sent, audit, digest
-from tests.support.gateway import Gateway, letter, wait_for
+from tests.support.gateway import Gateway, letter, unpacked, wait_for
 
 KILLS = 50
 
@@ -47,21 +46,13 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Books:
         gateway.settle()
     # The Maildir changes line ends and puts two fields on top: what a sink would have caught is what the store sent.
     caught = [
-        Caught(row["message_id"], row["return_path"], row["address"], digest(_bytes(row)), 1)
+        Caught(row["message_id"], row["return_path"], row["address"], digest(unpacked(row["packing"], row["data"])), 1)
         for row in gateway.rows(
             "SELECT o.message_id, w.packing, w.data, r.address, r.return_path FROM outgoing o"
             " JOIN outgoing_raw w USING (id) JOIN recipient r ON r.outgoing_id = o.id"
         )
     ]
     return gateway.store, sent, caught
-
-
-def _bytes(row: dict[str, object]) -> bytes:
-    from tests.support.gateway import unpacked
-
-    assert isinstance(row["packing"], int)
-    assert isinstance(row["data"], bytes)
-    return unpacked(row["packing"], row["data"])
 
 
 def test_the_audit_is_content_with_books_in_order(books: Books) -> None:
@@ -75,7 +66,7 @@ def test_the_audit_is_content_with_books_in_order(books: Books) -> None:
     [
         ("DELETE FROM incoming WHERE seq = 2", "LOST: 250 was said"),
         ("DELETE FROM incoming_raw WHERE seq = 2", "bytes changed"),
-        ("UPDATE incoming_raw SET packing = 0, body = 'x' WHERE seq = 2", "bytes changed"),
+        ("UPDATE incoming_raw SET packing = 0, body = x'78' WHERE seq = 2", "bytes changed"),
         ("UPDATE incoming SET state = 'accepted' WHERE seq = 2", "not filed"),
         ("UPDATE incoming SET message_id = '<other@customer.example>' WHERE seq = 2", "a mail that nobody sent"),
         ("DELETE FROM entry WHERE mail_id = (SELECT id FROM incoming WHERE seq = 2)", "not exactly one customer entry"),
@@ -86,16 +77,17 @@ def test_the_audit_is_content_with_books_in_order(books: Books) -> None:
         ("UPDATE entry SET ticket_id = (SELECT min(id) FROM ticket) WHERE kind = 'customer'", "a ticket with several first mails"),
         ("DELETE FROM outgoing WHERE id = (SELECT max(id) FROM outgoing)", "not exactly one acknowledgement for a ticket"),
         ("UPDATE recipient SET state = 'queued'", "not delivered"),
-        ("UPDATE outgoing_raw SET packing = 0, data = 'x'", "acknowledgement with other bytes"),
+        ("UPDATE outgoing_raw SET packing = 0, data = x'78'", "acknowledgement with other bytes"),
         ("UPDATE recipient SET return_path = 'x@desk.example'", "acknowledgement with another envelope"),
     ],
 )
 def test_the_audit_sees_what_is_wrong_in_the_store(books: Books, tmp_path: Path, sql: str, seen: str) -> None:
     copy = tmp_path / "copy.db"
-    shutil.copy(books[0], copy)
-    with closing(sqlite3.connect(copy)) as connection, connection:
+    with closing(sqlite3.connect(copy)) as connection, closing(sqlite3.connect(books[0])) as original:
+        original.backup(connection)
         connection.execute("PRAGMA foreign_keys = OFF")
         assert connection.execute(sql).rowcount > 0
+        connection.commit()
     problems = audit(copy, books[1], books[2]).problems
     assert any(problem.startswith(seen) for problem in problems), problems
 

@@ -30,6 +30,10 @@ from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
+_AHEAD = (
+    "import sys, smtpgate.app, smtpgate.cli.serve, smtpgate.configfile, smtpgate.log;"
+    " from smtpgate.__main__ import main; sys.stdin.read(); main()"
+)
 ROOT = Path(__file__).resolve().parents[2]
 DESK = "support@desk.example"
 ZONE: dict[str, Any] = {"customer.example": {"MX": ["10 mx.customer.example"]}, "desk.example": {"MX": ["10 mx.desk.example"]}}
@@ -150,8 +154,8 @@ class Gateway:
     port: int
     process: subprocess.Popen[bytes] | None = None
     lives: int = 0
-    extra_env: dict[str, str] = field(default_factory=dict)
     helpers: dict[int, str] = field(default_factory=dict)  # child processes of ended lives, and when each was born
+    _ahead: subprocess.Popen[bytes] | None = None
     argv: list[str] = field(default_factory=lambda: [sys.executable, "-m", "smtpgate"])
 
     @classmethod
@@ -186,20 +190,41 @@ class Gateway:
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
+    def warm(self) -> None:
+        """Start the next life's process ahead: it loads the program and waits until spawn lets it begin."""
+        if self._ahead is None:
+            self._ahead = self._popen([sys.executable, "-c", _AHEAD])
+
     def spawn(self) -> None:
         """Start the process without waiting for it."""
         assert self.process is None, "it runs already"
         self.lives += 1
+        if self._ahead is None:
+            self.process = self._popen(self.argv)
+        else:
+            self.process, self._ahead = self._ahead, None
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def _popen(self, argv: list[str]) -> subprocess.Popen[bytes]:
         with self.stderr.open("ab") as stderr:
-            self.process = subprocess.Popen(
-                [*self.argv, "--config", str(self.config), "serve"],
+            return subprocess.Popen(
+                [*argv, "--config", str(self.config), "serve"],
                 cwd=ROOT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **self.extra_env},
-                stdin=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.PIPE,
                 stdout=stderr,
                 stderr=stderr,
                 start_new_session=True,
             )
+
+    def clean_up(self) -> None:
+        """End whatever is there, without a word."""
+        if self.process is not None:
+            self.kill()
+        if self._ahead is not None:
+            self._ahead.kill()
+            self._ahead.communicate()
 
     def start(self, seconds: float = 20.0) -> Gateway:
         self.spawn()
