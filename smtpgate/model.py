@@ -177,6 +177,7 @@ class ParsedMail:
     defects: tuple[str, ...] = ()
     kind: Kind = Kind.HUMAN
     kind_reason: str = ""
+    silence: bool = False  # its sender asks that no machine answers it (X-Auto-Response-Suppress)
     bounce: BounceReport | None = None
     digest: str = ""  # over normalised subject, text and attachments: equal for a repeat (mail/parse.py)
     opaque: bool = False  # could not be read: the raw mail is all there is

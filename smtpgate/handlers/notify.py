@@ -39,6 +39,8 @@ def _silent(case: Case, work: Work) -> str:
         return "automatic mail is never answered" if work.outcome in ("noted", "new") else "the sender is not proved"
     if case.mail.envelope.mail_from is None:
         return "the null sender is never answered (RFC 3834 §2)"
+    if case.parsed.silence:
+        return "its sender asks for no automatic answer (X-Auto-Response-Suppress)"
     if case.person is None:
         return "there is nobody to answer"
     if work.ticket is None:

@@ -112,7 +112,10 @@ def _sender(mail: Incoming) -> str:
 
 
 def _fingerprints(mail: Incoming, parsed: ParsedMail, desks: tuple[Desk, ...]) -> dict[str, tuple[str, str]]:
-    """For each desk the key of this content within the window, and of this very mail (its Message-ID) at any time."""
+    """For each desk the key of this content within the window, and of this very mail (its Message-ID) at any time.
+
+    What it answers counts as content: a "yes" to one question is no repeat of a "yes" to another.
+    """
     sender = _sender(mail) or (mail.envelope.mail_from or "")
     content = parsed.digest or mail.sha256
 
@@ -121,8 +124,8 @@ def _fingerprints(mail: Incoming, parsed: ParsedMail, desks: tuple[Desk, ...]) -
 
     return {
         desk.name: (
-            fingerprint(desk.name, sender, content),
-            fingerprint(desk.name, sender, content, parsed.message_id or mail.sha256),
+            fingerprint(desk.name, sender, content, *parsed.in_reply_to),
+            fingerprint(desk.name, sender, content, "this very mail", parsed.message_id or mail.sha256),
         )
         for desk in desks
     }

@@ -77,6 +77,7 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
         defects=tuple(dict.fromkeys(defects))[:_MOST_DEFECTS],
         kind=found,
         kind_reason=why,
+        silence=kind.answer_unwanted(fields),
         bounce=report if found in (Kind.BOUNCE, Kind.DELAYED) or (report is not None and report.recipients) else None,
         digest=digest.of(head.subject, reply, (a.sha256 for a in content.attachments)),
     )

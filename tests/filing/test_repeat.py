@@ -86,6 +86,15 @@ async def test_the_same_short_answer_to_two_tickets_joins_both(desk: Helpdesk) -
     assert [(a.outcome, a.number), (b.outcome, b.number)] == [("joined", one.number), ("joined", two.number)]
 
 
+async def test_the_same_short_answer_to_two_questions_is_no_repeat(desk: Helpdesk) -> None:
+    first = await desk.post(mail())
+    ids = [first.sent[0].message_id, "<question2@help.example>"]
+    yes = [
+        await desk.post(mail(f"Re: [#{first.number}]", "yes", headers=[f"In-Reply-To: {i}"], message_id=f"<y{i[1:]}")) for i in ids
+    ]
+    assert [y.outcome for y in yes] == ["joined", "joined"]
+
+
 async def test_two_copies_at_the_same_moment_give_one_ticket(desk: Helpdesk) -> None:
     ids = await asyncio.gather(*(desk.accept(mail(message_id=f"<{i}@c>")) for i in range(10)))
     mails = await desk.store.claim(worker="test", now=desk.clock.now(), lease=60, limit=10)

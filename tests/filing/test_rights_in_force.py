@@ -172,3 +172,20 @@ async def test_a_domain_that_only_watches_may_be_taken_at_its_word(tmp_path: Pat
 
 async def test_a_domain_that_only_watches_is_held_by_default(desk: Helpdesk) -> None:
     assert (await desk.post(mail("a"), evidence=Evidence.FAIL, dmarc_policy="none")).outcome == "held"
+
+
+async def test_who_asks_for_no_automatic_answer_gets_a_ticket_and_silence(desk: Helpdesk) -> None:
+    headers = ["X-Auto-Response-Suppress: OOF, AutoReply", "X-Mailer: Microsoft Outlook 16.0"]
+    filed = await desk.post(mail(headers=headers))
+    assert (filed.outcome, filed.purposes) == ("new", [])
+    assert (await desk.ticket(filed.number)).ticket.customer is not None
+
+
+async def test_two_forwards_without_a_word_of_their_own_are_not_the_same_mail(desk: Helpdesk) -> None:
+    block = "\n-----Original Message-----\nFrom: bob@x.example\nSent: Monday\nTo: alice\nSubject: x\n\n"
+    first = await desk.post(mail("Fwd: order", block + "Order 1 is late.", message_id="<f1@c>"))
+    second = await desk.post(mail("Fwd: order", block + "Order 2 is lost.", message_id="<f2@c>"))
+    assert (first.outcome, second.outcome) == ("new", "new")
+    quoted = await desk.post(mail("Re: order", "> Order 3 is late.", message_id="<f3@c>"))
+    other = await desk.post(mail("Re: order", "> Order 4 is late.", message_id="<f4@c>"))
+    assert (quoted.outcome, other.outcome) == ("new", "new")
