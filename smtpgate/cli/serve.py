@@ -14,7 +14,7 @@ from smtpgate.errors import StoreError, UsageError
 
 TRY_NEXT = """\
 Try it:   swaks --server {host}:{port} --from you@example.com --to {desk} --header 'Subject: printer on fire'
-          smtpgate --config {config} ticket list
+          {program} --config {config} ticket list
           ls {outbox}/new        # the answer that the customer got\
 """
 
@@ -44,7 +44,14 @@ def serve(context: Context, tryout: bool) -> None:
         if tryout:
             host, port = gateway.door.addresses[0]
             click.echo(
-                TRY_NEXT.format(host=host, port=port, desk=config.desk[0].address, config="var/smtpgate.toml", outbox="var/outbox"),
+                TRY_NEXT.format(
+                    host=host,
+                    port=port,
+                    desk=config.desk[0].address,
+                    program=_program(),
+                    config="var/smtpgate.toml",
+                    outbox="var/outbox",
+                ),
                 err=True,
             )
 
@@ -55,3 +62,8 @@ def serve(context: Context, tryout: bool) -> None:
     except OSError as error:
         raise UsageError(f"cannot start: {error}") from None
     sys.exit(code)
+
+
+def _program() -> str:
+    """What to type to run us again, as it was typed."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "smtpgate" else "smtpgate"

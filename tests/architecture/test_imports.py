@@ -43,7 +43,6 @@ HOMES = {
     "mailparser": {"mail/parse.py"},
     "jinja2": {"mail/compose.py"},
     "nh3": {"mail"},
-    "html_to_markdown": {"mail"},
     "charset_normalizer": {"mail"},
     "flufl": {"mail"},
     "aiosmtplib": {"delivery"},
