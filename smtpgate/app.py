@@ -21,7 +21,7 @@ from typing import Any
 
 import structlog
 
-from smtpgate.auth.dns import Resolver, make_resolver
+from smtpgate.auth.dns import DnsResolver, Resolver, make_resolver
 from smtpgate.auth.sign import DkimSigner
 from smtpgate.auth.verdict import judge
 from smtpgate.clock import Clock, SystemClock
@@ -86,6 +86,7 @@ class Gateway:
     runner: Runner = field(init=False)
     failed: str = field(init=False, default="")  # why the store failed for good
     _parser: ParserPool = field(init=False)
+    _resolver: Resolver = field(init=False)
     _lock: int = field(init=False)
     _tasks: list[asyncio.Task[None]] = field(init=False, default_factory=list)
     _ended: asyncio.Event = field(init=False)
@@ -102,7 +103,7 @@ class Gateway:
         ended = await self.store.release_leases(f"{node}:")  # the lock says that no other life of this node is at work
         if ended:
             log.info("leases of an earlier run ended", count=ended)
-        resolver = self.resolver or make_resolver(config.dns, clock)
+        resolver = self._resolver = self.resolver or make_resolver(config.dns, clock)
         pipeline = await build_pipeline(config, self.store, clock)
 
         async def verify(envelope: Envelope, raw: bytes) -> Verdict:
@@ -142,6 +143,8 @@ class Gateway:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         if hasattr(self, "_parser"):
             await self._parser.stop()
+        if hasattr(self, "_resolver") and isinstance(self._resolver, DnsResolver):
+            await self._resolver.close()
         if hasattr(self, "store"):
             await self.store.close()
         if hasattr(self, "_lock"):
