@@ -103,7 +103,8 @@ def shown_subject(subject: str, number: str) -> str:
     """The customer's subject without any ticket tag, "" when nothing else is left: ours is put in front of it."""
     text = one_line(subject, LONGEST_SUBJECT)
     text = _TAG.sub(" ", text)
-    text = re.sub(r"[\[【［]?#?" + re.escape(number) + r"[\]】］]?", " ", text, flags=re.IGNORECASE)
+    if number.casefold() in text.casefold():  # seldom, and each new number is a new expression to compile
+        text = re.sub(r"[\[【［]?#?" + re.escape(number) + r"[\]】］]?", " ", text, flags=re.IGNORECASE)
     return " ".join(text.split())
 
 
