@@ -14,6 +14,8 @@ import pytest
 
 from tests.support.gateway import DESK, Gateway, letter, text_of
 
+pytestmark = pytest.mark.xdist_group("conversation")  # one gateway for all of them
+
 NUMBER = re.compile(r"\[#(\d{8}-EML-\d{4})\]")
 
 

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.support.gateway import Gateway, letter, unpacked, wait_for
 
+pytestmark = pytest.mark.xdist_group("dkim")
+
 
 @dataclass(frozen=True)
 class Signed:
