@@ -6,6 +6,7 @@ Pure, linear in a bounded sample, never fails; "" when there is too little to te
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 _SAMPLE = 2000  # characters of the text
 _NOISE = re.compile(r"https?://\S+|\S+@\S+|[A-Za-z0-9_.-]*[0-9_][A-Za-z0-9_.-]*")  # links, addresses, codes: no language
@@ -71,6 +72,8 @@ _COMMON: dict[str, frozenset[str]] = {
     "vi": frozenset({"và", "là", "của", "tôi", "không", "có", "được", "cho", "xin", "chào", "cảm", "ơn", "này", "một"}),
 }  # fmt: skip
 
+_LANGUAGES = {word: [lang for lang, common in _COMMON.items() if word in common] for common in _COMMON.values() for word in common}
+
 
 def of(text: str, subject: str = "") -> str:
     """BCP 47 primary tag (zh, en, ja, ko, ru, de, …) of the reply and its subject, the reply counting first."""
@@ -101,7 +104,8 @@ def _scripts(sample: str) -> dict[str, int]:
 def _latin(words: list[str]) -> str:
     if len(words) < 2:
         return ""
-    scores = sorted(((sum(w in common for w in words), lang) for lang, common in _COMMON.items()), reverse=True)
+    found = Counter(lang for word in words for lang in _LANGUAGES.get(word, ()))
+    scores = sorted(((found[lang], lang) for lang in _COMMON), reverse=True)
     (best, lang), (second, _) = scores[0], scores[1]
     if best > second and (best >= 2 or len(words) <= 6):
         return lang
