@@ -7,12 +7,14 @@ raises; bounded. What it returns is a claim by whoever sent the mail: the signed
 from __future__ import annotations
 
 import email
+import logging
 import re
 from email.message import Message
 
 from smtpgate.mail import address, header, safe
 from smtpgate.model import BounceRecipient, BounceReport
 
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL + 1)  # it writes a traceback for each detector that fails
 _MOST = 100  # recipients of one report
 _TEXT = 64 * 1024  # of a bounce without a report
 _ACTIONS = frozenset(("failed", "delayed", "delivered", "relayed", "expanded"))

@@ -230,11 +230,11 @@ def _jis(data: bytes) -> str:
     out = bytearray()
     i = 0
     while i < len(data):
-        if data[i] < 0x21 or i + 1 == len(data):
-            out.append(data[i] if data[i] < 0x80 else 0x3F)
+        row, cell = data[i], data[i + 1] if i + 1 < len(data) else 0
+        if not (0x21 <= row <= 0x7E and 0x21 <= cell <= 0x7E):  # no character of JIS
+            out.append(row if row < 0x80 else 0x3F)
             i += 1
             continue
-        row, cell = data[i], data[i + 1]
         out.append((row + 1) // 2 + (0x70 if row < 0x5F else 0xB0))
         out.append(cell + (0x7E if row % 2 == 0 else 0x1F if cell < 0x60 else 0x20) & 0xFF)
         i += 2

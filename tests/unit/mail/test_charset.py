@@ -91,6 +91,14 @@ def test_windows_extension_of_iso_2022_jp() -> None:
     assert charset.decode(data, "iso-2022-jp")[0] == "① x"
 
 
+@pytest.mark.parametrize("broken", [b"\xff\xff", b"~\xff", b"!\x7f", b"\x80!", b"!", b"\x7f"])
+def test_bytes_that_are_no_jis_are_no_reason_to_raise(broken: bytes) -> None:
+    """Such a subject once made the mail poison, and such a Message-ID was answered 451 for ever."""
+    data = b"\x1b$B" + broken + b"\x1b(B x"
+    assert charset.decode(data, "iso-2022-jp")[0].endswith(" x")
+    assert charset.guess(data)[0].endswith(" x")
+
+
 def test_byte_order_mark_goes() -> None:
     assert charset.decode(b"\xef\xbb\xbfx", "utf-8")[0] == "x"
 
