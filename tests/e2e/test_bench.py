@@ -1,0 +1,22 @@
+"""The benchmark at its smallest: it runs, and its figures are counted ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.support.gateway import ROOT
+
+
+def test_the_benchmark_counts_what_it_measures() -> None:
+    """Each cell checks for itself that as many mails are stored, verified, filed and answered as were sent."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--mails", "20", "--sizes", "4", "30", "--connections", "3", "--no-postfix"],
+        cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = [[part.strip() for part in line.split("|")[1:-1]] for line in done.stdout.splitlines() if line.startswith("| ")][1:]
+    assert [(c[0], c[1], c[3]) for c in cells] == [
+        (name, size, "20") for size in ("4 KB", "30 KB") for name in ("bare aiosmtpd", "gateway", "gateway, trusted network")
+    ]
+    assert all(float(c[4]) > 0 and float(c[7]) > 0 and float(c[8]) > 0 for c in cells)
