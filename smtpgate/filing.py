@@ -9,6 +9,7 @@ nobody's fault: such mail waits and no failure is counted.
 from __future__ import annotations
 
 import asyncio
+import json
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -116,7 +117,8 @@ class Filing:
             if changes.postpone_until is not None:
                 self._look_again = max(0.01, changes.postpone_until - self.clock.now())
             else:
-                log.info("mail filed", mail=mail.id, state=str(changes.state), tickets=[t.ticket.number for t in changes.tickets])
+                decided = json.loads(changes.decision)
+                log.info("mail filed", mail=mail.id, outcome=decided["outcome"], ticket=decided["ticket"], rung=decided["rung"])
             if changes.outgoing:
                 self.on_outgoing()
 
