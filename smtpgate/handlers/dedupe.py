@@ -44,7 +44,7 @@ def _earlier(case: Case, work: Work) -> tuple[Fingerprint, str] | None:
                 continue
             if strong(case) and not first.strong:
                 continue
-            age = case.mail.received_at - first.first_at
+            age = abs(case.mail.received_at - first.first_at)  # a clock that was set back is no reason for a repeat
             if limit is None:
                 return first, "the same mail delivered again (same Message-ID, same content)"
             if age <= limit:

@@ -97,8 +97,12 @@ def _when(case: Case, work: Work, purpose: str) -> tuple[float | None, str]:
     """When a mail of this purpose may go out, or None and why it may not at all."""
     limits, acks, now = case.config.limits, case.facts.acks, case.now
     mine = [a.at for a in work.changes.acks]  # of this very mail, when it opens several tickets
-    if purpose == "notice":
-        return (None, "one notice a day is enough") if acks.notices_last_day or mine else (now, "")
+    if purpose == "notice":  # never queued: a flood of forged senders must not take the minutes of real customers
+        if acks.notices_last_day or mine:
+            return None, "one notice a day is enough"
+        if acks.to_all.get(int(now // 60), 0) >= limits.acknowledgements_per_minute:
+            return None, f"{limits.acknowledgements_per_minute} acknowledgements went out in this minute"
+        return now, ""
     times = sorted((*acks.to_address, *mine))
     if len([t for t in times if t > now - _DAY]) >= limits.acknowledgements_per_day:
         return None, f"{limits.acknowledgements_per_day} acknowledgements went to this address within a day"

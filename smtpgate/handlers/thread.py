@@ -20,7 +20,7 @@ _LOOK_AGAIN = 0.5  # seconds between looks while a parent is being filed
 def handle(case: Case, work: Work) -> Work:
     ticket, rung, why = _climb(case)
     if ticket is None:
-        if case.facts.unfiled_parents and case.now < case.mail.received_at + case.config.tickets.parent_wait:
+        if case.facts.unfiled_parents and abs(case.now - case.mail.received_at) < case.config.tickets.parent_wait:
             reason = f"answers mail {case.facts.unfiled_parents[0]}, which is not filed yet: waits for it"
             waiting = Changes(postpone_until=case.now + _LOOK_AGAIN)
             return replace(work.because(NAME, reason), changes=waiting, outcome="postponed", done=True)

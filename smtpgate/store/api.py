@@ -169,7 +169,8 @@ class NewFingerprint:
 
 @dataclass(frozen=True, slots=True)
 class AckNote:
-    """One automatic mail that counts against a cap. address is mail.address.key of the recipient."""
+    """One automatic mail that counts against a cap. address is mail.address.key of the recipient; the caps are for each
+    mailbox, so its case and sub-address do not count."""
 
     address: str
     at: float

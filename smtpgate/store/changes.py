@@ -76,7 +76,7 @@ def _apply(changes: Changes, mail_id: str | None) -> Verb[None]:
     for ack in changes.acks:
         yield Query(
             "INSERT INTO acknowledgement (address, at, minute, purpose) VALUES ($1, $2, $3, $4)",
-            (ack.address, ack.at, int(ack.at // 60), ack.purpose),
+            (rows.mailbox_key(ack.address), ack.at, int(ack.at // 60), ack.purpose),
         )
     for recipient_id, said in changes.bounced:
         yield Query(

@@ -68,6 +68,14 @@ def address_key(address: str) -> str:
     return f"{local}{at}{domain.lower()}"
 
 
+def mailbox_key(address: str) -> str:
+    """Whose inbox it is, for caps: without case, quotes and sub-address, which a forger could vary without end."""
+    local, at, domain = address.rpartition("@")
+    local = local.strip('"')
+    plus = local.find("+", 1)
+    return f"{local[:plus] if plus > 0 else local}{at}{domain}".casefold()
+
+
 def strings(values: tuple[str, ...]) -> str:
     return json.dumps(values)
 
