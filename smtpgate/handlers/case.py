@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from smtpgate.clock import Clock, new_id
 from smtpgate.config import Config, Desk
 from smtpgate.handlers.post import Post
+from smtpgate.mail.address import split_sub
 from smtpgate.mail.token import Token
 from smtpgate.model import Address, Entry, EntryKind, OutgoingMail, ParsedMail, Participant, Ticket
 from smtpgate.numbers import NumberPattern
@@ -44,6 +45,11 @@ class Case:
     def agent(self) -> bool:
         """The author is an agent of any desk."""
         return any(self.sender == agent for desk in self.config.desk for agent in desk.agents)
+
+    def own(self, address: str) -> bool:
+        """A desk's address, or a sub-address of one."""
+        local, _, domain = split_sub(address)
+        return self.config.desk_of(f"{local}@{domain}") is not None
 
     def new_id(self) -> int:
         return new_id(self.clock)
@@ -84,9 +90,9 @@ class Work:
         return self.change(lambda c: replace(c, outgoing=(*c.outgoing, mail), acks=c.acks if ack is None else (*c.acks, ack)))
 
     def hold(self, handler: str, reason: str) -> Work:
-        """Keep the mail for an agent to release or drop; nothing else happens to it."""
+        """Keep the mail for an agent to release or drop; nothing else happens to it, save that postmaster gets his copy."""
         held = self.because(handler, f"held: {reason}")
-        return replace(held, outcome="held", done=True, changes=Changes(reason=reason))
+        return replace(held, outcome="held", done=True, changes=Changes(reason=reason, outgoing=self.changes.outgoing))
 
 
 def entry_of(case: Case, ticket: Ticket, kind: EntryKind, marks: tuple[str, ...], text: str | None = None) -> Entry:

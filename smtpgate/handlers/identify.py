@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from smtpgate.handlers.case import Case, Work
-from smtpgate.mail.address import split_sub
 from smtpgate.model import Evidence
 from smtpgate.rules.rights import rights
 
@@ -40,11 +39,6 @@ def _machine(case: Case) -> tuple[bool, str]:
         return True, f"automatic mail ({case.parsed.kind.value})"
     if case.mail.envelope.mail_from is None:
         return True, "the null sender"
-    if case.person is not None and _ours(case, case.person.address):
+    if case.person is not None and case.own(case.person.address):
         return True, "our own address as its sender"
     return False, ""
-
-
-def _ours(case: Case, address: str) -> bool:
-    local, _, domain = split_sub(address)
-    return case.config.desk_of(f"{local}@{domain}") is not None

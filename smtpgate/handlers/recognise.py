@@ -64,6 +64,11 @@ def _to_a_role(case: Case, work: Work) -> Work:
     person = case.config.server.postmaster
     if person is None:
         return work.because(NAME, f"to {case.roles[0]}, which desk {case.desks[0].name} looks after")
+    if case.mail.released and case.desks:
+        return work.because(NAME, f"to {', '.join(case.roles)}: forwarded when it was held")
+    if not case.mail.released and case.mail.envelope.mail_from is None and case.own(case.mail.verdict.author):
+        # What we forward has the null sender and a desk's From: the person's mail leads back here (server.postmaster).
+        return work.hold(NAME, "our own mail to the postmaster came back; see server.postmaster")
     forward = case.post.to_postmaster(case.mail, case.roles[0], person, case.config.desk[0], case.now)
     work = work.because(NAME, f"to {', '.join(case.roles)}: forwarded to the postmaster").send(forward)
     if not case.desks:

@@ -132,8 +132,7 @@ def _people_in_copy(case: Case, known: set[str]) -> tuple[Participant, ...]:
 
 
 def _a_desk(case: Case, person: Address) -> bool:
-    local, at, domain = person.address.rpartition("@")
-    return not at or case.config.desk_of(f"{local.partition('+')[0]}@{domain}") is not None
+    return "@" not in person.address or case.own(person.address)
 
 
 def _references(case: Case, changes: Changes, ticket: Ticket) -> Changes:
