@@ -5,6 +5,7 @@
     ├── StoreError           the store could not do it now: answered 451, tried again
     │   ├── StoreFull        no room: answered 452
     │   ├── StoreFatal       a failed sync or a damaged file: the process ends (exit 74)
+    │   ├── StoreMisuse      what it was asked to store does not fit: it never will, a bug of ours
     │   └── LeaseLost        somebody else holds the row now: drop the work, change nothing
     ├── ParseFailed          the mail could not be read within its limits: it becomes an opaque ticket
     └── UsageError           a CLI user's mistake: one line, no traceback
@@ -54,6 +55,10 @@ class StoreFull(StoreError):
 
 class StoreFatal(StoreError):
     """A failed sync or a damaged database. Nothing after it can be trusted: the process must end."""
+
+
+class StoreMisuse(StoreError):
+    """What is to be stored breaks a rule of the schema, so the same call fails each time. Nothing was changed."""
 
 
 class LeaseLost(StoreError):

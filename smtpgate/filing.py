@@ -18,7 +18,7 @@ import structlog
 
 from smtpgate.clock import Clock
 from smtpgate.config import Config
-from smtpgate.errors import LeaseLost, ParseFailed, StoreError, StoreFatal
+from smtpgate.errors import LeaseLost, ParseFailed, StoreError, StoreFatal, StoreMisuse
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.mail.parse import opaque
 from smtpgate.mail.worker import ParserPool
@@ -106,6 +106,9 @@ class Filing:
             log.warning("lease lost, somebody else files it", mail=mail.id)
         except StoreFatal as error:
             log.error("store failed for good", mail=mail.id, error=str(error))
+        except StoreMisuse as error:
+            log.exception("filing failed", mail=mail.id)
+            await self._give_back(mail, f"store: {error}", poison_after=POISON_AFTER)
         except StoreError as error:
             log.warning("store refused, the mail waits", mail=mail.id, error=str(error))
             await self._give_back(mail, f"store: {error}", poison_after=None)

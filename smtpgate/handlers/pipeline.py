@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass, replace
 from types import ModuleType
 
-from smtpgate.clock import Clock
+from smtpgate.clock import Clock, local_day
 from smtpgate.config import Config, Desk
 from smtpgate.handlers import dedupe, identify, notify, recognise, route, thread, ticket
 from smtpgate.handlers.case import Case, Work
@@ -55,6 +55,16 @@ class Pipeline:
             recipient_ids=tuple(t.id for t in tokens if t.kind == "b"),
             fingerprints=tuple(k for pair in _fingerprints(mail, parsed, desks).values() for k in pair),
             serials=tuple({ticket.serial_key(self.patterns[0], desk, now): None for desk in desks}),
+            numbers_of=lambda counter, serial: self._numbers_of(desks, now, counter, serial),
+        )
+
+    def _numbers_of(self, desks: tuple[Desk, ...], now: float, counter: tuple[str, str], serial: int) -> tuple[str, ...]:
+        """The numbers of the tickets that these desks would open from this counter, beginning with serial."""
+        pattern = self.patterns[0]
+        of_counter = [desk for desk in desks if ticket.serial_key(pattern, desk, now) == counter]
+        return tuple(
+            pattern.make(date=local_day(now, desk.timezone), channel=desk.channel, serial=serial + i)
+            for i, desk in enumerate(of_counter)
         )
 
     def decide(self, mail: Incoming, parsed: ParsedMail, query: FactsQuery, facts: Facts) -> Changes:

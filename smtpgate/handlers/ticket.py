@@ -104,7 +104,7 @@ def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key
     work = work.because(NAME, f"opens {ticket.number} at desk {desk.name}")
     kind = EntryKind.MACHINE if work.rights.opens is Opening.NEVER else EntryKind.CUSTOMER
     work = work.add_entry(entry_of(case, ticket, kind, work.marks))
-    work = work.change(lambda c: replace(_references(case, c, ticket), tickets=(*c.tickets, NewTicket(ticket, key))))
+    work = work.change(lambda c: replace(_references(case, c, ticket), tickets=(*c.tickets, NewTicket(ticket, key, serial))))
     work = work.change(lambda c: _fingerprints(case, c, ticket))
     return replace(work, opened=(*work.opened, ticket))
 

@@ -65,6 +65,9 @@ class Incoming:
 # --- what filing may ask, all at once ---------------------------------------------------------------------------------
 
 
+NumbersOf = Callable[[tuple[str, str], int], tuple[str, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class FactsQuery:
     """Everything that the handlers could want to know about one mail, gathered before they run."""
@@ -79,6 +82,7 @@ class FactsQuery:
     recipient_ids: tuple[int, ...]  # from valid signed return paths
     fingerprints: tuple[str, ...]  # one for each desk it went to
     serials: tuple[tuple[str, str], ...]  # (day, channel) counters that a new ticket might need
+    numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,7 @@ class Facts:
 class NewTicket:
     ticket: Ticket  # participants included
     serial: tuple[str, str] | None = None  # the counter that its number used up
+    used: int = 0  # the serial, where it may be ahead of the counter
 
 
 @dataclass(frozen=True, slots=True)

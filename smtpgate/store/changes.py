@@ -1,6 +1,6 @@
 """The verbs that apply Changes: file (COMMIT 2) and change. Whole or not at all.
 
-Raises LeaseLost when the mail is no longer the worker's, StoreError when the changes do not fit what is there, and
+Raises LeaseLost when the mail is no longer the worker's, StoreMisuse when the changes do not fit what is there, and
 whatever decide raises.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from smtpgate.errors import StoreError
+from smtpgate.errors import StoreMisuse
 from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
 from smtpgate.store import incoming, rows
 from smtpgate.store.api import Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
@@ -23,11 +23,11 @@ def file(mail_id: str, worker: str, query: FactsQuery, decide: Decide) -> Verb[C
     changes = decide((yield from facts(query)))
     if changes.postpone_until is not None:
         if replace(changes, postpone_until=None) != Changes():
-            raise StoreError(f"mail {mail_id} is postponed and changed at once")
+            raise StoreMisuse(f"mail {mail_id} is postponed and changed at once")
         yield from incoming.postponed(mail_id, worker, changes.postpone_until)
         return changes
     if changes.state is None:
-        raise StoreError(f"mail {mail_id} is filed without a new state")
+        raise StoreMisuse(f"mail {mail_id} is filed without a new state")
     yield from _apply(changes, mail_id)
     yield from incoming.filed(mail_id, worker, changes.state, changes.reason, changes.decision)
     return changes
@@ -42,7 +42,7 @@ def change(ticket_number: str | None, query: FactsQuery | None, decide: Callable
     known = Facts() if query is None else (yield from facts(query))
     changes = decide(ticket, known)
     if changes.state is not None or changes.postpone_until is not None or changes.fingerprints:
-        raise StoreError("a change that no mail caused cannot say anything about a mail")
+        raise StoreMisuse("a change that no mail caused cannot say anything about a mail")
     yield from _apply(changes, None)
     return changes
 
@@ -107,9 +107,9 @@ def _insert_ticket(new: NewTicket) -> Verb[None]:
     yield from _add_participants(ticket.id, ticket.participants)
     if new.serial is not None:
         yield Query(
-            """INSERT INTO serial (day, channel, last) VALUES ($1, $2, 1)
-                ON CONFLICT (day, channel) DO UPDATE SET last = serial.last + 1""",
-            new.serial,
+            """INSERT INTO serial (day, channel, last) VALUES ($1, $2, max(1, $3))
+                ON CONFLICT (day, channel) DO UPDATE SET last = max(serial.last + 1, $3)""",
+            (*new.serial, new.used),
         )
 
 
@@ -120,7 +120,7 @@ def _update_ticket(update: TicketUpdate) -> Verb[None]:
         (update.ticket_id, update.status, update.updated_at, update.language),
     )
     if not moved:
-        raise StoreError(f"there is no ticket {update.ticket_id} to change")
+        raise StoreMisuse(f"there is no ticket {update.ticket_id} to change")
     yield from _add_participants(update.ticket_id, update.add_participants)
 
 

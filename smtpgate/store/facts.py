@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from smtpgate.model import DeliveryState, Participant, Ticket
 from smtpgate.store import rows
-from smtpgate.store.api import AckCounts, Facts, FactsQuery, Fingerprint, MessageRef, SentRecipient
+from smtpgate.store.api import AckCounts, Facts, FactsQuery, Fingerprint, MessageRef, NumbersOf, SentRecipient
 from smtpgate.store.statement import Query, Verb, select_in
 
 NOTICE = "notice"  # AckNote.purpose of the short notice to unverified senders, which has a cap of its own
@@ -107,8 +107,18 @@ def _serials(query: FactsQuery) -> Verb[dict[tuple[str, str], int]]:
     following = {}
     for day, channel in query.serials:
         found = yield Query("SELECT last FROM serial WHERE day = $1 AND channel = $2", (day, channel))
-        following[day, channel] = found[0][0] + 1 if found else 1
+        serial = found[0][0] + 1 if found else 1
+        if query.numbers_of is not None:
+            serial = yield from _free(query.numbers_of, (day, channel), serial)
+        following[day, channel] = serial
     return following
+
+
+def _free(numbers_of: NumbersOf, counter: tuple[str, str], serial: int) -> Verb[int]:
+    """The next serial whose numbers nobody has: another pattern with another counter may have made the same ones."""
+    while (yield from select_in("SELECT 1 FROM ticket WHERE number IN (...)", numbers_of(counter, serial))):
+        serial += 1
+    return serial
 
 
 def _acks(query: FactsQuery) -> Verb[AckCounts]:

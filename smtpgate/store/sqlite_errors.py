@@ -7,12 +7,13 @@ import sqlite3
 import threading
 from collections.abc import Callable
 
-from smtpgate.errors import StoreError, StoreFatal, StoreFull
+from smtpgate.errors import StoreError, StoreFatal, StoreFull, StoreMisuse
 
 _IOERR_SHMSIZE = 4874  # no room for the shared memory file next to the database
 _IOERR_NOMEM = 3082
 _FULL, _IOERR, _CORRUPT, _NOTADB = 13, 10, 11, 26
 BUSY = 5
+_MISUSE = frozenset((18, 19, 20, 21, 25))  # TOOBIG CONSTRAINT MISMATCH MISUSE RANGE: they come back each time
 
 
 def primary_code(error: sqlite3.Error) -> int:
@@ -29,7 +30,7 @@ def store_error(error: sqlite3.Error, doing: str) -> StoreError:
         return StoreFull(text)
     if code in (_CORRUPT, _NOTADB) or (code == _IOERR and detail != _IOERR_NOMEM):
         return StoreFatal(f"{text} ({getattr(error, 'sqlite_errorname', 'unknown')})")
-    return StoreError(text)
+    return StoreMisuse(text) if code in _MISUSE else StoreError(text)
 
 
 class Alarm:

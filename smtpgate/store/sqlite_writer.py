@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from smtpgate.errors import StoreError, StoreFatal
+from smtpgate.errors import StoreError, StoreFatal, StoreMisuse
 from smtpgate.store.sqlite_errors import BUSY, Alarm, primary_code, store_error
 from smtpgate.store.statement import Row, Value, Verb, storable
 
@@ -30,13 +30,13 @@ _LARGEST = 2**63 - 1
 
 
 def bind(params: tuple[Value, ...]) -> dict[str, Value]:
-    """SQLite's names for $1, $2, …, with text that it can hold. Raises StoreError for an integer that it cannot."""
+    """SQLite's names for $1, $2, …, with text that it can hold. Raises StoreMisuse for an integer that it cannot."""
     bound: dict[str, Value] = {}
     for name, value in zip(_NAMES, params, strict=False):
         if isinstance(value, str):
             bound[name] = storable(str(value))
         elif isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
-            raise StoreError(f"{value} is too large for the store")
+            raise StoreMisuse(f"{value} is too large for the store")
         else:
             bound[name] = value
     return bound
