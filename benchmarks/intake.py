@@ -42,6 +42,7 @@ class Cell:
     p99: float  # seconds from the final dot to the 250
     cpu: float  # seconds for 1000 mails
     peak: int  # bytes
+    foreign: float  # processors that others kept busy meanwhile
     generator: float  # CPU seconds of the load itself for 1000 mails
 
 
@@ -70,6 +71,7 @@ async def measure(target: targets.Target, size: int, connections: int, mails: li
         p99=waits[int(len(waits) * 0.99)],
         cpu=watch.cpu / outcome.accepted * 1000,
         peak=watch.peak,
+        foreign=watch.foreign,
         generator=own / outcome.accepted * 1000,
     )
 
@@ -111,8 +113,8 @@ def _in_a_directory(zone: dict[str, object], *, trusted: bool) -> Iterator[targe
 
 
 HEAD = (
-    "| server | mail | connections | mails | accepted/s | filed/s | p99 ms | CPU s/1000 | peak MB | / bare aiosmtpd | / Postfix |\n"
-    "|---|---|---|---|---|---|---|---|---|---|---|"
+    "| server | mail | connections | mails | accepted/s | filed/s | p99 ms | CPU s/1000 | peak MB | others' CPUs"
+    " | / bare aiosmtpd | / Postfix |\n|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -123,7 +125,8 @@ def _line(cell: Cell, cells: list[Cell]) -> str:
 
     return (
         f"| {cell.target} | {cell.size} KB | {cell.connections} | {cell.mails} | {cell.accepted:.0f} | {cell.filed:.0f} |"
-        f" {cell.p99 * 1000:.1f} | {cell.cpu:.2f} | {cell.peak / 2**20:.0f} | {ratio('bare aiosmtpd')} | {ratio('Postfix')} |"
+        f" {cell.p99 * 1000:.1f} | {cell.cpu:.2f} | {cell.peak / 2**20:.0f} | {cell.foreign:.1f} |"
+        f" {ratio('bare aiosmtpd')} | {ratio('Postfix')} |"
     )
 
 

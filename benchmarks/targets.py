@@ -92,8 +92,13 @@ def gateway(directory: Path, zone: dict[str, Any], *, trusted: bool) -> Iterator
         delivery={"poll": "1s"},
         filing={"poll": "1s"},
     )
-    with it.running():
-        yield GatewayTarget("gateway, trusted network" if trusted else "gateway", it)
+    try:
+        with it.running():
+            yield GatewayTarget("gateway, trusted network" if trusted else "gateway", it)
+    except BaseException:
+        told = [line for line in it.log().splitlines() if "Z info " not in line]
+        print("The gateway said:", *told[:60], sep="\n", file=sys.stderr)
+        raise
 
 
 @contextmanager

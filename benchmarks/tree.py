@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,23 +49,35 @@ def memory(root: int) -> int:
     return total
 
 
+def busy() -> float:
+    """CPU seconds that the whole machine has worked so far."""
+    user, nice, system, _, _, irq, softirq = map(int, Path("/proc/stat").read_text().split()[1:8])
+    return (user + nice + system + irq + softirq) / _TICK
+
+
 class Watch:
-    """CPU spent and peak memory between entering and leaving, sampled five times a second."""
+    """CPU spent and peak memory between entering and leaving, sampled five times a second.
+
+    foreign: processors that somebody else than the tree and we ourselves kept busy meanwhile; much of it spoils the figures.
+    """
 
     def __init__(self, root: int) -> None:
         self.root = root
-        self.cpu = 0.0
+        self.cpu = self.foreign = 0.0
         self.peak = 0
 
     async def __aenter__(self) -> Watch:
-        self._began = cpu(self.root)
+        self._began = cpu(self.root), busy(), time.process_time(), time.monotonic()
         self._task = asyncio.create_task(self._sample())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._task.cancel()
         self.peak = max(self.peak, memory(self.root))
-        self.cpu = cpu(self.root) - self._began
+        tree, machine, own, moment = self._began
+        self.cpu = cpu(self.root) - tree
+        foreign = busy() - machine - self.cpu - (time.process_time() - own)
+        self.foreign = max(0.0, foreign / (time.monotonic() - moment))
 
     async def _sample(self) -> None:
         while True:
