@@ -108,7 +108,7 @@ def test_a_store_locked_by_somebody_else_delays_or_answers_451_and_then_all_goes
 
 
 def test_killed_parsers_cost_no_mail(tmp_path: Path) -> None:
-    """Every parser dies again and again while forty mails come in."""
+    """Every parser dies again and again while mail comes in."""
     with Gateway.make(tmp_path).running() as gateway:
         assert gateway.process is not None
         main = gateway.process.pid
@@ -126,18 +126,19 @@ def test_killed_parsers_cost_no_mail(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=killer)
         thread.start()
+        codes: list[int] = []
         try:
-            codes = [offer(gateway, number, 2000) for number in range(1, 41)]
-            time.sleep(0.5)
+            while len(codes) < 40 or (len(killed) < 5 and len(codes) < 2000):
+                codes.append(offer(gateway, len(codes) + 1, 2000))
         finally:
             ended.set()
             thread.join()
-        assert codes == [250] * 40
-        assert len(killed) >= 3
+        assert set(codes) == {250}
+        assert len(killed) >= 5
         gateway.settle(30)
-        assert gateway.count("SELECT count(*) FROM incoming WHERE state = 'filed'") == 41
-        assert gateway.count("SELECT count(*) FROM ticket") == 41
-        assert offer(gateway, 100, 1000) == 250
+        assert gateway.count("SELECT count(*) FROM incoming WHERE state = 'filed'") == len(codes) + 1
+        assert gateway.count("SELECT count(*) FROM ticket") == len(codes) + 1
+        assert offer(gateway, 5000, 1000) == 250
         gateway.settle()
         assert [e["text"] for e in gateway.rows("SELECT text FROM entry WHERE kind = 'customer' ORDER BY seq DESC LIMIT 1")] != [""]
 
