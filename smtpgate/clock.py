@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 import time
 from base64 import b32decode, b32encode
 from datetime import UTC, datetime
@@ -58,13 +59,35 @@ def utc(now: float) -> datetime:
     return datetime.fromtimestamp(now, UTC)
 
 
+class _Given:
+    """The ids that this process gave out in one millisecond. A burst of 50 would else meet itself once in 3,400 times."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # the event loop and the store's writer both make ids
+        self._ms = -1
+        self._tails: set[int] = set()
+
+    def tail(self, ms: int) -> int:
+        with self._lock:
+            if ms != self._ms:
+                self._ms = ms
+                self._tails.clear()
+            while (tail := secrets.randbits(22)) in self._tails:
+                pass
+            self._tails.add(tail)
+            return tail
+
+
+_given = _Given()
+
+
 def new_id(clock: Clock) -> int:
-    """A new positive 63-bit id: 41 bits of milliseconds, 22 random bits.
+    """A new positive 63-bit id: 41 bits of milliseconds, 22 random bits that no other id of this process and moment has.
 
     Sorts by time, needs no round trip to the store, and is the same kind of number on every node.
     """
-    ms = int(clock.now() * 1000) - _EPOCH_MS
-    return (max(ms, 0) & (2**41 - 1)) << 22 | secrets.randbits(22)
+    ms = max(int(clock.now() * 1000) - _EPOCH_MS, 0) & (2**41 - 1)
+    return ms << 22 | _given.tail(ms)
 
 
 def id_text(number: int) -> str:
