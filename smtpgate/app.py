@@ -188,15 +188,24 @@ def _lock(path: Path) -> int:
 
 
 async def serve(config: Config, *, ready: Callable[[Gateway], None] = lambda _: None) -> int:
-    """Run until SIGTERM or SIGINT; the exit code."""
+    """Run until SIGTERM, SIGINT or SIGHUP, also while it starts; the exit code."""
     gateway = Gateway(config)
     loop = asyncio.get_running_loop()
+    starting = loop.create_task(gateway.start(), name="start")
+
+    def end() -> None:
+        if not starting.cancel():  # it has started
+            gateway.end()
+
     try:
-        await gateway.start()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, gateway.end)
-        ready(gateway)
-        await gateway.wait()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, end)
+        await asyncio.wait((starting,))
+        if not starting.cancelled():
+            starting.result()
+            ready(gateway)
+            await gateway.wait()
     finally:
+        starting.cancel()
         await gateway.stop()
     return EXIT_STORE if gateway.failed else 0

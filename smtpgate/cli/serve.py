@@ -23,7 +23,7 @@ Try it:   swaks --server {host}:{port} --from you@example.com --to {desk} --head
 @click.option("--try", "tryout", is_flag=True, help="Use the built-in try-out settings: port 2525, everything below ./var.")
 @pass_context
 def serve(context: Context, tryout: bool) -> None:
-    """Run the gateway. Ends on SIGTERM or SIGINT after finishing what it promised.
+    """Run the gateway. Ends on SIGTERM, SIGINT or SIGHUP after finishing what it promised.
 
     Exit codes: 0 stopped, 1 could not start, 2 bad configuration, 74 the store failed for good.
     """
