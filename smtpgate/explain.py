@@ -18,8 +18,9 @@ from smtpgate.auth.dns import Resolver
 from smtpgate.auth.verdict import judge
 from smtpgate.clock import Clock, id_text, new_id
 from smtpgate.config import Config
-from smtpgate.errors import ParseFailed
+from smtpgate.errors import ParseFailed, UsageError
 from smtpgate.handlers.pipeline import Pipeline
+from smtpgate.intake.accept import recipient
 from smtpgate.intake.data import police
 from smtpgate.mail import header
 from smtpgate.mail.address import author, parse_list
@@ -51,10 +52,10 @@ class Explainer:
 
     async def explain(self, path: Path, options: Options) -> dict[str, Any]:
         """One JSON-ready object. Raises OSError, StoreError and whatever a broken file provokes."""
-        raw = police(path.read_bytes(), "normalize") or b""
-        envelope = self._envelope(raw, options)
+        raw = police(self._content(path), "normalize") or b""
+        envelope, sender = self._envelope(raw, options)
         verdict = await judge(envelope=envelope, raw=raw, config=self.config, resolver=self.resolver, clock=self.clock)
-        parsed = self._parse(raw, envelope)
+        parsed = self._parse(raw, sender)
         mail = Incoming(
             id=envelope.mail_id,
             state=MailState.ACCEPTED,
@@ -66,7 +67,9 @@ class Explainer:
             message_id=parsed.message_id,
             raw=raw,
         )
-        door, why = at_the_door(verdict, self.config.policy, exempt=False)
+        tokens, now = self.pipeline.tokens, self.clock.now()
+        exempt = all(recipient(r, self.config, tokens, now).exempt for r in envelope.rcpts)
+        door, why = at_the_door(verdict, self.config.policy, exempt=exempt)
         changes: Changes | None = None
         if door is Door.ACCEPT:
             query = self.pipeline.question(mail, parsed, self.clock.now())
@@ -82,22 +85,35 @@ class Explainer:
             "decision": decision_json(door, why, changes),
         }
 
-    def _envelope(self, raw: bytes, options: Options) -> Envelope:
+    def _content(self, path: Path) -> bytes:
+        """Read with a bound: the path may name a device or a pipe."""
+        most = self.config.limits.message_size
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+        if len(content) > most:
+            raise UsageError(f"larger than limits.message_size ({most} octets): the door answers 552")
+        return content
+
+    def _envelope(self, raw: bytes, options: Options) -> tuple[Envelope, str | None]:
+        """The envelope, and its sender for the reader: None is the null sender, "" means that nothing tells."""
         fields, _ = header.split(raw)
         mail_from = options.mail_from
+        return_path = header.first(fields, "return-path")
         if mail_from is None:
-            return_path = header.first(fields, "return-path")
-            mail_from = return_path.strip("<> ") if return_path is not None else author(fields)[0]
+            mail_from = return_path.strip("<> ") if return_path is not None else _sender(fields)
         rcpts = options.rcpts or self._named_desks(fields) or (self.config.desk[0].address,)
         now = self.clock.now()
-        return Envelope(
+        mail_from = mail_from.strip("<>")
+        null = options.mail_from is not None or return_path is not None
+        envelope = Envelope(
             mail_id=id_text(new_id(self.clock)),
-            mail_from=mail_from.strip("<>") or None,
+            mail_from=mail_from or None,
             rcpts=rcpts,
             peer=options.ip,
             helo=options.helo,
             received_at=now,
         )
+        return envelope, mail_from or (None if null else "")
 
     def _named_desks(self, fields: tuple[header.Field, ...]) -> tuple[str, ...]:
         """The desks' addresses in To, Cc and Delivered-To: most mail was sent to them by the envelope too."""
@@ -110,12 +126,18 @@ class Explainer:
                         found[person.address] = None
         return tuple(found)
 
-    def _parse(self, raw: bytes, envelope: Envelope) -> ParsedMail:
+    def _parse(self, raw: bytes, sender: str | None) -> ParsedMail:
         try:
             with _time_limit(self.config.limits.parse_wall):
-                return parse(raw, mail_from=envelope.mail_from, limits=self.config.limits)
+                return parse(raw, mail_from=sender, limits=self.config.limits)
         except ParseFailed as error:
-            return opaque(raw, mail_from=envelope.mail_from, limits=self.config.limits, reason=str(error))
+            return opaque(raw, mail_from=sender, limits=self.config.limits, reason=str(error))
+
+
+def _sender(fields: tuple[header.Field, ...]) -> str:
+    """Who most likely stood in MAIL FROM: the author, else the first one whom From names."""
+    found = parse_list(header.first(fields, "from") or "", limit=1)[0]
+    return author(fields)[0] or (found[0].address if found else "")
 
 
 @contextmanager
@@ -126,7 +148,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
         raise ParseFailed(f"reading took longer than {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)  # again and again: a library may swallow what is raised
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from smtpgate.cli.common import Context, pass_context
-from smtpgate.errors import UsageError
+from smtpgate.errors import GatewayError, UsageError
 
 AHEAD = 32  # files explained ahead of the one that is printed: DNS answers for one while another is read
 
@@ -110,6 +110,8 @@ async def _all(config: Any, files: tuple[Path, ...], options: Any, zone: Path | 
 def _said(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
+    if isinstance(error, GatewayError):
+        return str(error)
     return f"{type(error).__name__}: {error}"
 
 
