@@ -18,6 +18,7 @@ import click
 from smtpgate.cli.common import Context, pass_context
 from smtpgate.errors import GatewayError, UsageError
 
+_LAST = 253_370_764_800.0  # 9999-01-01 in UTC: later moments have no date in some zones
 AHEAD = 32  # files explained ahead of the one that is printed: DNS answers for one while another is read
 
 
@@ -74,14 +75,16 @@ def _moment(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--at: {text!r} is neither ISO 8601 nor seconds since 1970") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise UsageError(f"--at: {text!r} is neither ISO 8601 nor seconds since 1970") from None
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    if not 0 <= seconds < _LAST:
+        raise UsageError(f"--at: {text!r} is not between 1970 and 9999")
+    return seconds
 
 
 async def _all(config: Any, files: tuple[Path, ...], options: Any, zone: Path | None, at: float | None, as_json: bool) -> int:

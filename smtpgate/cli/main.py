@@ -87,6 +87,9 @@ def _report(error: BaseException) -> int:
             return _say(f"smtpgate: {error}", FAILED)
         case click.Abort() | KeyboardInterrupt():
             return 130
+        case OSError():  # a file that this user may not read, a full disk behind the output
+            name = f"{error.filename}: " if error.filename else ""
+            return _say(f"smtpgate: {name}{error.strerror or error}", FAILED)
     raise error
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 _MESSAGES = Path(__file__).resolve().parents[1] / "messages"
 _PIECES = [
-    *(b'"', b"<", b">", b"(", b")", b"@", b":", b",", b";", b"=?", b"?=", b"--", b"\0", b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"boundary="),
-    *(b"=?utf-8?b?", b"=?gb2312?Q?", b"=?iso-2022-jp?B?GyRC//8=?=", b"\x1b$B", b"\xff\xfe", b"\xe2\x80\xae", b"\xed\xa0\x80", b"{{7*7}}"),
+    *(b'"', b"<", b">", b"(", b")", b"@", b":", b",", b";", b"=?", b"?=", b"--", b"\0", b"\r", b"\n", b"\r\n", b"\r\n\r\n"),
+    *(b"boundary=", b"=?utf-8?b?", b"=?gb2312?Q?", b"=?iso-2022-jp?B?GyRC//8=?=", b"\x1b$B", b"\xff\xfe", b"\xe2\x80\xae"),
+    *(b"\xed\xa0\x80", b"{{7*7}}"),
     *(b"a" * 5000, b"<" * 3000, b'"' * 3000, b"(" * 3000, b"<div>" * 2000),
     *(b"charset=utf-7", b"charset=idna", b"multipart/mixed", b"message/rfc822", b"text/html"),
     b"Content-Type: multipart/report; report-type=delivery-status; boundary=x\r\n",

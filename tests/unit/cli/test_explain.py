@@ -122,6 +122,7 @@ def test_an_unreadable_mail_is_explained_all_the_same(here: Path) -> None:
     [
         (["--ip", "nowhere"], "not an IP address"),
         (["--at", "yesterday"], "ISO 8601"),
+        *((["--at", at], "not between 1970 and 9999") for at in ("nan", "inf", "1e400", "-1", "9999-12-31", "99999999999999")),
         (["--dns", "missing.json"], "missing.json"),
         (["--dns", "m.eml"], "m.eml"),
     ],

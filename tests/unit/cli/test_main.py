@@ -141,7 +141,12 @@ def test_no_arguments_show_help() -> None:
 
 
 def test_our_own_errors_become_exit_codes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for error, code in ((UsageError("x"), 1), (StoreFatal("x"), 74), (KeyboardInterrupt(), 130)):
+    for error, code in (
+        (UsageError("x"), 1),
+        (StoreFatal("x"), 74),
+        (KeyboardInterrupt(), 130),
+        (PermissionError(13, "x", "f"), 1),
+    ):
 
         def fail(error: BaseException = error) -> None:
             raise error
