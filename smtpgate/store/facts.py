@@ -60,9 +60,15 @@ def tickets_by_id(ids: Iterable[int]) -> Verb[dict[int, Ticket]]:
 
 
 def _message_refs(query: FactsQuery) -> Verb[list[MessageRef]]:
-    """Ours first, then the oldest ticket: nobody gains anything by writing another's Message-ID into a mail of theirs."""
+    """Ours, and those of tickets that the sender takes part in: nobody stands in the way of another's answer by sending
+    the same Message-ID first, and nobody makes a mail dear by sending one very often."""
     asked = query.references if query.message_id is None else (*query.references, query.message_id)
-    found = yield from select_in("SELECT message_id, ticket_id, ours FROM message_ref WHERE message_id IN (...)", asked)
+    found = yield from select_in(
+        """SELECT message_id, ticket_id, ours FROM message_ref m WHERE message_id IN (...) AND (ours = 1 OR EXISTS (
+            SELECT 1 FROM participant p WHERE p.ticket_id = m.ticket_id AND p.address_key = $1))""",
+        asked,
+        rows.address_key(query.sender),
+    )
     refs = [MessageRef(message_id=row[0], ticket_id=row[1], ours=bool(row[2])) for row in found]
     return sorted(refs, key=lambda ref: (not ref.ours, ref.ticket_id))
 

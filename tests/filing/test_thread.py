@@ -230,3 +230,13 @@ async def test_participants_are_compared_by_exact_local_part(desk: Helpdesk) -> 
     first = await desk.post(mail())
     other = await desk.post(mail(f"[#{first.number}]", "x", sender="ALICE@customer.example"), sender="ALICE@customer.example")
     assert other.outcome == "new"
+
+
+async def test_nobody_stands_in_the_way_of_an_answer_by_sending_the_message_id_first(tmp_path: Path) -> None:
+    async with helpdesk(tmp_path) as desk:
+        known = "<known@customer.example>"
+        evil = await desk.post(mail("mine", "mine", sender="e@evil.example", message_id=known), sender="e@evil.example")
+        first = await desk.post(mail("ours", "ours", message_id=known))
+        assert evil.number != first.number
+        answer = await desk.post(mail("and another thing", "more", headers=[f"In-Reply-To: {known}"]))
+        assert (answer.outcome, answer.number, answer.decision["rung"]) == ("joined", first.number, "customer-message-id")
