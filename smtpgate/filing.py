@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 POISON_AFTER = 3  # failures of our own code on one mail
 _AGAIN = (5.0, 60.0)  # seconds before the second and the third try
 _STORE_AGAIN = 2.0  # seconds before the store is asked again after it refused
+_LEASE_USED = 0.8  # of a lease, in which the store is asked again
 _TRACEBACK = 4000  # characters of a traceback kept with a poison mail
 
 
@@ -110,7 +111,7 @@ class Filing:
             log.exception("filing failed", mail=mail.id)
             await self._give_back(mail, f"store: {error}", poison_after=POISON_AFTER)
         except StoreError as error:
-            log.warning("store refused, the mail waits", mail=mail.id, error=str(error))
+            log.warning("store refused, the lease goes back", mail=mail.id, error=str(error))
             await self._give_back(mail, f"store: {error}", poison_after=None)
         except Exception as error:  # a bug of ours: whatever it is, the mail must not be lost nor stop the rest
             log.exception("filing failed", mail=mail.id)
@@ -133,6 +134,20 @@ class Filing:
             return opaque(mail.raw, mail_from=mail.envelope.mail_from, limits=self.config.limits, reason=str(error))
 
     async def _file(self, mail: Incoming, parsed: ParsedMail) -> Changes:
+        """COMMIT 2. While the store refuses, again and again, as long as the lease is ours: a full disk heals at once."""
+        until = self.clock.monotonic() + _LEASE_USED * self.config.filing.lease
+        while True:
+            try:
+                return await self._file_once(mail, parsed)
+            except (LeaseLost, StoreFatal, StoreMisuse):
+                raise
+            except StoreError as error:
+                if self._stopping or self.clock.monotonic() >= until:
+                    raise
+                log.warning("store refused, the mail waits", mail=mail.id, error=str(error))
+            await self.clock.sleep(_STORE_AGAIN)
+
+    async def _file_once(self, mail: Incoming, parsed: ParsedMail) -> Changes:
         query = self.pipeline.question(mail, parsed, self.clock.now())
 
         def decide(facts: Facts) -> Changes:
