@@ -99,6 +99,8 @@ class Gateway:
         self._lock = _lock(config.store.path)
         node = socket.gethostname()
         worker = f"{node}:{os.getpid()}:{secrets.token_hex(4)}"
+        if not config.store.path.exists():
+            log.info("there is no store: a new, empty one is made", path=str(config.store.path))  # a disk that is missing?
         self.store = await SqliteStore.open(config.store.path, on_fatal=lambda error: self._fatal(str(error)))
         ended = await self.store.release_leases(f"{node}:")  # the lock says that no other life of this node is at work
         if ended:

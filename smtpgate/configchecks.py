@@ -39,8 +39,7 @@ def cross_checks(config: Config, problem: ProblemMaker, broken: frozenset[Loc]) 
     yield from pair(("server",), "tls_certificate", "tls_key")
     yield from pair(("auth",), "trusted_relays", "trusted_authserv_id")
     yield from pair(("delivery", "smarthost"), "user", "password_file")
-    if config.server.postmaster and config.desk_of(config.server.postmaster):
-        yield problem(("server", "postmaster"), "is a desk's address", "name a person outside, or leave it out")
+    yield from _postmaster(config, problem)
     hop = config.delivery.smarthost
     if config.delivery.mode == "smarthost" and hop.host is None and ("delivery", "smarthost", "host") not in broken:
         yield problem(("delivery", "smarthost", "host"), "is missing", 'delivery.mode is "smarthost": name the relay')
@@ -51,6 +50,15 @@ def cross_checks(config: Config, problem: ProblemMaker, broken: frozenset[Loc]) 
         yield problem(("dns", "zone_file"), "a zone file and name servers exclude each other", "keep one of them")
     if config.store.path.is_dir():
         yield problem(("store", "path"), f"{config.store.path} is a directory", "name a file in it")
+
+
+def _postmaster(config: Config, problem: ProblemMaker) -> Iterator[Problem]:
+    local, _, domain = (config.server.postmaster or "").partition("@")
+    mend = "name a person outside, or leave it out"
+    if config.desk_of(f"{local.partition('+')[0]}@{domain}"):
+        yield problem(("server", "postmaster"), "is a desk's address", mend)
+    if local.lower() in ("postmaster", "abuse") and domain in (*config.domains, config.server.name):
+        yield problem(("server", "postmaster"), "is the address whose mail is to be forwarded, so it would come back", mend)
 
 
 def _desks(config: Config, problem: ProblemMaker) -> Iterator[Problem]:
