@@ -107,7 +107,9 @@ def _when(case: Case, work: Work, purpose: str) -> tuple[float | None, str]:
     if len([t for t in times if t > now - _DAY]) >= limits.acknowledgements_per_day:
         return None, f"{limits.acknowledgements_per_day} acknowledgements went to this address within a day"
     at, why = now, ""
-    if purpose == "received" and times and times[-1] + limits.acknowledgement_interval > now and not mine:
+    if mine:
+        at, why = max(mine), "together with the other ticket's"
+    elif purpose == "received" and times and times[-1] + limits.acknowledgement_interval > now:
         at, why = times[-1] + limits.acknowledgement_interval, "one acknowledgement in the set interval"
     minute = first = int(at // 60)
     while acks.to_all.get(minute, 0) + sum(int(t // 60) == minute for t in mine) >= limits.acknowledgements_per_minute:

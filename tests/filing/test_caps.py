@@ -59,3 +59,10 @@ async def test_mails_that_answer_each_other_wait_only_for_a_while_even_when_the_
         await desk.work()
         assert {(await desk.look(m)).outcome for m in (one, two)} <= {"new", "joined"}
         assert (await desk.look(one)).mail.envelope.mail_from == CUSTOMER
+
+
+async def test_the_numbers_of_one_mail_go_out_together(tmp_path: Path) -> None:
+    async with helpdesk(tmp_path, tickets={"several_desks": "each"}) as desk:
+        await desk.post(mail("a", "a"))
+        both = await desk.post(mail("b", "b"), rcpts=("support@help.example", "sales@help.example"))
+        assert [m.recipients[0].next_at - START for m in both.sent] == [1800, 1800]
