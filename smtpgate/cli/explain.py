@@ -1,4 +1,4 @@
-"""`smtpgate explain`: what the gateway would make of a mail, and why. Changes nothing."""
+"""`smtpgate explain`: what the gateway would make of a mail, or has made of a stored one, and why. Changes nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AHEAD = 32  # files explained ahead of the one that is printed: DNS answers for 
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE|TICKET|MESSAGE-ID|ID...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each file.")
 @click.option("--ip", default="", metavar="A", help="The client's IP address; without it there is no SPF.")
 @click.option("--helo", default="", metavar="A", help="What the client said in EHLO.")
@@ -44,6 +44,9 @@ def explain(
     at: str | None,
 ) -> None:
     """What authentication finds in a mail, what kind it is, how it reads, which ticket it joins, what would be sent.
+
+    A name that is no file is looked up in the store: a ticket number, a Message-ID or the id of a mail. Then it tells what
+    came when and from where, what was decided and why, what was sent, and what the far side answered each time.
 
     Needs no configuration: without one a single desk is assumed. Exit codes: 0 all explained, 1 some could not be.
     """
@@ -88,8 +91,17 @@ def _moment(text: str | None) -> float | None:
 
 
 async def _all(config: Any, files: tuple[Path, ...], options: Any, zone: Path | None, at: float | None, as_json: bool) -> int:
+    from smtpgate import history
+
     failed = 0
     async with _explainer(config, zone, at) as explainer:
+
+        async def one(path: Path) -> dict[str, Any]:
+            # Path("<a@b>") and Path("20260102-EML-0042") are themselves again as text
+            if explainer.store is not None and not path.exists() and len(path.parts) == 1:
+                return {"file": str(path), "stored": history.facts(await history.find(explainer.store, str(path)))}
+            return await explainer.explain(path, options)  # type: ignore[no-any-return]
+
         waiting: deque[tuple[Path, asyncio.Task[dict[str, Any]]]] = deque()
 
         async def flush(keep: int) -> None:
@@ -104,7 +116,7 @@ async def _all(config: Any, files: tuple[Path, ...], options: Any, zone: Path | 
                 _print(found, as_json)
 
         for path in files:
-            waiting.append((path, asyncio.create_task(explainer.explain(path, options))))
+            waiting.append((path, asyncio.create_task(one(path))))
             await flush(AHEAD)
         await flush(0)
     return 1 if failed else 0

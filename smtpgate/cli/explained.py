@@ -8,6 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from smtpgate.cli.show import moment
+from smtpgate.mail import safe
+
 
 def show(found: dict[str, Any], console: Console | None = None) -> None:
     """One mail on the screen. Everything in it may be hostile: it is printed as text, never as markup."""
@@ -16,12 +19,63 @@ def show(found: dict[str, Any], console: Console | None = None) -> None:
     if "error" in found:
         console.print(Text(f"  cannot be explained: {found['error']}"))
         return
+    if "stored" in found:
+        _stored(found["stored"], console)
+        return
+    _table(_rows(found), console)
+
+
+def _table(rows: list[tuple[str, str]], console: Console) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
-    for name, value in _rows(found):
-        table.add_row(name, Text(value))
+    for name, value in rows:
+        table.add_row(name, Text(safe.line(value, 2000) if "\n" not in value else safe.block(value)))
     console.print(table)
+
+
+def _stored(found: dict[str, Any], console: Console) -> None:
+    for ticket in found["tickets"]:
+        console.print(Text(safe.line(f"  ticket {ticket['number']}, {ticket['status']}: {ticket['subject']}")))
+    for mail in found["mails"]:
+        console.print(Text(f"\n  mail {mail['id']}", style="bold"))
+        _table(_came(mail), console)
+    for mail in found["sent"]:
+        console.print(Text(f"\n  sent {mail['id']}", style="bold"))
+        _table(_went(mail), console)
+    if found["cut"]:
+        console.print("\n  there is more that is older")
+
+
+def _came(mail: dict[str, Any]) -> list[tuple[str, str]]:
+    auth, decision = mail["auth"], mail["decision"] or {}
+    rows = [
+        ("came", moment(mail["received_at"])),
+        ("by", f"{mail['protocol']} from {mail['helo']} [{mail['peer']}] {mail['tls'] or ''}".rstrip()),
+        ("envelope", f"<{mail['mail_from'] or ''}> to {', '.join(mail['rcpts'])}, {mail['size']} bytes"),
+        ("message-id", mail["message_id"] or "(none)"),
+        ("verdict", auth["verdict"]),
+    ]
+    rows += [("", f"- {reason}") for reason in auth["reasons"]]
+    rows.append(("state", mail["state"] + (", released by an agent" if mail["released"] else "")))
+    if mail["reason"]:
+        rows.append(("why", mail["reason"]))
+    if decision:
+        parts = (decision.get("outcome"), decision.get("ticket"), decision.get("rung"))
+        rows.append(("decision", " ".join(part for part in parts if part)))
+        rows += [("", f"- {reason}") for reason in decision.get("reasons", [])]
+    rows += [("entry", f"{moment(e['at'])}  {e['ticket']}  {' '.join((e['kind'], *e['marks']))}") for e in mail["entries"]]
+    return rows
+
+
+def _went(mail: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = [("queued", f"{moment(mail['created_at'])}  {mail['purpose']}"), ("message-id", mail["message_id"])]
+    for r in mail["recipients"]:
+        again = f", again at {moment(r['next_at'])}" if r["next_at"] is not None else ""
+        rows.append(("to", f"{r['address']} ({r['state']}{again})"))
+        for a in r["attempts"]:
+            rows.append(("", f"{moment(a['at'])}  {a['state']}  {a['code'] or ''} {a['reply']}  {a['remote']}".rstrip()))
+    return rows
 
 
 def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "hold": ("smtpgate.cli.incoming", "hold", "Decide about incoming mail that is kept for a person."),
     "poison": ("smtpgate.cli.incoming", "poison", "Look at incoming mail that could not be filed, and file it again."),
     "explain": ("smtpgate.cli.explain", "explain", "Tell what would become of a mail, and why."),
+    "log": ("smtpgate.cli.log", "log", "Tell what happened to a mail or ticket, one line for each event."),
     "demo": ("smtpgate.cli.demo", "demo", "Play a scripted conversation."),
 }
 

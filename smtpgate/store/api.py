@@ -237,6 +237,29 @@ class TicketDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class SentMail:
+    """An outgoing mail without its bytes, with all that became of it."""
+
+    id: int
+    message_id: str
+    purpose: str
+    created_at: float
+    recipients: tuple[RecipientStatus, ...]
+    attempts: tuple[Attempt, ...]  # of all recipients, oldest first
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the store knows about a ticket, a Message-ID or an id, each part oldest first. cut: there is older that is left out."""
+
+    mails: tuple[Incoming, ...]
+    entries: tuple[Entry, ...]
+    tickets: dict[int, Ticket]  # by id: those of the entries
+    sent: tuple[SentMail, ...]
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Why a destination is not tried: a failure that only the admin can mend (a refused password)."""
 
@@ -299,6 +322,9 @@ class Store(Protocol):
         """Newest first; `before` is the ticket id after which to go on."""
 
     async def outgoing(self, outgoing_id: int) -> OutgoingDetail | None: ...
+
+    async def history(self, name: str, *, number: int | None, limit: int) -> History | None:
+        """By ticket number, <Message-ID> or id of a mail in either direction; number: what the name is as an id."""
 
     async def queue(
         self, *, states: Sequence[DeliveryState], ticket_number: str | None, limit: int, before: int | None = None

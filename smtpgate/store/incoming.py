@@ -57,7 +57,7 @@ def claim(worker: str, now: float, lease: float, limit: int) -> Verb[tuple[Incom
         "SELECT " + rows.INCOMING_RAW + ", i.seq" + _FROM_RAW + "WHERE i.seq IN (...)", [row[0] for row in taken]
     )
     found.sort(key=lambda row: row[-1])
-    return (yield from _with_tickets(found))
+    return (yield from with_tickets(found))
 
 
 def holds_lease(mail_id: str, worker: str) -> Verb[None]:
@@ -136,7 +136,7 @@ def release_leases(worker_prefix: str) -> Verb[int]:
 
 def mail(mail_id: str) -> Verb[Incoming | None]:
     found = yield Query("SELECT " + rows.INCOMING_RAW + _FROM_RAW + "WHERE i.id = $1", (mail_id,))
-    mails = yield from _with_tickets(found)
+    mails = yield from with_tickets(found)
     return mails[0] if mails else None
 
 
@@ -147,15 +147,15 @@ def mails(state: MailState | None, limit: int, before: str | None) -> Verb[tuple
     if before is not None:
         where.add("i.seq < (SELECT seq FROM incoming WHERE id = {})", before)
     found = yield where.query("SELECT " + rows.INCOMING + _FROM, "i.seq DESC", limit)
-    return (yield from _with_tickets(found))
+    return (yield from with_tickets(found))
 
 
 def mails_of_message_id(message_id: str) -> Verb[tuple[Incoming, ...]]:
     found = yield Query("SELECT " + rows.INCOMING + _FROM + "WHERE i.message_id = $1 ORDER BY i.seq", (message_id,))
-    return (yield from _with_tickets(found))
+    return (yield from with_tickets(found))
 
 
-def _with_tickets(found: list[Row]) -> Verb[tuple[Incoming, ...]]:
+def with_tickets(found: list[Row]) -> Verb[tuple[Incoming, ...]]:
     """The tickets of a mail are those that have an entry from it."""
     links = yield from select_in(
         "SELECT DISTINCT mail_id, ticket_id FROM entry WHERE mail_id IN (...) ORDER BY ticket_id", [row[0] for row in found]

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, MailState, Status, Ticket
-from smtpgate.store import changes, incoming, look, meta, queue, rows
+from smtpgate.store import changes, history, incoming, look, meta, queue, rows
 from smtpgate.store import facts as facts_verb
 from smtpgate.store.api import (
     Accepted,
@@ -18,6 +18,7 @@ from smtpgate.store.api import (
     Decide,
     Facts,
     FactsQuery,
+    History,
     Incoming,
     OutgoingDetail,
     Pause,
@@ -100,6 +101,9 @@ class VerbStore(ABC):
 
     async def outgoing(self, outgoing_id: int) -> OutgoingDetail | None:
         return await self._read(lambda: look.outgoing(outgoing_id))
+
+    async def history(self, name: str, *, number: int | None, limit: int) -> History | None:
+        return await self._read(lambda: history.history(name, number, limit))
 
     async def queue(
         self, *, states: Sequence[DeliveryState], ticket_number: str | None, limit: int, before: int | None = None

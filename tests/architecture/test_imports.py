@@ -20,7 +20,7 @@ PACKAGE = ROOT / "smtpgate"
 LAYERS: list[set[str]] = [
     {"__main__"},
     {"cli"},
-    {"app", "explain"},
+    {"app", "explain", "history"},
     {"filing", "actions"},
     {"intake", "handlers", "delivery"},
     {"auth"},
