@@ -26,6 +26,7 @@ _MESSAGE_TYPES = frozenset(
 _RICH = frozenset(("text/x-amp-html", "text/watch-html"))  # a third way to say what plain and HTML say
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_-]{2,30})", re.IGNORECASE)
 _CID = re.compile(r"cid:([^\"'\s>)]{1,300})", re.IGNORECASE)
+_TEXTS = 4  # times the text that is kept of one part are read of all parts: converting HTML costs a second for 2 MiB
 _STUB = ("html", "不支持", "your browser", "浏览器")  # what a text part says that only tells to read the other one
 
 
@@ -67,7 +68,7 @@ def _readable(block: Block) -> str:
 
 
 def collect(tree: Message, *, text_kept: int) -> Content:
-    """Read a whole mail. text_kept: octets that are read of one text part."""
+    """Read a whole mail. text_kept: octets that are read of one text part; of all, some times that."""
     reader = _Reader(text_kept)
     reader.content.blocks = reader.walk(tree, alone=True)
     if not reader.content.blocks and reader.named_text is not None:
@@ -89,6 +90,7 @@ class _Reader:
         self.content = Content()
         self.named_text: Block | None = None  # a text part with a file name: the body if there is no other
         self._kept = text_kept
+        self._left = _TEXTS * text_kept
 
     def walk(self, part: Message, *, alone: bool = False) -> list[Block]:
         """The readable blocks below this part; everything else goes to the attachments. alone: the mail's own part, or
@@ -133,9 +135,10 @@ class _Reader:
         if kind == "text/html" and charset.family(label) in (None, "ascii"):
             meta = _META.search(data[:2048])
             label = meta[1].decode("ascii") if meta and charset.family(meta[1].decode("ascii")) else label
-        if len(data) > self._kept:
-            data = data[: self._kept]
-            self.content.defects.append(f"a text longer than {self._kept} octets was cut")
+        if len(data) > (most := min(self._kept, self._left)):
+            data = data[:most]
+            self.content.defects.append(f"a text longer than {most} octets was cut")
+        self._left -= len(data)
         text, defect = charset.decode(data, label)
         if defect:
             self.content.defects.append(defect)
