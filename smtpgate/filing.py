@@ -2,8 +2,8 @@
 
 Owns the worker loop between the two commits. A crash anywhere here changes nothing: the lease ends and the work is done
 again. A mail that cannot be read becomes an opaque ticket. A mail on which our own code fails is tried again, and after
-three failures it is poison: visible, replayable, and out of the way of the rest. A store that cannot be written is
-nobody's fault: such mail waits and no failure is counted.
+three failures it is poison: visible, replayable, and out of the way of the rest; so is one that a worker took twenty
+times without any outcome. A store that cannot be written is nobody's fault: such mail waits and no failure is counted.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from smtpgate.store.api import Changes, Facts, Incoming, Store
 log = structlog.get_logger(__name__)
 
 POISON_AFTER = 3  # failures of our own code on one mail
+CRASHES = 20  # claims of one mail that ended with neither success nor failure: the process died, or was killed
 _AGAIN = (5.0, 60.0)  # seconds before the second and the third try
 _STORE_AGAIN = 2.0  # seconds before the store is asked again after it refused
 _LEASE_USED = 0.8  # of a lease, in which the store is asked again
@@ -100,6 +101,10 @@ class Filing:
             return []
 
     async def _one(self, mail: Incoming) -> None:
+        if mail.claims > CRASHES:
+            reason = f"taken {mail.claims - 1} times and never finished: it may be what ends the process"
+            await self._give_back(mail, reason, poison_after=1)
+            return
         try:
             parsed = await self._read(mail)
             changes = await self._file(mail, parsed)

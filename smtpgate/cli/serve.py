@@ -34,7 +34,8 @@ def serve(context: Context, tryout: bool) -> None:
     if tryout:
         text = files("smtpgate").joinpath("tryout.toml").read_text(encoding="utf-8")
         Path("var").mkdir(mode=0o700, exist_ok=True)
-        Path("var/smtpgate.toml").write_text(text.replace('"var/', '"'), encoding="utf-8")
+        if not Path("var/smtpgate.toml").exists():  # whoever tries things out may change it
+            Path("var/smtpgate.toml").write_text(text.replace('"var/', '"'), encoding="utf-8")
         config = configfile.load(Path("var/smtpgate.toml"))
     else:
         config = context.config()

@@ -16,9 +16,11 @@ def handle(case: Case, work: Work) -> Work:
     if kind is not Kind.HUMAN:
         work = work.because(NAME, f"{kind.value}: {case.parsed.kind_reason}")
     known = [case.facts.recipients[t.id] for t in case.returns if t.id in case.facts.recipients]
-    if known:
+    if known and kind is Kind.HUMAN and case.mail.envelope.mail_from is not None:
+        work = work.because(NAME, "a person wrote to the return path of a mail of ours: read like any other mail")
+    elif known:
         return _returned(case, work, known[0])
-    if case.returns:
+    elif case.returns:
         work = work.because(NAME, "a signed return path of ours, but its mail is no longer in the queue")
     if case.roles:
         work = _to_a_role(case, work)

@@ -74,8 +74,9 @@ def _label(label: str) -> bool:
 def author(fields: Iterable[Field]) -> tuple[str, str]:
     """(the one author's address, "") or ("", why there is none that every parser would agree on).
 
-    Exactly one From field with exactly one mailbox: `addr-spec`, `addr-spec (comment)` or `phrase <addr-spec>`, no
-    group, no comment elsewhere, no control characters; the addr-spec plain as in `_spec`, its domain a host name.
+    Exactly one From field with exactly one mailbox: `addr-spec` or `phrase <addr-spec>`, with simple comments around
+    but not inside the addr-spec, no group, no control characters; the addr-spec plain as in `_spec`, its domain a host
+    name.
     """
     found: Field | None = None
     junk = False
@@ -118,10 +119,11 @@ def _mailbox(text: str) -> tuple[str, str]:
         if kinds.count("<") != 1 or kinds.count(">") != 1 or kinds.find("<") > kinds.find(">"):
             return "", "the From field has no single <address>"
         opened, closed = marks[kinds.find("<")], marks[kinds.find(">")]
-        if closed != len(text) - 1:
+        tail = text[closed + 1 :].strip(" \t")
+        if tail and not (tail[0] == "(" and tail[-1] == ")" and kinds.endswith(">()")):
             return "", "the From field goes on after its <address>"
         phrase, spec = text[:opened].strip(" \t"), text[opened + 1 : closed]
-        if any(i < opened for i in marks) and phrase != spec:
+        if kinds[: kinds.find("<")].replace("()", "") and phrase != spec:  # John Smith (Sales) needs no quotes
             return "", "the name in the From field holds a character that must be quoted"
         return _spec(spec)
     if kinds.endswith("()") and kinds.count("(") == 1 and text.endswith(")"):

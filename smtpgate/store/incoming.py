@@ -80,7 +80,7 @@ def filed(mail_id: str, worker: str, state: MailState, reason: str, decision: st
 def postponed(mail_id: str, worker: str, until: float) -> Verb[None]:
     """Leave it accepted and look again then. Raises LeaseLost."""
     moved = yield Query(
-        """UPDATE incoming SET not_before = $3, leased_by = NULL, leased_until = 0
+        """UPDATE incoming SET not_before = $3, claims = claims - 1, leased_by = NULL, leased_until = 0
             WHERE id = $1 AND state = 'accepted' AND leased_by = $2 RETURNING seq""",
         (mail_id, worker, until),
     )

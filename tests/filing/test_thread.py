@@ -240,3 +240,25 @@ async def test_nobody_stands_in_the_way_of_an_answer_by_sending_the_message_id_f
         assert evil.number != first.number
         answer = await desk.post(mail("and another thing", "more", headers=[f"In-Reply-To: {known}"]))
         assert (answer.outcome, answer.number, answer.decision["rung"]) == ("joined", first.number, "customer-message-id")
+
+
+async def test_a_person_who_writes_to_the_return_path_is_heard(desk: Helpdesk) -> None:
+    first = await desk.post(mail())
+    to = first.sent[0].recipients[0].return_path
+    assert to is not None
+    again = await desk.post(mail(f"Re: [#{first.number}]", "more", to=to), rcpts=(to,))
+    assert (again.outcome, again.number) == ("joined", first.number)
+    assert (await desk.ticket(first.number)).entries[-1].kind is EntryKind.CUSTOMER
+
+
+async def test_a_mail_that_is_never_finished_becomes_poison_in_the_end(desk: Helpdesk) -> None:
+    mail_id = await desk.accept(mail())
+    for _ in range(20):  # each time the process dies with the mail in its hands
+        assert await desk.store.claim(worker="dead", now=desk.clock.now(), lease=60, limit=1)
+        desk.clock.advance(61)
+    await desk.work()
+    filed = await desk.look(mail_id)
+    assert (filed.mail.state, filed.mail.tries) == (MailState.POISON, 1)
+    assert await desk.store.settle_mail(mail_id, expect=(MailState.POISON,), to=MailState.ACCEPTED, reason="replay")
+    await desk.work()
+    assert (await desk.look(mail_id)).outcome == "new"
