@@ -111,5 +111,23 @@ class Id(click.ParamType[int]):
         return id_number(MailId().convert(value, param, ctx))
 
 
+class Duration(click.ParamType[float]):
+    """Seconds, written as in the configuration: 30s, 5m, 4h, 5d."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from pydantic import TypeAdapter, ValidationError
+
+        from smtpgate.config import Seconds
+
+        if isinstance(value, float):
+            return value
+        try:
+            return TypeAdapter(Seconds).validate_python(str(value))
+        except ValidationError:
+            self.fail(f"{value!r} is not a duration; write a number and a unit, such as 30s, 5m, 4h or 5d", param, ctx)
+
+
 def plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

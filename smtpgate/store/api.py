@@ -42,7 +42,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A stored incoming mail. tries counts failures of filing, claims how often a worker took it."""
+    """A stored incoming mail. tries counts failures of filing, claims how often a worker took it and did not postpone it."""
 
     id: str
     state: MailState
@@ -268,6 +268,38 @@ class Pause:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Mails of the last so many seconds. filed: those of the accepted that are filed by now."""
+
+    seconds: float
+    accepted: int
+    filed: int
+    delivered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Who has work in hand: how many mails or recipients, and when the last of its leases ends."""
+
+    name: str
+    work: str  # filing, delivery
+    count: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """`status`. oldest: when the oldest came that waits, by the names of counts; only states in which something waits."""
+
+    counts: dict[str, int]
+    rates: tuple[Rate, ...]
+    oldest: dict[str, float]
+    pauses: tuple[Pause, ...]
+    workers: tuple[Worker, ...]
+    schema: int
+
+
 Decide = Callable[[Facts], Changes]
 
 
@@ -394,6 +426,8 @@ class Store(Protocol):
 
     async def token_key(self, candidate: bytes) -> bytes:
         """The store's own signing key; `candidate` becomes it when there is none yet."""
+
+    async def overview(self, now: float) -> Overview: ...
 
     async def counts(self) -> dict[str, int]:
         """Rows by state, as "mail.accepted", "delivery.queued", "ticket.open": for status lines and tests."""

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, MailState, Status, Ticket
-from smtpgate.store import changes, history, incoming, look, meta, queue, rows
+from smtpgate.store import changes, history, incoming, look, meta, overview, queue, rows
 from smtpgate.store import facts as facts_verb
 from smtpgate.store.api import (
     Accepted,
@@ -21,6 +21,7 @@ from smtpgate.store.api import (
     History,
     Incoming,
     OutgoingDetail,
+    Overview,
     Pause,
     RecipientStatus,
     TicketDetail,
@@ -109,6 +110,9 @@ class VerbStore(ABC):
         self, *, states: Sequence[DeliveryState], ticket_number: str | None, limit: int, before: int | None = None
     ) -> Sequence[RecipientStatus]:
         return await self._read(lambda: look.queue(states, ticket_number, limit, before))
+
+    async def overview(self, now: float) -> Overview:
+        return await self._read(lambda: overview.overview(now))
 
     async def counts(self) -> dict[str, int]:
         return await self._read(look.counts)

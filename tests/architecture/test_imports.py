@@ -20,9 +20,10 @@ PACKAGE = ROOT / "smtpgate"
 LAYERS: list[set[str]] = [
     {"__main__"},
     {"cli"},
-    {"app", "explain", "history"},
+    {"history", "status"},
+    {"app", "explain"},
     {"filing", "actions"},
-    {"intake", "handlers", "delivery"},
+    {"intake", "handlers", "delivery", "service"},
     {"auth"},
     {"mail", "rules", "desk", "store"},
     {"configfile"},

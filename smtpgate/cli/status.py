@@ -1,0 +1,103 @@
+"""`smtpgate status`: how the gateway does, for people and for monitoring."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from smtpgate.cli import show
+from smtpgate.cli.common import FAILED, Context, Duration, json_option, pass_context
+from smtpgate.cli.show import Column, moment
+from smtpgate.clock import SystemClock
+
+if TYPE_CHECKING:
+    from smtpgate.status import Alarm
+    from smtpgate.store.api import Overview, Store
+    from smtpgate.store.file import StoreFile
+
+
+@click.command()
+@click.option("--accepted-age", type=Duration(), default="10m", show_default=True, help="Older mail that is not filed is an alarm.")
+@click.option("--queue-age", type=Duration(), default="4h", show_default=True, help="Older outgoing mail is an alarm.")
+@json_option
+@pass_context
+def status(context: Context, accepted_age: float, queue_age: float, as_json: bool) -> None:
+    """Rates, queues, ages, holds, poison, pauses, the store and its workers; and what needs a person.
+
+    Exit codes: 0 all is well, 1 something needs a person: docs/operations.md has a section for each alarm.
+    """
+    from smtpgate.status import Bounds, alarms
+    from smtpgate.store import file
+
+    config = context.config(read_files=False)
+    now = SystemClock().now()
+
+    async def work(store: Store) -> Overview:
+        return await store.overview(now)
+
+    seen = context.with_store(work, config=config)
+    found = file.inspect(config.store.path)
+    wrong = list(alarms(seen, found, Bounds(accepted_age, queue_age, config.limits.free_space), now))
+    row = _row(seen, found, wrong, now, str(config.store.path))
+    if as_json:
+        show.as_line(row)
+    else:
+        _print(row, now, seen)
+    if wrong:
+        sys.exit(FAILED)
+
+
+def _row(seen: Overview, file: StoreFile, wrong: list[Alarm], now: float, path: str) -> show.Row:
+    return {
+        "at": moment(now),
+        "running": file.running,
+        "alarms": [{"name": a.name, "text": a.text, "mend": a.mend} for a in wrong],
+        "rates": [{"seconds": r.seconds, "accepted": r.accepted, "filed": r.filed, "delivered": r.delivered} for r in seen.rates],
+        "counts": seen.counts,
+        "oldest_seconds": {name: round(max(now - at, 0.0), 1) for name, at in seen.oldest.items()},
+        "pauses": [{"destination": p.destination, "since": moment(p.since), "reason": p.reason} for p in seen.pauses],
+        "workers": [{"name": w.name, "work": w.work, "count": w.count, "until": moment(w.until)} for w in seen.workers],
+        "store": {
+            "path": path,
+            "size": file.size,
+            "wal": file.wal,
+            "free": file.free,
+            "schema": seen.schema,
+            "damage": file.damage or None,
+            "checked": file.checked,
+        },
+    }
+
+
+def _print(row: show.Row, now: float, seen: Overview) -> None:
+    from smtpgate.status import duration
+
+    for alarm in row["alarms"]:
+        show.body(f"ALARM {alarm['name']}: {alarm['text']}\n      {alarm['mend']}", indent="")
+    if not row["alarms"]:
+        click.echo("all is well")
+    show.heading("rates")
+    names = {60.0: "minute", 3600.0: "hour", 86400.0: "day"}
+    rates = [{**r, "last": names[r["seconds"]]} for r in row["rates"]]
+    columns = (Column("last", "last"), Column("accepted", "accepted"), Column("filed", "filed"), Column("delivered", "delivered"))
+    show.listing(columns, rows=rates, as_json=False, empty="")
+    states: list[show.Row] = []
+    for name, number in seen.counts.items():
+        oldest = seen.oldest.get(name)
+        if number:
+            states.append({"name": name, "number": number, "oldest": None if oldest is None else duration(now - oldest)})
+    if states:
+        show.heading("state")
+        about = (Column("name", "what"), Column("number", "number"), Column("oldest", "oldest"))
+        show.listing(about, states, as_json=False, empty="")
+    store: dict[str, Any] = row["store"]
+    show.heading("store")
+    sound = store["damage"] or ("sound" if store["checked"] else "not looked through: smtpgate verify does it")
+    items = [("path", store["path"]), ("size", store["size"]), ("wal", store["wal"]), ("free", store["free"])]
+    show.pairs([*items, ("schema", store["schema"]), ("file", sound), ("gateway", "runs" if row["running"] else "does not run")])
+    if row["workers"]:
+        show.heading("workers")
+        workers = (Column("name", "worker"), Column("work", "work"), Column("count", "has"), Column("until", "until"))
+        show.listing(workers, row["workers"], as_json=False, empty="")

@@ -1,0 +1,64 @@
+"""What `status` finds wrong, and what to do about each: pure. docs/operations.md has a section for each alarm (a test)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from smtpgate.store.api import Overview
+from smtpgate.store.file import StoreFile
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that needs a person. name is a heading in docs/operations.md."""
+
+    name: str
+    text: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Beyond what something is an alarm. Ages in seconds, space in bytes."""
+
+    accepted_age: float
+    queue_age: float
+    free_space: int
+
+
+NAMES = ("gateway-down", "store-damaged", "disk-full", "poison", "accepted-old", "paused", "queue-old")
+
+
+def alarms(seen: Overview, file: StoreFile, bounds: Bounds, now: float) -> Iterator[Alarm]:
+    """The gravest first."""
+    if not file.running:
+        yield Alarm("gateway-down", "no gateway runs on this store", "systemctl start smtpgate; its log says why it ended")
+    if file.damage:
+        yield Alarm("store-damaged", f"the store is damaged: {file.damage}", "smtpgate verify, then restore the last good backup")
+    if file.free < bounds.free_space:
+        text = f"{file.free} bytes are left on the disk of the store; mail is answered 452"
+        yield Alarm("disk-full", text, "make room; limits.free_space is the bound")
+    poison = seen.counts["mail.poison"]
+    if poison:
+        text = f"{poison} mail could not be filed"
+        yield Alarm("poison", text, "smtpgate poison list, then smtpgate poison replay")
+    oldest = seen.oldest.get("mail.accepted")
+    if oldest is not None and now - oldest > bounds.accepted_age:
+        text = f"accepted mail is not filed since {duration(now - oldest)}"
+        yield Alarm("accepted-old", text, "look for errors of filing in the gateway's log; smtpgate verify")
+    for pause in seen.pauses:
+        text = f"nothing is sent to {pause.destination}: {pause.reason}"
+        yield Alarm("paused", text, f"mend it, then smtpgate queue resume {pause.destination}")
+    waiting = [at for name, at in seen.oldest.items() if name.startswith("delivery.")]
+    if waiting and now - min(waiting) > bounds.queue_age:
+        text = f"outgoing mail waits since {duration(now - min(waiting))}"
+        yield Alarm("queue-old", text, "smtpgate queue list says what the far side answers; then queue retry or queue drop")
+
+
+def duration(seconds: float) -> str:
+    """In the largest unit that fits, rounded down: 59s, 4m, 23h, 12d."""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)}{unit}"
+    return f"{max(int(seconds), 0)}s"

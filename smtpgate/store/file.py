@@ -1,0 +1,77 @@
+"""The store as a file: its size, room and soundness, and who runs on it. Needs no gateway and changes nothing.
+
+Raises StoreError when the file cannot be read.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from smtpgate.store.sqlite_errors import store_error
+from smtpgate.store.sqlite_file import BUSY_TIMEOUT, uri
+
+_CHECKED = 64 * 1024**2  # bytes of a store that is looked through whole; a larger one is for `verify`
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFile:
+    size: int  # bytes
+    wal: int  # bytes of the write-ahead log
+    free: int  # bytes of room on its disk
+    damage: str  # the first thing wrong, "" for nothing
+    checked: bool  # looked through whole; else only its length was compared
+    running: bool  # a gateway has its lock
+
+
+def inspect(path: Path) -> StoreFile:
+    size = path.stat().st_size
+    wal = path.with_name(path.name + "-wal")
+    damage, checked = _damage(path, size)
+    return StoreFile(
+        size=size,
+        wal=wal.stat().st_size if wal.exists() else 0,
+        free=shutil.disk_usage(path.parent).free,
+        damage=damage,
+        checked=checked,
+        running=in_use(path),
+    )
+
+
+def _damage(path: Path, size: int) -> tuple[str, bool]:
+    connection = sqlite3.connect(uri(path, "ro"), uri=True, timeout=BUSY_TIMEOUT)
+    try:
+        if size <= _CHECKED:
+            found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            return ("" if found == "ok" else found), True
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return "", False
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise store_error(error, f"looking at {path}") from error
+        return str(error), True
+    finally:
+        connection.close()
+
+
+def lock_path(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
+def in_use(path: Path) -> bool:
+    """A gateway runs on this store. The lock is only asked for, shared and for a moment."""
+    try:
+        handle = os.open(lock_path(path), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False

@@ -1,0 +1,95 @@
+"""The verb behind `status`: rates, ages and leases in one snapshot, without reading whole tables."""
+
+# ruff: noqa: S608 -- statements are put together from constants of this package only
+from __future__ import annotations
+
+from smtpgate.model import DeliveryState, MailState
+from smtpgate.store import queue
+from smtpgate.store.api import Overview, Rate, Worker
+from smtpgate.store.look import counts
+from smtpgate.store.statement import Query, Verb
+
+WINDOWS = (60.0, 3600.0, 86400.0)  # seconds
+_SLACK = 600.0  # seconds by which rows may be out of the order of time
+
+
+def overview(now: float) -> Verb[Overview]:
+    numbers = yield from counts()
+    pauses = yield from queue.pauses()
+    schema = yield Query("SELECT value FROM meta WHERE key = 'schema version'")
+    return Overview(
+        counts=numbers,
+        rates=(yield from _rates(now)),
+        oldest=(yield from _oldest(now)),
+        pauses=pauses,
+        workers=(yield from _workers()),
+        schema=int(schema[0][0]),
+    )
+
+
+def _rates(now: float) -> Verb[tuple[Rate, ...]]:
+    mail_from = yield from _first("incoming", "seq", "received_at", now - WINDOWS[-1] - _SLACK)
+    sent_from = yield from _first("attempt", "id", "at", now - WINDOWS[-1] - _SLACK)
+    rates = []
+    for seconds in WINDOWS:
+        came = yield Query(
+            "SELECT count(*), coalesce(sum(CASE WHEN state = 'filed' THEN 1 ELSE 0 END), 0) FROM incoming"
+            " WHERE seq >= $1 AND received_at > $2 AND received_at <= $3",
+            (mail_from, now - seconds, now),
+        )
+        went = yield Query(
+            "SELECT count(*) FROM attempt WHERE id >= $1 AND at > $2 AND at <= $3 AND state = 'delivered'",
+            (sent_from, now - seconds, now),
+        )
+        rates.append(Rate(seconds, came[0][0], came[0][1], went[0][0]))
+    return tuple(rates)
+
+
+def _first(table: str, key: str, moment: str, since: float) -> Verb[int]:
+    """The least key from which on rows are later than `since`, by halving: there is no index by time."""
+    ends = yield Query(f"SELECT min({key}), max({key}) FROM {table}")
+    low, high = ends[0]
+    if low is None:
+        return 0
+    while low < high:
+        middle = (low + high) // 2
+        found = yield Query(f"SELECT {moment} FROM {table} WHERE {key} >= $1 ORDER BY {key} LIMIT 1", (middle,))
+        if found[0][0] < since:
+            low = middle + 1
+        else:
+            high = middle
+    return int(low)
+
+
+def _oldest(now: float) -> Verb[dict[str, float]]:
+    found: dict[str, float] = {}
+    for mail_state in (MailState.ACCEPTED, MailState.HELD, MailState.POISON):
+        rows = yield Query("SELECT received_at FROM incoming WHERE state = $1 ORDER BY seq LIMIT 1", (mail_state,))
+        if rows:
+            found[f"mail.{mail_state}"] = rows[0][0]
+    for state in DeliveryState:
+        if state.pending:  # what waits for a time that was chosen for it (a cap on acknowledgements) is not late
+            rows = yield Query(
+                """SELECT min(o.created_at) FROM recipient r JOIN outgoing o ON o.id = r.outgoing_id
+                    WHERE r.due_at IS NOT NULL AND r.state = $1 AND (r.attempts > 0 OR r.due_at <= $2)""",
+                (state, now),
+            )
+            if rows[0][0] is not None:
+                found[f"delivery.{state}"] = rows[0][0]
+    return found
+
+
+def _workers() -> Verb[tuple[Worker, ...]]:
+    filing = yield Query(
+        """SELECT leased_by, count(*), max(leased_until) FROM incoming
+            WHERE state = 'accepted' AND leased_by IS NOT NULL GROUP BY leased_by"""
+    )
+    delivery = yield Query(
+        """SELECT claimed_by, count(*), max(due_at) FROM recipient
+            WHERE due_at IS NOT NULL AND claimed_by IS NOT NULL GROUP BY claimed_by"""
+    )
+    return tuple(
+        Worker(name=row[0], work=work, count=row[1], until=row[2])
+        for work, found in (("filing", filing), ("delivery", delivery))
+        for row in found
+    )
