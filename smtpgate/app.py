@@ -14,7 +14,7 @@ import secrets
 import shutil
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,16 @@ from smtpgate.mail.token import Tokens
 from smtpgate.mail.worker import ParserPool
 from smtpgate.model import Envelope, Verdict
 from smtpgate.numbers import NumberPattern
+from smtpgate.service import systemd
+from smtpgate.service.watchdog import Watchdog
 from smtpgate.store.api import Store
 from smtpgate.store.sqlite import SqliteStore
 
 log = structlog.get_logger(__name__)
 
 EXIT_STORE = 74  # EX_IOERR of sysexits.h
+_GIVE_BACK = 2.0  # seconds after the grace for storing what has come of it
+SOCKETS = ("smtp",)  # names of sockets that systemd may pass
 
 
 async def build_pipeline(config: Config, store: Store, clock: Clock) -> Pipeline:
@@ -75,11 +79,12 @@ def make_pipeline(config: Config, patterns: Sequence[str], keys: Sequence[bytes]
 
 @dataclass(slots=True)
 class Gateway:
-    """A running gateway. Clock and resolver come from outside in tests."""
+    """A running gateway. Clock and resolver come from outside in tests; passed are listening sockets by name."""
 
     config: Config
     clock: Clock = field(default_factory=SystemClock)
     resolver: Resolver | None = None
+    passed: Mapping[str, Sequence[socket.socket]] = field(default_factory=dict)
     store: SqliteStore = field(init=False)
     door: Door = field(init=False)
     filing: Filing = field(init=False)
@@ -90,6 +95,8 @@ class Gateway:
     _lock: int = field(init=False)
     _tasks: list[asyncio.Task[None]] = field(init=False, default_factory=list)
     _ended: asyncio.Event = field(init=False)
+    _watchdog: Watchdog | None = field(init=False, default=None)
+    _watching: asyncio.Task[None] | None = field(init=False, default=None)
 
     async def start(self) -> None:
         """Raises StoreError when the store cannot be used or another gateway has it, OSError when a port is taken."""
@@ -105,6 +112,7 @@ class Gateway:
         ended = await self.store.release_leases(f"{node}:")  # the lock says that no other life of this node is at work
         if ended:
             log.info("leases of an earlier run ended", count=ended)
+        await self.store.probe(clock.now())
         resolver = self._resolver = self.resolver or make_resolver(config.dns, clock)
         pipeline = await build_pipeline(config, self.store, clock)
 
@@ -126,23 +134,29 @@ class Gateway:
         )
         self._run(self.filing.run, "filing")
         self._run(self.runner.run, "delivery")
-        await self.door.start()
+        await self.door.start(self.passed.get("smtp", ()))
+        self._watch()
         log.info("ready", listen=[f"{host}:{port}" for host, port in self.door.addresses], store=str(config.store.path))
+        systemd.notify("READY=1", "STATUS=running")
 
     async def stop(self) -> None:
         """Finish what was promised, give the rest back, close the store. Safe after a failed start."""
+        systemd.notify("STOPPING=1", "STATUS=finishing what was promised")
+        if self._watchdog is not None:
+            self._watchdog.stopping = True
         grace = self.config.server.shutdown_grace
+        until = self.clock.monotonic() + grace
+        work = [asyncio.create_task(self.runner.stop(grace))] if hasattr(self, "runner") else []  # while the door drains
         if hasattr(self, "door"):
             await self.door.stop(grace)
         if hasattr(self, "filing"):
             self.filing.stop()
-        if hasattr(self, "runner"):
-            await self.runner.stop(grace)
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=grace)
+        work += self._tasks
+        if work:
+            _, late = await asyncio.wait(work, timeout=max(0.0, until - self.clock.monotonic()) + _GIVE_BACK)
             for task in late:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*work, return_exceptions=True)
         if hasattr(self, "_parser"):
             await self._parser.stop()
         if hasattr(self, "_resolver") and isinstance(self._resolver, DnsResolver):
@@ -151,6 +165,8 @@ class Gateway:
             await self.store.close()
         if hasattr(self, "_lock"):
             os.close(self._lock)
+        if self._watching is not None:
+            self._watching.cancel()
         log.info("stopped")
 
     async def wait(self) -> None:
@@ -164,6 +180,20 @@ class Gateway:
         log.critical("the store failed for good, ending", error=reason)
         self.failed = reason
         self._ended.set()
+
+    def _watch(self) -> None:
+        """Give signs of life if systemd wants them."""
+        seconds = systemd.watchdog_seconds()
+        if seconds is None:
+            return
+        self._watchdog = Watchdog(self.clock, seconds / 3, lambda: self.store.probe(self.clock.now()), self._beats)
+        self._watching = asyncio.create_task(self._watchdog.run(), name="watchdog")
+
+    def _beats(self) -> dict[str, tuple[float, float]]:
+        return {
+            "filing": (self.filing.beat, self.config.filing.poll),
+            "delivery": (self.runner.beat, self.config.delivery.poll),
+        }
 
     def _run(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         task = asyncio.create_task(work(), name=name)
@@ -191,7 +221,7 @@ def _lock(path: Path) -> int:
 
 async def serve(config: Config, *, ready: Callable[[Gateway], None] = lambda _: None) -> int:
     """Run until SIGTERM, SIGINT or SIGHUP, also while it starts; the exit code."""
-    gateway = Gateway(config)
+    gateway = Gateway(config, passed=systemd.passed_sockets(SOCKETS))
     loop = asyncio.get_running_loop()
     starting = loop.create_task(gateway.start(), name="start")
 

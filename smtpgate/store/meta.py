@@ -1,4 +1,4 @@
-"""Verbs for small facts that outlive the process: number patterns, the signing key."""
+"""Verbs for small facts that outlive the process: number patterns, the signing key, the write probe."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from smtpgate.store.statement import Query, Verb
 
 _PATTERN = "number pattern "  # and the pattern; the value counts up, so that the highest is the newest
 _TOKEN_KEY = "token key"  # noqa: S105 -- the name of the row, not the key
+_PROBE = "write probe"
 
 
 def number_patterns(current: str) -> Verb[tuple[str, ...]]:
@@ -38,3 +39,11 @@ def token_key(candidate: bytes) -> Verb[bytes]:
 def known_token_key() -> Verb[bytes | None]:
     found = yield Query("SELECT value FROM meta WHERE key = $1", (_TOKEN_KEY,))
     return bytes.fromhex(found[0][0]) if found else None
+
+
+def probe(now: float) -> Verb[None]:
+    """A write that changes nothing that anybody reads."""
+    yield Query(
+        "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (_PROBE, str(now)),
+    )

@@ -15,7 +15,7 @@ import aiosqlite
 import structlog
 
 from smtpgate.errors import StoreError, StoreFatal
-from smtpgate.store import sqlite_file
+from smtpgate.store import meta, sqlite_file
 from smtpgate.store.sqlite_errors import Alarm
 from smtpgate.store.sqlite_readers import Readers
 from smtpgate.store.sqlite_writer import Writer
@@ -73,6 +73,10 @@ class SqliteStore(VerbStore):
     def commits(self) -> int:
         """Transactions that this store has committed, for tests and benchmarks."""
         return 0 if self._writer is None else self._writer.commits
+
+    async def probe(self, now: float) -> None:
+        """Write a little, all the way to the disk. Raises StoreError when that cannot be done."""
+        await self._write(lambda: meta.probe(now))
 
     async def check(self) -> list[str]:
         """SQLite's own checks first, then those of the data."""

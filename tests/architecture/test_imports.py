@@ -20,8 +20,7 @@ PACKAGE = ROOT / "smtpgate"
 LAYERS: list[set[str]] = [
     {"__main__"},
     {"cli"},
-    {"history", "status"},
-    {"app", "explain"},
+    {"app", "explain", "history"},
     {"filing", "actions"},
     {"intake", "handlers", "delivery", "service"},
     {"auth"},
