@@ -89,6 +89,15 @@ def _listen(value: str) -> str:
     return value
 
 
+def _lmtp(value: str) -> str:
+    if not value.startswith("/"):
+        if int(_listen(value).rpartition(":")[2]) == 25:
+            raise ValueError("is SMTP's port; LMTP needs another one (RFC 2033)")
+    elif "\0" in value or len(value.encode()) > 107:  # sun_path of unix(7)
+        raise ValueError("is too long for a Unix socket; 107 octets is all there is")
+    return value
+
+
 def _network(value: str) -> str:
     try:
         ipaddress.ip_network(value)
@@ -137,6 +146,7 @@ File = Annotated[Path, BeforeValidator(_path)]
 MailAddress = Annotated[str, AfterValidator(_address)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Listen = Annotated[str, AfterValidator(_listen)]
+Lmtp = Annotated[str, AfterValidator(_lmtp)]
 Network = Annotated[str, AfterValidator(_network)]
 NameServer = Annotated[str, AfterValidator(_server_address)]
 HostName = Annotated[str, AfterValidator(_hostname)]
@@ -157,6 +167,19 @@ class Server(Section):
         description="Our host name: banner, Received, Authentication-Results, Message-ID. The MX record's target."
     )
     listen: list[Listen] = Field(default=["127.0.0.1:2525"], min_length=1, description="Addresses to listen on.")
+    lmtp: list[Lmtp] = Field(
+        default=[],
+        description="Where to speak LMTP (RFC 2033) with a mail server of your own: a Unix socket, as a path that begins with /,"
+        " or an address with a port.",
+    )
+    lmtp_group: str | None = Field(
+        default=None, description="The group that may use the Unix sockets of lmtp (mode 0660); unset: the gateway's own."
+    )
+    forwarders: list[Network] = Field(
+        default=[],
+        description="Mail servers and proxies of your own that may tell us the true client by XFORWARD or XCLIENT. Whoever uses"
+        " a Unix socket of lmtp may do so too.",
+    )
     tls_certificate: File | None = Field(default=None, description="PEM file with certificate chain. Switches STARTTLS on.")
     tls_key: File | None = Field(default=None, description="PEM file with the key of tls_certificate.")
     trusted_networks: list[Network] = Field(

@@ -6,6 +6,7 @@ reports what cannot be used. Neither raises; both yield Problems without ever sh
 
 from __future__ import annotations
 
+import grp
 import json
 import ssl
 from collections.abc import Callable, Iterator
@@ -37,7 +38,9 @@ def cross_checks(config: Config, problem: ProblemMaker, broken: frozenset[Loc]) 
             yield problem((*section, have), f"{lack} is missing", f"{first} and {second} go together: set both or none")
 
     yield from pair(("server",), "tls_certificate", "tls_key")
-    yield from pair(("auth",), "trusted_relays", "trusted_authserv_id")
+    local = any(place.startswith("/") for place in config.server.lmtp)  # who uses such a socket is a trusted relay too
+    if config.auth.trusted_relays or not local:
+        yield from pair(("auth",), "trusted_relays", "trusted_authserv_id")
     yield from pair(("delivery", "smarthost"), "user", "password_file")
     yield from _postmaster(config, problem)
     hop = config.delivery.smarthost
@@ -100,6 +103,9 @@ def read_files(config: Config, problem: ProblemMaker) -> list[Problem]:
         if fault:
             reader.blame(loc, f"{key.key_file}: {fault}", "make one as docs/install.md says")
         key._pem = pem or b""
+    group = config.server.lmtp_group
+    if group is not None and not _is_group(group):
+        reader.blame(("server", "lmtp_group"), f"there is no group {group!r}", "make it, or name the one of your mail server")
     config._token_keys = tuple(_token_keys(config, reader))
     hop = config.delivery.smarthost
     if hop.password_file:
@@ -165,6 +171,14 @@ def _tls(config: Config, reader: _Reader) -> None:
         else:
             message = "tls_certificate and tls_key cannot be used" + (f": {reason.replace('_', ' ').lower()}" if reason else "")
             reader.blame(("server", "tls_certificate"), message, "both must be PEM, the key without a password")
+
+
+def _is_group(name: str) -> bool:
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def _token_keys(config: Config, reader: _Reader) -> Iterator[bytes]:

@@ -27,6 +27,10 @@ class Envelope:
     protocol: str = "ESMTP"  # RFC 3848: SMTP, ESMTP, ESMTPS, LMTP, …; RFC 6531 adds UTF8SMTP…
     tls: str | None = None  # protocol and cipher, for the Received field
     smtputf8: bool = False
+    relay: str = ""  # who handed it over for `peer`: an IP address, LOCAL, or "" when that was `peer` itself; not stored
+
+
+LOCAL = "local"  # a relay on this machine that the kernel vouches for: a Unix socket of ours, stdin
 
 
 @dataclass(frozen=True, slots=True)

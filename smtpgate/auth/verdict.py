@@ -24,7 +24,7 @@ from smtpgate.auth.results import Relayed
 from smtpgate.clock import Clock
 from smtpgate.config import Config
 from smtpgate.mail import address, header, safe
-from smtpgate.model import ArcResult, DkimResult, DmarcResult, Envelope, Evidence, SpfResult, Verdict
+from smtpgate.model import LOCAL, ArcResult, DkimResult, DmarcResult, Envelope, Evidence, SpfResult, Verdict
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ async def judge(*, envelope: Envelope, raw: bytes, config: Config, resolver: Res
 async def _judge(envelope: Envelope, raw: bytes, config: Config, resolver: Resolver, clock: Clock) -> Verdict:
     fields, _ = header.split(raw)
     author, no_author = address.author(fields)
-    if author and _within(envelope.peer, config.server.trusted_networks):
+    if author and within(envelope.peer, config.server.trusted_networks):
         reason = f"the client {envelope.peer} is in server.trusted_networks: not checked"
         unchecked = SpfResult("none", reason=reason), (), DmarcResult("none", reason=reason), ArcResult()
         return Verdict(Evidence.TRUSTED, author, *unchecked, (reason,), results.write_none(config.server.name))
@@ -67,13 +67,15 @@ async def _judge(envelope: Envelope, raw: bytes, config: Config, resolver: Resol
 
     lookups = Lookups(resolver, clock, deadline=config.dns.deadline, limit=_DMARC_QUESTIONS)
     relayed: Relayed | None = None
-    behind_relay = _within(envelope.peer, config.auth.trusted_relays)
+    relay = envelope.relay or envelope.peer
+    known_client = bool(envelope.relay and envelope.peer)  # the relay has told (XFORWARD)
+    behind_relay = relay == LOCAL or within(relay, config.auth.trusted_relays)
     if behind_relay and config.auth.trusted_authserv_id:
         relayed = results.topmost(fields, config.auth.trusted_authserv_id)
     if relayed is not None:
         findings = await _from_relay(relayed, author, lookups)
     else:
-        findings = await _own_checks(envelope, raw, author, config, lookups, behind_relay=behind_relay)
+        findings = await _own_checks(envelope, raw, author, config, lookups, behind_relay=behind_relay and not known_client)
 
     evidence, conclusion = _weigh(author, findings, config, ambiguous)
     reasons = (*_told(envelope, author, findings, relayed is not None), *conclusion)
@@ -98,7 +100,8 @@ async def _judge(envelope: Envelope, raw: bytes, config: Config, resolver: Resol
     )
 
 
-def _within(peer: str, networks: Sequence[str]) -> bool:
+def within(peer: str, networks: Sequence[str]) -> bool:
+    """Is this address in one of the networks? Never for what is no address."""
     try:
         client = ipaddress.ip_address(peer)
     except ValueError:
@@ -208,7 +211,7 @@ def _told(envelope: Envelope, author: str, found: _Findings, relayed: bool) -> l
     """One sentence for each check."""
     told = [f"the author is {author}"] if author else []
     if relayed:
-        told.append(f"{envelope.peer} is in auth.trusted_relays: what its Authentication-Results say is used")
+        told.append(f"{_name(envelope.relay or envelope.peer)}: what its Authentication-Results say is used")
     told.append(_sentence("SPF", found.spf.domain, found.spf.result, found.spf.reason))
     told += [_sentence("DKIM", s.domain, s.result, s.reason) for s in found.dkim]
     if not found.dkim:
@@ -218,6 +221,10 @@ def _told(envelope: Envelope, author: str, found: _Findings, relayed: bool) -> l
     if found.chain.result.result != "none":
         told.append(_sentence("ARC", found.chain.result.sealer, found.chain.result.result, found.chain.result.reason))
     return told
+
+
+def _name(relay: str) -> str:
+    return "the client is our own relay on a local socket" if relay == LOCAL else f"{relay} is in auth.trusted_relays"
 
 
 def _sentence(check: str, domain: str, result: str, reason: str) -> str:

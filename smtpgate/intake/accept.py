@@ -37,6 +37,7 @@ class Transaction:
     mail_from: str | None
     smtputf8: bool
     rcpts: list[str] = field(default_factory=list)
+    accepted: int = 0  # RCPT commands that were answered 250, repeats of a recipient too
     exempt: bool = True  # every recipient so far is a role address or a signed return path
 
 
@@ -100,6 +101,7 @@ class Acceptor:
             "mail accepted" if reply.startswith("2") else "mail refused",
             mail=envelope.mail_id,
             peer=envelope.peer,
+            **({"relay": envelope.relay} if envelope.relay else {}),
             helo=envelope.helo,
             sender=envelope.mail_from or "<>",
             rcpts=len(envelope.rcpts),

@@ -46,10 +46,13 @@ class Connections:
         self.open = 0
 
     def enter(self, peer: str) -> bool:
-        """One more from this address; False when that is too many, and then nothing changes."""
+        """One more from this address; False when that is too many, and then nothing changes.
+
+        "" is a Unix socket: only the sum bounds those, since one mail server stands behind all of them.
+        """
         key = _site(peer)
         count = self._count.get(key, 0)
-        if self.open >= self._limit or count >= self._per_address:
+        if self.open >= self._limit or (peer and count >= self._per_address):
             return False
         self._count[key] = count + 1
         self.open += 1

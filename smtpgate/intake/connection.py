@@ -49,6 +49,8 @@ class Host(Protocol):
 class Connection(SMTP):
     """The protocol object of one connection, which the door has counted already. Session says what the commands do."""
 
+    service = "ESMTP"  # what the greeting says we speak
+
     def __init__(self, host: Host, config: Config, peer: str, loop: asyncio.AbstractEventLoop) -> None:
         self.command_size_limits = {}  # the library's is one dict for all connections
         self.line_length_limit = max(_BUFFER, config.limits.command_line + 2)  # sizes the stream reader, no more
@@ -140,7 +142,7 @@ class Connection(SMTP):
 
     async def _handle_client(self) -> None:
         try:
-            await self.say(f"220 {self.hostname} ESMTP")
+            await self.say(f"220 {self.hostname} {self.service}")
             while not self._closing:
                 self._patience.wait(self._limits.command_timeout)
                 await self._one_command()

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 import ssl
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -21,7 +21,9 @@ from smtpgate.config import Config
 from smtpgate.intake.accept import Acceptor, Judge
 from smtpgate.intake.budget import Budget, Connections, peer_address
 from smtpgate.intake.connection import Connection
+from smtpgate.intake.lmtp import LmtpSession
 from smtpgate.intake.session import Session
+from smtpgate.intake.sockets import is_unix, remove, unix_socket
 from smtpgate.mail.token import Tokens
 from smtpgate.store.api import Store
 
@@ -51,6 +53,8 @@ class Door:
         self._free_space = free_space
         self._connections = Connections(config.limits.connections, config.limits.connections_per_address)
         self._servers: list[asyncio.Server] = []
+        self._lmtp: list[asyncio.Server] = []
+        self._unix_paths: list[Path] = []
         self._sessions: dict[Connection, asyncio.Event] = {}
         self._work: set[asyncio.Task[str]] = set()
         self._stopping = False
@@ -68,27 +72,43 @@ class Door:
         """Host and port of each listening socket."""
         return tuple(s.getsockname()[:2] for server in self._servers for s in server.sockets)
 
-    async def start(self, passed: Sequence[socket.socket] = ()) -> None:
-        """Listen on the passed sockets, else on server.listen."""
+    @property
+    def lmtp_addresses(self) -> tuple[tuple[str, int], ...]:
+        """The same for LMTP over TCP."""
+        return tuple(s.getsockname()[:2] for server in self._lmtp for s in server.sockets if not is_unix(s))
+
+    async def start(self) -> None:
         logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's: would print what clients say
         self.tls = _tls(self.config)
         loop = asyncio.get_running_loop()
         try:
-            for ready in passed:
-                self._servers.append(await loop.create_server(lambda: _Gate(self), sock=ready, backlog=_BACKLOG))
-            for listen in () if passed else self.config.server.listen:
+            for listen in self.config.server.listen:
                 host, _, port = listen.rpartition(":")
                 server = await loop.create_server(lambda: _Gate(self), host.strip("[]"), int(port), backlog=_BACKLOG)
                 self._servers.append(server)
+            for place in self.config.server.lmtp:
+                self._lmtp.append(await self._listen_lmtp(place))
         except BaseException:
             await self.stop(0)
             raise
         log.info("listening", addresses=[f"{host}:{port}" for host, port in self.addresses], tls=self.tls is not None)
 
+    async def _listen_lmtp(self, place: str) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        if place.startswith("/"):
+            listening = unix_socket(Path(place), self.config.server.lmtp_group)
+            self._unix_paths.append(Path(place))
+            return await loop.create_unix_server(lambda: _Gate(self, LmtpSession), sock=listening, backlog=_BACKLOG)
+        host, _, port = place.rpartition(":")
+        return await loop.create_server(lambda: _Gate(self, LmtpSession), host.strip("[]"), int(port), backlog=_BACKLOG)
+
     async def stop(self, grace: float) -> None:
         """Accept no more, let mail whose DATA has begun finish within `grace` seconds, answer 421 4.3.2 to the rest."""
         self._stopping = True
-        for server in self._servers:
+        for path in self._unix_paths:
+            remove(path)
+        self._unix_paths.clear()
+        for server in (*self._servers, *self._lmtp):
             server.close()
         for session in list(self._sessions):
             session.shut()
@@ -98,9 +118,10 @@ class Door:
         for task in self._work:
             task.cancel()
         await self._wait(None)
-        for server in self._servers:
+        for server in (*self._servers, *self._lmtp):
             await server.wait_closed()
         self._servers.clear()
+        self._lmtp.clear()
 
     async def _wait(self, seconds: float | None) -> None:
         """Until no session and no work is left, at most so long."""
@@ -127,13 +148,14 @@ class Door:
         self._connections.leave(connection.peer)
         self._sessions.pop(connection).set()
 
-    def admit(self, transport: asyncio.Transport) -> None:
+    def admit(self, transport: asyncio.Transport, kind: type[Session] = Session) -> None:
         """Give a new connection its session, or refuse it at little cost."""
         name = transport.get_extra_info("peername")
-        if not name:
+        local = is_unix(transport.get_extra_info("socket"))
+        if not name and not local:  # has left again
             transport.abort()
             return
-        peer = peer_address(name[0])
+        peer = "" if local else peer_address(name[0])
         if self._stopping or not self._connections.enter(peer):
             log.info("connection refused", peer=peer, open=self.connections)
             why = "4.3.2 shutting down" if self._stopping else "4.7.0 too many connections"
@@ -141,7 +163,7 @@ class Door:
             transport.close()
             return
         try:
-            session = Session(self, self.config, peer, asyncio.get_running_loop())
+            session = kind(self, self.config, peer, asyncio.get_running_loop())
         except BaseException:
             self._connections.leave(peer)
             transport.abort()
@@ -154,12 +176,13 @@ class Door:
 class _Gate(asyncio.Protocol):
     """Stands where a connection comes in, until the door has decided."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, kind: type[Session] = Session) -> None:
         self._door = door
+        self._kind = kind
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._door.admit(transport)
+        self._door.admit(transport, self._kind)
 
 
 def _tls(config: Config) -> ssl.SSLContext | None:

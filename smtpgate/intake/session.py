@@ -14,17 +14,19 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiosmtpd.smtp import Session as Facts
 
+from smtpgate.auth.verdict import within
 from smtpgate.config import Config
-from smtpgate.intake import command
+from smtpgate.intake import command, forwarded
 from smtpgate.intake.accept import Recipient, Transaction
 from smtpgate.intake.connection import Connection, Host
 from smtpgate.intake.data import DataReader, Fault
+from smtpgate.intake.forwarded import Client
 from smtpgate.intake.trace import protocol
-from smtpgate.model import Envelope
+from smtpgate.model import LOCAL, Envelope
 
 log = structlog.get_logger(__name__)
 
-_IDLE_VERBS = frozenset({"EHLO", "HELO", "NOOP", "RSET", "VRFY", "HELP"})
+_IDLE_VERBS = frozenset({"EHLO", "HELO", "LHLO", "NOOP", "RSET", "VRFY", "HELP", "XFORWARD", "XCLIENT"})
 _IDLE_COMMANDS = 100  # of those between two mails; a flood of them is no mail
 _NOT_OFFERED = frozenset({"EXPN", "BDAT", "AUTH", "ETRN", "TURN", "SEND", "SOML", "SAML"})
 _BROWSER = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"})
@@ -38,10 +40,15 @@ _FAULTS = {
 class Session(Connection):
     """The state of one dialogue: who greeted us, and the mail that is being sent."""
 
+    hello = "EHLO"
+    no_recipients = "554 5.5.1 No valid recipients"
+
     def __init__(self, host: Host, config: Config, peer: str, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(host, config, peer, loop)
         self._mail: Transaction | None = None
         self._extended = False
+        self._xforward: Client | None = None  # for the next mail
+        self._xclient: Client | None = None  # for the rest of the connection
         self._idle = 0
         self._refused_data = False
         self._commands: dict[str, Callable[[bytes], Awaitable[str]]] = {
@@ -51,6 +58,9 @@ class Session(Connection):
         }  # fmt: skip
         if host.tls is None:
             del self._commands["STARTTLS"]
+        self._forwards = not peer or within(peer, config.server.forwarders)
+        if self._forwards:
+            self._commands |= {"XFORWARD": self._xforward_command, "XCLIENT": self._xclient_command}
 
     async def obey(self, taken: command.Command) -> str:
         verb = taken.verb
@@ -83,17 +93,19 @@ class Session(Connection):
 
     async def _ehlo(self, arg: bytes) -> str:
         if not self._greeted(arg, extended=True):
-            return "501 5.5.4 Syntax: EHLO hostname"
+            return f"501 5.5.4 Syntax: {self.hello} hostname"
         lines = [self.hostname, "PIPELINING", f"SIZE {self._limits.message_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
         if self._host.tls is not None and self._secured is None:
             lines.append("STARTTLS")
+        if self._forwards:
+            lines += ["XFORWARD " + " ".join(forwarded.XFORWARD), "XCLIENT " + " ".join(forwarded.XCLIENT)]
         return "".join(f"250-{line}\r\n" for line in lines) + "250 HELP"
 
     def _greeted(self, arg: bytes, *, extended: bool) -> bool:
         name = command.helo_name(arg)
         if name is None:
             return False
-        self._mail = None  # RFC 5321 §4.1.4: as after RSET
+        self._forget()  # RFC 5321 §4.1.4: as after RSET
         self._helo, self._extended = name, extended
         return True
 
@@ -129,7 +141,8 @@ class Session(Connection):
         self.secure(transport)
         cipher = self._writer.get_extra_info("cipher")
         self._secured = f"{cipher[1]} {cipher[0]}" if cipher else "TLS"
-        self._mail, self._helo, self._extended = None, "", False
+        self._forget()
+        self._helo, self._extended = "", False
         self.session = Facts(self.loop)
         return ""
 
@@ -137,7 +150,7 @@ class Session(Connection):
 
     async def _mail_from(self, arg: bytes) -> str:
         if not self._helo:
-            return "503 5.5.1 Send EHLO first"
+            return f"503 5.5.1 Send {self.hello} first"
         if self._mail is not None:
             return "503 5.5.1 Nested MAIL command"
         taken = command.mail_from(arg, extended=self._extended)
@@ -160,7 +173,7 @@ class Session(Connection):
         address = "" if isinstance(taken, str) else taken[0]
         if isinstance(taken, str):
             found = Recipient(taken)
-        elif len(mail.rcpts) >= self._limits.recipients:
+        elif mail.accepted >= self._limits.recipients:
             found = Recipient("452 4.5.3 Too many recipients")  # RFC 5321 §4.5.3.1.10
         else:
             found = self._host.acceptor.recipient(address)
@@ -174,6 +187,7 @@ class Session(Connection):
                 reply=found.refusal,
             )
             return found.refusal
+        mail.accepted += 1
         if address not in mail.rcpts:
             mail.rcpts.append(address)
             mail.exempt = mail.exempt and found.exempt
@@ -189,26 +203,40 @@ class Session(Connection):
             self._refused_data = True
             if arg:
                 return "501 5.5.4 Syntax: DATA"
-            return "503 5.5.1 Send MAIL first" if mail is None else "554 5.5.1 No valid recipients"
+            return "503 5.5.1 Send MAIL first" if mail is None else self.no_recipients
         self._mail, self._busy = None, True
+        try:
+            reply = await self._content_of(mail)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            raise
+        except Exception as error:
+            reply = self.after_data(await self.handle_exception(error), mail)
+        self._busy, self._xforward = False, None
+        if self._stopping and not self._closing:
+            await self.say(reply)
+            self.stop_now()
+            return ""
+        return reply
+
+    async def _content_of(self, mail: Transaction) -> str:
+        """Read one mail and hand it over; what to say then, "" when the connection is closed or lost."""
         content = DataReader(self._host.budget, size=self._limits.message_size, line=self._limits.line)
         with contextlib.ExitStack() as memory:
             memory.callback(content.release)
-            if not await self._receive(content):
+            if not await self._receive(content, mail):
                 return ""
             if content.fault is None:
                 reply = await self._accept(mail, content, memory)
             else:
                 reply = _FAULTS[content.fault]
                 log.info("mail refused", peer=self.peer, helo=self._helo, rcpts=len(mail.rcpts), size=content.seen, reply=reply)
-        self._busy = False
-        if self._stopping:
-            await self.say(reply)
-            self.stop_now()
-            return ""
+        return self.after_data(reply, mail)
+
+    def after_data(self, reply: str, mail: Transaction) -> str:
+        """What the client hears of a mail after its data."""
         return reply
 
-    async def _receive(self, content: DataReader) -> bool:
+    async def _receive(self, content: DataReader, mail: Transaction) -> bool:
         """Read one mail. False: it never came to its end, and the connection is closed or lost."""
         self._content, self._content_end = content, self.loop.create_future()
         try:
@@ -220,7 +248,7 @@ class Session(Connection):
         if complete:
             return True
         if content.hopeless:
-            self.hang_up(_FAULTS[content.fault or Fault.TOO_LARGE], "went on far beyond the size limit")
+            self.hang_up(self.after_data(_FAULTS[content.fault or Fault.TOO_LARGE], mail), "went on far beyond the size limit")
         else:
             self.close("client left within the data")
         return False
@@ -229,16 +257,18 @@ class Session(Connection):
         """Hand the mail over in a task that nothing which happens to this connection can cancel."""
         self._patience.stop()
         acceptor = self._host.acceptor
+        seen, relay = self._client()
         envelope = Envelope(
             mail_id=acceptor.new_mail_id(),
             mail_from=mail.mail_from,
             rcpts=tuple(mail.rcpts),
-            peer=self.peer,
-            helo=self._helo,
+            peer=seen.address,
+            helo=seen.helo or self._helo,
             received_at=acceptor.clock.now(),
-            protocol=protocol(extended=self._extended, tls=self._secured is not None, smtputf8=mail.smtputf8),
+            protocol=protocol(self.service, extended=self._extended, tls=self._secured is not None, smtputf8=mail.smtputf8),
             tls=self._secured,
             smtputf8=mail.smtputf8,
+            relay=relay,
         )
         task = self._host.begin(acceptor.accept(envelope, content.take(), exempt=mail.exempt))
         held = memory.pop_all()  # the task has the memory now
@@ -250,12 +280,50 @@ class Session(Connection):
             self._idle = 0
         return reply
 
+    # --- on behalf of another client ----------------------------------------------------------------------------------
+
+    def _client(self) -> tuple[Client, str]:
+        """Whom the mail comes from, and the relay that says so ("" when it is the client itself).
+
+        XFORWARD is the word of a relay that took the mail itself. XCLIENT is that of a proxy, which passes through what
+        its client says: nobody's Authentication-Results are believed for that.
+        """
+        here = self._xclient or Client(self.peer)
+        if self._xforward is not None:
+            return self._xforward, here.address or LOCAL
+        return here, "" if here.address or self._xclient else LOCAL
+
+    async def _xforward_command(self, arg: bytes) -> str:
+        if self._mail is not None:
+            return "503 5.5.1 A mail is being sent"
+        taken = forwarded.client(arg, forwarded.XFORWARD, self._xforward or Client())
+        if isinstance(taken, str):
+            return taken
+        self._xforward = taken
+        return "250 2.0.0 Ok"
+
+    async def _xclient_command(self, arg: bytes) -> str:
+        """The session begins again, as if that client had connected."""
+        if self._mail is not None:
+            return "503 5.5.1 A mail is being sent"
+        taken = forwarded.client(arg, forwarded.XCLIENT, self._xclient or Client(self.peer))
+        if isinstance(taken, str):
+            return taken
+        log.info("client told by a proxy", peer=self.peer, client=taken.address, helo=taken.helo)
+        self._xclient = taken
+        self._forget()
+        self._helo, self._extended = "", False
+        return f"220 {self.hostname} {self.service}"
+
+    def _forget(self) -> None:
+        self._mail = self._xforward = None
+
     # --- the rest -----------------------------------------------------------------------------------------------------
 
     async def _rset(self, arg: bytes) -> str:
         if arg:
             return "501 5.5.4 Syntax: RSET"
-        self._mail = None
+        self._forget()
         return "250 2.0.0 Reset"
 
     async def _noop(self, arg: bytes) -> str:

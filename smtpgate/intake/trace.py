@@ -34,11 +34,11 @@ def trace(envelope: Envelope, verdict: Verdict, name: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n").encode("utf-8", "replace")
 
 
-def protocol(*, extended: bool, tls: bool, smtputf8: bool) -> str:
-    """The word after `with` (RFC 3848, RFC 6531 §4.3)."""
+def protocol(service: str, *, extended: bool, tls: bool, smtputf8: bool) -> str:
+    """The word after `with` (RFC 3848, RFC 6531 §4.3). service is ESMTP or LMTP."""
     if not extended:
         return "SMTP"
-    return ("UTF8SMTP" if smtputf8 else "ESMTP") + ("S" if tls else "")
+    return (f"UTF8{service.removeprefix('E')}" if smtputf8 else service) + ("S" if tls else "")
 
 
 def stripped(raw: bytes, fields: tuple[Field, ...], authserv_id: str) -> tuple[bytes, tuple[str, ...]]:

@@ -106,7 +106,8 @@ async def serve(file: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     await door.start()
-    print(json.dumps({"port": door.addresses[0][1]}), flush=True)
+    lmtp = [port for _, port in door.lmtp_addresses]
+    print(json.dumps({"port": door.addresses[0][1], "lmtp": lmtp[0] if lmtp else 0}), flush=True)
     await ended.wait()
     await door.stop(config.server.shutdown_grace)
     left = asyncio.all_tasks() - {asyncio.current_task()}
@@ -122,6 +123,7 @@ class ServerProcess:
     changes: dict[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = COMMAND
     port: int = 0
+    lmtp: int = 0  # its port for LMTP, when the settings have one
 
     def __enter__(self) -> ServerProcess:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -132,7 +134,8 @@ class ServerProcess:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, self.log.read_text()
-        self.port = json.loads(line)["port"]
+        said = json.loads(line)
+        self.port, self.lmtp = said["port"], said.get("lmtp", 0)
         return self
 
     def __exit__(self, *_: object) -> None:

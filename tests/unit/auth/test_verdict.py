@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from typing import Any
 
@@ -12,7 +13,7 @@ from smtpgate.auth import verdict
 from smtpgate.auth.dns import Answer, DnsStatus, ZoneResolver
 from smtpgate.clock import SystemClock
 from smtpgate.config import Config
-from smtpgate.model import Envelope, Evidence, Verdict
+from smtpgate.model import LOCAL, Envelope, Evidence, Verdict
 from tests.support.zones import Zone, mail, merged, signed_mail
 
 SPF = {"example.org": {"TXT": ["v=spf1 ip4:192.0.2.1 -all"]}}
@@ -377,3 +378,47 @@ async def test_reasons_name_what_was_looked_at_in_order() -> None:
         "mx.desk.example; spf=pass smtp.mailfrom=ann@example.org; dkim=pass header.d=example.org header.s=s1;"
         " dmarc=pass (p=reject) header.from=example.org"
     )
+
+
+# --- a relay that tells the true client -------------------------------------------------------------------------------
+
+RELAYS = {"trusted_relays": ["10.0.0.0/8"], "trusted_authserv_id": "mta.desk.example"}
+SAYS_PASS = b"Authentication-Results: mta.desk.example; dmarc=pass (p=reject) header.from=example.org\r\n"
+
+
+def told(relay: str, peer: str) -> Envelope:
+    return dataclasses.replace(envelope(peer=peer), relay=relay)
+
+
+@pytest.mark.parametrize("relay", ["10.0.0.9", "203.0.113.200", LOCAL])
+@pytest.mark.parametrize(("peer", "evidence"), [(GOOD_PEER, Evidence.DMARC_SPF), (EVIL_PEER, Evidence.FAIL)])
+async def test_spf_sees_the_client_that_a_relay_tells(relay: str, peer: str, evidence: Evidence) -> None:
+    result = await judge(mail(), merged(SPF, REJECT), told(relay, peer), config(auth=RELAYS))
+    assert (result.evidence, result.spf.result) == (evidence, "pass" if peer == GOOD_PEER else "fail")
+
+
+@pytest.mark.parametrize("relay", ["10.0.0.9", LOCAL])
+@pytest.mark.parametrize("peer", ["", EVIL_PEER])
+async def test_trusted_relays_results_count_whatever_client_it_tells(relay: str, peer: str) -> None:
+    result = await judge(SAYS_PASS + mail(), merged(SPF, REJECT), told(relay, peer), config(auth=RELAYS))
+    assert result.evidence is Evidence.DMARC_SPF
+
+
+async def test_local_relay_is_trusted_without_any_network() -> None:
+    settings = config(auth={"trusted_authserv_id": "mta.desk.example"})
+    assert (await judge(SAYS_PASS + mail(), merged(SPF, REJECT), told(LOCAL, ""), settings)).evidence is Evidence.DMARC_SPF
+
+
+@pytest.mark.parametrize(
+    ("relay", "peer"), [("", EVIL_PEER), ("", ""), ("203.0.113.200", EVIL_PEER), ("203.0.113.200", "10.0.0.9")]
+)
+async def test_forged_results_of_others_do_not_count(relay: str, peer: str) -> None:
+    """Neither from an outsider, nor through a proxy, nor from a forwarder that tells a trusted relay's address."""
+    result = await judge(SAYS_PASS + mail(), merged(SPF, REJECT), told(relay, peer), config(auth=RELAYS))
+    assert result.evidence is Evidence.FAIL
+
+
+async def test_relay_that_tells_no_client_leaves_spf_out_and_lends_no_trust() -> None:
+    settings = config(auth=RELAYS, server={"trusted_networks": ["10.0.0.0/8"]})
+    result = await judge(mail(), SPF, told("10.0.0.9", ""), settings)
+    assert (result.evidence, result.spf.result) == (Evidence.NONE, "none")

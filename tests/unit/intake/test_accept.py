@@ -117,7 +117,7 @@ def test_no_helo_and_no_verdict_breaks_out_of_its_field(text: str) -> None:
     ],
 )
 def test_protocol_word(extended: bool, tls: bool, smtputf8: bool, word: str) -> None:
-    assert protocol(extended=extended, tls=tls, smtputf8=smtputf8) == word
+    assert protocol("ESMTP", extended=extended, tls=tls, smtputf8=smtputf8) == word
 
 
 def test_only_fields_that_claim_our_name_are_taken_out() -> None:

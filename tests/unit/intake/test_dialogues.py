@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,15 @@ from tests.support import dialogue
 from tests.support.dialogue import Client, Dialogue
 from tests.support.server import ROOT, ServerProcess
 
+
+def _to_lmtp(case: Dialogue) -> tuple[tuple[int, str], ...]:
+    """The same with one recipient over LMTP."""
+    return tuple((number, line.replace("C: EHLO", "C: LHLO")) for number, line in case.steps)
+
+
 FILES = sorted((ROOT / "tests" / "dialogues").glob("*.dialogue"))
 CASES = [d for file in FILES for d in dialogue.read(file)[1]]
+SMUGGLING = [replace(d, steps=_to_lmtp(d)) for d in CASES if d.file.startswith("smuggling")]
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +40,7 @@ def start(name: str, directory: Path) -> ServerProcess:
         issued.cert_chain_pems[0].write_to_path(str(directory / "cert.pem"))
         issued.private_key_pem.write_to_path(str(directory / "key.pem"))
         changes = {"server": {"tls_certificate": str(directory / "cert.pem"), "tls_key": str(directory / "key.pem")}}
+    changes["server"] = {**changes.get("server", {}), "lmtp": ["127.0.0.1:0"]}
     return ServerProcess(directory, changes).__enter__()
 
 
@@ -40,7 +49,16 @@ def test_dialogue(case: Dialogue, servers: dict[str, ServerProcess], tmp_path_fa
     if case.file not in servers:
         servers[case.file] = start(case.file, tmp_path_factory.mktemp(case.file) / "server")
     server = servers[case.file]
-    dialogue.run(case, server.port, server.mails)
+    dialogue.run(case, server.lmtp if case.file.startswith("lmtp") else server.port, server.mails)
+
+
+@pytest.mark.parametrize("case", SMUGGLING, ids=str)
+def test_smuggling_over_lmtp(case: Dialogue, servers: dict[str, ServerProcess], tmp_path_factory: pytest.TempPathFactory) -> None:
+    assert any("LHLO" in line for _, line in case.steps) or case.file == "smuggling-reject", case
+    if case.file not in servers:
+        servers[case.file] = start(case.file, tmp_path_factory.mktemp(case.file) / "server")
+    server = servers[case.file]
+    dialogue.run(case, server.lmtp, server.mails)
 
 
 def test_smuggling_forms_are_many_enough() -> None:

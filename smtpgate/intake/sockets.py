@@ -1,0 +1,58 @@
+"""Unix sockets to listen on: made for one group, a dead one replaced, a live one left alone. Raises OSError."""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import socket
+import stat
+from pathlib import Path
+
+
+def unix_socket(path: Path, group: str | None) -> socket.socket:
+    """A bound socket with mode 0660. OSError when another process listens there or something else has the name."""
+    _make_way(path)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+    try:
+        os.fchmod(listening.fileno(), 0o600)  # nobody else gets in before the group is set
+        listening.bind(str(path))
+        if group is not None:
+            os.chown(path, -1, grp.getgrnam(group).gr_gid)
+        path.chmod(0o660)
+    except KeyError:
+        listening.close()
+        remove(path)
+        raise OSError(errno.EINVAL, f"there is no group {group!r}", str(path)) from None
+    except OSError as error:
+        listening.close()
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    return listening
+
+
+def remove(path: Path) -> None:
+    """Take away the name of a socket that we made."""
+    path.unlink(missing_ok=True)
+
+
+def is_unix(transport_socket: socket.socket | None) -> bool:
+    return transport_socket is not None and transport_socket.family == socket.AF_UNIX
+
+
+def _make_way(path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise OSError(errno.EEXIST, "there is something that is no socket", str(path))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:  # its process has died
+            remove(path)
+            return
+        except BlockingIOError:  # its queue is full: somebody lives there
+            pass
+    raise OSError(errno.EADDRINUSE, "another process listens there", str(path))
