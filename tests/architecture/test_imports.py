@@ -20,7 +20,8 @@ PACKAGE = ROOT / "smtpgate"
 LAYERS: list[set[str]] = [
     {"__main__"},
     {"cli"},
-    {"app", "explain", "history"},
+    {"history", "status"},
+    {"app", "explain"},
     {"filing", "actions"},
     {"intake", "handlers", "delivery", "service"},
     {"auth"},
