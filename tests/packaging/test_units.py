@@ -1,0 +1,65 @@
+"""The systemd units: complete, without a capability, accepted by systemd's own checks where it is there."""
+
+from __future__ import annotations
+
+import configparser
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+UNITS = Path(__file__).parents[2] / "systemd"
+needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
+
+
+def unit(name: str) -> configparser.ConfigParser:
+    read = configparser.ConfigParser(strict=False, interpolation=None, comment_prefixes=("#",))
+    read.optionxform = str  # type: ignore[assignment, method-assign]  # systemd's names have case
+    read.read(UNITS / name, encoding="utf-8")
+    return read
+
+
+def test_the_service_is_watched_and_has_no_capability() -> None:
+    service = unit("smtpgate.service")["Service"]
+    assert service["Type"] == "notify"
+    assert service["WatchdogSec"] == "30"
+    assert service["CapabilityBoundingSet"] == service["AmbientCapabilities"] == ""
+    assert service["PrivateUsers"] == service["NoNewPrivileges"] == service["DynamicUser"] == "yes"
+    assert float(service["TimeoutStopSec"]) > 30 + 10, "less than server.shutdown_grace and what comes after it"
+
+
+def test_the_socket_is_named_as_the_gateway_knows_it() -> None:
+    from smtpgate.app import SOCKETS
+
+    socket = unit("smtpgate.socket")["Socket"]
+    assert socket["FileDescriptorName"] in SOCKETS
+    assert socket["ListenStream"] == "25"
+    assert socket["BindIPv6Only"] == "both"
+    assert socket["Backlog"] == "1024"
+    assert "Accept" not in socket
+
+
+@needs_systemd
+def test_exposure() -> None:
+    command = ("systemd-analyze", "security", "--offline=true", "--threshold=12", "--no-pager", UNITS / "smtpgate.service")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0, done.stdout[-500:] + done.stderr
+
+
+@needs_systemd
+def test_systemd_understands_every_line(tmp_path: Path) -> None:
+    for name in ("smtpgate.service", "smtpgate.socket"):
+        text = (UNITS / name).read_text(encoding="utf-8").replace("/opt/smtpgate/bin/smtpgate", sys.executable)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        ("systemd-analyze", "verify", "--man=no", *(tmp_path / n for n in ("smtpgate.service", "smtpgate.socket"))),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    complaints = [line for line in done.stderr.splitlines() if "smtpgate" in line]
+    assert not complaints, done.stderr
+    assert done.returncode == 0, done.stderr
