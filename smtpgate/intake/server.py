@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +78,15 @@ class Door:
         """The same for LMTP over TCP."""
         return tuple(s.getsockname()[:2] for server in self._lmtp for s in server.sockets if not is_unix(s))
 
-    async def start(self) -> None:
+    async def start(self, passed: Sequence[socket.socket] = ()) -> None:
+        """Listen on the passed sockets, else on server.listen."""
         logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's: would print what clients say
         self.tls = _tls(self.config)
         loop = asyncio.get_running_loop()
         try:
-            for listen in self.config.server.listen:
+            for ready in passed:
+                self._servers.append(await loop.create_server(lambda: _Gate(self), sock=ready, backlog=_BACKLOG))
+            for listen in () if passed else self.config.server.listen:
                 host, _, port = listen.rpartition(":")
                 server = await loop.create_server(lambda: _Gate(self), host.strip("[]"), int(port), backlog=_BACKLOG)
                 self._servers.append(server)
