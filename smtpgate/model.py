@@ -286,6 +286,7 @@ class DeliveryState(StrEnum):
     EXPIRED = "expired"  # given up after the queue lifetime
     BOUNCED = "bounced"  # was delivered, then a bounce came back to its signed return path
     DROPPED = "dropped"  # an admin decided so
+    HELD = "held"  # an admin keeps it back: not tried until he releases or drops it
 
     @property
     def pending(self) -> bool:

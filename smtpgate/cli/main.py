@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "check-config": ("smtpgate.cli.check", "check_config", "Check the configuration and every file that it names."),
     "status": ("smtpgate.cli.status", "status", "Tell how the gateway does, and what needs a person."),
     "ticket": ("smtpgate.cli.ticket", "ticket", "Look at tickets and change their state."),
-    "queue": ("smtpgate.cli.queue", "queue", "Look at outgoing mail, try it again, drop it."),
+    "queue": ("smtpgate.cli.queue", "queue", "Look at outgoing mail, try it again, hold it back, drop it."),
     "hold": ("smtpgate.cli.incoming", "hold", "Decide about incoming mail that is kept for a person."),
     "poison": ("smtpgate.cli.incoming", "poison", "Look at incoming mail that could not be filed, and file it again."),
     "explain": ("smtpgate.cli.explain", "explain", "Tell what would become of a mail, and why."),

@@ -1,14 +1,15 @@
-"""`smtpgate queue`: list, show, retry, drop, paused, resume."""
+"""`smtpgate queue`: list, show, retry, hold, release, drop, paused, resume."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from smtpgate.cli import show
-from smtpgate.cli.common import Context, Id, json_option, limit_option, pass_context, plural
+from smtpgate.cli.common import Context, Duration, Id, json_option, limit_option, pass_context, plural
 from smtpgate.cli.show import Column, moment
 from smtpgate.clock import SystemClock, id_text
 from smtpgate.errors import UsageError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _PENDING = [s for s in DeliveryState if s.pending]
 _RETRIED = [*_PENDING, DeliveryState.FAILED, DeliveryState.EXPIRED]
-_ALL_AT_ONCE = 10_000
+_PAGE = 1000  # recipients read at once
 
 _COLUMNS = (
     Column("id", "id", whole=True),
@@ -35,9 +36,45 @@ _COLUMNS = (
 )
 
 
+@dataclass(frozen=True)
+class _Filter:
+    """Which recipients; older_than in seconds since the mail was made."""
+
+    number: str | None
+    domain: str | None
+    older_than: float | None
+
+    def __bool__(self) -> bool:
+        return (self.number, self.domain, self.older_than) != (None, None, None)
+
+    async def find(
+        self, store: Store, states: Sequence[DeliveryState], limit: int, before: int | None = None
+    ) -> Sequence[RecipientStatus]:
+        return await store.queue(
+            states=states,
+            ticket_number=self.number.strip("[]# ").upper() if self.number else None,
+            domain=self.domain.lower().lstrip("@") if self.domain else None,
+            created_before=None if self.older_than is None else SystemClock().now() - self.older_than,
+            limit=limit,
+            before=before,
+        )
+
+
+def _filters(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that a _Filter is made of."""
+    options = (
+        click.option("--ticket", "number", metavar="NUMBER", help="Only mail of this ticket."),
+        click.option("--domain", metavar="DOMAIN", help="Only recipients of this domain."),
+        click.option("--older-than", type=Duration(), metavar="AGE", help="Only mail made longer ago: 30m, 4h, 2d."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.group()
 def queue() -> None:
-    """Look at outgoing mail, try it again, drop it.
+    """Look at outgoing mail, try it again, hold it back, drop it.
 
     An id is that of one recipient of one mail. A running gateway sees changes when it next looks at its queue.
     """
@@ -51,17 +88,16 @@ def queue() -> None:
     type=click.Choice([*(s.value for s in DeliveryState), "all"]),
     help="May be repeated. Default: what is still to be delivered.",
 )
-@click.option("--ticket", "number", help="Only mail of this ticket.")
+@_filters
 @limit_option
 @json_option
 @pass_context
-def list_(context: Context, states: tuple[str, ...], number: str | None, limit: int, as_json: bool) -> None:
+def list_(context: Context, /, states: tuple[str, ...], limit: int, as_json: bool, **options: Any) -> None:
     """List recipients of outgoing mail, the newest first."""
     wanted = [] if "all" in states else [DeliveryState(s) for s in states] or _PENDING
 
     async def work(store: Store) -> Any:
-        ticket_number = number.strip("[]# ").upper() if number else None
-        return await store.queue(states=wanted, ticket_number=ticket_number, limit=limit), await store.pauses()
+        return await _Filter(**options).find(store, wanted, limit), await store.pauses()
 
     found, pauses = context.with_store(work)
     show.listing(_COLUMNS, map(_row, found), as_json=as_json, empty="nothing there")
@@ -140,38 +176,82 @@ async def _recipient(store: Store, id_: int) -> RecipientStatus | None:
     return newest[0] if newest and newest[0].recipient_id == id_ else None
 
 
+_ids = click.argument("ids", metavar="[ID]...", nargs=-1, type=Id())
+
+
 @queue.command()
-@click.argument("ids", metavar="[ID]...", nargs=-1, type=Id())
+@_ids
 @click.option("--all", "everything", is_flag=True, help="Everything that is still to be delivered.")
+@_filters
 @pass_context
-def retry(context: Context, ids: tuple[int, ...], everything: bool) -> None:
-    """Try mail again now, also mail that was given up."""
-    moved = _settle(context, ids, everything, DeliveryState.QUEUED)
+def retry(context: Context, /, ids: tuple[int, ...], everything: bool, **options: Any) -> None:
+    """Try mail again now; by id also mail that was given up.
+
+    A running gateway looks at its queue every `delivery.poll`. A host that failed in the last 30 seconds is not asked again
+    before they are over. A paused destination needs `queue resume`.
+    """
+    by_id, takes = _RETRIED, _PENDING
+    moved = _settle(context, ids, _Filter(**options), DeliveryState.QUEUED, by_id if ids else takes, everything=everything)
     click.echo(f"{plural(moved, 'recipient')} will be tried now")
 
 
-@queue.command()
-@click.argument("ids", metavar="ID...", nargs=-1, required=True, type=Id())
+@queue.command("hold")
+@_ids
+@click.option("--all", "everything", is_flag=True, help="Everything that is still to be delivered.")
+@_filters
 @pass_context
-def drop(context: Context, ids: tuple[int, ...]) -> None:
+def hold_(context: Context, /, ids: tuple[int, ...], everything: bool, **options: Any) -> None:
+    """Keep mail back until it is released. What is being tried just now goes on."""
+    moved = _settle(context, ids, _Filter(**options), DeliveryState.HELD, _PENDING, everything=everything)
+    click.echo(f"{plural(moved, 'recipient')} held")
+
+
+@queue.command()
+@_ids
+@click.option("--all", "everything", is_flag=True, help="Everything that is held.")
+@_filters
+@pass_context
+def release(context: Context, /, ids: tuple[int, ...], everything: bool, **options: Any) -> None:
+    """Try held mail now."""
+    moved = _settle(context, ids, _Filter(**options), DeliveryState.QUEUED, [DeliveryState.HELD], everything=everything)
+    click.echo(f"{plural(moved, 'recipient')} released")
+
+
+@queue.command()
+@_ids
+@click.option("--all", "everything", is_flag=True, help="Everything that is still to be delivered, and what is held.")
+@_filters
+@pass_context
+def drop(context: Context, /, ids: tuple[int, ...], everything: bool, **options: Any) -> None:
     """Do not deliver mail any more. It stays in the store."""
-    moved = _settle(context, ids, False, DeliveryState.DROPPED)
+    takes = [*_PENDING, DeliveryState.HELD]
+    moved = _settle(context, ids, _Filter(**options), DeliveryState.DROPPED, takes, everything=everything)
     click.echo(f"{plural(moved, 'recipient')} dropped")
 
 
-def _settle(context: Context, ids: Sequence[int], everything: bool, to: DeliveryState) -> int:
-    if bool(ids) == everything:
-        raise click.UsageError("name ids, or say --all")
-    takes = _PENDING if to is DeliveryState.DROPPED else _RETRIED
+def _settle(
+    context: Context,
+    ids: Sequence[int],
+    chosen: _Filter,
+    to: DeliveryState,
+    takes: Sequence[DeliveryState],
+    *,
+    everything: bool,
+) -> int:
+    """By ids, or all that the filter finds in the states that the command takes. Returns how many moved."""
+    if [bool(ids), bool(chosen), everything].count(True) != 1:
+        raise click.UsageError("name ids, or say --all, or which by --ticket, --domain, --older-than")
 
     async def work(store: Store) -> int:
-        chosen: Iterable[int] = ids
-        if everything:
-            found = await store.queue(states=_PENDING, ticket_number=None, limit=_ALL_AT_ONCE)
-            chosen = [r.recipient_id for r in found]
-        else:
+        now = SystemClock().now()
+        if ids:
             await _check(store, ids, takes)
-        return await store.settle_recipients(list(chosen), to=to, now=SystemClock().now())
+            return await store.settle_recipients(list(ids), to=to, now=now)
+        moved, before = 0, None
+        while found := await chosen.find(store, takes, _PAGE, before):
+            before = found[-1].recipient_id
+            moved += await store.settle_recipients([r.recipient_id for r in found], to=to, now=now)
+        return moved
 
     return context.with_store(work, change=True)
 

@@ -359,7 +359,14 @@ class Store(Protocol):
         """By ticket number, <Message-ID> or id of a mail in either direction; number: what the name is as an id."""
 
     async def queue(
-        self, *, states: Sequence[DeliveryState], ticket_number: str | None, limit: int, before: int | None = None
+        self,
+        *,
+        states: Sequence[DeliveryState],
+        ticket_number: str | None,
+        limit: int,
+        before: int | None = None,
+        domain: str | None = None,
+        created_before: float | None = None,
     ) -> Sequence[RecipientStatus]:
         """Newest first; `before` is the recipient id after which to go on."""
 
@@ -376,7 +383,10 @@ class Store(Protocol):
         """A change that no incoming mail caused (a status set by an agent), decided inside the transaction like `file`."""
 
     async def settle_recipients(self, recipient_ids: Sequence[int], *, to: DeliveryState, now: float) -> int:
-        """Retry now (to queued) or drop pending recipients; retry also takes failed and expired ones. Returns how many moved."""
+        """Retry now (to queued), hold or drop pending recipients; retry also takes failed, expired and held ones, drop held ones.
+
+        One that is being tried is left alone by retry and hold. Returns how many moved.
+        """
 
     # delivery
     async def claim_deliveries(

@@ -81,7 +81,7 @@ def _apply(changes: Changes, mail_id: str | None) -> Verb[None]:
     for recipient_id, said in changes.bounced:
         yield Query(
             """UPDATE recipient SET state = 'bounced', due_at = NULL, claimed_by = NULL, last_code = 0, last_reply = $2
-                WHERE id = $1 AND state IN ('queued', 'uncertain', 'delivered')""",
+                WHERE id = $1 AND state IN ('queued', 'uncertain', 'delivered', 'held')""",
             (recipient_id, said[:1000]),
         )
 

@@ -87,7 +87,12 @@ def outgoing(outgoing_id: int) -> Verb[OutgoingDetail | None]:
 
 
 def queue(
-    states: Sequence[DeliveryState], ticket_number: str | None, limit: int, before: int | None
+    states: Sequence[DeliveryState],
+    ticket_number: str | None,
+    limit: int,
+    before: int | None,
+    domain: str | None = None,
+    created_before: float | None = None,
 ) -> Verb[tuple[RecipientStatus, ...]]:
     """No state means every state."""
     found: Rows = []
@@ -99,6 +104,10 @@ def queue(
             where.add("t.number = {}", ticket_number)
         if before is not None:
             where.add("r.id < {}", before)
+        if domain is not None:
+            where.add("r.domain = {}", domain.lower())
+        if created_before is not None:
+            where.add("o.created_at < {}", created_before)
         found += yield where.query(rows.RECIPIENT_STATUS, "r.id DESC", limit)
     found = sorted(found, reverse=True)[:limit]
     return tuple(rows.recipient_status(row) for row in found)

@@ -114,22 +114,30 @@ def release_leases(worker_prefix: str) -> Verb[int]:
 
 
 def settle_recipients(recipient_ids: Sequence[int], to: DeliveryState, now: float) -> Verb[int]:
-    """Retry leaves one alone whose attempt is under way: a second one at the same time could only deliver it twice."""
+    """Retry and hold leave one alone whose attempt is under way: a second one at the same time could only deliver it twice,
+    and what is on its way cannot be kept back."""
     if to is DeliveryState.QUEUED:
         moved = yield from select_in(
             """UPDATE recipient SET state = 'queued', next_at = $1, due_at = $1
-                WHERE claimed_by IS NULL AND state IN ('queued', 'uncertain', 'failed', 'expired') AND id IN (...) RETURNING id""",
+                WHERE claimed_by IS NULL AND state IN ('queued', 'uncertain', 'failed', 'expired', 'held')
+                    AND id IN (...) RETURNING id""",
             list(recipient_ids),
             now,
         )
     elif to is DeliveryState.DROPPED:
         moved = yield from select_in(
             """UPDATE recipient SET state = 'dropped', due_at = NULL, claimed_by = NULL
-                WHERE due_at IS NOT NULL AND id IN (...) RETURNING id""",
+                WHERE (due_at IS NOT NULL OR state = 'held') AND id IN (...) RETURNING id""",
+            list(recipient_ids),
+        )
+    elif to is DeliveryState.HELD:
+        moved = yield from select_in(
+            """UPDATE recipient SET state = 'held', due_at = NULL
+                WHERE due_at IS NOT NULL AND claimed_by IS NULL AND id IN (...) RETURNING id""",
             list(recipient_ids),
         )
     else:
-        raise StoreError(f"a recipient is settled to queued or dropped, not to {to.value}")
+        raise StoreError(f"a recipient is settled to queued, held or dropped, not to {to.value}")
     return len(moved)
 
 

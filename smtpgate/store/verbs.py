@@ -107,9 +107,16 @@ class VerbStore(ABC):
         return await self._read(lambda: history.history(name, number, limit))
 
     async def queue(
-        self, *, states: Sequence[DeliveryState], ticket_number: str | None, limit: int, before: int | None = None
+        self,
+        *,
+        states: Sequence[DeliveryState],
+        ticket_number: str | None,
+        limit: int,
+        before: int | None = None,
+        domain: str | None = None,
+        created_before: float | None = None,
     ) -> Sequence[RecipientStatus]:
-        return await self._read(lambda: look.queue(states, ticket_number, limit, before))
+        return await self._read(lambda: look.queue(states, ticket_number, limit, before, domain, created_before))
 
     async def overview(self, now: float) -> Overview:
         return await self._read(lambda: overview.overview(now))

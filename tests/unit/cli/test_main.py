@@ -120,7 +120,7 @@ def test_no_store_yet(tmp_path: Path) -> None:
         (["queue", "show", "a" * 13], 1, "there is no outgoing mail aaaaaaaaaaaaa"),
         (["queue", "retry"], 2, "name ids, or say --all"),
         (["queue", "retry", "--all", "a" * 13], 2, "name ids, or say --all"),
-        (["queue", "drop"], 2, "Missing argument"),
+        (["queue", "drop"], 2, "name ids, or say --all"),
         (["queue", "drop", "a" * 13], 1, "there is no recipient aaaaaaaaaaaaa"),
         (["queue", "resume", "nowhere.example"], 1, "nowhere.example is not paused"),
         (["hold", "show", "a" * 13], 1, "aaaaaaaaaaaaa is not among the held mail"),
