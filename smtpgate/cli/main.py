@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "serve": ("smtpgate.cli.serve", "serve", "Run the gateway until it is told to stop."),
     "check-config": ("smtpgate.cli.check", "check_config", "Check the configuration and every file that it names."),
     "status": ("smtpgate.cli.status", "status", "Tell how the gateway does, and what needs a person."),
+    "inject": ("smtpgate.cli.inject", "inject", "Take one mail from standard input."),
     "ticket": ("smtpgate.cli.ticket", "ticket", "Look at tickets and change their state."),
     "queue": ("smtpgate.cli.queue", "queue", "Look at outgoing mail, try it again, hold it back, drop it."),
     "hold": ("smtpgate.cli.incoming", "hold", "Decide about incoming mail that is kept for a person."),
