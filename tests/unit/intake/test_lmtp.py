@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from smtpgate.errors import StoreFull
 from smtpgate.intake import forwarded
+from smtpgate.intake.data import DataReader
 from smtpgate.intake.forwarded import Client
 from smtpgate.intake.trace import trace
 from smtpgate.model import LOCAL, Envelope
@@ -149,7 +150,7 @@ async def test_bug_before_the_mail_is_handed_over_is_told_for_each_recipient(pat
         peer = await local(path)
         await peer.ask("LHLO mta.example", "MAIL FROM:<a@client.example>", *["RCPT TO:<help@support.example>"] * 2, "DATA")
         with monkeypatch.context() as patch:
-            patch.setattr(up.door, "begin", lambda work: work.close() or 1 / 0)
+            patch.setattr(DataReader, "take", lambda self: 1 / 0)
             peer.writer.write(MAIL.encode() + b"\r\nNOOP\r\n")
             replies = [await peer.reply() for _ in range(3)]
         assert [r[:9] for r in replies] == ["451 4.3.0"] * 2 + ["250 2.0.0"]
