@@ -8,7 +8,6 @@ before it can be worked on. Stop is the reverse. A store that fails for good end
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import secrets
 import shutil
@@ -16,7 +15,6 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -26,17 +24,19 @@ from smtpgate.auth.sign import DkimSigner
 from smtpgate.auth.verdict import judge
 from smtpgate.clock import Clock, SystemClock
 from smtpgate.config import Config
-from smtpgate.delivery.runner import Runner
+from smtpgate.delivery.runner import Runner, attempt_limit
 from smtpgate.errors import ConfigError, Problem, StoreError
 from smtpgate.filing import Filing
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.handlers.post import Post
+from smtpgate.intake.accept import Judge
 from smtpgate.intake.server import Door
 from smtpgate.mail.compose import Templates
 from smtpgate.mail.token import Tokens
 from smtpgate.mail.worker import ParserPool
 from smtpgate.model import Envelope, Verdict
 from smtpgate.numbers import NumberPattern
+from smtpgate.service import reload as reloading
 from smtpgate.service import systemd
 from smtpgate.service.watchdog import Watchdog
 from smtpgate.store.api import Store
@@ -47,6 +47,16 @@ log = structlog.get_logger(__name__)
 EXIT_STORE = 74  # EX_IOERR of sysexits.h
 _GIVE_BACK = 2.0  # seconds after the grace for storing what has come of it
 SOCKETS = ("smtp",)  # names of sockets that systemd may pass
+
+
+def check_templates(config: Config) -> Templates:
+    """Raises ConfigError for templates that do not render."""
+    templates = Templates(config.templates.directory)
+    faults = templates.check()
+    if faults:
+        where = str(config.templates.directory)
+        raise ConfigError([Problem(where, None, "templates.directory", fault, "correct the template") for fault in faults])
+    return templates
 
 
 async def build_pipeline(config: Config, store: Store, clock: Clock) -> Pipeline:
@@ -68,12 +78,7 @@ async def remembered(config: Config, store: Store) -> tuple[tuple[str, ...], tup
 def make_pipeline(config: Config, patterns: Sequence[str], keys: Sequence[bytes], clock: Clock) -> Pipeline:
     """Raises ConfigError for templates that do not render."""
     tokens = Tokens(keys, config.secrets.token_lifetime)
-    templates = Templates(config.templates.directory)
-    faults = templates.check()
-    if faults:
-        where = str(config.templates.directory)
-        raise ConfigError([Problem(where, None, "templates.directory", fault, "correct the template") for fault in faults])
-    post = Post(config, templates, DkimSigner(config.dkim), tokens, clock)
+    post = Post(config, check_templates(config), DkimSigner(config.dkim), tokens, clock)
     return Pipeline(config, post, tokens, tuple(NumberPattern.compile(p) for p in patterns), clock)
 
 
@@ -93,6 +98,8 @@ class Gateway:
     _parser: ParserPool = field(init=False)
     _resolver: Resolver = field(init=False)
     _lock: int = field(init=False)
+    _worker: str = field(init=False)
+    _retired: list[Runner] = field(init=False, default_factory=list)  # of earlier configurations, finishing
     _tasks: list[asyncio.Task[None]] = field(init=False, default_factory=list)
     _ended: asyncio.Event = field(init=False)
     _watchdog: Watchdog | None = field(init=False, default=None)
@@ -103,9 +110,9 @@ class Gateway:
         config, clock = self.config, self.clock
         self._ended = asyncio.Event()
         config.store.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _lock(config.store.path)
+        self._lock = reloading.lock(config.store.path)
         node = socket.gethostname()
-        worker = f"{node}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._worker = f"{node}:{os.getpid()}:{secrets.token_hex(4)}"
         if not config.store.path.exists():
             log.info("there is no store: a new, empty one is made", path=str(config.store.path))  # a disk that is missing?
         self.store = await SqliteStore.open(config.store.path, on_fatal=lambda error: self._fatal(str(error)))
@@ -113,20 +120,16 @@ class Gateway:
         if ended:
             log.info("leases of an earlier run ended", count=ended)
         await self.store.probe(clock.now())
-        resolver = self._resolver = self.resolver or make_resolver(config.dns, clock)
+        self._resolver = self.resolver or make_resolver(config.dns, clock)
         pipeline = await build_pipeline(config, self.store, clock)
-
-        async def verify(envelope: Envelope, raw: bytes) -> Verdict:
-            return await judge(envelope=envelope, raw=raw, config=config, resolver=resolver, clock=clock)
-
         self._parser = ParserPool(config.limits, processes=config.parser.processes)
         await self._parser.start()
-        self.runner = Runner(self.store, config, resolver, clock, worker)
-        self.filing = Filing(config, self.store, self._parser, pipeline, clock, worker, self.runner.wake)
+        self.runner = Runner(self.store, config, self._resolver, clock, self._worker)
+        self.filing = Filing(config, self.store, self._parser, pipeline, clock, self._worker, self._outgoing)
         self.door = Door(
             config,
             store=self.store,
-            judge=verify,
+            judge=self._judge(config),
             tokens=pipeline.tokens,
             clock=clock,
             on_accept=self.filing.wake,
@@ -139,6 +142,39 @@ class Gateway:
         log.info("ready", listen=[f"{host}:{port}" for host, port in self.door.addresses], store=str(config.store.path))
         systemd.notify("READY=1", "STATUS=running")
 
+    async def reload(self, wanted: Config) -> list[str]:
+        """Go on with another configuration. Returns the changed settings that need a restart.
+
+        Sessions, filings and deliveries under way end as they began. Raises ConfigError, StoreError or OSError; then
+        nothing has changed.
+        """
+        config, waiting = reloading.settle(self.config, wanted)
+        check_templates(config)  # before a new number pattern is remembered
+        pipeline = await build_pipeline(config, self.store, self.clock)
+        runner = Runner(self.store, config, self._resolver, self.clock, self._worker)
+        self.door.renew(config, judge=self._judge(config), tokens=pipeline.tokens)
+        self._parser.limits = config.limits
+        self.filing.config, self.filing.pipeline = config, pipeline
+        patience = attempt_limit(self.config.delivery)  # no attempt lasts longer
+        self.config, old, self.runner = config, self.runner, runner
+        self._retired.append(old)
+        self._run(lambda: self._retire(old, patience), "earlier delivery")
+        self._run(runner.run, "delivery")
+        return waiting
+
+    def _outgoing(self) -> None:
+        self.runner.wake()  # whichever it is by now
+
+    async def _retire(self, runner: Runner, patience: float) -> None:
+        await runner.stop(patience)
+        self._retired.remove(runner)
+
+    def _judge(self, config: Config) -> Judge:
+        async def verify(envelope: Envelope, raw: bytes) -> Verdict:
+            return await judge(envelope=envelope, raw=raw, config=config, resolver=self._resolver, clock=self.clock)
+
+        return verify
+
     async def stop(self) -> None:
         """Finish what was promised, give the rest back, close the store. Safe after a failed start."""
         systemd.notify("STOPPING=1", "STATUS=finishing what was promised")
@@ -146,7 +182,8 @@ class Gateway:
             self._watchdog.stopping = True
         grace = self.config.server.shutdown_grace
         until = self.clock.monotonic() + grace
-        work = [asyncio.create_task(self.runner.stop(grace))] if hasattr(self, "runner") else []  # while the door drains
+        runners = [self.runner, *self._retired] if hasattr(self, "runner") else []
+        work = [asyncio.create_task(runner.stop(grace)) for runner in runners]  # while the door drains
         if hasattr(self, "door"):
             await self.door.stop(grace)
         if hasattr(self, "filing"):
@@ -202,42 +239,93 @@ class Gateway:
 
     def _loop_ended(self, task: asyncio.Task[None]) -> None:
         """A loop that ends by an exception takes the process with it: a gateway that only accepts is a trap."""
+        self._tasks.remove(task)
         if not task.cancelled() and task.exception() is not None:
             log.critical("a loop ended", loop=task.get_name(), exc_info=task.exception())
             self.failed = f"the {task.get_name()} loop ended: {task.exception()}"
             self._ended.set()
 
 
-def _lock(path: Path) -> int:
-    """One gateway for one SQLite file: a second one would take the first one's leases."""
-    handle = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise StoreError(f"{path} is in use by another gateway") from None
-    return handle
+async def serve(
+    config: Config, *, load: Callable[[], Config] | None = None, ready: Callable[[Gateway], None] = lambda _: None
+) -> int:
+    """Run until SIGTERM or SIGINT, also while it starts; the exit code. A second one ends at once.
 
-
-async def serve(config: Config, *, ready: Callable[[Gateway], None] = lambda _: None) -> int:
-    """Run until SIGTERM, SIGINT or SIGHUP, also while it starts; the exit code."""
+    SIGHUP reloads what `load` gives, once started; when it comes because the terminal was closed, it ends.
+    """
     gateway = Gateway(config, passed=systemd.passed_sockets(SOCKETS))
     loop = asyncio.get_running_loop()
     starting = loop.create_task(gateway.start(), name="start")
+    asked, had_terminal = asyncio.Event(), _has_terminal()
+    told = 0
 
-    def end() -> None:
+    def end(number: int) -> None:
+        nonlocal told
+        told += 1
+        if told > 1:
+            log.warning("told to stop again, ending at once; what was accepted is safe", signal=signal.Signals(number).name)
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
         if not starting.cancel():  # it has started
             gateway.end()
 
+    def hang_up() -> None:
+        if had_terminal and not _has_terminal():
+            end(signal.SIGHUP)
+        else:
+            asked.set()
+
+    reloads = None
     try:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, end)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, end, number)
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
         await asyncio.wait((starting,))
         if not starting.cancelled():
             starting.result()
+            reloads = loop.create_task(_reloads(gateway, asked, load or (lambda: config)), name="reload")
             ready(gateway)
             await gateway.wait()
     finally:
         starting.cancel()
+        if reloads is not None:
+            reloads.cancel()
+            await asyncio.gather(reloads, return_exceptions=True)
         await gateway.stop()
     return EXIT_STORE if gateway.failed else 0
+
+
+async def _reloads(gateway: Gateway, asked: asyncio.Event, load: Callable[[], Config]) -> None:
+    """Each time it is asked for: take in the configuration, or refuse it and say so."""
+    while await asked.wait():
+        asked.clear()
+        began = gateway.clock.monotonic()
+        systemd.notify("RELOADING=1", f"MONOTONIC_USEC={int(began * 1_000_000)}", "STATUS=reloading")
+        problems: list[str] = []
+        restart: list[str] = []
+        try:
+            restart = await gateway.reload(await asyncio.to_thread(load))
+        except ConfigError as error:
+            problems = [str(problem) for problem in error.problems]
+        except (StoreError, OSError) as error:
+            problems = [str(error)]
+        except Exception:  # a bug of ours must not stop a gateway that runs
+            log.exception("reload failed")
+            problems = ["internal error; see the log"]
+        if problems:
+            log.error("the new configuration is refused, the old one stays in force", problems=problems)
+        else:
+            log.info("configuration reloaded", needs_restart=restart)
+        systemd.notify("READY=1", "STATUS=running" + (f"; last reload refused: {problems[0]}" if problems else ""))
+        try:
+            reloading.write(gateway.config.store.path, reloading.Result(began, problems, restart))
+        except OSError as error:
+            log.warning("the result of the reload could not be written", error=str(error))
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True

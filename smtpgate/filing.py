@@ -153,10 +153,11 @@ class Filing:
             await self.clock.sleep(_STORE_AGAIN)
 
     async def _file_once(self, mail: Incoming, parsed: ParsedMail) -> Changes:
-        query = self.pipeline.question(mail, parsed, self.clock.now())
+        pipeline = self.pipeline  # the same for question and decision, whatever is reloaded between them
+        query = pipeline.question(mail, parsed, self.clock.now())
 
         def decide(facts: Facts) -> Changes:
-            return self.pipeline.decide(mail, parsed, query, facts)
+            return pipeline.decide(mail, parsed, query, facts)
 
         return await self.store.file(mail.id, worker=self.worker, query=query, decide=decide)
 

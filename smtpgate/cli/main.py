@@ -22,6 +22,7 @@ from smtpgate.errors import ConfigError, GatewayError, StoreFatal
 # name: (module, attribute, what help says)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "serve": ("smtpgate.cli.serve", "serve", "Run the gateway until it is told to stop."),
+    "reload": ("smtpgate.cli.reload", "reload", "Let the running gateway take in a changed configuration."),
     "check-config": ("smtpgate.cli.check", "check_config", "Check the configuration and every file that it names."),
     "status": ("smtpgate.cli.status", "status", "Tell how the gateway does, and what needs a person."),
     "inject": ("smtpgate.cli.inject", "inject", "Take one mail from standard input."),

@@ -23,22 +23,23 @@ Try it:   swaks --server {host}:{port} --from you@example.com --to {desk} --head
 @click.option("--try", "tryout", is_flag=True, help="Use the built-in try-out settings: port 2525, everything below ./var.")
 @pass_context
 def serve(context: Context, tryout: bool) -> None:
-    """Run the gateway. Ends on SIGTERM, SIGINT or SIGHUP after finishing what it promised.
+    """Run the gateway. Ends on SIGTERM or SIGINT after finishing what it promised; a second one ends it at once.
+
+    SIGHUP reloads the configuration, as `smtpgate reload` does.
 
     Exit codes: 0 stopped, 1 could not start, 2 bad configuration, 74 the store failed for good.
     """
     from smtpgate import app, configfile, log
-    from smtpgate.config import Config
 
-    config: Config
     if tryout:
         text = files("smtpgate").joinpath("tryout.toml").read_text(encoding="utf-8")
         Path("var").mkdir(mode=0o700, exist_ok=True)
         if not Path("var/smtpgate.toml").exists():  # whoever tries things out may change it
             Path("var/smtpgate.toml").write_text(text.replace('"var/', '"'), encoding="utf-8")
-        config = configfile.load(Path("var/smtpgate.toml"))
+        path: Path | None = Path("var/smtpgate.toml")
     else:
-        config = context.config()
+        path = context.config_path()
+    config = configfile.load(path) if path is not None else context.config()  # which says that there is none
     log.configure(config.log)
 
     def ready(gateway: app.Gateway) -> None:
@@ -57,7 +58,7 @@ def serve(context: Context, tryout: bool) -> None:
             )
 
     try:
-        code = asyncio.run(app.serve(config, ready=ready))
+        code = asyncio.run(app.serve(config, load=lambda: configfile.load(path or Path()), ready=ready))
     except StoreError as error:
         raise UsageError(f"the store cannot be used: {error}") from None
     except OSError as error:

@@ -15,7 +15,7 @@ class Budget:
     """Octets of mail in memory, over all connections, by who holds them."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._held: dict[object, int] = {}
         self.used = 0
 
@@ -33,15 +33,15 @@ class Budget:
 
     @property
     def free(self) -> int:
-        return self._limit - self.used
+        return self.limit - self.used
 
 
 class Connections:
     """Open connections, in sum and for each IPv4 address or IPv6 /64."""
 
     def __init__(self, limit: int, per_address: int) -> None:
-        self._limit = limit
-        self._per_address = per_address
+        self.limit = limit
+        self.per_address = per_address
         self._count: dict[str, int] = {}
         self.open = 0
 
@@ -52,7 +52,7 @@ class Connections:
         """
         key = _site(peer)
         count = self._count.get(key, 0)
-        if self.open >= self._limit or (peer and count >= self._per_address):
+        if self.open >= self.limit or (peer and count >= self.per_address):
             return False
         self._count[key] = count + 1
         self.open += 1

@@ -12,6 +12,8 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,8 @@ class Door:
         free_space: Callable[[], int],
     ) -> None:
         self.config = config
-        self.acceptor = Acceptor(config, store=store, judge=judge, tokens=tokens, clock=clock, on_accept=on_accept)
+        self._make_acceptor = partial(Acceptor, store=store, clock=clock, on_accept=on_accept)
+        self.acceptor = self._make_acceptor(config, judge=judge, tokens=tokens)
         self.budget = Budget(config.limits.memory_in_flight)
         self.tls: ssl.SSLContext | None = None
         self._free_space = free_space
@@ -105,6 +108,15 @@ class Door:
             return await loop.create_unix_server(lambda: _Gate(self, LmtpSession), sock=listening, backlog=_BACKLOG)
         host, _, port = place.rpartition(":")
         return await loop.create_server(lambda: _Gate(self, LmtpSession), host.strip("[]"), int(port), backlog=_BACKLOG)
+
+    def renew(self, config: Config, *, judge: Judge, tokens: Tokens) -> None:
+        """New sessions go by this; those that are open go on as they began. Raises as start(); nothing has changed then."""
+        tls = _tls(config)
+        self.config, self.tls = config, tls
+        self.acceptor = self._make_acceptor(config, judge=judge, tokens=tokens)
+        self.budget.limit = config.limits.memory_in_flight
+        self._connections.limit = config.limits.connections
+        self._connections.per_address = config.limits.connections_per_address
 
     async def stop(self, grace: float) -> None:
         """Accept no more, let mail whose DATA has begun finish within `grace` seconds, answer 421 4.3.2 to the rest."""
@@ -167,7 +179,8 @@ class Door:
             transport.close()
             return
         try:
-            session = kind(self, self.config, peer, asyncio.get_running_loop())
+            terms = _Terms(self, self.budget, self.acceptor, self.tls)
+            session = kind(terms, self.config, peer, asyncio.get_running_loop())
         except BaseException:
             self._connections.leave(peer)
             transport.abort()
@@ -175,6 +188,25 @@ class Door:
         self._sessions[session] = asyncio.Event()
         transport.set_protocol(session)
         session.connection_made(transport)
+
+
+@dataclass(slots=True)
+class _Terms:
+    """The door as it was when a session began; the session keeps to that (connection.Host)."""
+
+    door: Door
+    budget: Budget
+    acceptor: Acceptor
+    tls: ssl.SSLContext | None
+
+    def room(self) -> bool:
+        return self.door.room()
+
+    def begin(self, work: Coroutine[Any, Any, str]) -> asyncio.Task[str]:
+        return self.door.begin(work)
+
+    def gone(self, connection: Connection) -> None:
+        self.door.gone(connection)
 
 
 class _Gate(asyncio.Protocol):

@@ -52,7 +52,7 @@ class ParserPool:
     """`processes` children, each reading one mail at a time; callers wait for a free one in turn."""
 
     def __init__(self, limits: Limits, *, processes: int = 1) -> None:
-        self._limits = limits
+        self.limits = limits  # may be replaced: a child that has others is replaced before its next mail
         self._processes = processes
         self._idle: asyncio.Queue[_Child | None] = asyncio.Queue()  # None: the pool is stopped
         self._children: set[_Child] = set()
@@ -73,11 +73,11 @@ class ParserPool:
             return await self._once(raw, mail_from)
         except _Died as death:
             if death.code not in (-signal.SIGKILL, -signal.SIGTERM):
-                raise ParseFailed(_cause(death.code, self._limits)) from None
+                raise ParseFailed(_cause(death.code, self.limits)) from None
         try:  # somebody killed it from outside, maybe for no fault of this mail: once more
             return await self._once(raw, mail_from)
         except _Died as death:
-            raise ParseFailed(_cause(death.code, self._limits)) from None
+            raise ParseFailed(_cause(death.code, self.limits)) from None
 
     async def stop(self) -> None:
         """End all children. Callers that are still waiting get RuntimeError: nothing is known of their mail."""
@@ -90,17 +90,14 @@ class ParserPool:
         self._children.clear()
 
     async def _once(self, raw: bytes, mail_from: str | None) -> ParsedMail:
-        child = await self._idle.get()
-        if child is None:
-            self._idle.put_nowait(None)  # for the next one who waits
-            raise RuntimeError("the parser pool is stopped")
+        child = await self._next_child()
         good = False
         try:
-            async with asyncio.timeout(self._limits.parse_wall):
+            async with asyncio.timeout(self.limits.parse_wall):
                 answer = await child.ask(raw, mail_from)
             good = child.lives_on and child.served < _SERVED
         except TimeoutError:
-            raise ParseFailed(f"reading it took longer than {self._limits.parse_wall:g} s") from None
+            raise ParseFailed(f"reading it took longer than {self.limits.parse_wall:g} s") from None
         finally:
             if good:
                 self._idle.put_nowait(child)
@@ -110,6 +107,15 @@ class ParserPool:
         if isinstance(answer, str):
             raise ParseFailed(answer)
         return answer
+
+    async def _next_child(self) -> _Child:
+        while (child := await self._idle.get()) is not None:
+            if child.limits == self.limits:
+                return child
+            child.kill()
+            self._replace(child)
+        self._idle.put_nowait(None)  # for the next one who waits
+        raise RuntimeError("the parser pool is stopped")
 
     def _replace(self, child: _Child) -> None:
         if not self._stopped:
@@ -130,10 +136,10 @@ class ParserPool:
                 return
 
     async def _add(self) -> None:
-        child = _Child()
+        child = _Child(self.limits)
         self._children.add(child)
         try:
-            await child.start(self._limits)
+            await child.start()
         except BaseException:
             await child.end()
             self._children.discard(child)
@@ -152,13 +158,14 @@ def _cause(code: int, limits: Limits) -> str:
 class _Child:
     """One child process as its parent sees it."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
         self._process: asyncio.subprocess.Process | None = None
         self._errors: asyncio.Task[None] | None = None
         self.served = 0
         self.lives_on = True
 
-    async def start(self, limits: Limits) -> None:
+    async def start(self) -> None:
         root = str(Path(__file__).resolve().parent.parent.parent)
         environment = {k: v for k, v in os.environ.items() if k in _KEPT_ENVIRONMENT}
         path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
@@ -166,7 +173,7 @@ class _Child:
             sys.executable,
             "-m",
             "smtpgate.mail.worker",
-            limits.model_dump_json(),
+            self.limits.model_dump_json(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""A stop that comes at a bad moment: while the gateway starts, and as the hang-up of a terminal that is closed."""
+"""A stop that comes at a bad moment: while the gateway starts, and twice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from smtpgate.errors import StoreError
 from smtpgate.store.sqlite import SqliteStore
 from tests.support.gateway import Gateway
 
-SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+SIGNALS = [signal.SIGTERM, signal.SIGINT]
 
 
 @pytest.fixture
