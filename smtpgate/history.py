@@ -14,7 +14,8 @@ from smtpgate.clock import id_number, id_text
 from smtpgate.errors import UsageError
 from smtpgate.explain import auth_json
 from smtpgate.model import Attempt, DeliveryState, MailState
-from smtpgate.store.api import History, Incoming, SentMail, Store
+from smtpgate.store.api import Incoming, Store
+from smtpgate.store.seen import History, SentMail
 
 LIMIT = 1000  # mails, entries and sent mails that are told of, the newest ones
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from smtpgate.store.api import Overview
 from smtpgate.store.file import StoreFile
+from smtpgate.store.seen import Overview
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from smtpgate.cli.common import Context, json_option, pass_context
 from smtpgate.cli.show import Column, moment
 
 if TYPE_CHECKING:
-    from smtpgate.store.api import History, Store
+    from smtpgate.store.api import Store
+    from smtpgate.store.seen import History
 
 _COLUMNS = (
     Column("at", "when", whole=True),

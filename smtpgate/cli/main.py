@@ -32,6 +32,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "poison": ("smtpgate.cli.incoming", "poison", "Look at incoming mail that could not be filed, and file it again."),
     "explain": ("smtpgate.cli.explain", "explain", "Tell what would become of a mail, and why."),
     "log": ("smtpgate.cli.log", "log", "Tell what happened to a mail or ticket, one line for each event."),
+    "verify": ("smtpgate.cli.upkeep", "verify", "Look through the whole store, and say what to do about what is wrong."),
+    "backup": ("smtpgate.cli.upkeep", "backup", "Copy the store while the gateway goes on."),
+    "restore": ("smtpgate.cli.upkeep", "restore", "Put a backup in the place of the store."),
     "demo": ("smtpgate.cli.demo", "demo", "Play a scripted conversation."),
 }
 

@@ -14,8 +14,9 @@ from smtpgate.clock import SystemClock
 
 if TYPE_CHECKING:
     from smtpgate.status import Alarm
-    from smtpgate.store.api import Overview, Store
+    from smtpgate.store.api import Store
     from smtpgate.store.file import StoreFile
+    from smtpgate.store.seen import Overview
 
 
 @click.command()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from smtpgate.model import (
     Attempt,
@@ -25,6 +25,9 @@ from smtpgate.model import (
     Ticket,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from smtpgate.store.seen import History, Overview
 
 # --- an incoming mail -------------------------------------------------------------------------------------------------
 
@@ -237,67 +240,12 @@ class TicketDetail:
 
 
 @dataclass(frozen=True, slots=True)
-class SentMail:
-    """An outgoing mail without its bytes, with all that became of it."""
-
-    id: int
-    message_id: str
-    purpose: str
-    created_at: float
-    recipients: tuple[RecipientStatus, ...]
-    attempts: tuple[Attempt, ...]  # of all recipients, oldest first
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What the store knows about a ticket, a Message-ID or an id, each part oldest first. cut: there is older that is left out."""
-
-    mails: tuple[Incoming, ...]
-    entries: tuple[Entry, ...]
-    tickets: dict[int, Ticket]  # by id: those of the entries
-    sent: tuple[SentMail, ...]
-    cut: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Pause:
     """Why a destination is not tried: a failure that only the admin can mend (a refused password)."""
 
     destination: str
     since: float
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Mails of the last so many seconds. filed: those of the accepted that are filed by now."""
-
-    seconds: float
-    accepted: int
-    filed: int
-    delivered: int
-
-
-@dataclass(frozen=True, slots=True)
-class Worker:
-    """Who has work in hand: how many mails or recipients, and when the last of its leases ends."""
-
-    name: str
-    work: str  # filing, delivery
-    count: int
-    until: float
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """`status`. oldest: when the oldest came that waits, by the names of counts; only states in which something waits."""
-
-    counts: dict[str, int]
-    rates: tuple[Rate, ...]
-    oldest: dict[str, float]
-    pauses: tuple[Pause, ...]
-    workers: tuple[Worker, ...]
-    schema: int
 
 
 Decide = Callable[[Facts], Changes]

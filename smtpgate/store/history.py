@@ -11,9 +11,10 @@ from collections.abc import Iterable
 
 from smtpgate.model import Attempt, DeliveryState
 from smtpgate.store import rows
-from smtpgate.store.api import History, Incoming, SentMail
+from smtpgate.store.api import Incoming
 from smtpgate.store.facts import tickets_by_id
 from smtpgate.store.incoming import with_tickets
+from smtpgate.store.seen import History, SentMail
 from smtpgate.store.statement import Query, Row, Verb, select_in
 
 _MAIL = "SELECT " + rows.INCOMING + ", i.seq FROM incoming i "

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from smtpgate.model import DeliveryState, MailState
 from smtpgate.store import queue
-from smtpgate.store.api import Overview, Rate, Worker
 from smtpgate.store.look import counts
+from smtpgate.store.seen import Overview, Rate, Worker
 from smtpgate.store.statement import Query, Verb
 
 WINDOWS = (60.0, 3600.0, 86400.0)  # seconds

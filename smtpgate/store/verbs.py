@@ -6,11 +6,12 @@ Fails as store.api says; the driver turns its own errors into those.
 from __future__ import annotations
 
 import asyncio
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, MailState, Status, Ticket
-from smtpgate.store import changes, history, incoming, look, meta, overview, queue, rows
+from smtpgate.store import changes, history, incoming, look, meta, overview, queue, rows, verify
 from smtpgate.store import facts as facts_verb
 from smtpgate.store.api import (
     Accepted,
@@ -18,15 +19,14 @@ from smtpgate.store.api import (
     Decide,
     Facts,
     FactsQuery,
-    History,
     Incoming,
     OutgoingDetail,
-    Overview,
     Pause,
     RecipientStatus,
     TicketDetail,
 )
 from smtpgate.store.check import check
+from smtpgate.store.seen import Finding, History, Overview
 from smtpgate.store.statement import T, Verb
 
 ATTEMPT_LEASE = 3600.0  # seconds; longer than all timeouts of one delivery attempt together
@@ -127,6 +127,18 @@ class VerbStore(ABC):
     async def check(self) -> list[str]:
         """What is wrong with the data, one line each; nothing when all is well. Reads everything."""
         return await self._read(check)
+
+    async def verify(self, now: float) -> list[Finding]:
+        """Everything that check looks at, and every mail's bytes, page by page."""
+        found = [Finding(fault, verify.BUG) for fault in await self.check()]
+        for page_of in (verify.incoming_page, verify.outgoing_page):
+            after: int | None = 0
+            while after is not None:
+                page, after = await self._read(functools.partial(page_of, after))
+                found += page
+        found += await self._read(lambda: verify.leases(now))
+        found += await self._read(verify.serials)
+        return found
 
     # what an admin or agent does
 

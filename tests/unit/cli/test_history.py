@@ -43,7 +43,8 @@ def case(shop: Shop) -> Case:
             ids.append(mail.envelope.mail_id)
         made.first, made.again, made.forwarded = ids
         await store.claim(worker="w", now=NOW + 80, lease=60, limit=9)
-        decision: dict[str, Any] = {"outcome": "new", "ticket": NUMBER, "rung": "no rung", "reasons": ["nothing leads to a ticket"], "send": []}
+        reasons = ["nothing leads to a ticket"]
+        decision: dict[str, Any] = {"outcome": "new", "ticket": NUMBER, "rung": "no rung", "reasons": reasons, "send": []}
         changes = opening(ids[0], ticket, answer, decision=json.dumps(decision))
         await store.file(ids[0], worker="w", query=a_query(ids[0]), decide=lambda _: changes)
         repeat = an_entry(ticket.id, kind=EntryKind.REPEAT, mail_id=ids[1], created_at=NOW + 61)

@@ -1,0 +1,99 @@
+"""`smtpgate verify`, `smtpgate backup`, `smtpgate restore`: looking after the store."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from smtpgate.cli import show
+from smtpgate.cli.common import FAILED, Context, json_option, pass_context, plural
+from smtpgate.clock import SystemClock
+from smtpgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from smtpgate.store.seen import Finding
+    from smtpgate.store.sqlite import SqliteStore
+
+
+@click.command()
+@json_option
+@pass_context
+def verify(context: Context, as_json: bool) -> None:
+    """Look through the whole store: the file, every row, every mail's bytes. The gateway may go on meanwhile.
+
+    Exit codes: 0 all is well, 1 something was found; each finding comes with what to do.
+    """
+    now = SystemClock().now()
+
+    async def work(store: SqliteStore) -> Sequence[Finding]:
+        return await store.verify(now)
+
+    found = context.with_store(work)
+    if as_json:
+        for one in found:
+            show.as_line({"finding": one.text, "mend": one.mend})
+    else:
+        _print(found)
+        if not found:
+            click.echo("all is well")
+    if found:
+        sys.exit(FAILED)
+
+
+def _print(found: Sequence[Finding]) -> None:
+    for one in found:
+        show.body(f"{one.text}\n      {one.mend}", indent="")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--keep", type=click.IntRange(0, 1000), default=0, show_default=True, help="Older copies to keep: FILE.1, FILE.2, …")
+@pass_context
+def backup(context: Context, file: Path, keep: int) -> None:
+    """Copy the store as it is at this moment, while the gateway goes on. FILE is there whole or not at all, for us alone.
+
+    It holds all mail and the signing key of reply addresses. The configuration and the DKIM keys are not in it.
+    """
+    from smtpgate.store import copies
+
+    store = context.config(read_files=False).store.path
+    if file.resolve() == store.resolve():
+        raise UsageError(f"{file} is the store itself")
+    size = copies.backup(store, file, keep=keep)
+    click.echo(f"{file}: {size} bytes")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--force", is_flag=True, help="Replace the store that is there (it is kept), and take a backup with findings.")
+@pass_context
+def restore(context: Context, file: Path, force: bool) -> None:
+    """Put a backup in the place of the store. The gateway must be stopped.
+
+    The backup is looked through first, as `verify` does. Outgoing mail that still waits in it is held, because the lost store
+    may have sent it since: look with `queue list --state held`, then `queue release` or `queue drop`.
+    """
+    from smtpgate.store import copies
+    from smtpgate.store.sqlite import SqliteStore
+
+    path = context.config(read_files=False).store.path
+    now = SystemClock().now()
+
+    async def look(made: Path) -> tuple[Sequence[Finding], int]:
+        store = await SqliteStore.open(made, create=False, read_only=True)
+        try:
+            return await store.verify(now), (await store.counts())["delivery.held"]
+        finally:
+            await store.close()
+
+    with copies.restoring(file, path, force=force) as made:
+        found, held = asyncio.run(look(made))
+        _print(found)
+        if found and not force:
+            raise UsageError(f"{file} is not restored: {plural(len(found), 'finding')}; --force takes it as it is")
+    click.echo(f"{path} restored; {plural(held, 'outgoing recipient')} held: see smtpgate queue list --state held")
