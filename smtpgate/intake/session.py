@@ -58,7 +58,8 @@ class Session(Connection):
         }  # fmt: skip
         if host.tls is None:
             del self._commands["STARTTLS"]
-        self._forwards = not peer or within(peer, config.server.forwarders)
+        self._forwarders = config.server.forwarders
+        self._forwards = not peer or within(peer, self._forwarders)
         if self._forwards:
             self._commands |= {"XFORWARD": self._xforward_command, "XCLIENT": self._xclient_command}
 
@@ -303,7 +304,10 @@ class Session(Connection):
         return "250 2.0.0 Ok"
 
     async def _xclient_command(self, arg: bytes) -> str:
-        """The session begins again, as if that client had connected."""
+        """The session begins again, as if that client had connected, and with no more rights than that client has.
+
+        A proxy then passes on whatever its client says, which must not name yet another one.
+        """
         if self._mail is not None:
             return "503 5.5.1 A mail is being sent"
         taken = forwarded.client(arg, forwarded.XCLIENT, self._xclient or Client(self.peer))
@@ -311,6 +315,9 @@ class Session(Connection):
             return taken
         log.info("client told by a proxy", peer=self.peer, client=taken.address, helo=taken.helo)
         self._xclient = taken
+        if not within(taken.address, self._forwarders):
+            self._forwards = False
+            del self._commands["XFORWARD"], self._commands["XCLIENT"]
         self._forget()
         self._helo, self._extended = "", False
         return f"220 {self.hostname} {self.service}"

@@ -13,16 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from smtpgate.errors import StoreFull
 from smtpgate.intake import forwarded
 from smtpgate.intake.data import DataReader
 from smtpgate.intake.forwarded import Client
+from smtpgate.intake.lmtp import LmtpSession
 from smtpgate.intake.trace import trace
 from smtpgate.model import LOCAL, Envelope
 from tests.support.server import make_config, verdict
 from tests.unit.intake.door import Peer, Running, running
+from tests.unit.intake.test_session import connect, settle
 
 MAIL = "Subject: x\r\n\r\nhello\r\n."
 FORWARDERS = {"server": {"forwarders": ["127.0.0.0/8"]}}
@@ -223,9 +227,6 @@ async def test_xclient_stays_for_the_connection_and_ends_the_trust_in_the_socket
         for hello in ("LHLO", ""):
             await send(peer, hello=hello)
             assert (last(up).peer, last(up).helo, last(up).relay) == ("203.0.113.7", "mta.example", "")
-        assert await peer.ask("XCLIENT ADDR=[UNAVAILABLE]") == "220 mx.support.example LMTP"
-        await send(peer, hello="LHLO")
-        assert (last(up).peer, last(up).relay) == ("", "")
         peer.close()
 
 
@@ -240,11 +241,24 @@ async def test_outsider_who_says_he_is_another_is_refused_and_stays_himself(comm
         peer.close()
 
 
-async def test_client_that_xclient_names_gains_nothing_by_naming_itself_a_forwarder() -> None:
-    """The right to say so belongs to the connection, not to the client that it speaks of, and is not lost either."""
+@pytest.mark.parametrize("command", ["XCLIENT ADDR=198.51.100.1", "XFORWARD ADDR=198.51.100.1", "XCLIENT ADDR=127.0.0.1"])
+@pytest.mark.parametrize(("first", "peer_then"), [("203.0.113.7", "203.0.113.7"), ("[UNAVAILABLE]", "")])
+async def test_client_behind_a_proxy_cannot_name_another(command: str, first: str, peer_then: str, path: Path) -> None:
+    """A proxy passes on what its client says: what XCLIENT named has no right to say more."""
+    async with running(on(path, **FORWARDERS["server"])) as up:
+        for peer, hello in ((await remote(up), "EHLO"), (await local(path), "LHLO")):
+            assert (await peer.ask(f"XCLIENT ADDR={first}")).startswith("220 ")
+            assert "XCLIENT" not in await peer.ask(f"{hello} out.client.example")
+            assert (await peer.ask(command)).startswith("500 5.5.1 ")
+            await send(peer, hello="")
+            assert (last(up).peer, last(up).relay) == (peer_then, "")
+            peer.close()
+
+
+async def test_proxy_behind_a_proxy_may_go_on() -> None:
     async with running(FORWARDERS) as up:
         peer = await remote(up)
-        assert (await peer.ask("XCLIENT ADDR=203.0.113.7", "XCLIENT ADDR=203.0.113.8")).startswith("220 ")
+        assert (await peer.ask("XCLIENT ADDR=127.0.0.2", "XCLIENT ADDR=203.0.113.8")).startswith("220 ")
         await send(peer)
         assert last(up).peer == "203.0.113.8"
         peer.close()
@@ -260,3 +274,58 @@ def test_what_a_relay_says_of_the_client_writes_no_field_of_ours() -> None:
 @pytest.mark.parametrize("arg", [b"ADDR=::ffff:192.0.2.1", b"ADDR=IPv6:::ffff:192.0.2.1", b"addr=192.0.2.1"])
 def test_address_in_all_its_forms(arg: bytes) -> None:
     assert forwarded.client(arg, forwarded.XCLIENT, Client()) == Client("192.0.2.1")
+
+
+# --- strange timing ---------------------------------------------------------------------------------------------------
+
+DIALOGUE = (
+    b"LHLO mta.example\r\nMAIL FROM:<a@client.example>\r\n"
+    b"RCPT TO:<help@support.example>\r\nRCPT TO:<sales@shop.example>\r\nDATA\r\n",
+    b"Subject: x\r\n\r\n..dot\r\n.\r\n",
+)
+
+
+@pytest.mark.parametrize("how", ["eof", "lost"])
+async def test_mail_server_that_vanishes_after_every_octet(how: str) -> None:
+    """The mail is there once if its end was sent, else not at all; nothing is left either way."""
+    commands, content = DIALOGUE
+    async with running() as up:
+        for at in range(len(commands + content) + 1):
+            up.store.mails.clear()
+            wire = await connect(up, LmtpSession)
+            for piece in (commands[:at], content[: max(0, at - len(commands))]):
+                if piece:
+                    wire.feed(piece)
+                    await settle()
+            if how == "lost":
+                wire.lost()
+            elif not wire.closing:
+                assert isinstance(wire.protocol, LmtpSession)
+                wire.protocol.eof_received()
+            await settle()
+            await asyncio.wait_for(up.idle(), 5)
+            assert len(up.store.mails) == (at == len(commands + content)), at
+
+
+@given(rcpts=st.lists(st.sampled_from(["help@support.example", "sales@shop.example", "no@support.example", "x@else.example"])))
+@settings(max_examples=60, deadline=None)
+def test_as_many_replies_as_accepted_recipients(rcpts: list[str]) -> None:
+    async def run() -> None:
+        async with running() as up:
+            wire = await connect(up, LmtpSession)
+            lines = ["LHLO mta.example", "MAIL FROM:<>", *(f"RCPT TO:<{r}>" for r in rcpts), "DATA"]
+            wire.feed("".join(f"{line}\r\n" for line in lines).encode())
+            await settle()
+            before = wire.said.count(b"\r\n")
+            accepted = wire.said.count(b"250 2.1.5")
+            assert wire.said.endswith(
+                b"354 End data with <CR><LF>.<CR><LF>\r\n" if accepted else b"503 5.5.1 No valid recipients\r\n"
+            )
+            if accepted:
+                wire.feed(DIALOGUE[1])
+                await settle()
+                assert [line[:10] for line in wire.said.split(b"\r\n")[before:-1]] == [b"250 2.0.0 "] * accepted
+            assert len(up.store.mails) == bool(accepted)
+            wire.close()
+
+    asyncio.run(run())

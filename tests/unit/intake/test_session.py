@@ -69,9 +69,9 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def connect(up: Running) -> Wire:
+async def connect(up: Running, kind: type[Session] = Session) -> Wire:
     wire = Wire()
-    up.door.admit(wire)
+    up.door.admit(wire, kind)
     await settle()
     return wire
 
