@@ -55,20 +55,26 @@ class Filing:
         """Until stopped. Work under way is finished first; what the store refused stays accepted."""
         self._wake = asyncio.Event()
         under_way: set[asyncio.Task[None]] = set()
-        while not self._stopping:
-            self._wake.clear()
-            self.beat = self.clock.monotonic()
-            free = self.config.filing.concurrency - len(under_way)
-            mails = await self._claim(free) if free > 0 else []
-            for mail in mails:
-                task = asyncio.create_task(self._one(mail), name=f"file {mail.id}")
-                under_way.add(task)
-                task.add_done_callback(under_way.discard)
-                task.add_done_callback(lambda _: self.wake())
-            if len(mails) < free or free <= 0:
-                await self._wait()
-        if under_way:
-            await asyncio.wait(under_way)
+        try:
+            while not self._stopping:
+                self._wake.clear()
+                self.beat = self.clock.monotonic()
+                free = self.config.filing.concurrency - len(under_way)
+                mails = await self._claim(free) if free > 0 else []
+                for mail in mails:
+                    task = asyncio.create_task(self._one(mail), name=f"file {mail.id}")
+                    under_way.add(task)
+                    task.add_done_callback(under_way.discard)
+                    task.add_done_callback(lambda _: self.wake())
+                if len(mails) < free or free <= 0:
+                    await self._wait()
+            if under_way:
+                await asyncio.wait(under_way)
+        finally:
+            left = list(under_way)  # only when a stop is out of time: no failure of the mail, its lease ends at the next start
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     def wake(self) -> None:
         if self._wake is not None:
