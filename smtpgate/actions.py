@@ -1,10 +1,11 @@
-"""What a person does to a ticket: one transaction, one event on the ticket, and the mail that tells the customer.
+"""What a person does to a ticket or to poison mail: one transaction, its event, and the mail that tells the customer.
 
 Raises UsageError, fit to be shown, when it cannot be done; then nothing was changed.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,8 +14,11 @@ from smtpgate.config import Config
 from smtpgate.desk.life import letter_for
 from smtpgate.errors import UsageError
 from smtpgate.handlers.pipeline import Pipeline
+from smtpgate.mail.parse import opaque
 from smtpgate.model import Address, Entry, EntryKind, Status, Ticket
 from smtpgate.store.api import Changes, Facts, Store, TicketUpdate
+
+_LEASE = 60.0  # seconds to file one mail
 
 
 async def set_status(pipeline: Pipeline, store: Store, *, number: str, status: Status, note: str, message: str, author: str) -> str:
@@ -33,6 +37,33 @@ async def set_status(pipeline: Pipeline, store: Store, *, number: str, status: S
 
     await store.change(ticket_number=number, query=None, decide=decide)
     return "; ".join(done)
+
+
+async def file_opaque(pipeline: Pipeline, store: Store, mail_id: str, *, worker: str) -> str:
+    """File a poison mail whole, without reading it: the ticket holds the raw mail. Returns what was decided.
+
+    Raises UsageError when it is not poison, or when it cannot be filed this way either: then it is poison again, with the
+    new reason. A process that dies meanwhile leaves an accepted mail, which the gateway files when the lease ends.
+    """
+    now = pipeline.clock.now()
+    mail = await store.claim_poison(mail_id, worker=worker, now=now, lease=_LEASE)
+    if mail is None:
+        raise UsageError(f"{mail_id} is not among the poison mail; nothing was changed")
+    try:
+        reason = "filed whole by an admin"
+        parsed = opaque(mail.raw, mail_from=mail.envelope.mail_from, limits=pipeline.config.limits, reason=reason)
+        query = pipeline.question(mail, parsed, now)
+
+        def decide(facts: Facts) -> Changes:
+            return pipeline.decide(mail, parsed, query, replace(facts, unfiled_parents=()))  # now, or not at all
+
+        changes = await store.file(mail_id, worker=worker, query=query, decide=decide)
+    except Exception as error:  # whatever it is, the mail must be where the admin finds it
+        said = f"{type(error).__name__}: {error}"
+        await store.file_failed(mail_id, worker=worker, now=now, reason=said, again_at=now, poison_after=1)
+        raise UsageError(f"{mail_id} cannot be filed whole either, it is poison as before: {said}") from error
+    decided = json.loads(changes.decision)
+    return f"{mail_id}: {decided['outcome']} {decided['ticket'] or ''}".rstrip()
 
 
 def _change(

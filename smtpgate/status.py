@@ -42,7 +42,7 @@ def alarms(seen: Overview, file: StoreFile, bounds: Bounds, now: float) -> Itera
     poison = seen.counts["mail.poison"]
     if poison:
         text = f"{poison} mail could not be filed"
-        yield Alarm("poison", text, "smtpgate poison list, then smtpgate poison replay")
+        yield Alarm("poison", text, "smtpgate poison list, then poison replay, or poison file --opaque")
     oldest = seen.oldest.get("mail.accepted")
     if oldest is not None and now - oldest > bounds.accepted_age:
         text = f"accepted mail is not filed since {duration(now - oldest)}"

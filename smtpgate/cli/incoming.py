@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 from smtpgate.cli import show
 from smtpgate.cli.common import Context, MailId, json_option, limit_option, pass_context, plural
 from smtpgate.cli.show import Column, moment
+from smtpgate.clock import SystemClock
 from smtpgate.errors import UsageError
 from smtpgate.model import MailState, ParsedMail
 
@@ -194,6 +196,24 @@ def replay(context: Context, mail_ids: tuple[str, ...]) -> None:
     """File mail again, with three new tries."""
     moved = _settle(context, mail_ids, MailState.POISON, MailState.ACCEPTED, "replayed at the command line")
     click.echo(f"{plural(moved, 'mail')} will be filed again")
+
+
+@poison.command("file")
+@_ids
+@click.option("--opaque", is_flag=True, required=True, help="Do not read the mail: the ticket holds it whole.")
+@pass_context
+def poison_file(context: Context, mail_ids: tuple[str, ...], opaque: bool) -> None:
+    """File mail without reading it, when reading it is what fails. Its sender's rights are those of any mail."""
+    from smtpgate import actions, app
+
+    config = context.config()
+
+    async def work(store: Store) -> None:
+        pipeline = await app.build_pipeline(config, store, SystemClock())
+        for mail_id in mail_ids:
+            click.echo(await actions.file_opaque(pipeline, store, mail_id, worker=f"poison file:{secrets.token_hex(8)}"))
+
+    context.with_store(work, config=config, change=True)
 
 
 @poison.command("drop")

@@ -265,6 +265,9 @@ class Store(Protocol):
     async def claim(self, *, worker: str, now: float, lease: float, limit: int) -> Sequence[Incoming]:
         """Lease up to `limit` accepted mails, oldest first, whose postponement and earlier lease have ended; with raw."""
 
+    async def claim_poison(self, mail_id: str, *, worker: str, now: float, lease: float) -> Incoming | None:
+        """Lease one poison mail, accepted again, with raw; None when it is not poison."""
+
     async def file(self, mail_id: str, *, worker: str, query: FactsQuery, decide: Decide) -> Changes:
         """COMMIT 2: answer `query`, call `decide` with the facts and apply what it returns, in one transaction.
 

@@ -60,6 +60,16 @@ def claim(worker: str, now: float, lease: float, limit: int) -> Verb[tuple[Incom
     return (yield from with_tickets(found))
 
 
+def claim_poison(mail_id: str, worker: str, now: float, lease: float) -> Verb[Incoming | None]:
+    """Accepted again and leased in one step, so that nobody else files it first. None when it is not poison."""
+    taken = yield Query(
+        """UPDATE incoming SET state = 'accepted', leased_by = $2, leased_until = $3, tries = 0, not_before = 0
+            WHERE id = $1 AND state = 'poison' RETURNING seq""",
+        (mail_id, worker, now + lease),
+    )
+    return (yield from mail(mail_id)) if taken else None
+
+
 def holds_lease(mail_id: str, worker: str) -> Verb[None]:
     """Raises LeaseLost unless the mail is accepted and leased to worker. A lease that ended but was not taken counts."""
     found = yield Query("SELECT 1 FROM incoming WHERE id = $1 AND state = 'accepted' AND leased_by = $2", (mail_id, worker))

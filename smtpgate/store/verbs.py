@@ -55,6 +55,9 @@ class VerbStore(ABC):
     async def claim(self, *, worker: str, now: float, lease: float, limit: int) -> Sequence[Incoming]:
         return await self._write(lambda: incoming.claim(worker, now, lease, limit))
 
+    async def claim_poison(self, mail_id: str, *, worker: str, now: float, lease: float) -> Incoming | None:
+        return await self._write(lambda: incoming.claim_poison(mail_id, worker, now, lease))
+
     async def file(self, mail_id: str, *, worker: str, query: FactsQuery, decide: Decide) -> Changes:
         return await self._write(lambda: changes.file(mail_id, worker, query, decide))
 
