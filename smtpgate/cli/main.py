@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "verify": ("smtpgate.cli.upkeep", "verify", "Look through the whole store, and say what to do about what is wrong."),
     "backup": ("smtpgate.cli.upkeep", "backup", "Copy the store while the gateway goes on."),
     "restore": ("smtpgate.cli.upkeep", "restore", "Put a backup in the place of the store."),
+    "completion": ("smtpgate.cli.completion", "completion", "Print the completion script of bash, zsh or fish."),
     "demo": ("smtpgate.cli.demo", "demo", "Play a scripted conversation."),
 }
 
