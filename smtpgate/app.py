@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 EXIT_STORE = 74  # EX_IOERR of sysexits.h
 _GIVE_BACK = 2.0  # seconds after the grace for storing what has come of it
-SOCKETS = ("smtp",)  # names of sockets that systemd may pass
+SOCKETS = ("smtp", "lmtp")  # names of sockets that systemd may pass
 
 
 def check_templates(config: Config) -> Templates:
@@ -137,7 +137,7 @@ class Gateway:
         )
         self._run(self.filing.run, "filing")
         self._run(self.runner.run, "delivery")
-        await self.door.start(self.passed.get("smtp", ()))
+        await self.door.start(self.passed.get("smtp", ()), self.passed.get("lmtp", ()))
         self._watch()
         log.info("ready", listen=[f"{host}:{port}" for host, port in self.door.addresses], store=str(config.store.path))
         systemd.notify("READY=1", "STATUS=running")

@@ -81,8 +81,8 @@ class Door:
         """The same for LMTP over TCP."""
         return tuple(s.getsockname()[:2] for server in self._lmtp for s in server.sockets if not is_unix(s))
 
-    async def start(self, passed: Sequence[socket.socket] = ()) -> None:
-        """Listen on the passed sockets, else on server.listen."""
+    async def start(self, passed: Sequence[socket.socket] = (), passed_lmtp: Sequence[socket.socket] = ()) -> None:
+        """Listen on the passed sockets, else on server.listen and server.lmtp."""
         logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's: would print what clients say
         self.tls = _tls(self.config)
         loop = asyncio.get_running_loop()
@@ -93,12 +93,15 @@ class Door:
                 host, _, port = listen.rpartition(":")
                 server = await loop.create_server(lambda: _Gate(self), host.strip("[]"), int(port), backlog=_BACKLOG)
                 self._servers.append(server)
-            for place in self.config.server.lmtp:
+            for ready in passed_lmtp:
+                self._lmtp.append(await loop.create_server(lambda: _Gate(self, LmtpSession), sock=ready, backlog=_BACKLOG))
+            for place in () if passed_lmtp else self.config.server.lmtp:
                 self._lmtp.append(await self._listen_lmtp(place))
         except BaseException:
             await self.stop(0)
             raise
-        log.info("listening", addresses=[f"{host}:{port}" for host, port in self.addresses], tls=self.tls is not None)
+        lmtp = [str(s.getsockname()) for server in self._lmtp for s in server.sockets]
+        log.info("listening", addresses=[f"{h}:{p}" for h, p in self.addresses], lmtp=lmtp, tls=self.tls is not None)
 
     async def _listen_lmtp(self, place: str) -> asyncio.Server:
         loop = asyncio.get_running_loop()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -96,6 +97,7 @@ async def running(
     *changes: dict[str, Any],
     judge: Callable[[Envelope, bytes], Awaitable[Verdict]] = calm,
     free_space: Callable[[], int] = lambda: 1 << 40,
+    passed_lmtp: Sequence[socket.socket] = (),
 ) -> AsyncIterator[Running]:
     """Stopped at the end, when nothing may be left of it."""
     store = MemoryStore()
@@ -114,7 +116,7 @@ async def running(
         free_space=free_space,
     )
     found = Running(door, store)
-    await door.start()
+    await door.start(passed_lmtp=passed_lmtp)
     try:
         yield found
     finally:
