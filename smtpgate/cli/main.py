@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "backup": ("smtpgate.cli.upkeep", "backup", "Copy the store while the gateway goes on."),
     "restore": ("smtpgate.cli.upkeep", "restore", "Put a backup in the place of the store."),
     "completion": ("smtpgate.cli.completion", "completion", "Print the completion script of bash, zsh or fish."),
+    "man": ("smtpgate.cli.man", "man", "Write manual pages, made from this help."),
     "demo": ("smtpgate.cli.demo", "demo", "Play a scripted conversation."),
 }
 
