@@ -25,10 +25,12 @@ from tests.support.gateway import DESK, ROOT, Gateway, children, letter, wait_fo
 from tests.support.notify import NotifySocket, notify_socket
 
 LAUNCH = """
-import os, sys
-fd, pid = int(sys.argv[1]), sys.argv[2] or str(os.getpid())
-os.dup2(fd, 3)
-os.environ.update(LISTEN_FDS="1", LISTEN_PID=pid, LISTEN_FDNAMES="smtp")
+import fcntl, os, sys
+fds = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 100) for fd in sys.argv[1].split(",")]
+for place, fd in enumerate(fds, start=3):
+    os.dup2(fd, place)
+names = ":".join(("smtp", "lmtp")[: len(fds)])
+os.environ.update(LISTEN_FDS=str(len(fds)), LISTEN_PID=sys.argv[2] or str(os.getpid()), LISTEN_FDNAMES=names)
 os.execv(sys.executable, [sys.executable, "-m", "smtpgate", *sys.argv[3:]])
 """
 
@@ -103,15 +105,17 @@ class Activated(Gateway):
     """A gateway that gets its listening socket from its parent, which keeps it, as systemd does."""
 
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0), backlog=1024))
+    lmtp: socket.socket | None = None
     pid: str = ""  # LISTEN_PID, if it is to be another's
 
     def _popen(self, argv: list[str]) -> subprocess.Popen[bytes]:
-        number = self.listener.fileno()
+        numbers = [s.fileno() for s in (self.listener, self.lmtp) if s is not None]
+        passed = ",".join(map(str, numbers))
         with self.stderr.open("ab") as stderr:
             return subprocess.Popen(
-                [sys.executable, "-c", LAUNCH, str(number), self.pid, "--config", str(self.config), "serve"],
+                [sys.executable, "-c", LAUNCH, passed, self.pid, "--config", str(self.config), "serve"],
                 cwd=ROOT,
-                pass_fds=(number,),
+                pass_fds=numbers,
                 stdin=subprocess.PIPE,
                 stdout=stderr,
                 stderr=stderr,
@@ -141,6 +145,22 @@ def test_passed_sockets_are_used_instead_of_listen(tmp_path: Path) -> None:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", int(configured)), timeout=5)
         assert gateway.stop() == 0
+
+
+def test_a_passed_lmtp_socket_stays_when_the_gateway_goes(tmp_path: Path) -> None:
+    path = tmp_path / "lmtp.sock"
+    with activated(tmp_path) as gateway, socket.socket(socket.AF_UNIX) as lmtp:
+        lmtp.bind(str(path))
+        lmtp.listen(1024)
+        gateway.lmtp = lmtp
+        for number in (1, 2):
+            gateway.start()
+            with smtplib.LMTP(str(path), 0, local_hostname="mta.example") as client:
+                assert not client.send_message(letter(f"Case {number}", f"Text {number}"), "alice@customer.example", [DESK])
+            gateway.settle()
+            assert gateway.stop() == 0
+            assert path.is_socket(), "it is systemd's"
+        assert gateway.count("SELECT count(*) FROM incoming WHERE state = 'filed'") == 2
 
 
 def test_sockets_for_another_process_are_ignored(tmp_path: Path) -> None:

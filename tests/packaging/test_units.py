@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 UNITS = Path(__file__).parents[2] / "systemd"
+ALL = ("smtpgate.service", "smtpgate.socket", "smtpgate-lmtp.socket")
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
 
 
@@ -41,6 +42,17 @@ def test_the_socket_is_named_as_the_gateway_knows_it() -> None:
     assert "Accept" not in socket
 
 
+def test_the_lmtp_socket_is_for_the_mail_server_alone() -> None:
+    from smtpgate.app import SOCKETS
+
+    socket = unit("smtpgate-lmtp.socket")["Socket"]
+    assert socket["FileDescriptorName"] in SOCKETS
+    assert socket["SocketMode"] == "0660"
+    assert socket["SocketGroup"] == "postfix"
+    assert socket["Service"] == "smtpgate.service"
+    assert "Accept" not in socket
+
+
 @needs_systemd
 def test_exposure() -> None:
     command = ("systemd-analyze", "security", "--offline=true", "--threshold=12", "--no-pager", UNITS / "smtpgate.service")
@@ -50,11 +62,11 @@ def test_exposure() -> None:
 
 @needs_systemd
 def test_systemd_understands_every_line(tmp_path: Path) -> None:
-    for name in ("smtpgate.service", "smtpgate.socket"):
+    for name in ALL:
         text = (UNITS / name).read_text(encoding="utf-8").replace("/opt/smtpgate/bin/smtpgate", sys.executable)
         (tmp_path / name).write_text(text, encoding="utf-8")
     done = subprocess.run(
-        ("systemd-analyze", "verify", "--man=no", *(tmp_path / n for n in ("smtpgate.service", "smtpgate.socket"))),
+        ("systemd-analyze", "verify", "--man=no", *(tmp_path / n for n in ALL)),
         capture_output=True,
         text=True,
         check=False,
