@@ -422,7 +422,9 @@ class Secrets(Section):
 class Parser(Section):
     """The processes that read mail."""
 
-    processes: int = Field(default=1, ge=1, le=64, description="Parser processes, each killable.")
+    processes: int = Field(
+        default=2, ge=1, le=64, description="Parser processes, each killable; two, so that one slow mail stops nobody."
+    )
 
 
 class Filing(Section):
