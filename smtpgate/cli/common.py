@@ -119,7 +119,7 @@ class Duration(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         from pydantic import TypeAdapter, ValidationError
 
-        from smtpgate.config import Seconds
+        from smtpgate.settingtypes import Seconds
 
         if isinstance(value, float):
             return value

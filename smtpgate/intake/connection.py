@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
@@ -46,7 +47,7 @@ class Host(Protocol):
         """Its task has ended."""
 
 
-class Connection(SMTP):
+class Connection(SMTP, ABC):
     """The protocol object of one connection, which the door has counted already. Session says what the commands do."""
 
     service = "ESMTP"  # what the greeting says we speak
@@ -77,13 +78,13 @@ class Connection(SMTP):
         self._mails = self._errors = 0
         self._ended = "client left"
 
+    @abstractmethod
     async def obey(self, taken: command.Command) -> str:
         """Do one command and return the reply, "" when it has been said."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def misunderstood(self, reply: str) -> str:
         """What came is no command of ours."""
-        raise NotImplementedError
 
     # --- what asyncio and aiosmtpd call -------------------------------------------------------------------------------
 
