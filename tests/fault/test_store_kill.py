@@ -17,9 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("kills", [5, pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
-async def test_acknowledged_means_stored(tmp_path: Path, kills: int, pytestconfig: pytest.Config) -> None:
-    if kills > 5 and "long" not in str(pytestconfig.getoption("-m")):
-        pytest.skip("the long form is asked for with -m long")
+async def test_acknowledged_means_stored(tmp_path: Path, kills: int) -> None:
     path = tmp_path / "store.db"
     accepted: dict[str, int] = {}
     filed: set[str] = set()
