@@ -115,6 +115,9 @@ class TestLease:
         mail_id = await accept_one(store)
         await claim_all(store, now=NOW - 10 * LEASE)
         await file_as(store, mail_id, Changes(state=MailState.FILED, decision="{}"))
+        found = await store.mail(mail_id)
+        assert found is not None
+        assert found.state is MailState.FILED
 
     async def test_filing_twice_with_one_lease(self, store: SqliteStore) -> None:
         mail_id = await open_ticket(store, a_ticket())

@@ -289,7 +289,7 @@ class Gateway:
         assert not refused, refused
 
     def cli(self, *args: str, code: int = 0) -> str:
-        """What the command printed; anything but the expected exit code is a failure."""
+        """What the command printed, its error too when one is expected; any other exit code is a failure."""
         done = subprocess.run(
             [*self.argv, "--config", str(self.config), *args],
             cwd=ROOT,
@@ -300,7 +300,8 @@ class Gateway:
             env={**os.environ, "COLUMNS": "160"},
         )
         assert done.returncode == code, f"{args} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.stdout if code == 0 else done.stdout + done.stderr
 
     def cli_list(self, *args: str) -> list[dict[str, Any]]:
         """A listing with --json, one object a line."""
