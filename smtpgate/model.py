@@ -261,6 +261,8 @@ class Entry:
     evidence: str = ""
     marks: tuple[str, ...] = ()  # weak, unverified, third-party, claims #N, …: shown to agents
     attachments: tuple[Attachment, ...] = ()
+    rung: str = ""  # of the ladder (handlers/thread.py) that led to it; "" for what no mail caused
+    repeat_of: int | None = None  # the entry of the first copy
 
 
 # --- states of rows; docs/internals.md says who moves them, and a test holds the two together --------------------------

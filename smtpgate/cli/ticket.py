@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smtpgate.cli import show
-from smtpgate.cli.common import Context, json_option, limit_option, pass_context
+from smtpgate.cli.common import Context, json_option, pass_context
 from smtpgate.cli.show import Column, moment
 from smtpgate.clock import SystemClock, id_text
 from smtpgate.errors import UsageError
 from smtpgate.model import Entry, Status, Ticket
 
 if TYPE_CHECKING:
-    from smtpgate.store.api import Store, TicketDetail
+    from collections.abc import Sequence
+
+    from smtpgate.store.api import SourcedEntry, Store, TicketDetail
+
+_LIMIT = 50  # tickets listed unless told otherwise
+_PAGE = 200  # tickets read at once for --entries
 
 _COLUMNS = (
     Column("number", "number", whole=True),
@@ -35,20 +40,74 @@ def ticket() -> None:
 @click.option("--desk", help="Only this desk's.")
 @click.option("--status", "statuses", multiple=True, type=click.Choice([s.value for s in Status]), help="May be repeated.")
 @click.option("--from", "sender", metavar="ADDRESS", help="Only tickets that this person takes part in.")
-@limit_option
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many. Default: 50; with --entries all.")
+@click.option("--entries", is_flag=True, help="With --json: what was written in each, and how it found its ticket.")
 @json_option
 @pass_context
-def list_(context: Context, desk: str | None, statuses: tuple[str, ...], sender: str | None, limit: int, as_json: bool) -> None:
+def list_(
+    context: Context,
+    desk: str | None,
+    statuses: tuple[str, ...],
+    sender: str | None,
+    limit: int | None,
+    entries: bool,
+    as_json: bool,
+) -> None:
     """List tickets, the newest first."""
+    if entries and not as_json:
+        raise UsageError("--entries is for programs: add --json, or use `smtpgate ticket show NUMBER`")
     config = context.config(read_files=False)
     if desk is not None and config.desk_named(desk) is None:
         raise UsageError(f"there is no desk {desk!r}; there are: {', '.join(d.name for d in config.desk)}")
 
-    async def work(store: Store) -> Any:
-        return await store.tickets(desk=desk, statuses=[Status(s) for s in statuses], sender=sender, limit=limit)
+    asked: dict[str, Any] = {"desk": desk, "statuses": [Status(s) for s in statuses], "sender": sender}
 
+    async def work(store: Store) -> Any:
+        return await store.tickets(**asked, limit=limit or _LIMIT)
+
+    if entries:
+        context.with_store(lambda store: _with_entries(store, asked, limit), config=config)
+        return
     found = context.with_store(work, config=config)
     show.listing(_COLUMNS, map(_ticket_row, found), as_json=as_json, empty="no such tickets")
+
+
+async def _with_entries(store: Store, asked: dict[str, Any], limit: int | None) -> None:
+    """One line for each ticket, page by page, however many there are."""
+    before: int | None = None
+    left = limit
+    while left is None or left > 0:
+        page = await store.tickets(**asked, limit=_PAGE if left is None else min(_PAGE, left), before=before)
+        if not page:
+            return
+        entries = await store.entries([one.id for one in page])
+        for one in page:
+            show.as_line(_entries_row(one, entries[one.id]))
+        before = page[-1].id
+        left = None if left is None else left - len(page)
+
+
+def _entries_row(found: Ticket, entries: Sequence[SourcedEntry]) -> show.Row:
+    return {
+        "number": found.number,
+        "status": found.status.value,
+        "subject": found.subject,
+        "contact": found.customer.address if found.customer else None,
+        "desk": found.desk,
+        "created_at": moment(found.created_at),
+        "entries": [
+            {
+                "id": id_text(one.entry.id),
+                "message_id": one.entry.message_id,
+                "source": one.source,
+                "kind": one.entry.kind.value,
+                "repeat_of": None if one.entry.repeat_of is None else id_text(one.entry.repeat_of),
+                "rung": one.entry.rung or None,
+                "created_at": moment(one.entry.created_at),
+            }
+            for one in entries
+        ],
+    }
 
 
 def _ticket_row(found: Ticket) -> show.Row:
@@ -120,6 +179,8 @@ def _entry_row(entry: Entry) -> show.Row:
         "created_at": moment(entry.created_at),
         "text": entry.text,
         "mail_id": entry.mail_id,
+        "rung": entry.rung or None,
+        "repeat_of": None if entry.repeat_of is None else id_text(entry.repeat_of),
         "evidence": entry.evidence,
         "marks": list(entry.marks),
         "attachments": files,

@@ -65,7 +65,7 @@ class Work:
     rights: Rights = MACHINE
     ticket: Ticket | None = None  # found by the ladder, or just opened
     opened: tuple[Ticket, ...] = ()
-    rung: str = ""  # which rung of the ladder found it
+    rung: str = ""  # which rung of the ladder found the ticket, or "new", "repeat", "signed-return-path"
     repeat_of: Fingerprint | None = None
     reopened: bool = False
     marks: tuple[str, ...] = ()  # for agents: weak, unverified, third-party, claims #N, …
@@ -84,6 +84,9 @@ class Work:
         return replace(self, changes=edit(self.changes))
 
     def add_entry(self, entry: Entry) -> Work:
+        if entry.mail_id is not None:
+            first = self.repeat_of.entry_id if self.repeat_of is not None else None
+            entry = replace(entry, rung=self.rung, repeat_of=first)
         return self.change(lambda c: replace(c, entries=(*c.entries, entry)))
 
     def send(self, mail: OutgoingMail, ack: AckNote | None = None) -> Work:

@@ -27,7 +27,7 @@ def handle(case: Case, work: Work) -> Work:
     first, why = found
     ticket = case.facts.tickets[first.ticket_id]
     work = work.because(NAME, f"{why}: linked to {ticket.number}")
-    return replace(work, ticket=ticket, repeat_of=first, outcome="repeat")
+    return replace(work, ticket=ticket, repeat_of=first, outcome="repeat", rung=work.rung or "repeat")
 
 
 def _earlier(case: Case, work: Work) -> tuple[Fingerprint, str] | None:

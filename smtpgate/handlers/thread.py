@@ -1,6 +1,6 @@
 """Which ticket it belongs to: the ladder. The first rung that holds wins; nothing here grants a right.
 
-signed-address > our-message-id > subject-number (of a ticket that the sender takes part in) > customer-message-id
+token > our-reference > subject-number (of a ticket that the sender takes part in) > reference
 (likewise) > a new ticket. A number that a stranger claims opens a new ticket, and only agents see what it claims.
 """
 
@@ -36,11 +36,11 @@ def _climb(case: Case) -> tuple[Ticket | None, str, str]:
     facts = case.facts
     for token in case.replies:
         if token.id in facts.tickets:
-            return facts.tickets[token.id], "signed-address", ""
+            return facts.tickets[token.id], "token", ""
     refs = [facts.by_message_id[r] for r in _references(case) if r in facts.by_message_id]
     for ref in refs:
         if ref.ours:
-            return facts.tickets[ref.ticket_id], "our-message-id", ""
+            return facts.tickets[ref.ticket_id], "our-reference", ""
     stranger = ""
     for number in case.numbers:
         if number in facts.by_number:
@@ -50,7 +50,7 @@ def _climb(case: Case) -> tuple[Ticket | None, str, str]:
             stranger = f"the subject claims {number}, but the sender takes no part in it: a new ticket"
     for ref in refs:
         if case.takes_part(facts.tickets[ref.ticket_id]):
-            return facts.tickets[ref.ticket_id], "customer-message-id", ""
+            return facts.tickets[ref.ticket_id], "reference", ""
     return None, "", stranger or "no rung of the ladder holds: a new ticket"
 
 
@@ -64,7 +64,7 @@ def _may_join(case: Case, work: Work, ticket: Ticket) -> Work:
     if joins is Joining.HELD:
         return work.hold(NAME, f"would join {ticket.number}, but its sender is not proved")
     if joins is Joining.NOTE:
-        if work.rung in ("signed-address", "our-message-id") or _plausible(case, ticket):
+        if work.rung in ("token", "our-reference") or _plausible(case, ticket):
             return work
         return replace(work, ticket=None, rung="").because(NAME, "automatic mail that only claims a ticket: not noted on it")
     if joins is Joining.WITH_TOKEN:
@@ -79,7 +79,7 @@ def _may_join(case: Case, work: Work, ticket: Ticket) -> Work:
 def _with_token(case: Case, work: Work, ticket: Ticket) -> Work:
     """Little or no evidence: the signed address must have been given to this very person."""
     given = any(t.id == ticket.id and t.person_matches(case.sender) for t in case.replies)
-    if work.rung == "signed-address" and given and case.takes_part(ticket):
+    if work.rung == "token" and given and case.takes_part(ticket):
         mark = "unverified" if case.mail.verdict.evidence in (Evidence.NONE, Evidence.TEMPERROR) else "weak"
         return work.mark(mark).because(NAME, "with the signed address that this person was given")
     return work.hold(NAME, f"would join {ticket.number}, but its sender is not proved and the signed address is not theirs")

@@ -78,6 +78,7 @@ def _open(case: Case, work: Work) -> Work:
         work = work.mark("automatic")
     if opens is Opening.UNVERIFIED:
         work = work.mark("unverified")
+    work = replace(work, rung="new")
     used: dict[tuple[str, str], int] = {}
     for desk, sharing in route.groups(case):
         key = serial_key(case.pattern, desk, case.now)

@@ -107,6 +107,7 @@ class Fingerprint:
     first_at: float
     strong: bool
     told: bool
+    entry_id: int | None = None  # what the first copy became in the ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +241,14 @@ class TicketDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class SourcedEntry:
+    """An entry and where it came from: the place in an archive, else the id of the mail, None for what no mail caused."""
+
+    entry: Entry
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Why a destination is not tried: a failure that only the admin can mend (a refused password)."""
 
@@ -303,6 +312,9 @@ class Store(Protocol):
         self, *, desk: str | None, statuses: Sequence[Status], sender: str | None, limit: int, before: int | None = None
     ) -> Sequence[Ticket]:
         """Newest first; `before` is the ticket id after which to go on."""
+
+    async def entries(self, ticket_ids: Sequence[int]) -> dict[int, tuple[SourcedEntry, ...]]:
+        """Of each of these tickets, oldest first."""
 
     async def outgoing(self, outgoing_id: int) -> OutgoingDetail | None: ...
 

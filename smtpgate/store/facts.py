@@ -80,10 +80,12 @@ def _numbers(query: FactsQuery) -> Verb[dict[str, int]]:
 
 def _fingerprints(query: FactsQuery) -> Verb[dict[str, Fingerprint]]:
     found = yield from select_in(
-        "SELECT key, ticket_id, mail_id, first_at, strong, told FROM fingerprint WHERE key IN (...)", query.fingerprints
+        """SELECT key, ticket_id, mail_id, first_at, strong, told, (SELECT min(e.id) FROM entry e
+            WHERE e.mail_id = f.mail_id AND e.ticket_id = f.ticket_id) FROM fingerprint f WHERE key IN (...)""",
+        query.fingerprints,
     )
     return {
-        row[0]: Fingerprint(key=row[0], ticket_id=row[1], mail_id=row[2], first_at=row[3], strong=bool(row[4]), told=bool(row[5]))
+        row[0]: Fingerprint(row[0], row[1], row[2], row[3], strong=bool(row[4]), told=bool(row[5]), entry_id=row[6])
         for row in found
     }
 

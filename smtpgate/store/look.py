@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from smtpgate.model import Attempt, DeliveryState, MailState, OutgoingMail, OutgoingRecipient, Status, Ticket
 from smtpgate.store import rows
-from smtpgate.store.api import OutgoingDetail, RecipientStatus, TicketDetail
+from smtpgate.store.api import OutgoingDetail, RecipientStatus, SourcedEntry, TicketDetail
 from smtpgate.store.facts import tickets_by_id
-from smtpgate.store.statement import Query, Rows, Verb, Where
+from smtpgate.store.statement import Query, Rows, Verb, Where, select_in
 
 
 def ticket(number: str) -> Verb[TicketDetail | None]:
@@ -46,6 +46,20 @@ def tickets(
     ids = sorted(ids, reverse=True)[:limit]
     by_id = yield from tickets_by_id(ids)
     return tuple(by_id[ticket_id] for ticket_id in ids)
+
+
+def entries(ticket_ids: Sequence[int]) -> Verb[dict[int, tuple[SourcedEntry, ...]]]:
+    columns = ", ".join("e." + name for name in rows.ENTRY.split(", "))
+    found = yield from select_in(
+        "SELECT " + columns + ", i.source, e.seq FROM entry e LEFT JOIN imported i ON i.mail_id = e.mail_id "
+        "WHERE e.ticket_id IN (...)",
+        ticket_ids,
+    )
+    of_ticket: dict[int, list[SourcedEntry]] = {ticket_id: [] for ticket_id in ticket_ids}
+    for row in sorted(found, key=lambda row: int(row[-1])):
+        entry = rows.entry(row[:-2])
+        of_ticket[entry.ticket_id].append(SourcedEntry(entry, row[-2] or entry.mail_id))
+    return {ticket_id: tuple(listed) for ticket_id, listed in of_ticket.items()}
 
 
 def outgoing(outgoing_id: int) -> Verb[OutgoingDetail | None]:

@@ -179,7 +179,7 @@ def participant(row: Row) -> Participant:
     return Participant(address=row[0], name=row[1], role=Role(row[2]))
 
 
-ENTRY = "id, ticket_id, kind, author, created_at, text, mail_id, message_id, evidence, marks, attachments"
+ENTRY = "id, ticket_id, kind, author, created_at, text, mail_id, message_id, evidence, marks, attachments, rung, repeat_of"
 
 
 def entry(row: Row) -> Entry:
@@ -195,6 +195,8 @@ def entry(row: Row) -> Entry:
         evidence=row[8],
         marks=tuple_of_strings(row[9]),
         attachments=tuple(Attachment(**found) for found in json.loads(row[10])),
+        rung=row[11],
+        repeat_of=row[12],
     )
 
 

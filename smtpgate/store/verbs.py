@@ -23,6 +23,7 @@ from smtpgate.store.api import (
     OutgoingDetail,
     Pause,
     RecipientStatus,
+    SourcedEntry,
     TicketDetail,
 )
 from smtpgate.store.check import check
@@ -102,6 +103,9 @@ class VerbStore(ABC):
         self, *, desk: str | None, statuses: Sequence[Status], sender: str | None, limit: int, before: int | None = None
     ) -> Sequence[Ticket]:
         return await self._read(lambda: look.tickets(desk, statuses, sender, limit, before))
+
+    async def entries(self, ticket_ids: Sequence[int]) -> dict[int, tuple[SourcedEntry, ...]]:
+        return await self._read(lambda: look.entries(ticket_ids))
 
     async def outgoing(self, outgoing_id: int) -> OutgoingDetail | None:
         return await self._read(lambda: look.outgoing(outgoing_id))

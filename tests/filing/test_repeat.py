@@ -40,8 +40,10 @@ async def test_a_repeat_is_kept_linked_and_told_once(desk: Helpdesk) -> None:
     second = await desk.post(mail(message_id="<2@c>"))
     third = await desk.post(mail(message_id="<3@c>"))
     assert [first.purposes, second.purposes, third.purposes] == [["received"], ["repeat"], []]
-    kinds = [e.kind for e in (await desk.ticket(first.number)).entries]
-    assert kinds == [EntryKind.CUSTOMER, EntryKind.REPEAT, EntryKind.REPEAT]
+    entries = (await desk.ticket(first.number)).entries
+    assert [e.kind for e in entries] == [EntryKind.CUSTOMER, EntryKind.REPEAT, EntryKind.REPEAT]
+    assert [e.rung for e in entries] == ["new", "repeat", "repeat"]
+    assert [e.repeat_of for e in entries] == [None, entries[0].id, entries[0].id]
 
 
 async def test_the_same_mail_delivered_twice_is_linked_at_any_time_and_nobody_is_told(desk: Helpdesk) -> None:

@@ -71,7 +71,7 @@ async def test_joining_with_the_signed_address(desk: Helpdesk, evidence: Evidenc
     if evidence in REFUSED:
         assert (again.outcome, len(entries)) == ("held", 1)
         return
-    assert (again.outcome, again.number, again.decision["rung"]) == ("joined", first.number, "signed-address")
+    assert (again.outcome, again.number, again.decision["rung"]) == ("joined", first.number, "token")
     marks = {Evidence.DMARC_SPF: ("weak",), Evidence.DOMAIN: ("weak",), Evidence.NONE: ("unverified",)}
     marks[Evidence.TEMPERROR] = ("unverified",)
     assert entries[-1].kind is EntryKind.CUSTOMER

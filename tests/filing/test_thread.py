@@ -29,13 +29,13 @@ async def test_the_reply_to_address_of_our_mail_finds_the_ticket(desk: Helpdesk)
     first = await desk.post(mail())
     reply_to = field(first.sent[0], "reply-to").rpartition("<")[2].strip("<>")
     again = await desk.post(mail("whatever", "more", to=reply_to), rcpts=(reply_to,))
-    assert (again.number, again.decision["rung"]) == (first.number, "signed-address")
+    assert (again.number, again.decision["rung"]) == (first.number, "token")
 
 
 async def test_our_message_id_finds_the_ticket(desk: Helpdesk) -> None:
     first = await desk.post(mail())
     again = await desk.post(mail("whatever", "more", headers=[f"In-Reply-To: {first.sent[0].message_id}"]))
-    assert (again.number, again.decision["rung"]) == (first.number, "our-message-id")
+    assert (again.number, again.decision["rung"]) == (first.number, "our-reference")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ async def test_the_number_in_the_subject_finds_the_ticket(desk: Helpdesk, subjec
 async def test_the_customers_own_message_id_finds_the_ticket(desk: Helpdesk) -> None:
     first = await desk.post(mail(message_id="<one@customer.example>"))
     again = await desk.post(mail("also", "more", headers=["References: <one@customer.example>"]))
-    assert (again.number, again.decision["rung"]) == (first.number, "customer-message-id")
+    assert (again.number, again.decision["rung"]) == (first.number, "reference")
 
 
 async def test_a_colleague_in_copy_takes_part(desk: Helpdesk) -> None:
@@ -239,7 +239,7 @@ async def test_nobody_stands_in_the_way_of_an_answer_by_sending_the_message_id_f
         first = await desk.post(mail("ours", "ours", message_id=known))
         assert evil.number != first.number
         answer = await desk.post(mail("and another thing", "more", headers=[f"In-Reply-To: {known}"]))
-        assert (answer.outcome, answer.number, answer.decision["rung"]) == ("joined", first.number, "customer-message-id")
+        assert (answer.outcome, answer.number, answer.decision["rung"]) == ("joined", first.number, "reference")
 
 
 async def test_a_person_who_writes_to_the_return_path_is_heard(desk: Helpdesk) -> None:

@@ -201,8 +201,10 @@ class TestFacts:
                 bounced.recipients[0].id, bounced.id, by_bounce.id, "wang@example.org", DeliveryState.QUEUED
             )
         }
+        key, entry = f"print of {mails[3]}", (await store.entries([by_print.id]))[by_print.id][0]
+        assert entry.source == mails[3]
         assert facts.fingerprints == {
-            f"print of {mails[3]}": Fingerprint(f"print of {mails[3]}", by_print.id, mails[3], NOW, strong=True, told=False)
+            key: Fingerprint(key, by_print.id, mails[3], NOW, strong=True, told=False, entry_id=entry.entry.id)
         }
 
     async def test_our_own_message_id_wins_over_a_strangers_claim(self, store: SqliteStore) -> None:
@@ -225,7 +227,8 @@ class TestFacts:
         assert (await store.facts(a_query(fingerprints=("k",)))).fingerprints["k"].told
         mail_id = await open_ticket(store, second, fingerprints=(NewFingerprint("k", second.id, NOW + 3600, strong=True),))
         facts = await store.facts(a_query(fingerprints=("k",)))
-        assert facts.fingerprints["k"] == Fingerprint("k", second.id, mail_id, NOW + 3600, strong=True, told=False)
+        entry = (await store.entries([second.id]))[second.id][0].entry
+        assert facts.fingerprints["k"] == Fingerprint("k", second.id, mail_id, NOW + 3600, True, told=False, entry_id=entry.id)
 
     async def test_unfiled_parents(self, store: SqliteStore) -> None:
         parent = await accept_one(store, message_id="<p@x>")

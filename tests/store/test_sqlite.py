@@ -112,7 +112,7 @@ class TestOpen:
 class TestSchema:
     def objects(self, connection: sqlite3.Connection) -> set[tuple[str, ...]]:
         rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")
-        return {(kind, name, table, re.sub(r"\s+", " ", sql or "")) for kind, name, table, sql in rows}
+        return {(kind, name, table, re.sub(r" ([,)])", r"\1", re.sub(r"\s+", " ", sql or ""))) for kind, name, table, sql in rows}
 
     def test_migrations_lead_to_the_schema(self) -> None:
         at_once, by_steps = sqlite3.connect(":memory:"), sqlite3.connect(":memory:")

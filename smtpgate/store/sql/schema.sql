@@ -43,6 +43,13 @@ CREATE TABLE incoming_raw (
     body BLOB NOT NULL
 ) STRICT;
 
+-- Mail that came by `import` and not by a door. key: where it lay and what it held, so that it is never filed twice.
+CREATE TABLE imported (
+    key TEXT NOT NULL PRIMARY KEY,
+    mail_id TEXT NOT NULL UNIQUE REFERENCES incoming (id),
+    source TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE ticket (
     id INTEGER PRIMARY KEY,
     number TEXT NOT NULL UNIQUE,
@@ -77,7 +84,8 @@ CREATE TABLE serial (
     PRIMARY KEY (day, channel)
 ) STRICT;
 
--- seq is the order in which entries were committed, which is the order in which they are shown.
+-- seq is the order in which entries were committed, which is the order in which they are shown. repeat_of: the entry of
+-- the first copy.
 CREATE TABLE entry (
     seq INTEGER PRIMARY KEY,
     id INTEGER NOT NULL UNIQUE,
@@ -90,7 +98,9 @@ CREATE TABLE entry (
     message_id TEXT,
     evidence TEXT NOT NULL,
     marks TEXT NOT NULL,
-    attachments TEXT NOT NULL
+    attachments TEXT NOT NULL,
+    rung TEXT NOT NULL DEFAULT '',
+    repeat_of INTEGER
 ) STRICT;
 CREATE INDEX entry_ticket ON entry (ticket_id, seq);
 CREATE INDEX entry_mail ON entry (mail_id, ticket_id) WHERE mail_id IS NOT NULL;
@@ -100,6 +110,13 @@ CREATE TABLE message_ref (
     message_id TEXT NOT NULL,
     ticket_id INTEGER NOT NULL REFERENCES ticket (id),
     ours INTEGER NOT NULL,
+    PRIMARY KEY (message_id, ticket_id)
+) STRICT;
+
+-- Message-IDs that imported mails of a ticket refer to. What has come under such an id stands in message_ref too.
+CREATE TABLE unseen_ref (
+    message_id TEXT NOT NULL,
+    ticket_id INTEGER NOT NULL REFERENCES ticket (id),
     PRIMARY KEY (message_id, ticket_id)
 ) STRICT;
 

@@ -61,6 +61,17 @@ def test_filters(shop: Shop, args: list[str], numbers: list[str]) -> None:
     assert [row["number"].removeprefix("20261121-") for row in shop.rows("ticket", "list", *args)] == numbers
 
 
+def test_entries_of_every_ticket_for_programs(shop: Shop) -> None:
+    rows = shop.rows("ticket", "list", "--entries")
+    assert [row["number"] for row in rows] == [row["number"] for row in shop.rows("ticket", "list")]
+    assert {"number", "status", "subject", "contact", "entries"} <= set(rows[0])
+    assert rows[2]["contact"] == "wang@example.org"
+    entry = rows[2]["entries"][0]
+    assert {"id", "message_id", "source", "kind", "repeat_of", "rung"} <= set(entry)
+    assert len(shop.rows("ticket", "list", "--entries", "--limit", "2")) == 2
+    assert shop.bad("ticket", "list", "--entries")[0] == 1
+
+
 def test_nothing_found_says_so_on_stderr_and_nothing_on_stdout(shop: Shop) -> None:
     result = shop.run("ticket", "list", "--from", "nobody@example.org")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no such tickets\n")
