@@ -19,6 +19,7 @@ from typing import Any
 
 import structlog
 
+from smtpgate import log as logs
 from smtpgate.auth.dns import DnsResolver, Resolver, make_resolver
 from smtpgate.auth.sign import DkimSigner
 from smtpgate.auth.verdict import judge
@@ -122,6 +123,8 @@ class Gateway:
         await self.store.probe(clock.now())
         self._resolver = self.resolver or make_resolver(config.dns, clock)
         pipeline = await build_pipeline(config, self.store, clock)
+        _, keys = await remembered(config, self.store)
+        logs.use_key(logs.address_key(keys[0]))
         self._parser = ParserPool(config.limits, processes=config.parser.processes)
         await self._parser.start()
         self.runner = Runner(self.store, config, self._resolver, clock, self._worker)

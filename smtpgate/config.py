@@ -320,6 +320,11 @@ class Log(Section):
 
     format: Literal["console", "json"] = Field(default="console", description="For people, or one JSON object a line.")
     level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is written.")
+    addresses: Literal["full", "domain", "hash"] = Field(
+        default="full",
+        description="Mail addresses in the log: whole, the domain alone, or with a pseudonym in place of the local part, the same"
+        " for the same mailbox (smtpgate log --pseudonym ADDRESS tells it).",
+    )
 
 
 class Config(Section):

@@ -13,10 +13,11 @@ import json
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
-from smtpgate.clock import Clock
+from smtpgate.clock import Clock, id_text
 from smtpgate.config import Config
 from smtpgate.errors import LeaseLost, ParseFailed, StoreError, StoreFatal, StoreMisuse
 from smtpgate.handlers.pipeline import Pipeline
@@ -107,6 +108,7 @@ class Filing:
             return []
 
     async def _one(self, mail: Incoming) -> None:
+        structlog.contextvars.bind_contextvars(mail=mail.id)  # of this task
         if mail.claims > CRASHES:
             reason = f"taken {mail.claims - 1} times and never finished: it may be what ends the process"
             await self._give_back(mail, reason, poison_after=1)
@@ -115,25 +117,24 @@ class Filing:
             parsed = await self._read(mail)
             changes = await self._file(mail, parsed)
         except LeaseLost:
-            log.warning("lease lost, somebody else files it", mail=mail.id)
+            log.warning("lease lost, somebody else files it")
         except StoreFatal as error:
-            log.error("store failed for good", mail=mail.id, error=str(error))
+            log.error("store failed for good", error=str(error))
         except StoreMisuse as error:
-            log.exception("filing failed", mail=mail.id)
+            _failed(mail, error)
             await self._give_back(mail, f"store: {error}", poison_after=POISON_AFTER)
         except StoreError as error:
-            log.warning("store refused, the lease goes back", mail=mail.id, error=str(error))
+            log.warning("store refused, the lease goes back", error=str(error))
             await self._give_back(mail, f"store: {error}", poison_after=None)
         except Exception as error:  # a bug of ours: whatever it is, the mail must not be lost nor stop the rest
-            log.exception("filing failed", mail=mail.id)
+            _failed(mail, error)
             reason = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"[:_TRACEBACK]
             await self._give_back(mail, reason, poison_after=POISON_AFTER)
         else:
             if changes.postpone_until is not None:
                 self._look_again = max(0.01, changes.postpone_until - self.clock.now())
             else:
-                decided = json.loads(changes.decision)
-                log.info("mail filed", mail=mail.id, outcome=decided["outcome"], ticket=decided["ticket"], rung=decided["rung"])
+                _filed(changes)
             if changes.outgoing:
                 self.on_outgoing()
 
@@ -141,7 +142,7 @@ class Filing:
         try:
             return await self.parser.parse(mail.raw, mail.envelope.mail_from)
         except ParseFailed as error:
-            log.warning("mail cannot be read, filed whole", mail=mail.id, reason=str(error))
+            log.warning("mail cannot be read, filed whole", reason=str(error))
             return opaque(mail.raw, mail_from=mail.envelope.mail_from, limits=self.config.limits, reason=str(error))
 
     async def _file(self, mail: Incoming, parsed: ParsedMail) -> Changes:
@@ -155,7 +156,7 @@ class Filing:
             except StoreError as error:
                 if self._stopping or self.clock.monotonic() >= until:
                     raise
-                log.warning("store refused, the mail waits", mail=mail.id, error=str(error))
+                log.warning("store refused, the mail waits", error=str(error))
             await self.clock.sleep(_STORE_AGAIN)
 
     async def _file_once(self, mail: Incoming, parsed: ParsedMail) -> Changes:
@@ -175,7 +176,29 @@ class Filing:
                 mail.id, worker=self.worker, now=now, reason=reason, again_at=again, poison_after=poison_after
             )
         except StoreError as error:
-            log.warning("lease cannot be given back, it ends by itself", mail=mail.id, error=str(error))
+            log.warning("lease cannot be given back, it ends by itself", error=str(error))
             return
         if state is MailState.POISON:
-            log.error("mail is poison now", mail=mail.id, see=f"smtpgate poison show {mail.id}")
+            log.error("mail is poison now", see=f"smtpgate poison show {mail.id}")
+
+
+def _filed(changes: Changes) -> None:
+    """What was decided, and the ids of the mails that it sends; of a bounce, which mail of ours came back."""
+    decided = json.loads(changes.decision)
+    about = decided.get("about") or {}
+    log.info(
+        "mail filed",
+        outcome=decided["outcome"],
+        ticket=decided["ticket"],
+        rung=decided["rung"],
+        marks=decided.get("marks", []),
+        outgoing=[id_text(mail.id) for mail in changes.outgoing],
+        **({"about": about["outgoing"], "cause": about["cause"]} if about else {}),
+    )
+
+
+def _failed(mail: Incoming, error: Exception) -> None:
+    """Where it failed. What the exception says may be the customer's words: it is kept with the mail, not in the log."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    log.error("filing failed", error=type(error).__name__, where=where, see=f"smtpgate mail show {mail.id}")

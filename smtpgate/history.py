@@ -63,6 +63,7 @@ def facts(found: History) -> dict[str, Any]:
             {"number": t.number, "desk": t.desk, "status": t.status.value, "subject": t.subject} for t in found.tickets.values()
         ],
         "sent": [_sent(mail) for mail in found.sent],
+        "bounces": [{"id": mail.id, "received_at": mail.received_at, "of": _about(mail)[0]} for mail in found.bounces],
         "cut": found.cut,
     }
 
@@ -127,7 +128,11 @@ def timeline(found: History) -> list[Event]:
         text = " ".join(part for part in (entry.kind.value, f"by {entry.author}" if entry.author else "", *entry.marks) if part)
         number = found.tickets[entry.ticket_id].number
         events.append(Event(entry.created_at, entry.created_at, "entry", entry.mail_id or "", number, text))
-    events += [event for mail in found.sent for event in _went(mail)]
+    told = {id_ for mail in (*found.mails, *found.bounces) if (id_ := _about(mail)[0])}
+    events += [event for mail in found.sent for event in _went(mail, bounce_told=id_text(mail.id) in told)]
+    for mail in found.bounces:
+        id_, to, said = _about(mail)
+        events.append(Event(mail.received_at, mail.received_at, "bounce", mail.id, "", f"of {id_} to {to}: {said}"))
     return sorted(events, key=lambda event: event.after)  # stable: what happened at one moment stays in its order
 
 
@@ -150,7 +155,15 @@ def _came(mail: Incoming, found: History) -> Iterator[Event]:
     yield Event(when, at if when is None else when, mail.state.value, mail.id, number, _first_line(why))
 
 
-def _went(mail: SentMail) -> Iterator[Event]:
+def _about(mail: Incoming) -> tuple[str, str, str]:
+    """Of a bounce: the id of our mail that came back, to whom it was, and what was said."""
+    decided = json.loads(mail.decision) if mail.decision else {}
+    about = decided.get("about") or {}
+    said = next((r.partition(" bounced: ")[2] for r in decided.get("reasons", ()) if " bounced: " in r), "")
+    return about.get("outgoing", ""), about.get("to", ""), said
+
+
+def _went(mail: SentMail, *, bounce_told: bool) -> Iterator[Event]:
     id_ = id_text(mail.id)
     number = next((r.ticket_number for r in mail.recipients if r.ticket_number), None) or ""
     people = ", ".join(r.address for r in mail.recipients)
@@ -160,7 +173,7 @@ def _went(mail: SentMail) -> Iterator[Event]:
         yield Event(attempt.at, attempt.at, "attempt", id_, number, f"{address[attempt.recipient_id]}: {_said(attempt)}")
     for r in mail.recipients:
         last = max((a.at for a in mail.attempts if a.recipient_id == r.recipient_id), default=mail.created_at)
-        if r.state in (DeliveryState.BOUNCED, DeliveryState.DROPPED):
+        if r.state is DeliveryState.DROPPED or (r.state is DeliveryState.BOUNCED and not bounce_told):
             yield Event(None, last, r.state.value, id_, number, f"{r.address}: {r.last_reply}".rstrip(": "))
 
 

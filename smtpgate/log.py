@@ -1,14 +1,16 @@
 """Logging: one line for each event on standard error, readable or JSON. structlog everywhere; this is its set-up.
 
-Values are escaped and cut to 1 KiB each, so no mail can forge a line or fill a disk with one. Third parties' warnings
-come through the same door; their lower levels stay silent, because some of them print mail. A log that cannot be
-written is lost: it must never cost a mail.
+Values are escaped and cut to 1 KiB each, so no mail can forge a line or fill a disk with one. Addresses are shown as
+log.addresses says, here and nowhere else. Third parties' warnings come through the same door; their lower levels stay
+silent, because some of them print mail. A log that cannot be written is lost: it must never cost a mail.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import logging
+import secrets
 import sys
 from collections.abc import Callable
 from typing import Any, TextIO
@@ -16,12 +18,18 @@ from typing import Any, TextIO
 import structlog
 
 from smtpgate.config import Log
+from smtpgate.logaddresses import Shown, locals_of
 
 _LONGEST_VALUE = 1024
 _LONGEST_TRACEBACK = 16 * 1024
 _COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
 
+_AHEAD = 4  # times the length of a value in which addresses are looked for, so that none is cut before it is seen
+_NAMES = frozenset({"timestamp", "level", "event", "logger", "mail", "connection", "cause", "ticket", "outgoing"})  # of ours
+
 Fields = structlog.typing.EventDict
+
+_key = secrets.token_bytes(32)  # until use_key
 
 
 def configure(settings: Log, stream: TextIO | None = None) -> None:
@@ -35,7 +43,7 @@ def configure(settings: Log, stream: TextIO | None = None) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            _bounded,
+            _cleaned(settings),
             lambda _, __, fields: render(fields),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -45,6 +53,17 @@ def configure(settings: Log, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers = [h for h in root.handlers if not isinstance(h, _Forward)] + [_Forward()]
     root.setLevel(max(level, logging.WARNING))
+
+
+def address_key(secret: bytes) -> bytes:
+    """The key of pseudonyms, from a secret that outlives the process."""
+    return hmac.digest(secret, b"smtpgate log addresses", "sha256")
+
+
+def use_key(key: bytes) -> None:
+    """From now on pseudonyms are made with this key; before it with one that nobody knows."""
+    global _key  # noqa: PLW0603 (the log is set up before the store that has the secret is open)
+    _key = key
 
 
 class _Out:
@@ -80,21 +99,47 @@ class _Forward(logging.Handler):
         logger.log(record.levelno, message, logger=record.name, exc_info=record.exc_info)
 
 
-def _bounded(_: Any, __: str, fields: Fields) -> Fields:
-    return {str(key): _value(value, _LONGEST_TRACEBACK if key == "exception" else _LONGEST_VALUE) for key, value in fields.items()}
+def _cleaned(settings: Log) -> structlog.typing.Processor:
+    def process(_: Any, __: str, fields: Fields) -> Fields:
+        shown = Shown(settings.addresses, _key)
+        texts = {str(key): _text(value, _longest(key)) for key, value in fields.items()}
+        hidden: frozenset[str] = frozenset()
+        if settings.addresses != "full":
+            hidden = frozenset(local for text in texts.values() if isinstance(text, str) for local in locals_of(text))
+        return {key: _shown(key, value, shown, hidden) for key, value in texts.items()}
+
+    return process
 
 
-def _value(value: Any, limit: int) -> Any:
+def _longest(key: str) -> int:
+    return _LONGEST_TRACEBACK if key == "exception" else _LONGEST_VALUE
+
+
+def _text(value: Any, limit: int) -> Any:
+    """A value as text, still longer than it may be shown."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, list | tuple | set | frozenset):
         value = ", ".join(map(str, list(value)[:_LONGEST_VALUE]))
     elif isinstance(value, bytes | bytearray):
-        value = bytes(value[: limit + 1]).decode("latin-1")
+        value = bytes(value[: _AHEAD * limit + 1]).decode("latin-1")
     text = str(value)
-    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    if len(text) <= _AHEAD * limit:
+        return text
+    whole = text[: _AHEAD * limit].rpartition(" ")[0]  # the last word may be an address that is cut
+    return whole or text[:limit]
+
+
+def _shown(key: str, value: Any, shown: Shown, hidden: frozenset[str]) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = shown.text(value)
+    if key not in _NAMES:
+        text = shown.without(text, hidden)
+    limit = _longest(key)
     breaks = "\n" if limit == _LONGEST_TRACEBACK else ""
-    return "".join(c if c.isprintable() or c in breaks else c.encode("unicode_escape").decode() for c in cut)
+    safe = "".join(c if c.isprintable() or c in breaks else c.encode("unicode_escape").decode() for c in text[: limit + 1])
+    return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
 def _json(fields: Fields) -> str:

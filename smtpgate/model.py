@@ -341,6 +341,7 @@ class Delivery:
     eightbit: bool
     message_id: str
     data: bytes = field(repr=False)
+    cause: str | None = None  # id of the mail whose filing sent this one
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,11 +61,10 @@ def inject(context: Context, sender: str, rcpts: tuple[str, ...], ip: str, helo:
     2 wrong configuration, 74 the store cannot be trusted.
     """
     from smtpgate import log as logs
-    from smtpgate.config import Log
     from smtpgate.intake.stdin import Client
 
     config = context.config()
-    logs.configure(Log(level="warning"))
+    logs.configure(config.log.model_copy(update={"level": "warning"}))
     content = sys.stdin.buffer.read(config.limits.message_size + 1)
     try:
         reply = asyncio.run(_take(config, content, Client(sender.strip("<>") or None, ip, helo), rcpts))

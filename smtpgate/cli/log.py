@@ -24,14 +24,26 @@ _COLUMNS = (
 
 
 @click.command()
-@click.argument("name", metavar="ID|MESSAGE-ID|TICKET")
+@click.argument("name", metavar="ID|MESSAGE-ID|TICKET", required=False)
+@click.option("--pseudonym", metavar="ADDRESS", help='Print what stands for this address in a log with log.addresses = "hash".')
 @json_option
 @pass_context
-def log(context: Context, name: str, as_json: bool) -> None:
+def log(context: Context, name: str | None, pseudonym: str | None, as_json: bool) -> None:
     """Tell what happened, oldest first: accepted, filed or held, entries, mail queued, every attempt, bounces.
 
-    An event without a time is one of which only the order is kept.
+    An event without a time is one of which only the order is kept. The same id finds the lines of the gateway's own log.
+
+    \b
+    Examples: smtpgate log 20261121-EML-0042
+              smtpgate log '<20260821.4711@customer.example>'
+              journalctl -u smtpgate | grep "$(smtpgate log --pseudonym ann@customer.example)"
     """
+    if (name is None) == (pseudonym is None):
+        raise click.UsageError("name one mail or ticket, or an address with --pseudonym")
+    if pseudonym is not None:
+        click.echo(_pseudonym(context, pseudonym))
+        return
+    assert name is not None
     from smtpgate import history
 
     async def work(store: Store) -> History:
@@ -45,3 +57,21 @@ def log(context: Context, name: str, as_json: bool) -> None:
     show.listing(_COLUMNS, rows, as_json=as_json, empty="nothing happened yet")
     if found.cut and not as_json:
         click.echo(f"there is more: only the newest {history.LIMIT} of each kind are told of", err=True)
+
+
+def _pseudonym(context: Context, address: str) -> str:
+    """Made with the key of the running gateway: the first signing key of reply addresses."""
+    from smtpgate import app
+    from smtpgate import log as logs
+    from smtpgate.logaddresses import pseudonym
+
+    local, at, domain = address.strip("<> ").rpartition("@")
+    if not (local and at and domain):
+        raise click.UsageError(f"{address!r} is not a mail address")
+    config = context.config()
+
+    async def work(store: Store) -> bytes:
+        _, keys = await app.remembered(config, store)
+        return logs.address_key(keys[0])
+
+    return pseudonym(context.with_store(work, config=config), local, domain)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from smtpgate.clock import Clock, new_id
+from smtpgate.clock import Clock, id_text, new_id
 from smtpgate.delivery.outcome import Settled
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.model import Delivery, Entry, EntryKind
@@ -47,7 +47,8 @@ class Recorder:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
         if self._pending:
-            log.error("results of deliveries could not be stored", recipients=[d.recipient_id for d, _ in self._pending])
+            ids = [id_text(delivery.recipient_id) for delivery, _ in self._pending]
+            log.error("results of deliveries could not be stored", recipients=ids)
 
     async def _write(self) -> None:
         try:

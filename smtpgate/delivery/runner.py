@@ -218,6 +218,9 @@ class Runner:
     # --- one job ------------------------------------------------------------------------------------------------------
 
     async def _run_job(self, job: Job) -> None:
+        if job.destination != MAILDIR:  # one mail, then
+            first = job.deliveries[0]
+            structlog.contextvars.bind_contextvars(mail=id_text(first.outgoing_id), cause=first.cause)  # of this task
         started = self._clock.monotonic()
         outcomes: Outcomes = {}
         sending = _Sending()
@@ -238,7 +241,7 @@ class Runner:
         except TimeoutError:
             fill(outcomes, job.deliveries, sending.outcome("the attempt took too long"))
         except Exception:
-            log.exception("delivery attempt crashed", mail=id_text(job.deliveries[0].outgoing_id))
+            log.exception("delivery attempt crashed")
             fill(outcomes, job.deliveries, sending.outcome("internal error, see the log"))
         finally:
             self._finish(job, outcomes, started, crowded=crowded)
@@ -320,11 +323,12 @@ class Runner:
             log.info(
                 "delivery attempt",
                 mail=id_text(delivery.outgoing_id),
+                cause=delivery.cause,
                 recipient=delivery.address,
                 domain=delivery.address.rpartition("@")[2],
                 state=settled.attempt.state.value,
                 code=outcome.code,
-                reply=outcome.reply[:200],
+                reply=outcome.reply,
                 remote=outcome.remote,
                 tls=outcome.tls,
                 attempt=delivery.attempts,
@@ -352,7 +356,8 @@ class Runner:
         except StoreFatal:
             raise
         except StoreError as error:
-            log.warning("recipients could not be given back, they wait until their claim ends", error=str(error))
+            ids = [id_text(one) for one in recipient_ids]
+            log.warning("recipients could not be given back, they wait until their claim ends", recipients=ids, error=str(error))
         self._release(recipient_ids)
 
     # --- pauses -------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from smtpgate.mail.token import Token
 from smtpgate.model import Address, Entry, EntryKind, OutgoingMail, ParsedMail, Participant, Ticket
 from smtpgate.numbers import NumberPattern
 from smtpgate.rules.rights import MACHINE, Rights
-from smtpgate.store.api import AckNote, Changes, Facts, Fingerprint, Incoming
+from smtpgate.store.api import AckNote, Changes, Facts, Fingerprint, Incoming, SentRecipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ class Work:
     opened: tuple[Ticket, ...] = ()
     rung: str = ""  # which rung of the ladder found the ticket, or "new", "repeat", "signed-return-path"
     repeat_of: Fingerprint | None = None
+    about: SentRecipient | None = None  # the mail of ours that came back, or was answered by a machine
     reopened: bool = False
     marks: tuple[str, ...] = ()  # for agents: weak, unverified, third-party, claims #N, …
     outcome: str = ""  # new joined repeat held noted bounce forwarded postponed

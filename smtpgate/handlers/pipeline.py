@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass, replace
 from types import ModuleType
 
-from smtpgate.clock import Clock, local_day
+from smtpgate.clock import Clock, id_text, local_day
 from smtpgate.config import Config, Desk
 from smtpgate.handlers import dedupe, identify, notify, recognise, route, thread, ticket
 from smtpgate.handlers.case import Case, Work
@@ -149,6 +149,7 @@ def _settle(work: Work, numbers: tuple[str, ...]) -> Changes:
     changes = work.changes
     if work.outcome == "postponed":
         return changes
+    about = work.about
     decision = {
         "outcome": work.outcome,
         "ticket": work.ticket.number if work.ticket else None,
@@ -157,6 +158,7 @@ def _settle(work: Work, numbers: tuple[str, ...]) -> Changes:
         "numbers": list(numbers),  # that the subject names, whether or not there are such tickets
         "marks": list(work.marks),
         "reasons": list(work.reasons),
+        "about": {"outgoing": id_text(about.outgoing_id), "cause": about.cause, "to": about.address} if about else None,
         "send": [
             {"purpose": m.purpose, "to": [r.address for r in m.recipients], "message_id": m.message_id} for m in changes.outgoing
         ],

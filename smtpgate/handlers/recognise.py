@@ -42,7 +42,7 @@ def _returned(case: Case, work: Work, sent: SentRecipient) -> Work:
         text = f"Our mail to {sent.address} came back: {said}" if failed else None
         work = work.add_entry(entry_of(case, ticket, EntryKind.MACHINE, ("bounce",) if failed else (), text))
         work = replace(work, ticket=ticket)
-    return replace(work, outcome="bounce" if failed else "noted", rung="signed-return-path", done=True)
+    return replace(work, outcome="bounce" if failed else "noted", rung="signed-return-path", about=sent, done=True)
 
 
 def _says_failed(kind: Kind, report: BounceReport | None) -> bool:

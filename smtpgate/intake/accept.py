@@ -38,6 +38,7 @@ class Transaction:
     smtputf8: bool
     rcpts: list[str] = field(default_factory=list)
     accepted: int = 0  # RCPT commands that were answered 250, repeats of a recipient too
+    mail_id: str = ""  # chosen at MAIL, so that the log's lines about refused recipients have it
     exempt: bool = True  # every recipient so far is a role address or a signed return path
 
 
@@ -84,6 +85,10 @@ class Acceptor:
 
     async def accept(self, envelope: Envelope, data: bytes, *, exempt: bool) -> str:
         """The reply to the end of DATA. Cancelled before the commit has begun, it leaves nothing behind."""
+        with structlog.contextvars.bound_contextvars(mail=envelope.mail_id):  # for what authentication logs
+            return await self._reply(envelope, data, exempt)
+
+    async def _reply(self, envelope: Envelope, data: bytes, exempt: bool) -> str:
         began = self.clock.monotonic()
         notes: dict[str, object] = {}
         try:
@@ -103,8 +108,10 @@ class Acceptor:
             peer=envelope.peer,
             **({"relay": envelope.relay} if envelope.relay else {}),
             helo=envelope.helo,
+            protocol=envelope.protocol,
+            tls=envelope.tls,
             sender=envelope.mail_from or "<>",
-            rcpts=len(envelope.rcpts),
+            rcpts=envelope.rcpts,
             size=len(data),
             **notes,
             seconds=round(self.clock.monotonic() - began, 3),
@@ -121,7 +128,12 @@ class Acceptor:
         if len(header.named(fields, "received")) > limits.hops:
             return "554 5.4.6 Too many hops: the mail is in a loop"  # RFC 5321 §6.3
         verdict = await self._judge(envelope, raw)  # sees the mail whole: what is taken out below may be signed
-        notes["evidence"] = verdict.evidence.value
+        notes |= {
+            "evidence": verdict.evidence.value,
+            "spf": verdict.spf.result,
+            "dkim": [f"{one.result}:{one.domain}" for one in verdict.dkim],
+            "dmarc": verdict.dmarc.result,
+        }
         decision, why = policy.at_the_door(verdict, self.config.policy, exempt=exempt)
         if why:
             notes["why"] = why

@@ -57,6 +57,7 @@ class Connection(SMTP, ABC):
         self.line_length_limit = max(_BUFFER, config.limits.command_line + 2)  # sizes the stream reader, no more
         super().__init__(None, hostname=config.server.name, enable_SMTPUTF8=True, loop=loop)  # no hooks: Session has the commands
         self.peer = peer
+        self.id = host.acceptor.new_mail_id()  # of the connection, for the log
         self._host = host
         self._limits = config.limits
         self._patience = Patience(loop, self._ring)
@@ -76,6 +77,7 @@ class Connection(SMTP, ABC):
         self._helo = ""
         self._secured: str | None = None  # TLS version and cipher
         self._mails = self._errors = 0
+        self._mail_ids: list[str] = []  # of the newest ones
         self._ended = "client left"
 
     @abstractmethod
@@ -130,7 +132,7 @@ class Connection(SMTP, ABC):
 
     async def handle_exception(self, error: Exception) -> str:
         error_id = self._host.acceptor.new_mail_id()
-        log.error("session failed", id=error_id, peer=self.peer, exc_info=error)
+        log.error("session failed", mail=error_id, peer=self.peer, exc_info=error)
         return failure(error_id)
 
     def secure(self, transport: asyncio.Transport) -> None:
@@ -142,6 +144,7 @@ class Connection(SMTP, ABC):
     # --- the loop -----------------------------------------------------------------------------------------------------
 
     async def _handle_client(self) -> None:
+        structlog.contextvars.bind_contextvars(connection=self.id)  # of this task and of those that it begins
         try:
             await self.say(f"220 {self.hostname} {self.service}")
             while not self._closing:
@@ -201,13 +204,15 @@ class Connection(SMTP, ABC):
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("connection failed", peer=self.peer, exc_info=error)
+            log.error("connection failed", connection=self.id, peer=self.peer, exc_info=error)
         log.info(
             "connection ended",
+            connection=self.id,
             peer=self.peer,
             helo=self._helo,
             tls=self._secured,
             mails=self._mails,
+            mail=self._mail_ids,
             errors=self._errors,
             seconds=round(self.loop.time() - self._began, 3),
             why=self._ended,

@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 _IDLE_VERBS = frozenset({"EHLO", "HELO", "LHLO", "NOOP", "RSET", "VRFY", "HELP", "XFORWARD", "XCLIENT"})
 _IDLE_COMMANDS = 100  # of those between two mails; a flood of them is no mail
 _NOT_OFFERED = frozenset({"EXPN", "BDAT", "AUTH", "ETRN", "TURN", "SEND", "SOML", "SAML"})
+_REMEMBERED = 50  # mails that the line about the end of a connection names
 _BROWSER = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"})
 _FAULTS = {
     Fault.TOO_LARGE: "552 5.3.4 Mail is larger than the limit",  # RFC 1870 §6.3
@@ -163,7 +164,7 @@ class Session(Connection):
             return _FAULTS[Fault.NO_MEMORY]
         if not self._host.room():
             return "452 4.3.1 Insufficient system storage, try again later"
-        self._mail = Transaction(taken.address, taken.smtputf8)
+        self._mail = Transaction(taken.address, taken.smtputf8, mail_id=self._host.acceptor.new_mail_id())
         return "250 2.1.0 Sender ok"
 
     async def _rcpt_to(self, arg: bytes) -> str:
@@ -181,6 +182,7 @@ class Session(Connection):
         if found.refusal:
             log.info(
                 "recipient refused",
+                mail=mail.mail_id,
                 peer=self.peer,
                 helo=self._helo,
                 sender=mail.mail_from or "<>",
@@ -230,7 +232,16 @@ class Session(Connection):
                 reply = await self._accept(mail, content, memory)
             else:
                 reply = _FAULTS[content.fault]
-                log.info("mail refused", peer=self.peer, helo=self._helo, rcpts=len(mail.rcpts), size=content.seen, reply=reply)
+                log.info(
+                    "mail refused",
+                    mail=mail.mail_id,
+                    peer=self.peer,
+                    helo=self._helo,
+                    sender=mail.mail_from or "<>",
+                    rcpts=mail.rcpts,
+                    size=content.seen,
+                    reply=reply,
+                )
         return self.after_data(reply, mail)
 
     def after_data(self, reply: str, mail: Transaction) -> str:
@@ -260,7 +271,7 @@ class Session(Connection):
         acceptor = self._host.acceptor
         seen, relay = self._client()
         envelope = Envelope(
-            mail_id=acceptor.new_mail_id(),
+            mail_id=mail.mail_id,
             mail_from=mail.mail_from,
             rcpts=tuple(mail.rcpts),
             peer=seen.address,
@@ -278,6 +289,7 @@ class Session(Connection):
         self._patience.wait(self._limits.command_timeout)
         if reply.startswith("2"):
             self._mails += 1
+            self._mail_ids = [*self._mail_ids[1 - _REMEMBERED :], mail.mail_id]
             self._idle = 0
         return reply
 

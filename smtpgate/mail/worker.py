@@ -14,6 +14,7 @@ import itertools
 import json
 import math
 import os
+import re
 import resource
 import signal
 import struct
@@ -226,8 +227,18 @@ class _Child:
 async def _log_lines(stream: asyncio.StreamReader, pid: int) -> None:
     """What a child writes to stderr goes to our log, cut, and never fills its pipe."""
     while data := await stream.read(4096):
-        text = data.decode("utf-8", "replace").strip()
-        log.warning("parser process wrote", pid=pid, text=text[:1000])
+        log.warning("parser process wrote", pid=pid, octets=len(data), text=_without_content(data.decode("utf-8", "replace")))
+
+
+def _without_content(text: str) -> str:
+    """Of what a child says: where it was, and the names of exceptions. Their words may be a customer's."""
+    kept = []
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith(('File "', "Traceback (", "Fatal Python error:")):
+            kept.append(line)
+        elif re.fullmatch(r"[A-Za-z_.]{1,80}", name := line.partition(":")[0]):
+            kept.append(name)
+    return " | ".join(kept)
 
 
 # --- the child --------------------------------------------------------------------------------------------------------

@@ -119,6 +119,7 @@ class SentRecipient:
     ticket_id: int | None
     address: str
     state: DeliveryState
+    cause: str | None = None  # id of the mail whose filing sent it
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def _apply(changes: Changes, mail_id: str | None) -> Verb[None]:
     for key in changes.told:
         yield Query("UPDATE fingerprint SET told = 1 WHERE key = $1", (key,))
     for mail in changes.outgoing:
-        yield from _insert_outgoing(mail)
+        yield from _insert_outgoing(mail, mail_id)
     for ack in changes.acks:
         yield Query(
             "INSERT INTO acknowledgement (address, at, minute, purpose) VALUES ($1, $2, $3, $4)",
@@ -154,10 +154,10 @@ def insert_entry(entry: Entry) -> Verb[None]:
     )
 
 
-def _insert_outgoing(mail: OutgoingMail) -> Verb[None]:
+def _insert_outgoing(mail: OutgoingMail, cause: str | None) -> Verb[None]:
     yield Query(
-        """INSERT INTO outgoing (id, message_id, purpose, ticket_id, entry_id, created_at, smtputf8, eightbit)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+        """INSERT INTO outgoing (id, message_id, purpose, ticket_id, entry_id, created_at, smtputf8, eightbit, cause)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
         (
             mail.id,
             mail.message_id,
@@ -167,6 +167,7 @@ def _insert_outgoing(mail: OutgoingMail) -> Verb[None]:
             mail.created_at,
             int(mail.smtputf8),
             int(mail.eightbit),
+            cause,
         ),
     )
     packed = rows.pack(mail.data)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from smtpgate.clock import id_number
 from smtpgate.model import Attempt, DeliveryState
 from smtpgate.store import rows
 from smtpgate.store.api import Incoming
@@ -53,8 +54,10 @@ def _of_id(text: str, number: int, limit: int) -> Verb[History | None]:
 def _complete(found: list[Row], sent_ids: list[int], limit: int, ticket_id: int | None = None) -> Verb[History | None]:
     """What the mails brought: their entries and what was sent for them. With ticket_id all entries of that ticket."""
     mails = yield from with_tickets(sorted((row[:-1] for row in found), key=lambda row: row[2]))
-    caused = yield from select_in("SELECT id FROM outgoing WHERE message_id IN (...)", list(_caused(mails)))
-    sent = yield from _sent(sorted({*sent_ids, *(row[0] for row in caused)})[-limit:])
+    caused = yield from select_in("SELECT id FROM outgoing WHERE cause IN (...)", [mail.id for mail in mails])
+    before_cause = yield from select_in("SELECT id FROM outgoing WHERE message_id IN (...)", list(_caused(mails)))
+    sent_ids = [*sent_ids, *(row[0] for row in (*caused, *before_cause)), *filter(None, map(_about, mails))]
+    sent = yield from _sent(sorted(set(sent_ids))[-limit:])
     if not mails and not sent and ticket_id is None:
         return None
     select = "SELECT " + rows.ENTRY + ", seq FROM entry "
@@ -70,8 +73,28 @@ def _complete(found: list[Row], sent_ids: list[int], limit: int, ticket_id: int 
         entries=tuple(rows.entry(row[:-1]) for row in entries),
         tickets=tickets,
         sent=sent,
+        bounces=(yield from _bounces({mail.id for mail in mails}, sent)),
         cut=max(len(mails), len(entries), len(sent)) >= limit,
     )
+
+
+def _about(mail: Incoming) -> int | None:
+    """Of a bounce, the id of the mail of ours that came back."""
+    about = json.loads(mail.decision).get("about") if mail.decision else None
+    return id_number(about["outgoing"]) if about else None
+
+
+def _bounces(known: set[str], sent: tuple[SentMail, ...]) -> Verb[tuple[Incoming, ...]]:
+    """The bounces of these mails that are not among the known ones. They are entries of the ticket, if there is one."""
+    gone = [mail.id for mail in sent if any(r.state is DeliveryState.BOUNCED for r in mail.recipients)]
+    entries = yield from select_in(
+        """SELECT DISTINCT e.mail_id FROM entry e JOIN outgoing o ON o.ticket_id = e.ticket_id
+            WHERE e.kind = 'machine' AND e.mail_id IS NOT NULL AND o.id IN (...)""",
+        gone,
+    )
+    ids = sorted({row[0] for row in entries} - known)
+    mails = yield from with_tickets((yield from select_in("SELECT " + rows.INCOMING + " FROM incoming i WHERE i.id IN (...)", ids)))
+    return tuple(sorted((mail for mail in mails if _about(mail) in gone), key=lambda mail: mail.received_at))
 
 
 def _caused(mails: Iterable[Incoming]) -> Iterable[str]:

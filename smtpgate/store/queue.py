@@ -39,7 +39,7 @@ def claim_deliveries(
             )
     found = yield from select_in(
         """SELECT r.id, r.outgoing_id, o.ticket_id, r.address, r.return_path, r.state, r.attempts, o.created_at, r.delay_told,
-                o.smtputf8, o.eightbit, o.message_id, w.packing, w.data
+                o.smtputf8, o.eightbit, o.message_id, w.packing, w.data, o.cause
             FROM recipient r JOIN outgoing o ON o.id = r.outgoing_id JOIN outgoing_raw w ON w.id = o.id WHERE r.id IN (...)""",
         list(taken),
     )
@@ -60,6 +60,7 @@ def claim_deliveries(
             eightbit=bool(row[10]),
             message_id=row[11],
             data=data[row[1]] if row[1] in data else data.setdefault(row[1], rows.unpack(row[12], row[13])),
+            cause=row[14],
         )
         for row in found
     )

@@ -28,6 +28,7 @@ class History:
     entries: tuple[Entry, ...]
     tickets: dict[int, Ticket]  # by id: those of the entries
     sent: tuple[SentMail, ...]
+    bounces: tuple[Incoming, ...] = ()  # that came for `sent`, where they are not among `mails`
     cut: bool = False
 
 

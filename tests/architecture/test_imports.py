@@ -30,7 +30,7 @@ LAYERS: list[set[str]] = [
     {"configchecks", "log"},
     {"config"},
     {"settingtypes"},
-    {"numbers", "model", "errors", "clock", "tomllines", "__init__"},
+    {"numbers", "model", "errors", "clock", "tomllines", "logaddresses", "__init__"},
 ]
 GROUND = LAYERS[-1]
 

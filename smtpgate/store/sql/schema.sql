@@ -129,6 +129,7 @@ CREATE TABLE fingerprint (
     told INTEGER NOT NULL
 ) STRICT;
 
+-- cause is the mail whose filing sent this one.
 CREATE TABLE outgoing (
     id INTEGER PRIMARY KEY,
     message_id TEXT NOT NULL UNIQUE,
@@ -137,8 +138,10 @@ CREATE TABLE outgoing (
     entry_id INTEGER REFERENCES entry (id),
     created_at REAL NOT NULL,
     smtputf8 INTEGER NOT NULL,
-    eightbit INTEGER NOT NULL
+    eightbit INTEGER NOT NULL,
+    cause TEXT REFERENCES incoming (id)
 ) STRICT;
+CREATE INDEX outgoing_cause ON outgoing (cause) WHERE cause IS NOT NULL;
 CREATE INDEX outgoing_ticket ON outgoing (ticket_id) WHERE ticket_id IS NOT NULL;
 
 CREATE TABLE outgoing_raw (
