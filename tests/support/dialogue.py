@@ -67,7 +67,17 @@ class Client:
     """One connection that reads whole replies."""
 
     def __init__(self, port: int, timeout: float = 10) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self._use(socket.create_connection(("127.0.0.1", port), timeout=timeout))
+
+    @classmethod
+    def on(cls, connected: socket.socket) -> Client:
+        """Over a connection that is there already."""
+        client = cls.__new__(cls)
+        client._use(connected)
+        return client
+
+    def _use(self, connected: socket.socket) -> None:
+        self.socket = connected
         self._buffer = b""
 
     def send(self, data: bytes) -> None:

@@ -152,14 +152,6 @@ class ServerProcess:
     def log(self) -> Path:
         return self.directory / "log.txt"
 
-    def status(self, key: str) -> int:
-        """A line of /proc/PID/status in KiB, such as VmHWM (peak) or VmRSS."""
-        text = Path(f"/proc/{self._process.pid}/status").read_text()
-        return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(key + ":"))
-
-    def reset_peak(self) -> None:
-        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
-
     def terminate(self) -> None:
         self._process.send_signal(signal.SIGTERM)
 
