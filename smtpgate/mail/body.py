@@ -1,7 +1,7 @@
 """What the parts of a mail hold: readable text, HTML, attachments, and the facts of reports and invitations.
 
-Walks the MIME tree that mail/parse.py built. Charsets, names and types are read by our own modules. The tree is
-within the limits of mail/structure.py, so recursion is bounded.
+Walks the MIME tree of mail/structure.py. Charsets, names and types are read by our own modules. The tree is within its
+limits, so recursion is bounded.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ import hashlib
 import html as stdlib_html
 import re
 from dataclasses import dataclass, field
-from email.generator import BytesGenerator
 from email.message import Message
-from io import BytesIO
 from urllib.parse import unquote
 
 from smtpgate.mail import charset, flowed, header, html, params, safe
 from smtpgate.mail.header import Field
+from smtpgate.mail.structure import MESSAGES, Part
 from smtpgate.model import Attachment
 
 _STATUS_TYPES = frozenset(("message/delivery-status", "message/global-delivery-status"))
@@ -67,7 +66,7 @@ def _readable(block: Block) -> str:
     return plain
 
 
-def collect(tree: Message, *, text_kept: int) -> Content:
+def collect(tree: Part, *, text_kept: int) -> Content:
     """Read a whole mail. text_kept: octets that are read of one text part; of all, some times that."""
     reader = _Reader(text_kept)
     reader.content.blocks = reader.walk(tree, alone=True)
@@ -92,25 +91,23 @@ class _Reader:
         self._kept = text_kept
         self._left = _TEXTS * text_kept
 
-    def walk(self, part: Message, *, alone: bool = False) -> list[Block]:
+    def walk(self, part: Part, *, alone: bool = False) -> list[Block]:
         """The readable blocks below this part; everything else goes to the attachments. alone: the mail's own part, or
         an alternative to it."""
-        fields = fields_of(part)
-        kind, values = params.content_type(fields)
-        if part.is_multipart() and not kind.startswith("message/") and part.get_content_maintype() != "message":
-            children = [c for c in part.get_payload() if isinstance(c, Message)]
-            if kind == "multipart/alternative":
-                return _one_of([self.walk(c, alone=True) for c in children])
-            found: list[Block] = []
-            for child in children:
-                found.extend(self.walk(child))
-            return found
-        if part.is_multipart():
-            self._message(part, kind, fields)
+        if part.kind in MESSAGES:
+            self._message(part)
             return []
-        return self._leaf(part, kind, values, fields, alone=alone)
+        if not part.children:
+            return self._leaf(part, alone=alone)
+        if part.kind == "multipart/alternative":
+            return _one_of([self.walk(c, alone=True) for c in part.children])
+        found: list[Block] = []
+        for child in part.children:
+            found.extend(self.walk(child))
+        return found
 
-    def _leaf(self, part: Message, kind: str, values: dict[str, str], fields: tuple[Field, ...], *, alone: bool) -> list[Block]:
+    def _leaf(self, part: Part, *, alone: bool) -> list[Block]:
+        kind, values, fields = part.kind, part.values, part.fields
         disposition, details = params.parse(next((f.value for f in fields if f.name == "content-disposition"), b""))
         name = params.filename(details, values)
         if kind.startswith("multipart/"):  # announced, but no boundary in it: all there is, is its text
@@ -163,27 +160,30 @@ class _Reader:
         elif kind == "text/calendar" and disposition != "attachment" and (alone or "method" in values):
             self.content.calendar = True
 
-    def _message(self, part: Message, kind: str, fields: tuple[Field, ...]) -> None:
-        """A mail, or the header blocks of a report, within the mail: an attachment. Its own parts stay closed."""
-        data = _flat(part)
-        encoding = (header.first(fields, "content-transfer-encoding") or "").strip().lower()
-        if encoding in ("base64", "quoted-printable"):  # forbidden for messages (RFC 2046 §5.2.1), and done
-            data = _undo(data, encoding)
-        self._note(kind, {}, data, "", alone=False)
-        details = params.parse(next((f.value for f in fields if f.name == "content-disposition"), b""))[1]
-        name = params.filename(details, params.content_type(fields)[1])
-        if not name and kind in ("message/rfc822", "message/global"):
+    def _message(self, part: Part) -> None:
+        """A mail within the mail: an attachment, its own parts stay closed."""
+        data = self._decoded(part)  # an encoding is forbidden for messages (RFC 2046 §5.2.1), and used
+        self._note(part.kind, {}, data, "", alone=False)
+        details = params.parse(next((f.value for f in part.fields if f.name == "content-disposition"), b""))[1]
+        name = params.filename(details, part.values)
+        if not name:
             subject = header.decode_words(header.first(header.split(data)[0], "subject") or "")
             name = f"{stem}.eml" if (stem := params.safe_name(subject.replace("/", "_").replace("\\", "_"))) else ""
-        self._attach(name, kind, data, inline=False, content_id=None)
+        self._attach(name, part.kind, data, inline=False, content_id=None)
 
     def _attach(self, name: str, kind: str, data: bytes, *, inline: bool, content_id: str | None) -> None:
         name = name or params.made_up_name(kind, len(self.content.attachments) + 1)
         digest = hashlib.sha256(data).hexdigest()
         self.content.attachments.append(Attachment(name, kind, len(data), digest, inline, content_id))
 
-    def _decoded(self, part: Message) -> bytes:
-        payload = part.get_payload(decode=True)
+    def _decoded(self, part: Part) -> bytes:
+        encoding = part.encoding
+        if encoding in ("", "7bit", "8bit", "binary"):
+            return part.body
+        shell = Message()
+        shell["Content-Transfer-Encoding"] = encoding
+        shell.set_payload(part.body.decode("ascii", "surrogateescape").lstrip("\r\n"))
+        payload = shell.get_payload(decode=True)
         if isinstance(payload, bytes):
             return payload
         self.content.defects.append("a part that cannot be decoded")
@@ -202,34 +202,6 @@ def _one_of(choices: list[list[Block]]) -> list[Block]:
     return []
 
 
-def fields_of(part: Message) -> tuple[Field, ...]:
-    """The header of a part as our own fields; the stdlib keeps raw bytes as surrogates."""
-    return tuple(
-        Field(name.strip().lower(), value.encode("utf-8", "surrogateescape"), b"")
-        for name, value in part.raw_items()
-        if isinstance(value, str)
-    )
-
-
 def _content_id(fields: tuple[Field, ...]) -> str | None:
     value = header.first(fields, "content-id")
     return (safe.line(value, 300).strip("<> ") or None) if value else None
-
-
-def _flat(part: Message) -> bytes:
-    """The bytes of the messages within a message/* part."""
-    out = BytesIO()
-    payload = part.get_payload()
-    for i, child in enumerate(payload if isinstance(payload, list) else []):
-        if i:
-            out.write(b"\r\n")
-        BytesGenerator(out, mangle_from_=False, maxheaderlen=0).flatten(child, linesep="\r\n")
-    return out.getvalue()
-
-
-def _undo(data: bytes, encoding: str) -> bytes:
-    shell = Message()
-    shell["Content-Transfer-Encoding"] = encoding
-    shell.set_payload(data.decode("ascii", "surrogateescape").lstrip("\r\n"))
-    payload = shell.get_payload(decode=True)
-    return payload if isinstance(payload, bytes) else data

@@ -1,9 +1,10 @@
 """A raw mail to a ParsedMail: the one place where a mail is read whole.
 
-mail-parser builds the MIME tree (compat32 under it) from the Content fields and the body alone; every other field,
-charset, name and address is read by our own modules, because mail-parser garbles GBK in gb2312, takes the first of two
-From and keeps paths in file names. Raises ParseFailed, and nothing else, when a mail is beyond its limits or breaks
-the MIME parser; `opaque` then gives what can be said of it all the same. Runs in a killable process (mail/worker.py).
+mail/structure.py finds the MIME tree, because the standard parser goes line by line; where the tree is broken, mail-parser
+says what is wrong with it. Every field, charset, name and address is read by our own modules, because mail-parser garbles
+GBK in gb2312, takes the first of two From and keeps paths in file names. Raises ParseFailed, and nothing else, when a
+mail is beyond its limits or cannot be read; `opaque` then gives what can be said of it all the same. Runs in a killable
+process (mail/worker.py).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import logging
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from email import errors
 from email.message import Message
 from email.utils import parsedate_tz
 
@@ -27,16 +29,21 @@ logging.getLogger("mailparser").setLevel(logging.CRITICAL)  # it warns of every 
 _SUBJECT = 998  # characters
 _MOST_DEFECTS = 50
 _ITS_OWN = frozenset(("CharsetDecodeDefect", "MimeHeaderDefect"))  # about mail-parser's own reading, which is not used
+_DEFECTS = {
+    structure.NO_BOUNDARY: errors.NoBoundaryInMultipartDefect,
+    structure.NOT_STARTED: errors.StartBoundaryNotFoundDefect,
+    structure.NOT_CLOSED: errors.CloseBoundaryNotFoundDefect,
+}
 _SINGLE = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references")  # RFC 5322 §3.6
 
 
 def parse(raw: bytes, *, mail_from: str | None, limits: Limits) -> ParsedMail:
     """Read a mail. mail_from: the envelope's; None is the null sender, "" means not known. Raises ParseFailed."""
     fields, at = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
-    if reason := structure.too_much(raw, fields, at, limits):
-        raise ParseFailed(reason)
     try:
         return _read(raw, fields, at, mail_from, limits)
+    except ParseFailed:
+        raise
     except RecursionError:
         raise ParseFailed("its parts are nested too deep") from None
     except MemoryError as error:
@@ -46,7 +53,8 @@ def parse(raw: bytes, *, mail_from: str | None, limits: Limits) -> ParsedMail:
 
 
 def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None, limits: Limits) -> ParsedMail:
-    tree, defects = _tree(raw, fields, at)
+    tree, broken = structure.tree(raw, fields, at, limits)
+    defects = _named(tree, broken) if broken else []
     content = body.collect(tree, text_kept=limits.text_kept)
     head = _Head(fields, limits)
     text = content.text()[: limits.text_kept].strip("\n")
@@ -118,11 +126,21 @@ def opaque(raw: bytes, *, mail_from: str | None, limits: Limits, reason: str) ->
     )
 
 
-def _tree(raw: bytes, fields: tuple[Field, ...], at: int) -> tuple[Message, list[str]]:
-    """The MIME tree and its defects. Only what describes the content goes in, so nothing else can confuse the parser."""
-    slim = b"".join(f.raw.rstrip(b"\r\n") + b"\r\n" for f in fields if f.name.startswith("content-") or f.name == "mime-version")
-    mail = mailparser.parse_from_bytes(slim + b"\r\n" + raw[at:])
-    return mail.message, sorted(str(c) for c in mail.defects_categories if c not in _ITS_OWN)
+def _named(tree: structure.Part, broken: list[str]) -> list[str]:
+    """The defects of a tree as mail-parser names them. It gets the fields of the parts and none of their content."""
+    shells: dict[int, Message] = {}
+    for part in tree.walk():
+        shell = shells[id(part)] = Message()
+        for f in part.fields:
+            if f.name.startswith("content-") and f.name != "content-transfer-encoding":
+                shell[f.name] = header.unfolded(f).encode("ascii", "replace").decode()
+        shell.epilogue = ""
+    for part in tree.walk():
+        if part.children:
+            shells[id(part)].set_payload([shells[id(c)] for c in part.children])
+    shells[id(tree)].defects = [_DEFECTS[name]() for name in broken if name in _DEFECTS]
+    found = mailparser.MailParser(shells[id(tree)]).defects_categories
+    return sorted(str(c) for c in found if c not in _ITS_OWN) + [b for b in broken if b not in _DEFECTS]
 
 
 class _Head:

@@ -40,12 +40,11 @@ HTML = b"Content-Type: text/html; charset=utf-8\r\n\r\n<p>the <b>html</b></p>"
 # --- limits: threats F6 and C8 ----------------------------------------------------------------------------------------
 
 
-def test_25_mib_nested_20_deep_is_stopped_at_once() -> None:
+def test_25_mib_nested_20_deep_is_read_at_once() -> None:
     raw = nested(20, 25 * 1024**2)
     start = time.process_time()
-    with pytest.raises(ParseFailed):
-        read(raw)
-    assert time.process_time() - start < 1.0
+    assert not read(raw).opaque
+    assert time.process_time() - start < 2.0
 
 
 @pytest.mark.parametrize("depth", [21, 100, 1000, 20_000])
@@ -143,7 +142,7 @@ def test_shape_costs_little() -> None:
     raw = mixed(*[b"Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b"A" * 76 + b"\r\n"] * 400)
     fields, at = header.split(raw)
     start = time.process_time()
-    assert structure.too_much(raw, fields, at, LIMITS) == ""
+    assert len(structure.tree(raw, fields, at, LIMITS)[0].children) == 400
     assert time.process_time() - start < 0.5
 
 
