@@ -19,6 +19,7 @@ from typing import Any
 
 import structlog
 
+from smtpgate import __version__
 from smtpgate import log as logs
 from smtpgate.auth.dns import DnsResolver, Resolver, make_resolver
 from smtpgate.auth.sign import DkimSigner
@@ -37,8 +38,8 @@ from smtpgate.mail.token import Tokens
 from smtpgate.mail.worker import ParserPool
 from smtpgate.model import Envelope, Verdict
 from smtpgate.numbers import NumberPattern
+from smtpgate.service import live, systemd
 from smtpgate.service import reload as reloading
-from smtpgate.service import systemd
 from smtpgate.service.watchdog import Watchdog
 from smtpgate.store.api import Store
 from smtpgate.store.sqlite import SqliteStore
@@ -105,6 +106,10 @@ class Gateway:
     _ended: asyncio.Event = field(init=False)
     _watchdog: Watchdog | None = field(init=False, default=None)
     _watching: asyncio.Task[None] | None = field(init=False, default=None)
+    _pulse: asyncio.Task[None] | None = field(init=False, default=None)
+    _started: float = field(init=False, default=0.0)
+    _certificate_until: float | None = field(init=False, default=None)
+    _refused: list[str] = field(init=False, default_factory=list)  # why the last reload was
 
     async def start(self) -> None:
         """Raises StoreError when the store cannot be used or another gateway has it, OSError when a port is taken."""
@@ -142,6 +147,8 @@ class Gateway:
         self._run(self.runner.run, "delivery")
         await self.door.start(self.passed.get("smtp", ()), self.passed.get("lmtp", ()))
         self._watch()
+        self._started, self._certificate_until = clock.now(), live.certificate_until(config.server.tls_certificate)
+        self._pulse = asyncio.create_task(live.Pulse(config.store.path, self._doing, clock).run(), name="pulse")
         log.info("ready", listen=[f"{host}:{port}" for host, port in self.door.addresses], store=str(config.store.path))
         systemd.notify("READY=1", "STATUS=running")
 
@@ -159,11 +166,16 @@ class Gateway:
         self._parser.limits = config.limits
         self.filing.config, self.filing.pipeline = config, pipeline
         patience = attempt_limit(self.config.delivery)  # no attempt lasts longer
+        self._certificate_until = live.certificate_until(config.server.tls_certificate)
         self.config, old, self.runner = config, self.runner, runner
         self._retired.append(old)
         self._run(lambda: self._retire(old, patience), "earlier delivery")
         self._run(runner.run, "delivery")
         return waiting
+
+    def refused(self, problems: list[str]) -> None:
+        """What was wrong with the configuration that was last to be taken in; nothing when it was."""
+        self._refused = problems
 
     def _outgoing(self) -> None:
         self.runner.wake()  # whichever it is by now
@@ -205,8 +217,9 @@ class Gateway:
             await self.store.close()
         if hasattr(self, "_lock"):
             os.close(self._lock)
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in filter(None, (self._watching, self._pulse)):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         log.info("stopped")
 
     async def wait(self) -> None:
@@ -233,6 +246,24 @@ class Gateway:
         return {
             "filing": (self.filing.beat, self.config.filing.poll),
             "delivery": (self.runner.beat, self.config.delivery.poll),
+        }
+
+    def _doing(self) -> live.Facts:
+        """What goes on just now. Times are seconds since 1970, or seconds where the name says so."""
+        now = self.clock.monotonic()
+        return {
+            "pid": os.getpid(),
+            "version": __version__,
+            "worker": self._worker,
+            "started_at": self._started,
+            "memory": live.memory(),
+            "sessions": self.door.doing(),
+            "parsers": self._parser.doing(),
+            "filing": self.filing.doing(now),
+            "delivery": self.runner.doing(now),
+            "retired_deliveries": len(self._retired),
+            "certificate_until": self._certificate_until,
+            "reload_refused": self._refused,
         }
 
     def _run(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
@@ -315,6 +346,7 @@ async def _reloads(gateway: Gateway, asked: asyncio.Event, load: Callable[[], Co
         except Exception:  # a bug of ours must not stop a gateway that runs
             log.exception("reload failed")
             problems = ["internal error; see the log"]
+        gateway.refused(problems)
         if problems:
             log.error("the new configuration is refused, the old one stays in force", problems=problems)
         else:

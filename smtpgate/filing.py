@@ -12,7 +12,7 @@ import asyncio
 import json
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -33,6 +33,7 @@ CRASHES = 20  # claims of one mail that ended with neither success nor failure: 
 _AGAIN = (5.0, 60.0)  # seconds before the second and the third try
 _STORE_AGAIN = 2.0  # seconds before the store is asked again after it refused
 _LEASE_USED = 0.8  # of a lease, in which the store is asked again
+_SHOWN = 10  # mails in hand that `status` names
 _TRACEBACK = 4000  # characters of a traceback kept with a poison mail
 
 
@@ -49,6 +50,7 @@ class Filing:
     on_outgoing: Callable[[], None]
     beat: float = 0.0  # when the loop last came round, for the watchdog
     _wake: asyncio.Event | None = None
+    _in_hand: dict[str, float] = field(default_factory=dict)  # mails, and since when (monotonic)
     _stopping: bool = False
     _look_again: float | None = None  # seconds after which a postponed mail is looked at again
 
@@ -85,6 +87,15 @@ class Filing:
         self._stopping = True
         self.wake()
 
+    def doing(self, now: float) -> dict[str, object]:
+        """For `status`: the mails in hand, the longest first."""
+        mails = sorted(self._in_hand.items(), key=lambda item: item[1])[:_SHOWN]
+        return {
+            "turn_seconds": round(now - self.beat, 1),
+            "in_hand": len(self._in_hand),
+            "mails": [{"mail": id_, "seconds": round(now - since, 1)} for id_, since in mails],
+        }
+
     async def _wait(self) -> None:
         assert self._wake is not None
         waiter = asyncio.ensure_future(self._wake.wait())
@@ -109,6 +120,13 @@ class Filing:
 
     async def _one(self, mail: Incoming) -> None:
         structlog.contextvars.bind_contextvars(mail=mail.id)  # of this task
+        self._in_hand[mail.id] = self.clock.monotonic()
+        try:
+            await self._process(mail)
+        finally:
+            self._in_hand.pop(mail.id, None)
+
+    async def _process(self, mail: Incoming) -> None:
         if mail.claims > CRASHES:
             reason = f"taken {mail.claims - 1} times and never finished: it may be what ends the process"
             await self._give_back(mail, reason, poison_after=1)

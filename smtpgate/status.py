@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from smtpgate.service.live import STUCK, Facts
 from smtpgate.store.file import StoreFile
 from smtpgate.store.seen import Overview
 
@@ -24,16 +25,33 @@ class Bounds:
 
     accepted_age: float
     queue_age: float
+    held_age: float
     free_space: int
 
 
-NAMES = ("gateway-down", "store-damaged", "disk-full", "poison", "accepted-old", "paused", "queue-old")
+NAMES = (
+    "gateway-down",
+    "gateway-stuck",
+    "store-damaged",
+    "disk-full",
+    "poison",
+    "accepted-old",
+    "paused",
+    "queue-old",
+    "held-old",
+    "certificate-ends",
+    "reload-refused",
+)
+_CERTIFICATE = 14 * 86400.0  # seconds before its end: those who renew do so with 30 days left
 
 
-def alarms(seen: Overview, file: StoreFile, bounds: Bounds, now: float) -> Iterator[Alarm]:
-    """The gravest first."""
+def alarms(seen: Overview, file: StoreFile, doing: tuple[Facts, float] | None, bounds: Bounds, now: float) -> Iterator[Alarm]:
+    """The gravest first. doing: what the gateway wrote, and how long ago."""
     if not file.running:
         yield Alarm("gateway-down", "no gateway runs on this store", "systemctl start smtpgate; its log says why it ended")
+    if file.running and doing is not None and doing[1] > STUCK:
+        text = f"the gateway gives no sign of life since {duration(doing[1])}"
+        yield Alarm("gateway-stuck", text, "its log says what it waits for; systemctl restart smtpgate is safe")
     if file.damage:
         yield Alarm("store-damaged", f"the store is damaged: {file.damage}", "smtpgate verify, then restore the last good backup")
     if file.free < bounds.free_space:
@@ -54,6 +72,23 @@ def alarms(seen: Overview, file: StoreFile, bounds: Bounds, now: float) -> Itera
     if waiting and now - min(waiting) > bounds.queue_age:
         text = f"outgoing mail waits since {duration(now - min(waiting))}"
         yield Alarm("queue-old", text, "smtpgate queue list says what the far side answers; then queue retry or queue drop")
+    held = seen.oldest.get("mail.held")
+    if held is not None and now - held > bounds.held_age:
+        text = f"{seen.counts['mail.held']} held mail, the oldest since {duration(now - held)}: nobody has answered their senders"
+        yield Alarm("held-old", text, "smtpgate hold list, then hold release or hold drop")
+    if file.running and doing is not None:
+        yield from _of_the_process(doing[0], now)
+
+
+def _of_the_process(facts: Facts, now: float) -> Iterator[Alarm]:
+    until = facts.get("certificate_until")
+    if until is not None and until - now < _CERTIFICATE:
+        when = f"ends in {duration(until - now)}" if until > now else f"ended {duration(now - until)} ago"
+        yield Alarm("certificate-ends", f"the TLS certificate in use {when}", "renew it, then smtpgate reload")
+    refused = facts.get("reload_refused")
+    if refused:
+        text = f"the configuration in force is not the one in the file: {refused[0]}"
+        yield Alarm("reload-refused", text, "smtpgate check-config, then smtpgate reload")
 
 
 def duration(seconds: float) -> str:

@@ -22,13 +22,20 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--accepted-age", type=Duration(), default="10m", show_default=True, help="Older mail that is not filed is an alarm.")
 @click.option("--queue-age", type=Duration(), default="4h", show_default=True, help="Older outgoing mail is an alarm.")
+@click.option("--held-age", type=Duration(), default="1d", show_default=True, help="Older held mail is an alarm.")
 @json_option
 @pass_context
-def status(context: Context, accepted_age: float, queue_age: float, as_json: bool) -> None:
-    """Rates, queues, ages, holds, poison, pauses, the store and its workers; and what needs a person.
+def status(context: Context, accepted_age: float, queue_age: float, held_age: float, as_json: bool) -> None:
+    """Rates, queues, ages, holds, poison, pauses, the store, and what the gateway does now; and what needs a person.
 
     Exit codes: 0 all is well, 1 something needs a person: docs/operations.md has a section for each alarm.
+
+    \b
+    Examples: smtpgate status
+              smtpgate status --queue-age 12h
+              smtpgate status --json | jq -r '.alarms[].name'
     """
+    from smtpgate.service import live
     from smtpgate.status import Bounds, alarms
     from smtpgate.store import file
 
@@ -40,8 +47,11 @@ def status(context: Context, accepted_age: float, queue_age: float, as_json: boo
 
     seen = context.with_store(work, config=config)
     found = file.inspect(config.store.path)
-    wrong = list(alarms(seen, found, Bounds(accepted_age, queue_age, config.limits.free_space), now))
+    doing = live.read(config.store.path, now) if found.running else None
+    bounds = Bounds(accepted_age, queue_age, held_age, config.limits.free_space)
+    wrong = list(alarms(seen, found, doing, bounds, now))
     row = _row(seen, found, wrong, now, str(config.store.path))
+    row["gateway"] = {**doing[0], "written_seconds_ago": round(doing[1], 1)} if doing is not None else None
     if as_json:
         show.as_line(row)
     else:
@@ -93,12 +103,58 @@ def _print(row: show.Row, now: float, seen: Overview) -> None:
         show.heading("state")
         about = (Column("name", "what"), Column("number", "number"), Column("oldest", "oldest"))
         show.listing(about, states, as_json=False, empty="")
+    _print_store(row)
+    if row["workers"]:
+        show.heading("leases in the store")
+        workers = (Column("name", "worker"), Column("work", "work"), Column("count", "has"), Column("until", "until"))
+        show.listing(workers, row["workers"], as_json=False, empty="")
+    if row["gateway"] is not None:
+        _print_gateway(row["gateway"], now)
+
+
+def _print_store(row: show.Row) -> None:
     store: dict[str, Any] = row["store"]
     show.heading("store")
     sound = store["damage"] or ("sound" if store["checked"] else "not looked through: smtpgate verify does it")
-    items = [("path", store["path"]), ("size", store["size"]), ("wal", store["wal"]), ("free", store["free"])]
-    show.pairs([*items, ("schema", store["schema"]), ("file", sound), ("gateway", "runs" if row["running"] else "does not run")])
-    if row["workers"]:
-        show.heading("workers")
-        workers = (Column("name", "worker"), Column("work", "work"), Column("count", "has"), Column("until", "until"))
-        show.listing(workers, row["workers"], as_json=False, empty="")
+    sizes = f"{size(store['size'])}, write-ahead log {size(store['wal'])}, free {size(store['free'])}"
+    items = [("path", store["path"]), ("size", sizes), ("schema", store["schema"]), ("file", sound)]
+    show.pairs([*items, ("gateway", "runs" if row["running"] else "does not run")])
+
+
+def _print_gateway(doing: dict[str, Any], now: float) -> None:
+    """What it wrote a moment ago; an older gateway may not have written all of it."""
+    from smtpgate.status import duration
+
+    sessions, filing, delivery = (doing.get(key, {}) for key in ("sessions", "filing", "delivery"))
+    until = doing.get("certificate_until")
+    places = [f"{p['peer'] or 'a Unix socket'} ({p['open']})" for p in sessions.get("most_from", ())]
+    parsers = [
+        f"{p['pid']} " + (f"reads {size(p['octets'])}" if p["octets"] is not None else "idle") + f", {p['served']} read"
+        for p in doing.get("parsers", ())
+    ]
+    mails = [f"{m['mail']} for {m['seconds']:g} s" for m in filing.get("mails", ())]
+    lanes = [f"{d['destination']} {d['running']} running {d['waiting']} waiting" for d in delivery.get("destinations", ())]
+    show.heading("gateway, " + (f"{doing['written_seconds_ago']:g} s ago"))
+    up = duration(now - doing.get("started_at", now))
+    items: list[tuple[str, Any]] = [
+        ("process", f"{doing.get('pid')}, version {doing.get('version')}, up {up}, {size(doing.get('memory', 0))} in memory"),
+        ("sessions", f"{sessions.get('open', 0)} of {sessions.get('limit', 0)}, {sessions.get('receiving', 0)} receiving"),
+        *(("" if i else "most from", place) for i, place in enumerate(places)),
+        *(("" if i else "parsers", parser) for i, parser in enumerate(parsers)),
+        ("filing", f"{filing.get('in_hand', 0)} in hand"),
+        *(("", mail) for mail in mails),
+        ("delivery", f"{delivery.get('in_hand', 0)} in hand, {delivery.get('connections', 0)} connections"),
+        *(("", lane) for lane in lanes),
+    ]
+    if until is not None:
+        items.append(("certificate", f"until {moment(until)[:10]}"))
+    show.pairs(items)
+
+
+def size(octets: float) -> str:
+    """In the largest unit that leaves a whole number."""
+    power = 0
+    while octets >= 1024 and power < 3:
+        octets, power = octets / 1024, power + 1
+    places = 1 if power and octets < 10 else 0
+    return f"{octets:.{places}f} {('B', 'KiB', 'MiB', 'GiB')[power]}"

@@ -14,6 +14,8 @@ from smtpgate.config import DeliverySettings
 from smtpgate.delivery.route import MAILDIR, destination_of
 from smtpgate.model import Delivery
 
+_SHOWN = 10  # destinations
+
 
 @dataclass(slots=True, eq=False)
 class Job:
@@ -106,6 +108,12 @@ class Lanes:
                 if not lane.running:
                     del self._lanes[name]
         return jobs
+
+    def doing(self) -> list[dict[str, object]]:
+        """The busiest destinations."""
+        lanes = [(name, len(lane.running), len(lane.waiting)) for name, lane in self._lanes.items()]
+        busiest = sorted(lanes, key=lambda lane: -(lane[1] + lane[2]))[:_SHOWN]
+        return [{"destination": name or "maildir", "running": running, "waiting": waiting} for name, running, waiting in busiest]
 
     def crowded(self, more_than: int) -> list[str]:
         """Destinations with more jobs waiting than that: claiming still more of them would only shut out others."""

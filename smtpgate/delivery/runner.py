@@ -118,6 +118,16 @@ class Runner:
         await self._pool.close()
         self._stopped.set()
 
+    def doing(self, now: float) -> dict[str, object]:
+        """For `status`: connections, and the destinations where something runs or waits for its turn."""
+        return {
+            "turn_seconds": round(now - self.beat, 1),
+            "in_hand": len(self._held),
+            "connections": self._pool.open,
+            "limit": self._settings.connections,
+            "destinations": self._lanes.doing(),
+        }
+
     # --- the loop -----------------------------------------------------------------------------------------------------
 
     async def _round(self) -> bool:

@@ -80,6 +80,11 @@ class Connection(SMTP, ABC):
         self._mail_ids: list[str] = []  # of the newest ones
         self._ended = "client left"
 
+    @property
+    def receiving(self) -> bool:
+        """Between 354 and the reply after the data."""
+        return self._busy
+
     @abstractmethod
     async def obey(self, taken: command.Command) -> str:
         """Do one command and return the reply, "" when it has been said."""

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -70,6 +71,17 @@ class Door:
     @property
     def bytes_in_flight(self) -> int:
         return self.budget.used
+
+    def doing(self) -> dict[str, Any]:
+        """For `status`: who is connected, and how many are sending a mail."""
+        peers = Counter(session.peer for session in self._sessions)
+        return {
+            "open": self.connections,
+            "limit": self._connections.limit,
+            "receiving": sum(session.receiving for session in self._sessions),
+            "octets": self.bytes_in_flight,
+            "most_from": [{"peer": peer, "open": count} for peer, count in peers.most_common(5)],
+        }
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:

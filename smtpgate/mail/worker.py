@@ -80,6 +80,10 @@ class ParserPool:
         except _Died as death:
             raise ParseFailed(_cause(death.code, self.limits)) from None
 
+    def doing(self) -> list[dict[str, int | None]]:
+        """For `status`: each child, how many mails it has read, and how large the one is that it reads."""
+        return [{"pid": c.pid, "served": c.served, "octets": c.reading} for c in self._children]
+
     async def stop(self) -> None:
         """End all children. Callers that are still waiting get RuntimeError: nothing is known of their mail."""
         self._stopped = True
@@ -164,7 +168,12 @@ class _Child:
         self._process: asyncio.subprocess.Process | None = None
         self._errors: asyncio.Task[None] | None = None
         self.served = 0
+        self.reading: int | None = None  # octets of the mail in hand
         self.lives_on = True
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
 
     async def start(self) -> None:
         root = str(Path(__file__).resolve().parent.parent.parent)
@@ -196,6 +205,7 @@ class _Child:
         assert process.stdin is not None
         assert process.stdout is not None
         about = json.dumps(mail_from).encode()
+        self.reading = len(raw)
         try:
             process.stdin.write(_REQUEST.pack(len(about), len(raw)) + about)
             process.stdin.write(raw)
@@ -204,6 +214,7 @@ class _Child:
             data = await process.stdout.readexactly(size + reason)
         except (asyncio.IncompleteReadError, ConnectionError):
             raise _Died(await process.wait()) from None
+        self.reading = None
         self.served += 1
         self.lives_on = not last
         return data.decode() if reason else _MAIL.validate_json(data)

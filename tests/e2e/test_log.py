@@ -38,6 +38,10 @@ def converse(gateway: Gateway, sink: Sink) -> str:
         client.sendmail("", [back], report)
     wait_for(lambda: gateway.count("SELECT count(*) FROM recipient WHERE state = 'bounced'") == 1)
     gateway.settle()
+    (seen,) = gateway.cli_list("status")
+    assert seen["gateway"]["filing"]["in_hand"] == seen["gateway"]["delivery"]["in_hand"] == 0
+    assert len(seen["gateway"]["parsers"]) == 2
+    assert seen["gateway"]["written_seconds_ago"] < 20
     found = gateway.rows("SELECT id FROM incoming ORDER BY seq")
     return str(found[0]["id"])
 
@@ -68,6 +72,7 @@ async def test_one_id_tells_the_whole_way_and_addresses_are_hidden(tmp_path: Pat
         assert by["mail filed"]["outgoing"] == first["mail"] == second["mail"]
         assert told[-1]["outcome"] == "bounce"
         assert told[-1]["about"] == first["mail"]
+        assert not list(gateway.store.parent.glob("*.live*"))
         log = gateway.log()
         for secret in ("alice.secret", "nobody.here", "4711", "4712", "\x1b", sink.mails[-1].mail_from.partition("@")[0]):
             assert secret not in log, [line for line in log.splitlines() if secret in line]

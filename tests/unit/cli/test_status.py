@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -144,6 +145,73 @@ def test_ages_need_units(fresh: Shop, text: str) -> None:
     result = fresh.run("status", "--queue-age", text)
     assert result.exit_code in (0, 2) if text == "1e999d" else result.exit_code == 2
     assert "Traceback" not in result.output
+
+
+def write_live(shop: Shop, age: float = 1.0, **facts: Any) -> None:
+    path = shop.directory / "var" / "smtpgate.db.live"
+    path.write_text(json.dumps(facts))
+    at = SystemClock().now() - age
+    os.utime(path, (at, at))
+
+
+def test_what_the_gateway_does_is_shown(fresh: Shop) -> None:
+    write_live(
+        fresh,
+        pid=4711,
+        version="1",
+        started_at=SystemClock().now() - 7200,
+        memory=90 * 1024**2,
+        sessions={"open": 3, "limit": 1000, "receiving": 1, "octets": 9, "most_from": [{"peer": "192.0.2.1", "open": 3}]},
+        parsers=[{"pid": 12, "served": 5, "octets": 2048}, {"pid": 13, "served": 0, "octets": None}],
+        filing={"in_hand": 1, "mails": [{"mail": "amuutpxrr3oye", "seconds": 2.5}]},
+        delivery={"in_hand": 2, "connections": 1, "destinations": [{"destination": "a.example", "running": 1, "waiting": 1}]},
+    )
+    text = fresh.good("status")
+    for words in (
+        "4711, version 1, up 2h, 90 MiB in memory",
+        "3 of 1000, 1 receiving",
+        "192.0.2.1 (3)",
+        "12 reads 2.0 KiB, 5 read",
+        "13 idle, 0 read",
+        "amuutpxrr3oye for 2.5 s",
+        "a.example 1 running 1 waiting",
+    ):
+        assert words in text, text
+    assert seen(fresh)["gateway"]["pid"] == 4711
+
+
+def test_a_gateway_without_a_sign_of_life(fresh: Shop) -> None:
+    write_live(fresh, age=29.0)
+    assert names(fresh) == []
+    write_live(fresh, age=40.0)
+    assert names(fresh) == ["gateway-stuck"]
+
+
+def test_what_another_version_or_a_stranger_wrote_harms_nothing(fresh: Shop) -> None:
+    write_live(fresh)
+    assert fresh.good("status")
+    for text in ("", "[]", "{", "null"):
+        (fresh.directory / "var" / "smtpgate.db.live").write_text(text)
+        assert names(fresh) == []
+
+
+def test_a_certificate_that_ends_and_a_reload_that_was_refused(fresh: Shop) -> None:
+    now = SystemClock().now()
+    write_live(fresh, certificate_until=now + 15 * 86400)
+    assert names(fresh) == []
+    for until, said in ((now + 86400 * 3, "ends in"), (now - 86400, "ended")):
+        write_live(fresh, certificate_until=until)
+        (alarm,) = seen(fresh)["alarms"]
+        assert alarm["name"] == "certificate-ends"
+        assert said in alarm["text"]
+    write_live(fresh, reload_refused=["smtpgate.toml:3: limits.hops: too few"])
+    assert names(fresh) == ["reload-refused"]
+
+
+def test_held_mail_that_nobody_looks_at(shop: Shop) -> None:
+    with running(shop.directory):
+        assert "held-old" in names(shop)
+        assert "held-old" not in names(shop, "--held-age", "9999d")
 
 
 def test_durations_are_short() -> None:

@@ -1,0 +1,88 @@
+"""What a running gateway does just now, for `smtpgate status`, which is another process: a small file beside the store.
+
+The gateway writes it every few seconds and removes it when it stops. It is no truth that anything depends on: when it
+cannot be written (a full disk) its time is still set, so that its age says whether the gateway's loop goes round.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+from smtpgate.clock import Clock
+
+EVERY = 2.0  # seconds between two writings
+STUCK = 30.0  # seconds without one, after which the gateway does not move
+
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """Writes what `facts` gives until it is cancelled."""
+
+    store: Path
+    facts: Callable[[], Facts]
+    clock: Clock
+
+    async def run(self) -> None:
+        try:
+            while True:
+                self._beat()
+                await self.clock.sleep(EVERY)
+        finally:
+            live_path(self.store).unlink(missing_ok=True)
+
+    def _beat(self) -> None:
+        path = live_path(self.store)
+        fresh = path.with_name(path.name + ".new")
+        try:
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="ascii") as out:
+                json.dump(self.facts(), out)
+            fresh.replace(path)
+        except OSError:  # no room: the last facts stay
+            with contextlib.suppress(OSError):
+                os.utime(path)
+
+
+def live_path(store: Path) -> Path:
+    return store.with_name(store.name + ".live")
+
+
+def read(store: Path, now: float) -> tuple[Facts, float] | None:
+    """The facts and their age in seconds; None when there are none."""
+    path = live_path(store)
+    try:
+        age = now - path.stat().st_mtime
+        found = json.loads(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    return (found, max(age, 0.0)) if isinstance(found, dict) else None
+
+
+def certificate_until(path: Path | None) -> float | None:
+    """When the first certificate of a PEM file ends, in seconds since 1970; None without one that can be read."""
+    from cryptography import x509
+
+    if path is None:
+        return None
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found[0].not_valid_after_utc.astimezone(UTC).timestamp() if found else None
+
+
+def memory() -> int:
+    """Bytes of this process in memory; 0 where the system does not say."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    except (OSError, IndexError):
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
