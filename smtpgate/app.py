@@ -130,7 +130,7 @@ class Gateway:
         pipeline = await build_pipeline(config, self.store, clock)
         _, keys = await remembered(config, self.store)
         logs.use_key(logs.address_key(keys[0]))
-        self._parser = ParserPool(config.limits, processes=config.parser.processes)
+        self._parser = ParserPool(config.limits, processes=config.parser.processes, socket=config.parser.socket)
         await self._parser.start()
         self.runner = Runner(self.store, config, self._resolver, clock, self._worker)
         self.filing = Filing(config, self.store, self._parser, pipeline, clock, self._worker, self._outgoing)

@@ -305,6 +305,11 @@ class Parser(Section):
     processes: int = Field(
         default=2, ge=1, le=64, description="Parser processes, each killable; two, so that one slow mail stops nobody."
     )
+    socket: File | None = Field(
+        default=None,
+        description="Where parser processes answer, one for each connection, so that they have neither network nor files:"
+        " /run/smtpgate-parser.sock with smtpgate-parser.socket of systemd. Unset: child processes of the gateway.",
+    )
 
 
 class Filing(Section):

@@ -8,6 +8,7 @@
     │   ├── StoreMisuse      what it was asked to store does not fit: it never will, a bug of ours
     │   └── LeaseLost        somebody else holds the row now: drop the work, change nothing
     ├── ParseFailed          the mail could not be read within its limits: it becomes an opaque ticket
+    ├── ParserUnavailable    no process to read mail with: the mail waits, nothing is counted against it
     └── UsageError           a CLI user's mistake: one line, no traceback
 
 Anything else that is raised is a bug of ours, is logged with its traceback and answered 451.
@@ -67,6 +68,10 @@ class LeaseLost(StoreError):
 
 class ParseFailed(GatewayError):
     """A mail could not be read within its limits. str() is the reason, fit for the admin."""
+
+
+class ParserUnavailable(GatewayError):
+    """No parser process can be started or reached now."""
 
 
 class UsageError(GatewayError):

@@ -19,7 +19,7 @@ import structlog
 
 from smtpgate.clock import Clock, id_text
 from smtpgate.config import Config
-from smtpgate.errors import LeaseLost, ParseFailed, StoreError, StoreFatal, StoreMisuse
+from smtpgate.errors import LeaseLost, ParseFailed, ParserUnavailable, StoreError, StoreFatal, StoreMisuse
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.mail.parse import opaque
 from smtpgate.mail.worker import ParserPool
@@ -141,6 +141,9 @@ class Filing:
         except StoreMisuse as error:
             _failed(mail, error)
             await self._give_back(mail, f"store: {error}", poison_after=POISON_AFTER)
+        except ParserUnavailable as error:
+            log.warning("nothing to read it with, the mail waits", mail=mail.id, error=str(error))
+            await self._give_back(mail, str(error), poison_after=None)
         except StoreError as error:
             log.warning("store refused, the lease goes back", error=str(error))
             await self._give_back(mail, f"store: {error}", poison_after=None)

@@ -1,9 +1,10 @@
-"""Reading mail in processes that can be killed (threats F6, C8): the pool, and the child that it starts.
+"""Reading mail in processes that can be killed (threats F6, C8): the pool. What runs in them is parserprocess.py.
 
-A child reads one mail at a time, under limits of CPU, memory and open files that the kernel holds; the pool holds the
-wall clock. Frames go over the child's stdin and stdout: a length, then JSON (and the raw mail); nothing is pickled.
-A child that died, hung or was left in the middle of a frame is killed and replaced. ParserPool.parse raises
-ParseFailed when a mail could not be read within its limits, and RuntimeError when the pool is stopped.
+A parser process reads one mail at a time, under limits of CPU, memory and open files that the kernel holds; the pool
+holds the wall clock. It is a child of ours on a pipe, or, with parser.socket, whatever answers there: systemd starts one
+process for each connection, with no network and no files of ours. One that died, hung or was left in the middle of a
+frame is given up and replaced. ParserPool.parse raises ParseFailed when a mail could not be read within its limits,
+ParserUnavailable when there is no parser to read it, and RuntimeError when the pool is stopped.
 """
 
 from __future__ import annotations
@@ -12,56 +13,51 @@ import asyncio
 import contextlib
 import itertools
 import json
-import math
 import os
 import re
-import resource
 import signal
-import struct
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 import structlog
-from pydantic import TypeAdapter
 
 from smtpgate.config import Limits
-from smtpgate.errors import ParseFailed
+from smtpgate.errors import ParseFailed, ParserUnavailable
+from smtpgate.mail.parserprocess import ANSWER, LIMITS, MAIL, READY, REQUEST
 from smtpgate.model import ParsedMail
 
 log = structlog.get_logger(__name__)
 
-_REQUEST = struct.Struct("!II")  # octets of JSON, octets of mail
-_ANSWER = struct.Struct("!?II")  # ends after this one?, octets of the result, octets of the reason
-_START = 60.0  # seconds for a child to load its modules
-_SERVED = 1000  # mails before a child is replaced, so that no leak of a library adds up
-_FILES = 32  # open files of a child
+_START = 60.0  # seconds for a parser process to load its modules
+_PATIENCE = 20.0  # seconds that a mail waits while none can be started
+_SERVED = 1000  # mails before a process is replaced, so that no leak of a library adds up
+_ANSWER_ROOM, _ANSWER_TIMES = 16 * 1024**2, 8  # octets of an answer, and for each of the mail: one taken over by a mail may lie
 _KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "VIRTUAL_ENV", "TZ", "TMPDIR")
-_MAIL: TypeAdapter[ParsedMail] = TypeAdapter(ParsedMail)
 
 
 class _Died(Exception):
-    """The child ended in the middle of a mail. code is its return code, negative for a signal."""
+    """The process ended in the middle of a mail. again: maybe for no fault of this mail."""
 
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
+    def __init__(self, cause: str, *, again: bool) -> None:
+        super().__init__(cause)
+        self.again = again
 
 
 class ParserPool:
-    """`processes` children, each reading one mail at a time; callers wait for a free one in turn."""
+    """`processes` of them, each reading one mail at a time; callers wait for a free one in turn."""
 
-    def __init__(self, limits: Limits, *, processes: int = 1) -> None:
-        self.limits = limits  # may be replaced: a child that has others is replaced before its next mail
+    def __init__(self, limits: Limits, *, processes: int = 1, socket: Path | None = None) -> None:
+        self.limits = limits  # may be replaced: a process that has others is replaced before its next mail
         self._processes = processes
+        self._socket = socket
+        self._missing = False  # the last one could not be started
         self._idle: asyncio.Queue[_Child | None] = asyncio.Queue()  # None: the pool is stopped
         self._children: set[_Child] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
 
     async def start(self) -> None:
-        """Start all children and wait until they are ready. Raises RuntimeError if they cannot be started."""
+        """Start all and wait until they are ready. Raises ParserUnavailable if they cannot be started."""
         try:
             await asyncio.gather(*(self._add() for _ in range(self._processes)))
         except BaseException:
@@ -69,23 +65,23 @@ class ParserPool:
             raise
 
     async def parse(self, raw: bytes, mail_from: str | None) -> ParsedMail:
-        """Read one mail; see mail/parse.py for mail_from. Raises ParseFailed. Cancelling it costs only the child."""
+        """Read one mail; see mail/parse.py for mail_from. Cancelling it costs only the process."""
         try:
             return await self._once(raw, mail_from)
         except _Died as death:
-            if death.code not in (-signal.SIGKILL, -signal.SIGTERM):
-                raise ParseFailed(_cause(death.code, self.limits)) from None
-        try:  # somebody killed it from outside, maybe for no fault of this mail: once more
+            if not death.again:
+                raise ParseFailed(str(death)) from None
+        try:  # somebody ended it from outside, maybe for no fault of this mail: once more
             return await self._once(raw, mail_from)
         except _Died as death:
-            raise ParseFailed(_cause(death.code, self.limits)) from None
+            raise ParseFailed(str(death)) from None
 
     def doing(self) -> list[dict[str, int | None]]:
-        """For `status`: each child, how many mails it has read, and how large the one is that it reads."""
+        """For `status`: each process, how many mails it has read, and how large the one is that it reads."""
         return [{"pid": c.pid, "served": c.served, "octets": c.reading} for c in self._children]
 
     async def stop(self) -> None:
-        """End all children. Callers that are still waiting get RuntimeError: nothing is known of their mail."""
+        """End all. Callers that are still waiting get RuntimeError: nothing is known of their mail."""
         self._stopped = True
         self._idle.put_nowait(None)
         for task in self._tasks:
@@ -114,13 +110,22 @@ class ParserPool:
         return answer
 
     async def _next_child(self) -> _Child:
-        while (child := await self._idle.get()) is not None:
-            if child.limits == self.limits:
+        while (child := await self._free()) is not None:
+            if child.limits == self.limits and child.alive():
                 return child
             child.kill()
             self._replace(child)
         self._idle.put_nowait(None)  # for the next one who waits
         raise RuntimeError("the parser pool is stopped")
+
+    async def _free(self) -> _Child | None:
+        while True:
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    return await self._idle.get()
+            except TimeoutError:
+                if self._missing:
+                    raise ParserUnavailable("no parser process can be started; see the log") from None
 
     def _replace(self, child: _Child) -> None:
         if not self._stopped:
@@ -135,13 +140,15 @@ class ParserPool:
             await asyncio.sleep(wait)
             try:
                 await self._add()
-            except (OSError, RuntimeError) as error:
+            except ParserUnavailable as error:
+                self._missing = True
                 log.error("a parser process cannot be started, mail waits", error=str(error))
             else:
+                self._missing = False
                 return
 
     async def _add(self) -> None:
-        child = _Child(self.limits)
+        child = _Spawned(self.limits) if self._socket is None else _Connected(self.limits, self._socket)
         self._children.add(child)
         try:
             await child.start()
@@ -152,72 +159,119 @@ class ParserPool:
         self._idle.put_nowait(child)
 
 
-def _cause(code: int, limits: Limits) -> str:
-    if code == -signal.SIGXCPU:
-        return f"reading it took more than {limits.parse_cpu:g} s of CPU"
-    if code < 0:
-        return f"the parser died of signal {-code} on it"
-    return f"the parser ended with status {code} on it"
-
-
 class _Child:
-    """One child process as its parent sees it."""
+    """One parser process as the pool sees it."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._process: asyncio.subprocess.Process | None = None
-        self._errors: asyncio.Task[None] | None = None
         self.served = 0
         self.reading: int | None = None  # octets of the mail in hand
         self.lives_on = True
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process is not None else None
+        self.pid: int | None = None  # unknown for those of systemd
+        self._source: asyncio.StreamReader | None = None
+        self._sink: asyncio.StreamWriter | None = None
 
     async def start(self) -> None:
+        """Raises ParserUnavailable."""
+        try:
+            self._source, self._sink = await self._open()
+        except OSError as error:
+            raise ParserUnavailable(f"{self._what()}: {error.strerror or error}") from error
+        about = self.limits.model_dump_json().encode()
+        try:
+            async with asyncio.timeout(_START):
+                self._sink.write(LIMITS.pack(len(about)) + about)
+                await self._sink.drain()
+                said = await self._source.readexactly(len(READY))
+        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError) as error:
+            raise ParserUnavailable(f"{self._what()} does not start; what it wrote is in the log") from error
+        if said != READY:
+            raise ParserUnavailable(f"{self._what()}: what answers there is no parser of ours")
+
+    async def ask(self, raw: bytes, mail_from: str | None) -> ParsedMail | str:
+        """The mail as read, or the reason why not. Raises _Died."""
+        assert self._source is not None
+        assert self._sink is not None
+        began = asyncio.get_running_loop().time()
+        about = json.dumps(mail_from).encode()
+        self.reading = len(raw)
+        try:
+            self._sink.write(REQUEST.pack(len(about), len(raw)) + about)
+            self._sink.write(raw)
+            await self._sink.drain()
+            last, size, reason = ANSWER.unpack(await self._source.readexactly(ANSWER.size))
+            if size + reason > _ANSWER_ROOM + _ANSWER_TIMES * len(raw):
+                raise _Died(f"the parser answered {size + reason} octets on it", again=False)
+            data = await self._source.readexactly(size + reason)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise await self._death(asyncio.get_running_loop().time() - began) from None
+        self.reading = None
+        self.served += 1
+        self.lives_on = not last
+        try:
+            return data.decode() if reason else MAIL.validate_json(data)
+        except ValueError:  # ours cannot: a mail has taken it over
+            raise _Died("the parser answered what is no mail on it", again=False) from None
+
+    def alive(self) -> bool:
+        """False when it is known to have ended."""
+        return self._source is not None and not self._source.at_eof()
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        raise NotImplementedError
+
+    def _what(self) -> str:
+        raise NotImplementedError
+
+    async def _death(self, seconds: float) -> _Died:
+        raise NotImplementedError
+
+    def kill(self) -> None:
+        raise NotImplementedError
+
+    async def end(self) -> None:
+        """Kill it and leave nothing behind."""
+        raise NotImplementedError
+
+
+class _Spawned(_Child):
+    """A child process of ours."""
+
+    _process: asyncio.subprocess.Process | None = None
+    _errors: asyncio.Task[None] | None = None
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         root = str(Path(__file__).resolve().parent.parent.parent)
         environment = {k: v for k, v in os.environ.items() if k in _KEPT_ENVIRONMENT}
         path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
-        self._process = await asyncio.create_subprocess_exec(
+        self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # no module out of the working directory
             "-m",
-            "smtpgate.mail.worker",
-            self.limits.model_dump_json(),
+            "smtpgate.mail.parserprocess",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**environment, "PYTHONPATH": path, "PYTHONUTF8": "1"},
         )
-        assert self._process.stdout is not None
-        assert self._process.stderr is not None
-        self._errors = asyncio.create_task(_log_lines(self._process.stderr, self._process.pid))
-        try:
-            async with asyncio.timeout(_START):
-                await self._process.stdout.readexactly(1)
-        except (asyncio.IncompleteReadError, TimeoutError) as error:
-            raise RuntimeError("a parser process does not start; what it wrote is in the log") from error
-
-    async def ask(self, raw: bytes, mail_from: str | None) -> ParsedMail | str:
-        """The mail as read, or the reason why not. Raises _Died."""
-        process = self._process
-        assert process is not None
-        assert process.stdin is not None
+        self.pid = process.pid
+        assert process.stderr is not None
+        self._errors = asyncio.create_task(_log_lines(process.stderr, process.pid))
         assert process.stdout is not None
-        about = json.dumps(mail_from).encode()
-        self.reading = len(raw)
-        try:
-            process.stdin.write(_REQUEST.pack(len(about), len(raw)) + about)
-            process.stdin.write(raw)
-            await process.stdin.drain()
-            last, size, reason = _ANSWER.unpack(await process.stdout.readexactly(_ANSWER.size))
-            data = await process.stdout.readexactly(size + reason)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            raise _Died(await process.wait()) from None
-        self.reading = None
-        self.served += 1
-        self.lives_on = not last
-        return data.decode() if reason else _MAIL.validate_json(data)
+        assert process.stdin is not None
+        return process.stdout, process.stdin
+
+    def _what(self) -> str:
+        return "a parser process"
+
+    async def _death(self, seconds: float) -> _Died:
+        assert self._process is not None
+        code = await self._process.wait()
+        if code == -signal.SIGXCPU:
+            return _Died(f"reading it took more than {self.limits.parse_cpu:g} s of CPU", again=False)
+        if code < 0:
+            return _Died(f"the parser died of signal {-code} on it", again=code in (-signal.SIGKILL, -signal.SIGTERM))
+        return _Died(f"the parser ended with status {code} on it", again=False)
 
     def kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
@@ -225,14 +279,43 @@ class _Child:
                 self._process.kill()
 
     async def end(self) -> None:
-        """Kill and reap. What it still wrote is logged."""
         self.kill()
         if self._process is not None:
             await self._process.wait()
             if self._process.stdin is not None:
                 self._process.stdin.close()
         if self._errors is not None:
-            await self._errors
+            await self._errors  # what it still wrote is logged
+
+
+class _Connected(_Child):
+    """A connection; the process behind it is systemd's, and ends when the connection or one of its limits does."""
+
+    def __init__(self, limits: Limits, path: Path) -> None:
+        super().__init__(limits)
+        self._path = path
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_unix_connection(self._path)
+
+    def _what(self) -> str:
+        return f"the parser at {self._path} (parser.socket)"
+
+    async def _death(self, seconds: float) -> _Died:
+        """Nobody tells us the reason. One that lived for shorter than its CPU limit cannot have used it up."""
+        if seconds < self.limits.parse_cpu:
+            return _Died("the parser ended on it", again=True)
+        return _Died(f"the parser ended on it after {seconds:.0f} s; it may use {self.limits.parse_cpu:g} s of CPU", again=False)
+
+    def kill(self) -> None:
+        if self._sink is not None:
+            self._sink.transport.abort()
+
+    async def end(self) -> None:
+        self.kill()
+        if self._sink is not None:
+            with contextlib.suppress(OSError):
+                await self._sink.wait_closed()
 
 
 async def _log_lines(stream: asyncio.StreamReader, pid: int) -> None:
@@ -250,76 +333,3 @@ def _without_content(text: str) -> str:
         elif re.fullmatch(r"[A-Za-z_.]{1,80}", name := line.partition(":")[0]):
             kept.append(name)
     return " | ".join(kept)
-
-
-# --- the child --------------------------------------------------------------------------------------------------------
-
-
-def main() -> None:
-    """Read frames until the parent closes the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal and systemd send these to the whole group,
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # but only the parent decides when a mail is finished
-    limits = Limits.model_construct(**json.loads(sys.argv[1]))  # validated by the parent; plain numbers by now
-    source = sys.stdin.buffer
-    sink = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # a stray print must not get into the frames
-    parse = _loaded()
-    _confine(limits)
-    sink.write(b"+")
-    sink.flush()
-    while head := source.read(_REQUEST.size):
-        about, size = _REQUEST.unpack(head)
-        mail_from = json.loads(source.read(about))
-        raw = source.read(size)
-        _grant_cpu(limits)
-        _answer(sink, *_parsed(parse, raw, mail_from, limits))
-
-
-def _loaded() -> Callable[..., ParsedMail]:
-    """mail.parse.parse, which the parent must not load; and all modules that are loaded late, before memory is limited."""
-    import charset_normalizer  # noqa: F401
-    import flufl.bounce  # noqa: F401
-    import idna  # noqa: F401
-
-    from smtpgate.mail import parse
-
-    warm = b"From: x@xn--bcher-kva.example\r\nSubject: =?gbk?B?xOO6ww==?=\r\nContent-Type: text/html\r\n\r\n<p>\xe4\xe9\xff</p>\r\n"
-    parse.parse(warm, mail_from="x@example.org", limits=Limits())
-    return parse.parse
-
-
-def _confine(limits: Limits) -> None:
-    """No core files, few open files, and no more memory than now and parse_memory."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, _FILES))
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
-    most = pages * resource.getpagesize() + limits.parse_memory
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-
-
-def _grant_cpu(limits: Limits) -> None:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    soft = math.ceil(used.ru_utime + used.ru_stime + limits.parse_cpu)
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
-
-
-def _parsed(parse: Callable[..., ParsedMail], raw: bytes, mail_from: str | None, limits: Limits) -> tuple[bool, bytes, str]:
-    """(end after this?, the result as JSON, or the reason why there is none)."""
-    try:
-        return False, _MAIL.dump_json(parse(raw, mail_from=mail_from, limits=limits)), ""
-    except ParseFailed as error:
-        return isinstance(error.__cause__, MemoryError), b"", str(error) or "it cannot be read"
-    except MemoryError:
-        return True, b"", "its text takes too much memory"
-
-
-def _answer(sink: BinaryIO, last: bool, result: bytes, reason: str) -> None:
-    words = reason.encode("utf-8", "replace")
-    sink.write(_ANSWER.pack(last, len(result), len(words)))
-    sink.write(result or words)
-    sink.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -103,7 +103,7 @@ _NEVER = 2**31 - 1  # failures
 def file_failed(mail_id: str, worker: str, reason: str, again_at: float, poison_after: int | None) -> Verb[MailState]:
     moved = yield Query(
         """UPDATE incoming SET tries = tries + $6, state = CASE WHEN tries + $6 >= $3 THEN 'poison' ELSE 'accepted' END,
-                reason = $4, not_before = $5, leased_by = NULL, leased_until = 0
+                claims = claims - 1 + $6, reason = $4, not_before = $5, leased_by = NULL, leased_until = 0
             WHERE id = $1 AND state = 'accepted' AND leased_by = $2 RETURNING state""",
         (mail_id, worker, poison_after or _NEVER, reason, again_at, int(poison_after is not None)),
     )

@@ -18,10 +18,12 @@ from typing import Any
 
 import pytest
 
-from smtpgate import app
+from smtpgate import app, filing
 from smtpgate.configfile import load
+from smtpgate.mail import worker
 from smtpgate.service import watchdog
 from tests.support.gateway import DESK, ROOT, Gateway, children, letter, wait_for
+from tests.support.inetd import inetd
 from tests.support.notify import NotifySocket, notify_socket
 
 LAUNCH = """
@@ -89,6 +91,28 @@ async def test_no_sign_of_life_from_a_frozen_gateway(
     finally:
         async with asyncio.timeout(20):
             await gateway.stop()
+
+
+async def test_parsers_of_a_socket_and_mail_waits_while_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "_PATIENCE", 0.1)
+    monkeypatch.setattr(filing, "_AGAIN", (0.2, 0.2))
+    path = tmp_path / "parser.sock"
+    ours = Gateway.make(tmp_path / "gateway", parser={"socket": path, "processes": 1})
+    gateway = app.Gateway(load(ours.config))
+    async with inetd(path) as server:
+        await gateway.start()
+        await asyncio.to_thread(ours.send, letter("Case 1"))
+        await until(ours.settled)
+        path.rename(tmp_path / "away")
+        for process in server.living():
+            process.kill()
+        await asyncio.to_thread(ours.send, letter("Case 2", "Another text"))
+        reason = "SELECT count(*) FROM incoming WHERE reason LIKE 'no parser process%' AND tries + claims <= 1"
+        await until(lambda: ours.count(reason) == 1)
+        (tmp_path / "away").rename(path)
+        await until(ours.settled)
+        await gateway.stop()
+    assert ours.count("SELECT count(*) FROM ticket") == 2
 
 
 async def until(what: Any) -> None:

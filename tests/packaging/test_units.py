@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 UNITS = Path(__file__).parents[2] / "systemd"
-ALL = ("smtpgate.service", "smtpgate.socket", "smtpgate-lmtp.socket")
+ALL = tuple(sorted(path.name for path in UNITS.iterdir()))
+EXPOSURE = {"smtpgate.service": 12, "smtpgate-parser@.service": 3}  # tenths, at most
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
 
 
@@ -53,9 +54,28 @@ def test_the_lmtp_socket_is_for_the_mail_server_alone() -> None:
     assert "Accept" not in socket
 
 
+def test_parsers_have_their_own_limits_and_leave_nothing() -> None:
+    from smtpgate.config import Limits
+
+    socket, service = unit("smtpgate-parser.socket")["Socket"], unit("smtpgate-parser@.service")
+    limits = Limits()
+    assert socket["Accept"] == "yes"
+    assert socket["SocketMode"] == "0660"
+    assert int(socket["MaxConnections"]) >= 2 * 64, "parser.processes may be 64, and those given up live on for a moment"
+    assert service["Unit"]["CollectMode"] == "inactive-or-failed"
+    assert service["Service"]["PrivateNetwork"] == "yes"
+    assert service["Service"]["RestrictAddressFamilies"] == "none"
+    assert int(service["Service"]["LimitCPU"]) > 4 * limits.parse_cpu
+    assert service["Service"]["LimitAS"] == "1G"
+    assert limits.parse_memory <= 512 * 1024**2
+    assert "StateDirectory" not in service["Service"]
+    assert "smtpgate-parser.socket" in unit("smtpgate.service")["Unit"]["Wants"]
+
+
 @needs_systemd
-def test_exposure() -> None:
-    command = ("systemd-analyze", "security", "--offline=true", "--threshold=12", "--no-pager", UNITS / "smtpgate.service")
+@pytest.mark.parametrize("name", EXPOSURE)
+def test_exposure(name: str) -> None:
+    command = ("systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE[name]}", "--no-pager", UNITS / name)
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 0, done.stdout[-500:] + done.stderr
 
@@ -64,6 +84,7 @@ def test_exposure() -> None:
 def test_systemd_understands_every_line(tmp_path: Path) -> None:
     for name in ALL:
         text = (UNITS / name).read_text(encoding="utf-8").replace("/opt/smtpgate/bin/smtpgate", sys.executable)
+        text = text.replace("/opt/smtpgate/bin/python", sys.executable)
         (tmp_path / name).write_text(text, encoding="utf-8")
     done = subprocess.run(
         ("systemd-analyze", "verify", "--man=no", *(tmp_path / n for n in ALL)),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from smtpgate.config import Limits
-from smtpgate.errors import ParseFailed
+from smtpgate.errors import ParseFailed, ParserUnavailable
 from smtpgate.mail import parse, worker
 from smtpgate.mail.worker import ParserPool
 from smtpgate.model import Kind
@@ -197,7 +197,7 @@ async def test_stderr_of_a_child_is_logged_and_never_blocks(monkeypatch: pytest.
 async def test_child_that_cannot_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker.sys, "executable", "/bin/false")
     p = ParserPool(limits())
-    with pytest.raises(RuntimeError, match="does not start"):
+    with pytest.raises(ParserUnavailable, match="does not start"):
         await p.start()
 
 
