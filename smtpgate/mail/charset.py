@@ -1,241 +1,328 @@
-"""Bytes of mail to text: the charsets that we know by label, and a guess where the label is missing or wrong.
+"""Bytes of mail to text: the charsets that we know by label, and what to do where the label is missing or wrong.
 
 Never fails: what cannot be decoded becomes U+FFFD and a defect says so. The sender's label is only ever looked up
-in our own table, never in Python's codec registry, which holds codecs that are no charsets (threat C10).
+in our own table, never in Python's codec registry, which holds codecs that are no charsets (threat C10). Labels name
+more than they should: gb2312 mail holds GBK, iso-8859-1 holds windows-1252, big5 holds HKSCS and the characters of
+ETEN, shift_jis and ks_c_5601 the Windows extensions; so each label names a family (as in the WHATWG encoding standard).
 """
 
 from __future__ import annotations
 
+import codecs
 import re
+from collections.abc import Callable
 
-from smtpgate.mail import safe
+from smtpgate.mail import detect, iso2022, safe
+from smtpgate.mail.labels import ABSENT, FAMILIES, LABELS, squeezed
 
-# Each family: the codecs to try in order. Labels name more than they should: gb2312 mail holds GBK, iso-8859-1 holds
-# windows-1252, big5 holds HKSCS, shift_jis and ks_c_5601 the Windows extensions (as the WHATWG encoding standard does).
-_FAMILIES: dict[str, tuple[str, ...]] = {
-    "utf-8": ("utf_8",),
-    "ascii": ("ascii",),
-    "gb18030": ("gb18030",),
-    "hz": ("hz",),
-    "big5": ("cp950", "big5hkscs"),
-    "iso-2022-jp": ("iso2022_jp_ext",),
-    "iso-2022-kr": ("iso2022_kr",),
-    "shift_jis": ("cp932", "shift_jis_2004"),
-    "euc-jp": ("euc_jp", "euc_jis_2004"),
-    "euc-kr": ("cp949",),
-    "utf-7": ("utf_7",),
-    "utf-16": ("utf_16",),
-    "utf-16le": ("utf_16_le",),
-    "utf-16be": ("utf_16_be",),
-    "utf-32": ("utf_32",),
-    "windows-1252": ("cp1252",),
-    "koi8-r": ("koi8_r",),
-    "koi8-u": ("koi8_u",),
-    "ibm866": ("cp866",),
-    "macintosh": ("mac_roman",),
-    "windows-874": ("cp874",),
-    **{f"windows-125{n}": (f"cp125{n}",) for n in (0, 1, 3, 4, 5, 6, 7, 8)},
-    **{f"iso-8859-{n}": (f"iso8859_{n}",) for n in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)},
-}
-
-_ALIASES: dict[str, str] = {
-    "utf-8": "utf8 unicode-1-1-utf-8 utf-8-sig utf8mb4 x-utf-8 cp65001 csutf8",
-    "ascii": "us-ascii ansi_x3.4-1968 ansi_x3.4-1986 iso646-us iso_646.irv:1991 646 us csascii ansi",
-    "gb18030": "gb2312 gb_2312-80 gb_2312 gbk x-gbk cp936 ms936 windows-936 csgb2312 chinese iso-ir-58 gb2312_charset euc-cn"
-    " x-euc-cn gb-2312 gb18030-2000 gb18030-2005",
-    "hz": "hz-gb-2312 hz-gb2312 x-hz",
-    "big5": "big5-hkscs big5hkscs big-5 cn-big5 x-x-big5 x-big5 csbig5 cp950 windows-950 big5-eten hkscs",
-    "iso-2022-jp": "csiso2022jp iso-2022-jp-1 iso-2022-jp-2 iso-2022-jp-3 iso-2022-jp-ms cp50220 cp50221 jis",
-    "iso-2022-kr": "csiso2022kr",
-    "shift_jis": "shift-jis sjis x-sjis ms_kanji cp932 windows-31j csshiftjis csshift_jis x-ms-cp932 ms932",
-    "euc-jp": "eucjp x-euc-jp cseucpkdfmtjapanese euc_jp ujis",
-    "euc-kr": "ks_c_5601-1987 ks_c_5601 ks_c_5601-1989 ksc5601 ksc_5601 korean cp949 windows-949 uhc euckr cseuckr x-windows-949"
-    " ms949 iso-ir-149",
-    "utf-7": "utf7 unicode-1-1-utf-7 csunicode11utf7 x-unicode-2-0-utf-7",
-    "utf-16": "utf16 ucs-2 iso-10646-ucs-2 unicode",
-    "utf-16le": "utf16le utf-16-le unicodefeff",
-    "utf-16be": "utf16be utf-16-be unicodefffe",
-    "utf-32": "utf32 ucs-4",
-    "windows-1252": "cp1252 x-cp1252 iso-8859-1 iso8859-1 iso_8859-1 iso_8859-1:1987 latin1 latin-1 l1 cp819 ibm819 csisolatin1"
-    " iso-ir-100 x-ansi iso-8859-1-windows-3.1-latin-1",
-    "koi8-r": "koi8 koi cskoi8r koi8_r",
-    "koi8-u": "koi8-ru koi8_u",
-    "ibm866": "cp866 866 csibm866",
-    "macintosh": "mac x-mac-roman csmacintosh macroman",
-    "windows-874": "cp874 tis-620 tis620 iso-8859-11 iso8859-11 dos-874",
-    **{f"windows-125{n}": f"cp125{n} x-cp125{n} win-125{n}" for n in (0, 1, 3, 4, 5, 6, 7, 8)},
-    **{f"iso-8859-{n}": f"iso8859-{n} iso_8859-{n} iso8859_{n}" for n in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)},
-}
-
-LABELS: dict[str, str] = {
-    **{family: family for family in _FAMILIES},
-    **{alias: family for family, aliases in _ALIASES.items() for alias in aliases.split()},
-    **{f"latin{a}": f"iso-8859-{n}" for a, n in ((2, 2), (3, 3), (4, 4), (6, 10), (9, 15))},
-    "iso-8859-9": "windows-1254",
-    "iso8859-9": "windows-1254",
-    "iso_8859-9": "windows-1254",
-    "latin5": "windows-1254",
-    "iso-8859-8-i": "iso-8859-8",
-    "iso-8859-8-e": "iso-8859-8",
-    "iso-8859-6-i": "iso-8859-6",
-    "iso-8859-6-e": "iso-8859-6",
-}
-
-_ABSENT = frozenset(("", "unknown", "x-unknown", "unknown-8bit", "default", "default_charset", "none", "null", "binary"))
-_MULTIBYTE = frozenset(("gb18030", "big5", "shift_jis", "euc-jp", "euc-kr"))
-_WIDE = frozenset(("utf-8", "utf-7", "utf-16", "utf-16le", "utf-16be", "utf-32", "iso-2022-jp", "iso-2022-kr", "hz"))
-_CJK_IN_UTF8 = re.compile(rb"[\xe3-\xed][\x80-\xbf][\x80-\xbf]")
+_ETEN = re.compile("[\u2460-\u2473\u2474-\u2487\u3041-\u30ff\u0400-\u04ff]")
+_DOUBLE = frozenset(("gb18030", "big5", "shift_jis", "euc-jp", "euc-kr", "johab"))
+_WIDE = frozenset(("utf-16", "utf-16le", "utf-16be", "utf-32"))
+_SEVEN = frozenset(("utf-7", "iso-2022-jp", "iso-2022-kr", "iso-2022-cn", "hz"))
+_CJK_IN_UTF8 = re.compile(rb"[\xe3-\xed][\x80-\xbf][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf][\x80-\xbf]")
+_TWO_IN_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]")
+_ANY_IN_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_GLUE = re.compile(r"[;,\"'*\s()]")
+_C1 = re.compile(rb"[\x80-\x9f]")
 _HIGH = re.compile(rb"[\x80-\xff]")
-_LETTER = re.compile(rb"[A-Za-z]")
 _SAMPLE = 32 * 1024
-_SPOKEN = {"cp950": "big5", "cp932": "shift_jis", "cp949": "euc-kr", "cp1252": "windows-1252", "cp1251": "windows-1251"}
-_GUESSES = ("gb18030", "big5", "cp932", "cp949", "euc_jp", "cp1251", "koi8_r", "cp1252")
+_WINDOWS = {2: 1250, 5: 1251, 6: 1256, 7: 1253, 8: 1255, 13: 1257, 15: 1252}  # what has letters where the ISO charset has none
 
 
 def family(label: str | None) -> str | None:
     """The charset family that a label names, None for one that we do not know."""
-    return LABELS.get(_clean(label)) if label else None
+    return _known(_clean(label)) if label else None
 
 
-def decode(data: bytes, label: str | None) -> tuple[str, str]:
-    """The text, and a defect ("" if the label was right). Never raises; the text has no lone surrogates."""
+def _known(name: str) -> str | None:
+    """The whole name, or its first word where something was glued to it."""
+    return LABELS.get(squeezed(name)) or LABELS.get(squeezed(_GLUE.split(name, maxsplit=1)[0]))
+
+
+def decode(data: bytes, label: str | None, hint: str | None = None) -> tuple[str, str]:
+    """The text, and a defect ("" if the label was right). Never raises; the text has no lone surrogates.
+
+    hint: a label that stands near by, for text without a usable one.
+    """
     name = _clean(label)
-    known = LABELS.get(name)
-    if known is None:
+    known = _known(name)
+    if data.isascii():
+        return _seven_bits(data, name, known)
+    if known is None or known == "ascii":
+        text, found = guess(data, hint)
+        return text, _defect(name, found)
+    if known in _WIDE:
+        return _wide(data, name, known)
+    if known == "utf-8":
+        return _utf8(data, name)
+    if known not in _SEVEN and _looks_utf8(data, known):
+        return data.decode("utf_8").removeprefix("\ufeff"), f"charset {name} declared, but it is utf-8"
+    return _declared(data, name, known)
+
+
+def guess(data: bytes, hint: str | None = None) -> tuple[str, str]:
+    """The text and the charset that it was read as, from the bytes alone. Never raises."""
+    if data.isascii():
+        found = detect.escapes(data)
+        return (_escaped(data, found), found) if found else (_finish(data.decode("ascii")), "ascii")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[:64].count(0) * 4 > len(data[:64]):
+        return _wide(data, "", "utf-16")[0], "utf-16"
+    try:
+        return _finish(data.decode("utf_8")), "utf-8"
+    except UnicodeDecodeError as error:
+        if _mostly_utf8(data, error.start):
+            return _finish(data.decode("utf_8", "replace")), "utf-8"
+    if detect.escapes(data):
+        return iso2022.decode(data), detect.escapes(data)
+    found = detect.best(data, family(hint))
+    return _mixed(data, found), found
+
+
+def _absent(name: str) -> bool:
+    return not name or (squeezed(name) in ABSENT and squeezed(name) != "")
+
+
+def _defect(name: str, found: str) -> str:
+    if _absent(name):
+        return f"charset missing, read as {found}"
+    if _known(name):
+        return f"charset {name} declared, read as {found}"
+    return f"charset {safe.line(name, 40)!r} unknown, read as {found}"
+
+
+def _clean(label: str | None) -> str:
+    """The label itself, without quotes, blanks and a repeated `charset=`."""
+    text = (label or "")[:200].strip(" \t\r\n\"'<>").lower()
+    while text.startswith("charset"):
+        text = text[7:].lstrip(" \t=:\"'")
+    return text[:60]
+
+
+# --- by label ---------------------------------------------------------------------------------------------------------
+
+
+def _seven_bits(data: bytes, name: str, known: str | None) -> tuple[str, str]:
+    """Text below 0x80 is ASCII whatever its label, unless it switches by escapes."""
+    if known == "utf-7" and b"+" in data:
+        try:
+            return _finish(data.decode("utf_7")), ""
+        except UnicodeDecodeError:
+            return _finish(data.decode("utf_7", "replace")), "some bytes are not utf-7"
+    if known in _WIDE and (0 in data or not _is_eight_bit(data)):
+        return _wide(data, name, known)
+    if known == "hz":
+        return _escaped(data, "hz"), ""
+    if b"\x1b" not in data and known == "iso-2022-jp":
+        data = iso2022.restore(data)
+    found = detect.escapes(data) if b"\x1b" in data or b"~{" in data else ""
+    if found:
+        fits = known == found or (known in _SEVEN and found in _SEVEN) or (known == "gb18030" and found == "hz")
+        return _escaped(data, found), "" if fits else _defect(name, found)
+    known_or_plain = known is not None or _absent(name)
+    if data[:64].count(0) * 4 > len(data[:64]):
+        return _wide(data, "", "utf-16")[0], _defect(name, "utf-16")
+    return _finish(data.decode("ascii")), "" if known_or_plain else f"charset {safe.line(name, 40)!r} unknown, read as ascii"
+
+
+def _escaped(data: bytes, found: str) -> str:
+    for codec in () if b"\x0e" in data and found == "iso-2022-jp" else FAMILIES[found]:
+        try:
+            return _finish(data.decode(codec))
+        except UnicodeError:
+            continue
+    return _finish(data.decode("hz", "replace") if found == "hz" else iso2022.decode(data))
+
+
+def _wide(data: bytes, name: str, known: str) -> tuple[str, str]:
+    """UTF-16 and UTF-32, whose labels are also put on 8-bit text."""
+    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    if not marked and 0 not in data and _is_eight_bit(data):
         text, found = guess(data)
-        if name in _ABSENT:
-            return text, "" if _plain(data) else f"charset missing, read as {found}"
-        return text, f"charset {safe.line(name, 40)!r} unknown, read as {found}"
-    if known == "utf-16" and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
-        known = "utf-16be" if data[:64:2].count(0) > data[1:64:2].count(0) else "utf-16le"
-    if known not in _WIDE and _looks_utf8(data, known):
-        return data.decode("utf_8"), f"charset {name} declared, but it is utf-8"
-    for codec in _FAMILIES[known]:
+        return text, f"charset {name} declared, read as {found}"
+    if known == "utf-16" and not marked:
+        known = _byte_order(data)
+    codec = FAMILIES[known][0]
+    try:
+        return _finish(data.decode(codec)), ""
+    except UnicodeError:
+        return _finish(data.decode(codec, "replace")), f"some bytes are not {name or known}"
+
+
+_WORDS = re.compile(rb"[A-Za-z ]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+
+
+def _is_eight_bit(data: bytes) -> bool:
+    """Text without a zero octet under a label of UTF-16: is it ASCII, UTF-8 or the like after all?"""
+    piece = data[:_SAMPLE]
+    if _CONTROL.search(piece):
+        return False
+    if data.isascii():
+        return len(_WORDS.findall(piece)) * 4 >= len(piece) * 3
+    try:
+        data.decode("utf_8")
+    except UnicodeDecodeError:
+        even = len(data) % 2 == 0
+        return not (even and detect.everyday(piece.decode(FAMILIES[_byte_order(data)][0], "replace")) * 6 >= len(piece) // 2)
+    return True
+
+
+def _byte_order(data: bytes) -> str:
+    """Which order of UTF-16, without a mark: the zeros of ASCII stand on one side, or one reading makes sense."""
+    first, second = data[:_SAMPLE:2].count(0), data[1:_SAMPLE:2].count(0)
+    if first == second:
+        first, second = (detect.everyday(data[:256].decode(codec, "replace")) for codec in ("utf_16_be", "utf_16_le"))
+    return "utf-16be" if first > second else "utf-16le"
+
+
+def _utf8(data: bytes, name: str) -> tuple[str, str]:
+    try:
+        return _finish(data.decode("utf_8")), ""
+    except UnicodeDecodeError as error:
+        start = error.start
+    if b"\xed" in data or b"\xc0\x80" in data:  # CESU-8: surrogates one by one, and the zero of Java
+        try:
+            return _finish(data.replace(b"\xc0\x80", b"\0").decode("utf_8", "surrogatepass")), "some bytes are not utf-8"
+        except UnicodeDecodeError:
+            pass
+    if start >= len(data) - 3 or _mostly_utf8(data, start):
+        return _finish(data.decode("utf_8", "replace")), "some bytes are not utf-8"
+    text, found = guess(data)
+    return text, f"charset {name} declared, read as {found}"
+
+
+def _mostly_utf8(data: bytes, start: int) -> bool:
+    """Are there far more octets in characters of UTF-8 than octets that break it? Looks around the first of these.
+
+    Half as many do when the characters have three octets or four, which no other charset has by chance.
+    """
+    piece = data[max(0, start - _SAMPLE // 2) : start + _SAMPLE // 2]
+    whole = sum(map(len, _ANY_IN_UTF8.findall(piece)))
+    bad = len(_HIGH.findall(piece)) - whole
+    return whole >= 4 * bad or sum(map(len, _CJK_IN_UTF8.findall(piece))) >= 2 * bad
+
+
+def _looks_utf8(data: bytes, known: str) -> bool:
+    """Text in a one-byte charset is never valid UTF-8 by chance; double-byte text may be, when it is short."""
+    try:
+        data.decode("utf_8")
+    except UnicodeDecodeError:
+        return False
+    return known not in _DOUBLE or len(_CJK_IN_UTF8.findall(data[:_SAMPLE])) >= 2 or len(_TWO_IN_UTF8.findall(data[:_SAMPLE])) >= 6
+
+
+def _declared(data: bytes, name: str, known: str) -> tuple[str, str]:
+    """One of the charsets that are neither ASCII nor Unicode."""
+    if known in _SEVEN:
+        if escapes := detect.escapes(data):
+            return _finish(iso2022.decode(data)), "" if escapes == known else _defect(name, escapes)
+        text, found = guess(data)
+        return text, f"charset {name} declared, read as {found}"
+    if known.startswith("iso-8859-") and _C1.search(data):
+        known = _windows(data, known)
+    if not _familiar(data, known) and (other := detect.contradicts(data, known)):
+        return _mixed(data, other), f"charset {name} declared, read as {other}"
+    for codec in _codecs(data, known):
         try:
             return _finish(data.decode(codec)), ""
         except UnicodeError:
             continue
-    return _despite(data, name, known)
+    text = _mixed(data, known)
+    bad, strange = text.count("\ufffd"), sum(not c.isascii() for c in text[:_SAMPLE])
+    if not bad or bad <= 2 or bad * 20 <= strange:
+        return text, "" if not bad else f"some bytes are not {name}"
+    other, found = guess(data)
+    if other.count("\ufffd") >= bad:
+        return text, f"some bytes are not {name}"
+    return other, f"charset {name} declared, read as {found}"
 
 
-def guess(data: bytes) -> tuple[str, str]:
-    """The text and the charset that it was read as, from the bytes alone. Never raises."""
-    if b"\x1b" in data and not _HIGH.search(data):
-        if b"\x1b$)C" in data:
-            return data.decode("iso2022_kr", "replace"), "iso-2022-kr"
-        if b"\x1b$" in data or b"\x1b(J" in data:
-            return _iso2022jp(data), "iso-2022-jp"
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return _finish(data.decode("utf_16", "replace")), "utf-16"
-    try:
-        return _finish(data.decode("utf_8")), "utf-8"
-    except UnicodeDecodeError:
-        pass
-    codec = _by_shape(data[:_SAMPLE]) or _by_statistics(data[:_SAMPLE])
-    return data.decode(codec, "replace"), {"cp950": "big5", "cp932": "shift_jis", "cp949": "euc-kr", "cp1252": "windows-1252"}.get(
-        codec, codec
-    )
+def _codecs(data: bytes, known: str) -> tuple[str, ...]:
+    """In the order in which they are tried. Python's cp950 has the kana of ETEN shifted by some rows; HKSCS has them right."""
+    if known == "big5" and _ETEN.search(data[:_SAMPLE].decode("cp950", "replace")):
+        return ("big5hkscs", "cp950")
+    return FAMILIES[known]
 
 
-def _clean(label: str | None) -> str:
-    return (label or "").strip(" \t\r\n\"'").lower()[:60]
+def _windows(data: bytes, known: str) -> str:
+    """Octets 0x80 to 0x9F are controls in ISO 8859 and letters in its Windows sister: mail has only the letters."""
+    sister = f"windows-{_WINDOWS.get(int(known.rpartition('-')[2]), 0)}"
+    return sister if sister in FAMILIES else known
 
 
-def _plain(data: bytes) -> bool:
-    return data.isascii() and b"\x1b" not in data
+# What nearly every text of some length has, in the bytes of its charset: one look spares the scoring of honest mail.
+_FAMILIAR = {
+    "gb18030": "的一是不了在人有我您请好这", "big5": "的一是不了在人有我您請好這", "shift_jis": "のにはをがでとす",
+    "euc-jp": "のにはをがでとす", "euc-kr": "이다는에의을가니요하",
+}  # fmt: skip
+_FAMILIAR_BYTES = {name: tuple(c.encode(FAMILIES[name][0]) for c in text) for name, text in _FAMILIAR.items()}
+
+
+def _familiar(data: bytes, known: str) -> bool:
+    piece = data[:2048]
+    return known in _FAMILIAR_BYTES and sum(map(piece.count, _FAMILIAR_BYTES[known])) * 24 >= len(_HIGH.findall(piece))
+
+
+# --- odd bytes --------------------------------------------------------------------------------------------------------
 
 
 def _finish(text: str) -> str:
     return safe.scrub(text.removeprefix("\ufeff"))
 
 
-def _looks_utf8(data: bytes, known: str) -> bool:
-    """Text in a one-byte charset is never valid UTF-8 by chance; double-byte text may be, but not with CJK triplets."""
-    if data.isascii():
-        return False
-    try:
-        data.decode("utf_8")
-    except UnicodeDecodeError:
-        return False
-    return known not in _MULTIBYTE or len(_CJK_IN_UTF8.findall(data[:_SAMPLE])) >= 2
+def _mixed(data: bytes, known: str) -> str:
+    """Text of a family in which some bytes belong to another of its codecs, or to none."""
+    codecs_of = FAMILIES.get(known) or (detect.CODECS.get(known, "cp1252"),)
+    return _finish(data.decode(codecs_of[0], _HANDLER.get(known, "replace")))
 
 
-def _despite(data: bytes, name: str, known: str) -> tuple[str, str]:
-    """The declared charset does not fit. A few bad bytes are replaced; more mean that the label is wrong."""
-    if known == "iso-2022-jp":
-        return _iso2022jp(data), ""
-    text = _finish(data.decode(_FAMILIES[known][-1], "replace"))
-    bad, strange = text.count("\ufffd"), sum(1 for c in text if not c.isascii())
-    if known != "ascii" and (bad <= 2 or bad * 20 <= strange):
-        return text, f"some bytes are not {name}"
-    text, found = guess(data)
-    return text, f"charset {name} declared, read as {found}"
+def _pair(*others: Callable[[bytes], str]) -> Callable[[UnicodeError], tuple[str, int]]:
+    """An error handler that gives the two bytes (or the one) where a codec fails to other readers of the family."""
+
+    def handle(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeDecodeError)  # we only ever decode with it
+        for size in (3, 2, 1):
+            piece = error.object[error.start : error.start + size]
+            for read in others:
+                if len(piece) == size and (text := read(piece)):
+                    return text, error.start + size
+        return "\ufffd", error.start + 1
+
+    return handle
 
 
-def _by_shape(data: bytes) -> str | None:
-    """Chinese by how its bytes lie: the common characters of GB 2312 and of Big5 stand in well-known rows."""
-    pairs = re.findall(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]", data)
-    high = len(_HIGH.findall(data))
-    if len(pairs) < 2 or high > sum(1 + (p[1] >= 0x80) for p in pairs):
-        return None
-    common = sum((0xB0 <= p[0] <= 0xD7 or 0xA1 <= p[0] <= 0xA3) and p[1] >= 0xA1 for p in pairs)
-    if common >= 0.85 * len(pairs) and _decodes(data, "gb18030"):
-        return "gb18030"
-    big5 = sum(0xA4 <= p[0] <= 0xC6 or p[0] == 0xA1 for p in pairs)
-    low = sum(p[1] <= 0x7E for p in pairs)
-    if big5 >= 0.85 * len(pairs) and low * 5 >= len(pairs) and len(pairs) >= 3 and _decodes(data, "cp950"):
-        return "cp950"
-    return None
+def _by(codec: str) -> Callable[[bytes], str]:
+    def read(piece: bytes) -> str:
+        try:
+            return piece.decode(codec)
+        except UnicodeError:
+            return ""
+
+    return read
 
 
-def _decodes(data: bytes, codec: str) -> bool:
-    try:
-        data.decode(codec)
-    except UnicodeDecodeError as error:
-        return error.start >= _SAMPLE - 4  # the sample may end within a character
-    return True
+def _euc_extension(piece: bytes) -> str:
+    """The rows of NEC and IBM in EUC (cp51932): the same rows as in JIS."""
+    if len(piece) == 2 and all(0xA1 <= b <= 0xFE for b in piece):
+        return iso2022.jis(bytes(b & 0x7F for b in piece)).replace("\ufffd", "")
+    return ""
 
 
-def _by_statistics(data: bytes) -> str:
-    if 3 * len(_HIGH.findall(data)) <= len(_LETTER.findall(data)):
-        return "cp1252"  # few accents among Latin letters; too little for statistics in the short texts of headers
-    from charset_normalizer import from_bytes  # rarely needed, and slow to load
-
-    try:
-        best = from_bytes(data, cp_isolation=list(_GUESSES), enable_fallback=False).best()
-    except Exception:  # it is only a guess: whatever goes wrong in it, windows-1252 reads any bytes
-        best = None
-    return best.encoding if best is not None else "cp1252"
+def _latin1(piece: bytes) -> str:
+    """The octets that windows-1252 leaves out are controls; they are cut out of text later."""
+    return chr(piece[0]) if len(piece) == 1 else ""
 
 
-def _iso2022jp(data: bytes) -> str:
-    """ISO-2022-JP with the Windows extensions (①, ㈱), which Python's codec refuses: JIS rows read as cp932."""
-    out: list[str] = []
-    for i, piece in enumerate(data.split(b"\x1b")):
-        if i == 0:
-            out.append(piece.decode("ascii", "replace"))
-        elif piece[:2] in (b"$B", b"$@"):
-            out.append(_jis(piece[2:]))
-        elif piece[:2] == b"(I":
-            out.append(bytes(b | 0x80 for b in piece[2:]).decode("cp932", "replace"))
-        elif piece[:1] == b"(":
-            out.append(piece[2:].decode("ascii", "replace"))
-        else:
-            out.append("\ufffd" + piece.decode("ascii", "replace"))
-    return "".join(out)
+def _euro(piece: bytes) -> str:
+    return "€" if piece == b"\x80" else ""
 
 
-def _jis(data: bytes) -> str:
-    """Two-byte JIS to text by way of Shift_JIS; line ends within it are kept."""
-    out = bytearray()
-    i = 0
-    while i < len(data):
-        row, cell = data[i], data[i + 1] if i + 1 < len(data) else 0
-        if not (0x21 <= row <= 0x7E and 0x21 <= cell <= 0x7E):  # no character of JIS
-            out.append(row if row < 0x80 else 0x3F)
-            i += 1
-            continue
-        out.append((row + 1) // 2 + (0x70 if row < 0x5F else 0xB0))
-        out.append(cell + (0x7E if row % 2 == 0 else 0x1F if cell < 0x60 else 0x20) & 0xFF)
-        i += 2
-    return bytes(out).decode("cp932", "replace")
+_HANDLER = {
+    "gb18030": "smtpgate.gb", "big5": "smtpgate.big5", "shift_jis": "smtpgate.sjis", "euc-jp": "smtpgate.euc-jp",
+    "windows-1252": "smtpgate.latin1",
+}  # fmt: skip
+codecs.register_error("smtpgate.gb", _pair(_euro))
+codecs.register_error("smtpgate.big5", _pair(_by("big5hkscs"), _by("big5")))
+codecs.register_error("smtpgate.sjis", _pair(_by("shift_jis_2004"), _by("shift_jisx0213")))
+codecs.register_error("smtpgate.euc-jp", _pair(_euc_extension, _by("euc_jis_2004")))
+codecs.register_error("smtpgate.latin1", _pair(_latin1))
