@@ -22,6 +22,9 @@ def check_config(context: Context, ctx: click.Context, file: Path | None, as_jso
 
     Keys, certificates and templates are read as `serve` would read them. All problems are shown at once, each with its
     line and what to do. --json gives one object for each problem, and nothing when there is none.
+
+    \b
+    Example: smtpgate check-config /etc/smtpgate/smtpgate.toml
     """
     from smtpgate.mail.compose import Templates
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from smtpgate.config import Config
     from smtpgate.store.sqlite import SqliteStore
 
-FAILED, WRONG, STORE_FAILED = 1, 2, 74
+FAILED, WRONG, STORE_FAILED = 1, 2, 74  # docs/operations.md has the table
 
 T = TypeVar("T")
 

@@ -13,9 +13,10 @@ def completion(shell: str) -> None:
     """Print the completion script of a shell.
 
     \b
-    bash:  smtpgate completion bash > /usr/share/bash-completion/completions/smtpgate
-    zsh:   smtpgate completion zsh > /usr/local/share/zsh/site-functions/_smtpgate
-    fish:  smtpgate completion fish > ~/.config/fish/completions/smtpgate.fish
+    Examples, one for each shell:
+    bash: smtpgate completion bash > /etc/bash_completion.d/smtpgate
+    zsh:  smtpgate completion zsh > /usr/local/share/zsh/site-functions/_smtpgate
+    fish: smtpgate completion fish > ~/.config/fish/completions/smtpgate.fish
     """
     from click.shell_completion import ShellComplete, get_completion_class
 

@@ -49,6 +49,11 @@ def explain(
     came when and from where, what was decided and why, what was sent, and what the far side answered each time.
 
     Needs no configuration: without one a single desk is assumed. Exit codes: 0 all explained, 1 some could not be.
+
+    \b
+    Examples: smtpgate explain mail.eml --ip 192.0.2.1 --helo mx.customer.example
+              smtpgate explain 20261121-EML-0042
+              smtpgate explain '<20260821.4711@customer.example>' --json
     """
     import ipaddress
 

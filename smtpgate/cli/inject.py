@@ -59,6 +59,9 @@ def inject(context: Context, sender: str, rcpts: tuple[str, ...], ip: str, helo:
 
     Exit codes: 0 it is stored, 64 wrong command line, 65 refused for good, 67 no such recipient, 75 try again later;
     2 wrong configuration, 74 the store cannot be trusted.
+
+    \b
+    Example: smtpgate inject --from a@b.example --rcpt help@c.example < mail.eml
     """
     from smtpgate import log as logs
     from smtpgate.intake.stdin import Client

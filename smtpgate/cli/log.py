@@ -36,7 +36,7 @@ def log(context: Context, name: str | None, pseudonym: str | None, as_json: bool
     \b
     Examples: smtpgate log 20261121-EML-0042
               smtpgate log '<20260821.4711@customer.example>'
-              journalctl -u smtpgate | grep "$(smtpgate log --pseudonym ann@customer.example)"
+              journalctl -u smtpgate | grep "$(smtpgate log --pseudonym ann@b.example)"
     """
     if (name is None) == (pseudonym is None):
         raise click.UsageError("name one mail or ticket, or an address with --pseudonym")

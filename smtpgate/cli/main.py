@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "inject": ("smtpgate.cli.inject", "inject", "Take one mail from standard input."),
     "ticket": ("smtpgate.cli.ticket", "ticket", "Look at tickets and change their state."),
     "queue": ("smtpgate.cli.queue", "queue", "Look at outgoing mail, try it again, hold it back, drop it."),
+    "mail": ("smtpgate.cli.incoming", "mail", "Look at incoming mail, whatever became of it."),
     "hold": ("smtpgate.cli.incoming", "hold", "Decide about incoming mail that is kept for a person."),
     "poison": ("smtpgate.cli.incoming", "poison", "Look at incoming mail that could not be filed, and file it again."),
     "explain": ("smtpgate.cli.explain", "explain", "Tell what would become of a mail, and why."),
@@ -110,8 +111,9 @@ def _say(text: str, code: int) -> int:
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done; 1 it could not be done; 2 the command line or the configuration is wrong;"
-    " 74 the store cannot be trusted.",
+    epilog="Exit codes: 0 done, also when nothing was there to do; 1 it could not be done, or something needs a person (status,"
+    " verify, dns-records --check); 2 the command line or the configuration is wrong; 74 the store cannot be trusted; 130"
+    " interrupted. inject has those of sysexits.h.",
 )
 @click.option(
     "--config",

@@ -11,7 +11,11 @@ import click
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 def man(directory: Path) -> None:
-    """Write the manual pages into a directory: smtpgate.8, smtpgate-queue.8, smtpgate-queue-list.8, …"""
+    """Write the manual pages into a directory: smtpgate.8, smtpgate-queue.8, smtpgate-queue-list.8, …
+
+    \b
+    Example: smtpgate man /usr/local/share/man/man8
+    """
     from smtpgate.cli.main import cli
 
     directory.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smtpgate.cli import show
+from smtpgate.cli.bulk import Bulk, bulk_options
 from smtpgate.cli.common import Context, Duration, Id, json_option, limit_option, pass_context, plural
 from smtpgate.cli.show import Column, moment
 from smtpgate.clock import SystemClock, id_text
@@ -41,11 +42,12 @@ class _Filter:
     """Which recipients; older_than in seconds since the mail was made."""
 
     number: str | None
+    to: str | None
     domain: str | None
     older_than: float | None
 
     def __bool__(self) -> bool:
-        return (self.number, self.domain, self.older_than) != (None, None, None)
+        return (self.number, self.to, self.domain, self.older_than) != (None, None, None, None)
 
     async def find(
         self, store: Store, states: Sequence[DeliveryState], limit: int, before: int | None = None
@@ -53,6 +55,7 @@ class _Filter:
         return await store.queue(
             states=states,
             ticket_number=self.number.strip("[]# ").upper() if self.number else None,
+            address=self.to.strip("<> ") if self.to else None,
             domain=self.domain.lower().lstrip("@") if self.domain else None,
             created_before=None if self.older_than is None else SystemClock().now() - self.older_than,
             limit=limit,
@@ -64,6 +67,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     """The options that a _Filter is made of."""
     options = (
         click.option("--ticket", "number", metavar="NUMBER", help="Only mail of this ticket."),
+        click.option("--to", metavar="ADDRESS", help="Only this recipient."),
         click.option("--domain", metavar="DOMAIN", help="Only recipients of this domain."),
         click.option("--older-than", type=Duration(), metavar="AGE", help="Only mail made longer ago: 30m, 4h, 2d."),
     )
@@ -93,7 +97,13 @@ def queue() -> None:
 @json_option
 @pass_context
 def list_(context: Context, /, states: tuple[str, ...], limit: int, as_json: bool, **options: Any) -> None:
-    """List recipients of outgoing mail, the newest first."""
+    """List recipients of outgoing mail, the newest first.
+
+    \b
+    Examples: smtpgate queue list
+              smtpgate queue list --state failed --state expired --domain customer.example
+              smtpgate queue list --ticket 20261121-EML-0042 --state all
+    """
     wanted = [] if "all" in states else [DeliveryState(s) for s in states] or _PENDING
 
     async def work(store: Store) -> Any:
@@ -127,7 +137,14 @@ def _row(r: RecipientStatus) -> show.Row:
 @json_option
 @pass_context
 def show_(context: Context, id_: int, as_raw: bool, as_json: bool) -> None:
-    """Show one outgoing mail: its recipients and every attempt."""
+    """Show one outgoing mail: its recipients, and every attempt with the words of the far side.
+
+    ID is that of a recipient or of the mail.
+
+    \b
+    Examples: smtpgate queue show amuutpxrr3oye
+              smtpgate queue show amuutpxrr3oye --raw
+    """
 
     async def work(store: Store) -> OutgoingDetail | None:
         recipient = await _recipient(store, id_)
@@ -177,100 +194,131 @@ async def _recipient(store: Store, id_: int) -> RecipientStatus | None:
 
 
 _ids = click.argument("ids", metavar="[ID]...", nargs=-1, type=Id())
+_PENDING_ALL = bulk_options("Everything that is still to be delivered.")
 
 
 @queue.command()
 @_ids
-@click.option("--all", "everything", is_flag=True, help="Everything that is still to be delivered.")
 @_filters
+@_PENDING_ALL
 @pass_context
-def retry(context: Context, /, ids: tuple[int, ...], everything: bool, **options: Any) -> None:
+def retry(context: Context, /, ids: tuple[int, ...], bulk: Bulk, **options: Any) -> None:
     """Try mail again now; by id also mail that was given up.
 
     A running gateway looks at its queue every `delivery.poll`. A host that failed in the last 30 seconds is not asked again
     before they are over. A paused destination needs `queue resume`.
+
+    \b
+    Examples: smtpgate queue retry amuutpxrr3oye
+              smtpgate queue retry --domain customer.example
     """
-    by_id, takes = _RETRIED, _PENDING
-    moved = _settle(context, ids, _Filter(**options), DeliveryState.QUEUED, by_id if ids else takes, everything=everything)
-    click.echo(f"{plural(moved, 'recipient')} will be tried now")
+    takes = _RETRIED if ids else _PENDING
+    _settle(context, ids, _Filter(**options), bulk, DeliveryState.QUEUED, takes, ("tried now", "will be tried now"))
 
 
 @queue.command("hold")
 @_ids
-@click.option("--all", "everything", is_flag=True, help="Everything that is still to be delivered.")
 @_filters
+@_PENDING_ALL
 @pass_context
-def hold_(context: Context, /, ids: tuple[int, ...], everything: bool, **options: Any) -> None:
-    """Keep mail back until it is released. What is being tried just now goes on."""
-    moved = _settle(context, ids, _Filter(**options), DeliveryState.HELD, _PENDING, everything=everything)
-    click.echo(f"{plural(moved, 'recipient')} held")
+def hold_(context: Context, /, ids: tuple[int, ...], bulk: Bulk, **options: Any) -> None:
+    """Keep mail back until it is released. What is being tried just now goes on.
+
+    \b
+    Example: smtpgate queue hold --ticket 20261121-EML-0042
+    """
+    _settle(context, ids, _Filter(**options), bulk, DeliveryState.HELD, _PENDING, ("held", "held"))
 
 
 @queue.command()
 @_ids
-@click.option("--all", "everything", is_flag=True, help="Everything that is held.")
 @_filters
+@bulk_options("Everything that is held.")
 @pass_context
-def release(context: Context, /, ids: tuple[int, ...], everything: bool, **options: Any) -> None:
-    """Try held mail now."""
-    moved = _settle(context, ids, _Filter(**options), DeliveryState.QUEUED, [DeliveryState.HELD], everything=everything)
-    click.echo(f"{plural(moved, 'recipient')} released")
+def release(context: Context, /, ids: tuple[int, ...], bulk: Bulk, **options: Any) -> None:
+    """Try held mail now.
+
+    \b
+    Example: smtpgate queue release --all --dry-run
+    """
+    _settle(context, ids, _Filter(**options), bulk, DeliveryState.QUEUED, [DeliveryState.HELD], ("released", "released"))
 
 
 @queue.command()
 @_ids
-@click.option("--all", "everything", is_flag=True, help="Everything that is still to be delivered, and what is held.")
 @_filters
+@bulk_options("Everything that is still to be delivered, and what is held.")
 @pass_context
-def drop(context: Context, /, ids: tuple[int, ...], everything: bool, **options: Any) -> None:
-    """Do not deliver mail any more. It stays in the store."""
+def drop(context: Context, /, ids: tuple[int, ...], bulk: Bulk, **options: Any) -> None:
+    """Do not deliver mail any more. It stays in the store, but there is no way back: try --dry-run first.
+
+    \b
+    Examples: smtpgate queue drop amuutpxrr3oye
+              smtpgate queue drop --domain customer.exmaple --older-than 1d --dry-run
+    """
     takes = [*_PENDING, DeliveryState.HELD]
-    moved = _settle(context, ids, _Filter(**options), DeliveryState.DROPPED, takes, everything=everything)
-    click.echo(f"{plural(moved, 'recipient')} dropped")
+    _settle(context, ids, _Filter(**options), bulk, DeliveryState.DROPPED, takes, ("dropped", "dropped"))
 
 
 def _settle(
     context: Context,
     ids: Sequence[int],
     chosen: _Filter,
+    bulk: Bulk,
     to: DeliveryState,
     takes: Sequence[DeliveryState],
-    *,
-    everything: bool,
-) -> int:
-    """By ids, or all that the filter finds in the states that the command takes. Returns how many moved."""
-    if [bool(ids), bool(chosen), everything].count(True) != 1:
-        raise click.UsageError("name ids, or say --all, or which by --ticket, --domain, --older-than")
+    words: tuple[str, str],
+) -> None:
+    """By ids, or all that the filter finds in the states that the command takes. words: what would be, and was done."""
+    by_ids = bulk.by_ids(ids, bool(chosen))
 
-    async def work(store: Store) -> int:
+    async def work(store: Store) -> int | None:
         now = SystemClock().now()
-        if ids:
-            await _check(store, ids, takes)
-            return await store.settle_recipients(list(ids), to=to, now=now)
-        moved, before = 0, None
-        while found := await chosen.find(store, takes, _PAGE, before):
-            before = found[-1].recipient_id
-            moved += await store.settle_recipients([r.recipient_id for r in found], to=to, now=now)
+        found = await _check(store, ids, takes) if by_ids else await _chosen(store, chosen, takes)
+        if bulk.stops(_COLUMNS, [_row(r) for r in found], words[0], "recipient"):
+            return None
+        if to is DeliveryState.DROPPED and not by_ids:
+            bulk.ask(len(found), words[0], "recipient")
+        moved = 0
+        for start in range(0, len(found), _PAGE):
+            page = [r.recipient_id for r in found[start : start + _PAGE]]
+            moved += await store.settle_recipients(page, to=to, now=now)
         return moved
 
-    return context.with_store(work, change=True)
+    moved = context.with_store(work, change=not bulk.dry_run)
+    if moved is not None:
+        bulk.tell(moved, f"{plural(moved, 'recipient')} {words[1]}")
 
 
-async def _check(store: Store, ids: Iterable[int], takes: Sequence[DeliveryState]) -> None:
+async def _chosen(store: Store, chosen: _Filter, states: Sequence[DeliveryState]) -> list[RecipientStatus]:
+    found: list[RecipientStatus] = []
+    while page := await chosen.find(store, states, _PAGE, found[-1].recipient_id if found else None):
+        found += page
+    return found
+
+
+async def _check(store: Store, ids: Iterable[int], takes: Sequence[DeliveryState]) -> list[RecipientStatus]:
     """All or nothing: an id that cannot be moved stops the command before anything has changed."""
+    all_ = []
     for id_ in ids:
         found = await _recipient(store, id_)
         if found is None:
             raise UsageError(f"there is no recipient {id_text(id_)} in the queue; nothing was changed")
         if found.state not in takes:
             raise UsageError(f"{id_text(id_)} is {found.state.value} already; nothing was changed")
+        all_.append(found)
+    return all_
 
 
 @queue.command()
 @json_option
 @pass_context
 def paused(context: Context, as_json: bool) -> None:
-    """List destinations that are not tried until somebody mends something here (a refused password)."""
+    """List destinations that are not tried until somebody mends something here (a refused password).
+
+    \b
+    Example: smtpgate queue paused
+    """
 
     async def work(store: Store) -> Sequence[Pause]:
         return await store.pauses()
@@ -282,9 +330,14 @@ def paused(context: Context, as_json: bool) -> None:
 
 @queue.command()
 @click.argument("destination", required=False)
+@json_option
 @pass_context
-def resume(context: Context, destination: str | None) -> None:
-    """Try a paused destination again, or all of them."""
+def resume(context: Context, destination: str | None, as_json: bool) -> None:
+    """Try a paused destination again, or all of them.
+
+    \b
+    Example: smtpgate queue resume relay.example
+    """
 
     async def work(store: Store) -> int:
         return await store.resume(destination)
@@ -292,4 +345,7 @@ def resume(context: Context, destination: str | None) -> None:
     ended = context.with_store(work, change=True)
     if destination is not None and not ended:
         raise UsageError(f"{destination} is not paused")
-    click.echo(f"{plural(ended, 'pause')} ended")
+    if as_json:
+        show.as_line({"changed": ended})
+    else:
+        click.echo(f"{plural(ended, 'pause')} ended")

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import click
 
-from smtpgate.cli.common import FAILED, Context, pass_context
+from smtpgate.cli import show
+from smtpgate.cli.common import FAILED, Context, json_option, pass_context
 from smtpgate.errors import ConfigError
 
 
 @click.command()
+@json_option
 @click.pass_context
 @pass_context
-def reload(context: Context, ctx: click.Context) -> None:
+def reload(context: Context, ctx: click.Context, as_json: bool) -> None:
     """Let the running gateway take in the changed configuration, certificate, keys and templates.
 
     Nothing is cut off: sessions and deliveries under way end as they began. A configuration with a problem is refused
     as a whole, the old one stays in force, and the exit code is 1. Settings that need a restart are named.
+
+    \b
+    Example: smtpgate reload
     """
     from smtpgate.clock import SystemClock
     from smtpgate.service import reload as service
@@ -26,6 +31,9 @@ def reload(context: Context, ctx: click.Context) -> None:
         click.echo(f"{error}\nrefused: the old configuration stays in force", err=True)
         ctx.exit(FAILED)
     result = service.request(config.store.path, SystemClock().monotonic)
+    if as_json:
+        show.as_line({"reloaded": not result.problems, "problems": result.problems, "needs_restart": result.restart})
+        ctx.exit(FAILED if result.problems else 0)
     for problem in result.problems:
         click.echo(problem, err=True)
     if result.problems:

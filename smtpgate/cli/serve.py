@@ -28,6 +28,10 @@ def serve(context: Context, tryout: bool) -> None:
     SIGHUP reloads the configuration, as `smtpgate reload` does.
 
     Exit codes: 0 stopped, 1 could not start, 2 bad configuration, 74 the store failed for good.
+
+    \b
+    Examples: smtpgate serve --try
+              smtpgate --config /etc/smtpgate/smtpgate.toml serve
     """
     from smtpgate import app, configfile, log
 

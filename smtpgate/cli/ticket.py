@@ -53,7 +53,12 @@ def list_(
     entries: bool,
     as_json: bool,
 ) -> None:
-    """List tickets, the newest first."""
+    """List tickets, the newest first.
+
+    \b
+    Examples: smtpgate ticket list --from ann@customer.example
+              smtpgate ticket list --desk support --status received --status waiting
+    """
     if entries and not as_json:
         raise UsageError("--entries is for programs: add --json, or use `smtpgate ticket show NUMBER`")
     config = context.config(read_files=False)
@@ -131,7 +136,11 @@ def _ticket_row(found: Ticket) -> show.Row:
 @json_option
 @pass_context
 def show_(context: Context, number: str, as_json: bool) -> None:
-    """Show one ticket with all that was written in it and all mail it sent."""
+    """Show one ticket with all that was written in it and all mail it sent.
+
+    \b
+    Example: smtpgate ticket show 20261121-EML-0042
+    """
     wanted = _number(number)
 
     async def work(store: Store) -> TicketDetail | None:
@@ -204,11 +213,15 @@ def _print_entry(entry: show.Row) -> None:
 @click.option("--note", default="", help="For colleagues: stays on the ticket, the customer never sees it.")
 @click.option("--message", default="", help="For the customer: stands in the mail that tells of the new state.")
 @click.option("--as", "author", default="", metavar="ADDRESS", help="Who does it, for the ticket's history.")
+@json_option
 @pass_context
-def status(context: Context, number: str, state: str, note: str, message: str, author: str) -> None:
+def status(context: Context, number: str, state: str, note: str, message: str, author: str, as_json: bool) -> None:
     """Set the state of a ticket and tell the customer.
 
     The mail is made and queued at once; the running gateway sends it when it next looks at its queue.
+
+    \b
+    Example: smtpgate ticket status 20261121-EML-0042 resolved --message 'Done.'
     """
     from smtpgate import actions, app
 
@@ -220,7 +233,11 @@ def status(context: Context, number: str, state: str, note: str, message: str, a
             pipeline, store, number=_number(number), status=Status(state), note=note, message=message, author=author
         )
 
-    click.echo(context.with_store(work, config=config, change=True))
+    said = context.with_store(work, config=config, change=True)
+    if as_json:
+        show.as_line({"number": _number(number), "status": state, "said": said})
+    else:
+        click.echo(said)
 
 
 def _number(text: str) -> str:

@@ -27,6 +27,9 @@ def verify(context: Context, as_json: bool) -> None:
     """Look through the whole store: the file, every row, every mail's bytes. The gateway may go on meanwhile.
 
     Exit codes: 0 all is well, 1 something was found; each finding comes with what to do.
+
+    \b
+    Example: smtpgate verify --json | jq -r .mend
     """
     now = SystemClock().now()
 
@@ -35,14 +38,18 @@ def verify(context: Context, as_json: bool) -> None:
 
     found = context.with_store(work)
     if as_json:
-        for one in found:
-            show.as_line({"finding": one.text, "mend": one.mend})
+        _as_json(found)
     else:
         _print(found)
         if not found:
             click.echo("all is well")
     if found:
         sys.exit(FAILED)
+
+
+def _as_json(found: Sequence[Finding]) -> None:
+    for one in found:
+        show.as_line({"finding": one.text, "mend": one.mend})
 
 
 def _print(found: Sequence[Finding]) -> None:
@@ -53,11 +60,15 @@ def _print(found: Sequence[Finding]) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--keep", type=click.IntRange(0, 1000), default=0, show_default=True, help="Older copies to keep: FILE.1, FILE.2, …")
+@json_option
 @pass_context
-def backup(context: Context, file: Path, keep: int) -> None:
+def backup(context: Context, file: Path, keep: int, as_json: bool) -> None:
     """Copy the store as it is at this moment, while the gateway goes on. FILE is there whole or not at all, for us alone.
 
     It holds all mail and the signing key of reply addresses. The configuration and the DKIM keys are not in it.
+
+    \b
+    Example: smtpgate backup /var/backups/smtpgate/mail.db --keep 7
     """
     from smtpgate.store import copies
 
@@ -65,18 +76,25 @@ def backup(context: Context, file: Path, keep: int) -> None:
     if file.resolve() == store.resolve():
         raise UsageError(f"{file} is the store itself")
     size = copies.backup(store, file, keep=keep)
-    click.echo(f"{file}: {size} bytes")
+    if as_json:
+        show.as_line({"file": str(file), "size": size})
+    else:
+        click.echo(f"{file}: {size} bytes")
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--force", is_flag=True, help="Replace the store that is there (it is kept), and take a backup with findings.")
+@json_option
 @pass_context
-def restore(context: Context, file: Path, force: bool) -> None:
+def restore(context: Context, file: Path, force: bool, as_json: bool) -> None:
     """Put a backup in the place of the store. The gateway must be stopped.
 
     The backup is looked through first, as `verify` does. Outgoing mail that still waits in it is held, because the lost store
     may have sent it since: look with `queue list --state held`, then `queue release` or `queue drop`.
+
+    \b
+    Example: smtpgate restore /var/backups/smtpgate/mail.db
     """
     from smtpgate.store import copies
     from smtpgate.store.sqlite import SqliteStore
@@ -93,7 +111,13 @@ def restore(context: Context, file: Path, force: bool) -> None:
 
     with copies.restoring(file, path, force=force) as made:
         found, held = asyncio.run(look(made))
-        _print(found)
+        if as_json:
+            _as_json(found)
+        else:
+            _print(found)
         if found and not force:
             raise UsageError(f"{file} is not restored: {plural(len(found), 'finding')}; --force takes it as it is")
+    if as_json:
+        show.as_line({"restored": str(path), "held": held})
+        return
     click.echo(f"{path} restored; {plural(held, 'outgoing recipient')} held: see smtpgate queue list --state held")

@@ -331,6 +331,7 @@ class Store(Protocol):
         before: int | None = None,
         domain: str | None = None,
         created_before: float | None = None,
+        address: str | None = None,
     ) -> Sequence[RecipientStatus]:
         """Newest first; `before` is the recipient id after which to go on."""
 

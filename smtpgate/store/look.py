@@ -107,6 +107,7 @@ def queue(
     before: int | None,
     domain: str | None = None,
     created_before: float | None = None,
+    address: str | None = None,
 ) -> Verb[tuple[RecipientStatus, ...]]:
     """No state means every state."""
     found: Rows = []
@@ -120,6 +121,9 @@ def queue(
             where.add("r.id < {}", before)
         if domain is not None:
             where.add("r.domain = {}", domain.lower())
+        if address is not None:
+            where.add("r.domain = {}", address.rpartition("@")[2].lower())
+            where.add("lower(r.address) = {}", address.lower())
         if created_before is not None:
             where.add("o.created_at < {}", created_before)
         found += yield where.query(rows.RECIPIENT_STATUS, "r.id DESC", limit)

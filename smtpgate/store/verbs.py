@@ -122,8 +122,9 @@ class VerbStore(ABC):
         before: int | None = None,
         domain: str | None = None,
         created_before: float | None = None,
+        address: str | None = None,
     ) -> Sequence[RecipientStatus]:
-        return await self._read(lambda: look.queue(states, ticket_number, limit, before, domain, created_before))
+        return await self._read(lambda: look.queue(states, ticket_number, limit, before, domain, created_before, address))
 
     async def overview(self, now: float) -> Overview:
         return await self._read(lambda: overview.overview(now))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -52,11 +54,40 @@ def test_every_command_and_option_is_documented(name: str) -> None:
         assert all(p.help for p in inner.params if isinstance(p, click.Option)), path
 
 
-@pytest.mark.parametrize(
-    "path", ["ticket list", "ticket show", "queue list", "queue show", "queue paused", "hold list", "poison list"]
-)
-def test_every_listing_has_json(path: str) -> None:
-    assert "--json" in CliRunner().invoke(cli, [*path.split(), "--help"]).output
+def _leaves() -> list[tuple[str, click.Command]]:
+    ctx = click.Context(cli)
+    found = [pair for name in COMMANDS for pair in _all(cli.get_command(ctx, name) or cli, name)]
+    return [(path, command) for path, command in found if not isinstance(command, click.Group)]
+
+
+WITHOUT_JSON = {"serve", "inject", "completion", "man", "demo"}  # what they print is no data, or one id
+
+
+def test_every_command_has_json() -> None:
+    without = {path for path, command in _leaves() if not any("--json" in p.opts for p in command.params)}
+    assert without == WITHOUT_JSON
+
+
+@pytest.mark.parametrize(("path", "command"), _leaves(), ids=lambda x: x if isinstance(x, str) else "")
+def test_every_command_has_an_example_that_can_be_typed(path: str, command: click.Command) -> None:
+    tried = 0
+    for line in (command.help or "").splitlines():
+        if "smtpgate" not in line or not re.match(r"\s*(Examples?:|bash:|zsh:|fish:)?\s+(smtpgate|journalctl)", " " + line):
+            continue
+        typed = (
+            line[line.index("smtpgate " + ("log --ps" if "journalctl" in line else "")) :]
+            .split(" | ")[0]
+            .split(" <")[0]
+            .split(" >")[0]
+        )
+        words = shlex.split(typed.rstrip(')"'))[1:]
+        if words[:1] == ["--config"]:
+            words = words[2:]
+        assert " ".join(words).startswith(path), line
+        command.make_context(path, words[len(path.split()) :])  # raises UsageError
+        assert len(line.strip()) + 2 <= 80  # click does not fill such lines
+        tried += 1
+    assert tried, path
 
 
 def test_version() -> None:
