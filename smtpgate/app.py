@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import shutil
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -40,8 +39,10 @@ from smtpgate.model import Envelope, Verdict
 from smtpgate.numbers import NumberPattern
 from smtpgate.service import live, systemd
 from smtpgate.service import reload as reloading
+from smtpgate.service.files import make_room
 from smtpgate.service.watchdog import Watchdog
 from smtpgate.store.api import Store
+from smtpgate.store.file import room
 from smtpgate.store.sqlite import SqliteStore
 
 log = structlog.get_logger(__name__)
@@ -117,6 +118,7 @@ class Gateway:
         self._ended = asyncio.Event()
         config.store.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = reloading.lock(config.store.path)
+        make_room(config.limits.connections + config.delivery.connections)
         node = socket.gethostname()
         self._worker = f"{node}:{os.getpid()}:{secrets.token_hex(4)}"
         if not config.store.path.exists():
@@ -140,8 +142,9 @@ class Gateway:
             judge=self._judge(config),
             tokens=pipeline.tokens,
             clock=clock,
+            resolver=self._resolver,
             on_accept=self.filing.wake,
-            free_space=lambda: shutil.disk_usage(config.store.path.parent).free,
+            disk=lambda: room(config.store.path),
         )
         self._run(self.filing.run, "filing")
         self._run(self.runner.run, "delivery")

@@ -8,17 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    SecretBytes,
-    model_validator,
-)
+from pydantic import Field, PrivateAttr, SecretBytes, model_validator
 
+from smtpgate.limitsettings import Blocklist, Greylist, Limits, Stress
 from smtpgate.settingtypes import (
-    Bytes,
     File,
     HostName,
     Language,
@@ -29,13 +22,9 @@ from smtpgate.settingtypes import (
     Network,
     Numbers,
     Seconds,
+    Section,
     Zone,
 )
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
-
 
 # --- the sections, in the order of config.example.toml ----------------------------------------------------------------
 
@@ -76,55 +65,13 @@ class Server(Section):
         default="normalize",
         description="Bare CR or LF in a mail: turn into CRLF, or refuse with 550. Neither can end a mail (smuggling).",
     )
+    proxy_protocol: list[Network] = Field(
+        default=[],
+        description="Load balancers that begin every connection with a PROXY header, version 1 or 2, which names the true client."
+        " A connection from them without one is closed.",
+    )
     shutdown_grace: Seconds = Field(
         default=30.0, description="How long a stop waits for mail whose DATA has begun and for deliveries under way."
-    )
-
-
-class Limits(Section):
-    """What one client, one mail and all of them together may cost."""
-
-    connections: int = Field(default=1000, ge=1, description="Open SMTP connections in sum; beyond: 421.")
-    connections_per_address: int = Field(
-        default=20, ge=1, description="Open SMTP connections for one IPv4 address or IPv6 /64; beyond: 421."
-    )
-    message_size: Bytes = Field(default=25 * 1024**2, ge=64 * 1024, description="Largest mail (SIZE, RFC 1870); beyond: 552.")
-    memory_in_flight: Bytes = Field(
-        default=256 * 1024**2, ge=1024**2, description="Bytes of all mails being received at once; beyond: 452."
-    )
-    free_space: Bytes = Field(
-        default=75 * 1024**2, description="MAIL is answered 452 while the disk of the store has less room than this."
-    )
-    recipients: int = Field(default=100, ge=100, description="Recipients for one mail (RFC 5321 §4.5.3.1.8: at least 100).")
-    line: Bytes = Field(default=1024**2, ge=1000, description="Longest line in a mail; longer: 500 5.6.0.")
-    command_line: Bytes = Field(default=2048, ge=512, description="Longest command line; longer: 500.")
-    command_timeout: Seconds = Field(default=300.0, ge=0.1, description="Silence between commands (RFC 5321: 5 minutes); then 421.")
-    data_timeout: Seconds = Field(default=180.0, ge=0.1, description="Silence within DATA; then 421.")
-    data_total: Seconds = Field(default=1200.0, ge=0.1, description="The whole of one DATA; then 421.")
-    tls_handshake: Seconds = Field(default=30.0, ge=0.1, description="The TLS handshake; then the connection is closed.")
-    errors: int = Field(default=20, ge=1, description="Refused commands for one connection; then 421.")
-    hops: int = Field(default=100, ge=30, description="Received fields in a mail; more is a loop: 554 5.4.6 (RFC 5321 §6.3).")
-    header_section: Bytes = Field(default=128 * 1024, ge=4096, description="Header section read; a longer one is an opaque ticket.")
-    header_fields: int = Field(default=1000, ge=50, description="Header fields read; more is an opaque ticket.")
-    header_field: Bytes = Field(default=16 * 1024, ge=1000, description="One header field read; the rest of it is cut.")
-    addresses: int = Field(default=500, ge=10, description="Addresses read from one header field.")
-    mime_depth: int = Field(default=20, ge=3, description="Nesting of MIME parts; deeper is an opaque ticket.")
-    mime_parts: int = Field(default=500, ge=10, description="MIME parts; more is an opaque ticket.")
-    text_kept: Bytes = Field(default=1024**2, ge=1024, description="Readable text kept for a mail (the raw mail stays whole).")
-    parse_cpu: Seconds = Field(default=10.0, ge=1, description="CPU seconds for reading one mail; then it is an opaque ticket.")
-    parse_wall: Seconds = Field(default=20.0, ge=1, description="Seconds for reading one mail; then it is an opaque ticket.")
-    parse_memory: Bytes = Field(
-        default=256 * 1024**2, ge=64 * 1024**2, description="Memory of a parser beyond what it needs empty; then opaque."
-    )
-    dkim_signatures: int = Field(default=5, ge=1, description="DKIM signatures looked at for one mail.")
-    acknowledgement_interval: Seconds = Field(
-        default=1800.0,
-        description="At most one acknowledgement to an address in this time; further ones wait until it has passed.",
-    )
-    acknowledgements_per_day: int = Field(default=5, ge=1, description="Acknowledgements to one address in 24 hours.")
-    acknowledgements_per_minute: int = Field(default=60, ge=1, description="Acknowledgements to all addresses in a minute.")
-    machine_mails_per_hour: int = Field(
-        default=10, ge=1, description="Machine mails on one ticket in an hour; beyond, nothing automatic is sent for it."
     )
 
 
@@ -176,6 +123,9 @@ class Policy(Section):
     )
     temperror: Literal["accept", "defer"] = Field(
         default="accept", description="DNS did not answer: accept as unverified, or answer 451 so that the client tries again."
+    )
+    blocklist_score: int = Field(
+        default=1, ge=1, description="Refuse a client with 550 when the weights of the block lists that name it reach this."
     )
 
 
@@ -337,6 +287,9 @@ class Config(Section):
 
     server: Server
     limits: Limits = Limits()
+    stress: Stress = Stress()
+    greylist: Greylist = Greylist()
+    blocklist: list[Blocklist] = Field(default=[])
     store: Store = Store()
     dns: Dns = Dns()
     auth: Auth = Auth()

@@ -51,8 +51,21 @@ def cross_checks(config: Config, problem: ProblemMaker, broken: frozenset[Loc]) 
         yield problem(("delivery", "smarthost", "tls"), "a password would travel unprotected", mend)
     if config.dns.zone_file is not None and config.dns.servers:
         yield problem(("dns", "zone_file"), "a zone file and name servers exclude each other", "keep one of them")
+    yield from _memory(config, problem)
     if config.store.path.is_dir():
         yield problem(("store", "path"), f"{config.store.path} is a directory", "name a file in it")
+
+
+def _memory(config: Config, problem: ProblemMaker) -> Iterator[Problem]:
+    """A mail as large as may be must have room, or it is answered 452 for ever."""
+    limits = config.limits
+    for name, room, what in (
+        ("memory_per_address", limits.memory_per_address, "limits.memory_per_address"),
+        ("memory_in_flight", limits.memory_in_flight * config.stress.unknown // 100, "stress.unknown percent of it"),
+    ):
+        if room < limits.message_size:
+            mend = "make it larger, or limits.message_size smaller"
+            yield problem(("limits", name), f"a mail of limits.message_size never fits into {what}", mend)
 
 
 def _postmaster(config: Config, problem: ProblemMaker) -> Iterator[Problem]:

@@ -18,9 +18,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from smtpgate import configchecks
-from smtpgate.config import Config, Section
+from smtpgate.config import Config
 from smtpgate.configchecks import ProblemMaker
 from smtpgate.errors import ConfigError, Problem
+from smtpgate.settingtypes import Section
 from smtpgate.tomllines import Loc, find_line, key_lines
 
 _DIRECTORY_OF_CREDENTIALS = "$CREDENTIALS_DIRECTORY/"

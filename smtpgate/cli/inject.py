@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import secrets
-import shutil
 import sys
 from typing import Any, NoReturn
 
@@ -93,6 +92,7 @@ async def _take(config: Any, content: bytes, client: Any, rcpts: tuple[str, ...]
     from smtpgate.intake.stdin import take
     from smtpgate.mail.token import Tokens
     from smtpgate.model import Envelope, Verdict
+    from smtpgate.store import file as store_file
     from smtpgate.store.sqlite import SqliteStore
 
     path = config.store.path
@@ -108,9 +108,10 @@ async def _take(config: Any, content: bytes, client: Any, rcpts: tuple[str, ...]
     try:
         keys = config.token_keys or (await store.token_key(secrets.token_bytes(32)),)
         tokens = Tokens(keys, config.secrets.token_lifetime)
-        acceptor = Acceptor(config, store=store, judge=verify, tokens=tokens, clock=clock, on_accept=lambda: None)
-        free, least = shutil.disk_usage(path.parent).free, config.limits.free_space
-        return await take(content, client, rcpts, config=config, acceptor=acceptor, room=lambda: free >= least)
+        acceptor = Acceptor(config, store=store, judge=verify, tokens=tokens, clock=clock, on_accept=lambda *_: None)
+        free, size = store_file.room(path)
+        enough = free >= config.limits.least_free(size)
+        return await take(content, client, rcpts, config=config, acceptor=acceptor, room=lambda: enough)
     finally:
         await store.close()
         if isinstance(resolver, DnsResolver):

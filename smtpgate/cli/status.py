@@ -48,7 +48,7 @@ def status(context: Context, accepted_age: float, queue_age: float, held_age: fl
     seen = context.with_store(work, config=config)
     found = file.inspect(config.store.path)
     doing = live.read(config.store.path, now) if found.running else None
-    bounds = Bounds(accepted_age, queue_age, held_age, config.limits.free_space)
+    bounds = Bounds(accepted_age, queue_age, held_age, config.limits.least_free(found.disk))
     wrong = list(alarms(seen, found, doing, bounds, now))
     row = _row(seen, found, wrong, now, str(config.store.path))
     row["gateway"] = {**doing[0], "written_seconds_ago": round(doing[1], 1)} if doing is not None else None

@@ -15,6 +15,7 @@ from smtpgate.clock import Clock, id_text, new_id
 from smtpgate.config import Config
 from smtpgate.errors import StoreError, StoreFull
 from smtpgate.intake.data import police
+from smtpgate.intake.standing import PROVED
 from smtpgate.intake.trace import stripped, trace
 from smtpgate.mail import address as mail_address
 from smtpgate.mail import header
@@ -44,10 +45,12 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """What becomes of one RCPT: the refusal ("" if it is ours), and whether the policy passes it by."""
+    """What becomes of one RCPT: the refusal ("" if it is ours), whether the policy passes it by, and whether it is an
+    address that we signed."""
 
     refusal: str = ""
     exempt: bool = False
+    signed: bool = False
 
 
 def recipient(address: str, config: Config, tokens: Tokens, now: float) -> Recipient:
@@ -64,14 +67,22 @@ def recipient(address: str, config: Config, tokens: Tokens, now: float) -> Recip
     if config.desk_of(f"{local}@{domain}") is None and config.desk_of(f"{desk_local}@{domain}") is None:
         return Recipient("550 5.1.1 No such user here")
     token = tokens.read(address, now)
-    return Recipient(exempt=token is not None and token.kind is TokenKind.BOUNCE)
+    return Recipient(exempt=token is not None and token.kind is TokenKind.BOUNCE, signed=token is not None)
 
 
 class Acceptor:
     """Takes finished mail. One for all sessions."""
 
     def __init__(
-        self, config: Config, *, store: Store, judge: Judge, tokens: Tokens, clock: Clock, on_accept: Callable[[], None]
+        self,
+        config: Config,
+        *,
+        store: Store,
+        judge: Judge,
+        tokens: Tokens,
+        clock: Clock,
+        on_accept: Callable[[Envelope, Verdict], None],
+        may_mail_domain: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -79,6 +90,7 @@ class Acceptor:
         self._store = store
         self._judge = judge
         self._on_accept = on_accept
+        self._may_mail_domain = may_mail_domain
 
     def recipient(self, address: str) -> Recipient:
         return recipient(address, self.config, self.tokens, self.clock.now())
@@ -141,13 +153,17 @@ class Acceptor:
             return "550 5.7.1 Refused: the mail fails DMARC and its domain asks to refuse such mail"
         if decision is policy.Door.DEFER:
             return "451 4.4.3 The sender cannot be checked at the moment, try again later"
+        domain = verdict.author.rpartition("@")[2].lower()
+        if verdict.evidence in PROVED and not exempt and not self._may_mail_domain(domain):
+            notes["why"] = f"more than limits.mail_rate_domain mails in this minute from {domain}"
+            return "451 4.7.1 Too much mail from this domain in a minute, try again later"
         raw, removed = stripped(raw, fields, server.name)
         if removed:
             notes["removed"] = removed
         ids = header.message_ids(header.first(fields, "message-id") or "")
         mail = Accepted(envelope, trace(envelope, verdict, server.name), raw, verdict, ids[0] if ids else None)
         await self._store.accept(mail)  # COMMIT 1: from here the mail is ours
-        self._on_accept()
+        self._on_accept(envelope, verdict)
         return f"250 2.0.0 {envelope.mail_id} accepted"
 
     def new_mail_id(self) -> str:

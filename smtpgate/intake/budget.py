@@ -1,7 +1,7 @@
-"""What all connections may cost together, and how long one may keep us waiting.
+"""The octets that all mails being received may take together, and how long one client may keep us waiting.
 
-Owns the counters of connections and of octets in flight, and the one timer of a session. Never fails: each asks first
-and is told yes or no.
+Owns the counters of octets in flight, and the one timer of a session. Never fails: each asks first and is told yes or
+no.
 """
 
 from __future__ import annotations
@@ -12,58 +12,60 @@ from collections.abc import Callable
 
 
 class Budget:
-    """Octets of mail in memory, over all connections, by who holds them."""
+    """Octets of mail in memory, over all connections."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._held: dict[object, int] = {}
         self.used = 0
+        self._sites: dict[str, int] = {}
 
-    def take(self, holder: object, amount: int) -> bool:
-        """More for this holder; False when it does not fit, and then nothing changes."""
-        if amount > self.free:
-            return False
-        self._held[holder] = self._held.get(holder, 0) + amount
+    def account(self, site: str = "", *, share: int | None = None, ceiling: int | None = None) -> Account:
+        """For one mail. All mail from this site may take `share`; it gets nothing while all together have `ceiling`."""
+        return Account(self, site, share, ceiling)
+
+    def change(self, site: str, amount: int) -> None:
+        """For accounts only."""
         self.used += amount
-        return True
+        held = self._sites.get(site, 0) + amount
+        if held:
+            self._sites[site] = held
+        else:
+            self._sites.pop(site, None)
 
-    def give(self, holder: object) -> None:
-        """All that this holder has."""
-        self.used -= self._held.pop(holder, 0)
+    def held(self, site: str) -> int:
+        return self._sites.get(site, 0)
+
+
+class Account:
+    """What one mail holds of the budget."""
+
+    def __init__(self, budget: Budget, site: str, share: int | None, ceiling: int | None) -> None:
+        self._budget = budget
+        self._site = site
+        self._share = share
+        self._ceiling = ceiling
+        self._held = 0
 
     @property
     def free(self) -> int:
-        return self.limit - self.used
+        """What more it could take now."""
+        budget = self._budget
+        limit = budget.limit if self._ceiling is None else min(budget.limit, self._ceiling)
+        rest = limit - budget.used
+        return rest if self._share is None else min(rest, self._share - budget.held(self._site))
 
-
-class Connections:
-    """Open connections, in sum and for each IPv4 address or IPv6 /64."""
-
-    def __init__(self, limit: int, per_address: int) -> None:
-        self.limit = limit
-        self.per_address = per_address
-        self._count: dict[str, int] = {}
-        self.open = 0
-
-    def enter(self, peer: str) -> bool:
-        """One more from this address; False when that is too many, and then nothing changes.
-
-        "" is a Unix socket: only the sum bounds those, since one mail server stands behind all of them.
-        """
-        key = _site(peer)
-        count = self._count.get(key, 0)
-        if self.open >= self.limit or (peer and count >= self.per_address):
+    def take(self, amount: int) -> bool:
+        """False when it does not fit, and then nothing changes."""
+        if amount > self.free:
             return False
-        self._count[key] = count + 1
-        self.open += 1
+        self._held += amount
+        self._budget.change(self._site, amount)
         return True
 
-    def leave(self, peer: str) -> None:
-        key = _site(peer)
-        self._count[key] -= 1
-        if not self._count[key]:
-            del self._count[key]
-        self.open -= 1
+    def give(self) -> None:
+        """Everything. Safe to call twice."""
+        self._budget.change(self._site, -self._held)
+        self._held = 0
 
 
 def peer_address(host: str) -> str:
@@ -72,10 +74,6 @@ def peer_address(host: str) -> str:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return str(address)
-
-
-def _site(peer: str) -> str:
-    return str(ipaddress.ip_network((peer, 64), strict=False)) if ":" in peer else peer
 
 
 class Patience:

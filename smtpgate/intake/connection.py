@@ -20,8 +20,11 @@ from aiosmtpd.smtp import SMTP
 from smtpgate.config import Config
 from smtpgate.intake import command
 from smtpgate.intake.accept import Acceptor, failure
-from smtpgate.intake.budget import Budget, Patience
+from smtpgate.intake.budget import Account, Patience
+from smtpgate.intake.crowd import Pace
 from smtpgate.intake.data import DataReader
+from smtpgate.intake.screen import Screen
+from smtpgate.intake.standing import Standing
 
 log = structlog.get_logger(__name__)
 
@@ -33,12 +36,24 @@ _LINGER = 5.0  # seconds that a client gets to take our last words
 class Host(Protocol):
     """What a connection needs of the door."""
 
-    budget: Budget
     acceptor: Acceptor
+    screen: Screen
     tls: ssl.SSLContext | None
 
     def room(self) -> bool:
         """Is there space on the disk for another mail?"""
+
+    def standing(self, peer: str) -> Standing:
+        """How well a client is known."""
+
+    def pace(self, standing: Standing) -> Pace:
+        """How patient we are with one, as things are now."""
+
+    def may_mail(self, peer: str, standing: Standing) -> bool:
+        """May it send one mail more in this minute?"""
+
+    def account(self, peer: str, standing: Standing) -> Account:
+        """Memory for one mail of it."""
 
     def begin(self, work: Coroutine[Any, Any, str]) -> asyncio.Task[str]:
         """Run in a task that outlives the connection."""
@@ -52,18 +67,22 @@ class Connection(SMTP, ABC):
 
     service = "ESMTP"  # what the greeting says we speak
 
-    def __init__(self, host: Host, config: Config, peer: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, host: Host, config: Config, peer: str, standing: Standing, loop: asyncio.AbstractEventLoop) -> None:
         self.command_size_limits = {}  # the library's is one dict for all connections
         self.line_length_limit = max(_BUFFER, config.limits.command_line + 2)  # sizes the stream reader, no more
         super().__init__(None, hostname=config.server.name, enable_SMTPUTF8=True, loop=loop)  # no hooks: Session has the commands
         self.peer = peer
         self.id = host.acceptor.new_mail_id()  # of the connection, for the log
+        self.standing = standing
         self._host = host
         self._limits = config.limits
         self._patience = Patience(loop, self._ring)
         self._began = loop.time()
         self._content: DataReader | None = None  # set from 354 to the end of data
         self._content_end: asyncio.Future[bool] = loop.create_future()
+        self._content_began = self._content_total = 0.0  # when 354 was said, and when the mail must be here
+        self._rate_check: asyncio.TimerHandle | None = None
+        self._early: asyncio.Event | None = None  # set when the client talks before the greeting
         self._got = self._read = 0  # octets that came for the stream reader, and that were read from it
         self._lines = 0  # whole lines that wait in it
         self._unsaid = bytearray()  # replies that go out together
@@ -103,8 +122,9 @@ class Connection(SMTP, ABC):
     def connection_lost(self, error: Exception | None) -> None:
         asyncio.StreamReaderProtocol.connection_lost(self, error)  # not aiosmtpd's, which expects its own timer
         self._patience.stop()
-        if self._linger is not None:
-            self._linger.cancel()
+        for timer in (self._linger, self._rate_check):
+            if timer is not None:
+                timer.cancel()
         self._closing = True
         self.transport = None
         if self._handler_coroutine is not None:
@@ -121,6 +141,8 @@ class Connection(SMTP, ABC):
             self._end_content(complete=rest is not None)
             data = rest or b""
         if data:
+            if self._early is not None:
+                self._early.set()
             self._got += len(data)
             self._lines += data.count(b"\n")
             super().data_received(data)
@@ -133,7 +155,7 @@ class Connection(SMTP, ABC):
         return open_for_replies and self._secured is None  # TLS has no half-closed connections
 
     def _reset_timeout(self, duration: float | None = None) -> None:
-        self._patience.wait(duration or self._limits.command_timeout)
+        self._patience.wait(duration or self.pace.command_timeout)
 
     async def handle_exception(self, error: Exception) -> str:
         error_id = self._host.acceptor.new_mail_id()
@@ -151,14 +173,55 @@ class Connection(SMTP, ABC):
     async def _handle_client(self) -> None:
         structlog.contextvars.bind_contextvars(connection=self.id)  # of this task and of those that it begins
         try:
+            if await self._early_talker():
+                await self.say(f"554 5.5.1 {self.hostname} wait for the greeting before you talk")
+                self.close("talked before the greeting")
+                return
             await self.say(f"220 {self.hostname} {self.service}")
             while not self._closing:
-                self._patience.wait(self._limits.command_timeout)
+                self._wait_for_command()
                 await self._one_command()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client left
         finally:
             self.close(self._ended)
+
+    @property
+    def pace(self) -> Pace:
+        return self._host.pace(self.standing)
+
+    async def _early_talker(self) -> bool:
+        """Programs that send spam often do not wait for the greeting (RFC 5321 §3.1 has clients wait)."""
+        wait = self.pace.greeting_wait
+        if not wait:
+            return False
+        self._early = asyncio.Event()
+        try:
+            async with asyncio.timeout(wait):
+                await self._early.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._early = None
+        return True
+
+    def _wait_for_command(self) -> None:
+        """A command must be complete in its time, and the session end in its own."""
+        pace = self.pace
+        self._patience.wait(pace.command_timeout, self._left(pace.session))
+
+    def _left(self, session: float | None) -> float | None:
+        return None if session is None else max(0.0, self._began + session - self.loop.time())
+
+    def hasten(self) -> None:
+        """Stress has begun: what this connection waits for must come sooner now."""
+        if self._closing or self._handshaking:
+            return
+        if self._content is not None:
+            self._patience.wait(self.pace.data_timeout, self._content_total - self.loop.time())
+            self._watch_rate(self._content)
+        elif not self._busy:
+            self._wait_for_command()
 
     async def _one_command(self) -> None:
         try:
@@ -184,9 +247,13 @@ class Connection(SMTP, ABC):
         """One reply, counted if it refuses something; too many of those end the connection."""
         if self._closing:
             return
-        self._errors += reply.startswith("5")
+        pace = self.pace
+        if reply.startswith("5"):
+            self._errors += 1
+            if pace.errors_slow is not None and self._errors > pace.errors_slow:
+                await asyncio.sleep(self._limits.error_delay)
         await self.push(reply)
-        if self._errors >= self._limits.errors:
+        if pace.errors is not None and self._errors >= pace.errors:
             self.hang_up(f"421 4.7.0 {self.hostname} too many errors", "too many errors")
 
     async def push(self, status: str | bytes) -> None:
@@ -202,8 +269,24 @@ class Connection(SMTP, ABC):
             self._writer.write(bytes(self._unsaid))
             self._unsaid.clear()
 
+    def _watch_rate(self, content: DataReader) -> None:
+        """Cut off who sends so slowly that he only holds a place (slow loris)."""
+        if self._rate_check is not None:
+            self._rate_check.cancel()
+        if self._content is not content:
+            return
+        wait = self.pace.data_rate_after
+        elapsed = self.loop.time() - self._content_began
+        if elapsed >= wait and content.seen < self._limits.data_rate * elapsed:
+            self.hang_up(f"421 4.4.2 {self.hostname} too slow, closing", "too slow")
+            return
+        self._rate_check = self.loop.call_later(max(wait - elapsed, wait / 8), self._watch_rate, content)
+
     def _end_content(self, *, complete: bool) -> None:
         self._content = None
+        if self._rate_check is not None:
+            self._rate_check.cancel()
+            self._rate_check = None
         if not self._content_end.done():
             self._content_end.set_result(complete)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Literal
 
-from smtpgate.intake.budget import Budget
+from smtpgate.intake.budget import Account
 
 _END = b"\r\n.\r\n"
 _PATIENCE = 4  # times the size limit that are read without being kept, before the connection is closed
@@ -25,14 +25,14 @@ class Fault(Enum):
 
 
 class DataReader:
-    """Collects one mail. Everything it keeps is counted against the budget, until release().
+    """Collects one mail. Everything it keeps is counted against the account, until release().
 
     `size` is what RFC 1870 counts: without the dots of transparency and without the final dot.
     `line` is the longest line in octets, its line end not counted.
     """
 
-    def __init__(self, budget: Budget, *, size: int, line: int) -> None:
-        self._budget = budget
+    def __init__(self, account: Account, *, size: int, line: int) -> None:
+        self._account = account
         self._limit = size
         self._line = line
         self._kept = bytearray()
@@ -72,13 +72,13 @@ class DataReader:
     def release(self) -> None:
         """Forget everything and give the memory back. Safe to call twice."""
         self._kept = bytearray()
-        self._budget.give(self)
+        self._account.give()
 
     def _keep(self, data: bytes) -> None:
         self.seen += len(data)
         if self.fault is not None:
             return
-        if not self._budget.take(self, len(data)):
+        if not self._account.take(len(data)):
             self._drop(Fault.NO_MEMORY)
             return
         old = len(self._kept)

@@ -12,6 +12,7 @@ from smtpgate.config import Config
 from smtpgate.intake.accept import Transaction
 from smtpgate.intake.connection import Host
 from smtpgate.intake.session import Session
+from smtpgate.intake.standing import Standing
 
 
 class LmtpSession(Session):
@@ -21,8 +22,8 @@ class LmtpSession(Session):
     hello = "LHLO"
     no_recipients = "503 5.5.1 No valid recipients"  # RFC 2033 §4.2
 
-    def __init__(self, host: Host, config: Config, peer: str, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(host, config, peer, loop)
+    def __init__(self, host: Host, config: Config, peer: str, standing: Standing, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(host, config, peer, standing, loop)
         self._commands["LHLO"] = self._ehlo
         del self._commands["EHLO"], self._commands["HELO"]  # RFC 2033 §4.1: answered 500
 

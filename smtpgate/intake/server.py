@@ -20,24 +20,33 @@ from typing import Any
 
 import structlog
 
+from smtpgate.auth.dns import Resolver
+from smtpgate.auth.verdict import within
 from smtpgate.clock import Clock
 from smtpgate.config import Config
 from smtpgate.intake.accept import Acceptor, Judge
-from smtpgate.intake.budget import Budget, Connections, peer_address
+from smtpgate.intake.budget import Account
 from smtpgate.intake.connection import Connection
+from smtpgate.intake.crowd import Crowd, Pace
+from smtpgate.intake.gate import Gate
 from smtpgate.intake.lmtp import LmtpSession
+from smtpgate.intake.screen import Screen
 from smtpgate.intake.session import Session
 from smtpgate.intake.sockets import is_unix, remove, unix_socket
+from smtpgate.intake.standing import Acquaintances, Standing, site
 from smtpgate.mail.token import Tokens
+from smtpgate.model import Envelope, Verdict
 from smtpgate.store.api import Store
 
 log = structlog.get_logger(__name__)
 
 _BACKLOG = 1024
+_LOGGED = 1000  # refused places named in the log in a minute
+_REMEMBERED = 2000  # mails from which a start learns who is known
 
 
 class Door:
-    """Takes mail from the network. free_space tells the octets free on the disk of the store."""
+    """Takes mail from the network. disk tells the octets free on the disk of the store, and its size."""
 
     def __init__(
         self,
@@ -47,16 +56,24 @@ class Door:
         judge: Judge,
         tokens: Tokens,
         clock: Clock,
+        resolver: Resolver,
         on_accept: Callable[[], None],
-        free_space: Callable[[], int],
+        disk: Callable[[], tuple[int, int]],
     ) -> None:
         self.config = config
-        self._make_acceptor = partial(Acceptor, store=store, clock=clock, on_accept=on_accept)
+        self.crowd = Crowd(config, clock.monotonic, self._hasten)
+        self._known = Acquaintances(config)
+        self._store, self._on_accept, self._disk = store, on_accept, disk
+        self._make_acceptor = partial(
+            Acceptor, store=store, clock=clock, on_accept=self._accepted, may_mail_domain=self.crowd.may_mail_domain
+        )
+        self._make_screen = partial(Screen, resolver=resolver, store=store, clock=clock)
         self.acceptor = self._make_acceptor(config, judge=judge, tokens=tokens)
-        self.budget = Budget(config.limits.memory_in_flight)
+        self.screen = self._make_screen(config)
         self.tls: ssl.SSLContext | None = None
-        self._free_space = free_space
-        self._connections = Connections(config.limits.connections, config.limits.connections_per_address)
+        self._refused: set[str] = set()  # places whose refusal is in the log already, in this minute
+        self._refused_minute = -1
+        self._clock = clock
         self._servers: list[asyncio.Server] = []
         self._lmtp: list[asyncio.Server] = []
         self._unix_paths: list[Path] = []
@@ -66,18 +83,19 @@ class Door:
 
     @property
     def connections(self) -> int:
-        return self._connections.open
+        return self.crowd.open
 
     @property
     def bytes_in_flight(self) -> int:
-        return self.budget.used
+        return self.crowd.budget.used
 
     def doing(self) -> dict[str, Any]:
         """For `status`: who is connected, and how many are sending a mail."""
         peers = Counter(session.peer for session in self._sessions)
         return {
             "open": self.connections,
-            "limit": self._connections.limit,
+            "limit": self.config.limits.connections,
+            "stress": self.crowd.stressed,
             "receiving": sum(session.receiving for session in self._sessions),
             "octets": self.bytes_in_flight,
             "most_from": [{"peer": peer, "open": count} for peer, count in peers.most_common(5)],
@@ -98,15 +116,17 @@ class Door:
         logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's: would print what clients say
         self.tls = _tls(self.config)
         loop = asyncio.get_running_loop()
+        for mail in reversed(await self._store.mails(None, limit=_REMEMBERED)):
+            self._known.learn(mail.envelope.peer, mail.verdict)
         try:
             for ready in passed:
-                self._servers.append(await loop.create_server(lambda: _Gate(self), sock=ready, backlog=_BACKLOG))
+                self._servers.append(await loop.create_server(self._gate, sock=ready, backlog=_BACKLOG))
             for listen in () if passed else self.config.server.listen:
                 host, _, port = listen.rpartition(":")
-                server = await loop.create_server(lambda: _Gate(self), host.strip("[]"), int(port), backlog=_BACKLOG)
+                server = await loop.create_server(self._gate, host.strip("[]"), int(port), backlog=_BACKLOG)
                 self._servers.append(server)
             for ready in passed_lmtp:
-                self._lmtp.append(await loop.create_server(lambda: _Gate(self, LmtpSession), sock=ready, backlog=_BACKLOG))
+                self._lmtp.append(await loop.create_server(partial(self._gate, LmtpSession), sock=ready, backlog=_BACKLOG))
             for place in () if passed_lmtp else self.config.server.lmtp:
                 self._lmtp.append(await self._listen_lmtp(place))
         except BaseException:
@@ -120,18 +140,18 @@ class Door:
         if place.startswith("/"):
             listening = unix_socket(Path(place), self.config.server.lmtp_group)
             self._unix_paths.append(Path(place))
-            return await loop.create_unix_server(lambda: _Gate(self, LmtpSession), sock=listening, backlog=_BACKLOG)
+            return await loop.create_unix_server(partial(self._gate, LmtpSession), sock=listening, backlog=_BACKLOG)
         host, _, port = place.rpartition(":")
-        return await loop.create_server(lambda: _Gate(self, LmtpSession), host.strip("[]"), int(port), backlog=_BACKLOG)
+        return await loop.create_server(partial(self._gate, LmtpSession), host.strip("[]"), int(port), backlog=_BACKLOG)
 
     def renew(self, config: Config, *, judge: Judge, tokens: Tokens) -> None:
         """New sessions go by this; those that are open go on as they began. Raises as start(); nothing has changed then."""
         tls = _tls(config)
         self.config, self.tls = config, tls
         self.acceptor = self._make_acceptor(config, judge=judge, tokens=tokens)
-        self.budget.limit = config.limits.memory_in_flight
-        self._connections.limit = config.limits.connections
-        self._connections.per_address = config.limits.connections_per_address
+        self.screen = self._make_screen(config)
+        self.crowd.renew(config)
+        self._known.renew(config)
 
     async def stop(self, grace: float) -> None:
         """Accept no more, let mail whose DATA has begun finish within `grace` seconds, answer 421 4.3.2 to the rest."""
@@ -167,7 +187,11 @@ class Door:
     # --- what sessions ask --------------------------------------------------------------------------------------------
 
     def room(self) -> bool:
-        return self._free_space() >= self.config.limits.free_space
+        free, size = self._disk()
+        return free >= self.config.limits.least_free(size)
+
+    def standing(self, peer: str) -> Standing:
+        return self._known.standing(peer)
 
     def begin(self, work: Coroutine[Any, Any, str]) -> asyncio.Task[str]:
         task = asyncio.get_running_loop().create_task(work)
@@ -176,33 +200,58 @@ class Door:
         return task
 
     def gone(self, connection: Connection) -> None:
-        self._connections.leave(connection.peer)
+        self.crowd.leave(connection.peer)
         self._sessions.pop(connection).set()
 
-    def admit(self, transport: asyncio.Transport, kind: type[Session] = Session) -> None:
-        """Give a new connection its session, or refuse it at little cost."""
-        name = transport.get_extra_info("peername")
-        local = is_unix(transport.get_extra_info("socket"))
-        if not name and not local:  # has left again
-            transport.abort()
-            return
-        peer = "" if local else peer_address(name[0])
-        if self._stopping or not self._connections.enter(peer):
-            log.info("connection refused", peer=peer, open=self.connections)
-            why = "4.3.2 shutting down" if self._stopping else "4.7.0 too many connections"
-            transport.write(f"421 {why}, try again later\r\n".encode("ascii"))
+    def _accepted(self, envelope: Envelope, verdict: Verdict) -> None:
+        self._known.learn(envelope.peer, verdict)
+        self._on_accept()
+
+    def _hasten(self) -> None:
+        for session in list(self._sessions):
+            session.hasten()
+
+    # --- who comes in -------------------------------------------------------------------------------------------------
+
+    def _gate(self, kind: type[Session] = Session) -> Gate:
+        return Gate(partial(self.admit, kind), self._is_balancer, self.config.limits.proxy_header)
+
+    def _is_balancer(self, peer: str) -> bool:
+        return within(peer, self.config.server.proxy_protocol)
+
+    def admit(self, kind: type[Session], transport: asyncio.Transport, peer: str, data: bytes) -> None:
+        """Give a new connection its session, or refuse it at little cost. data is what it has said already."""
+        standing = Standing.OWN if kind is LmtpSession else self._known.standing(peer)
+        why = "shutting down" if self._stopping else self.crowd.enter(peer, standing)
+        if why:
+            self._log_refusal(peer, why)
+            code = "4.3.2" if self._stopping else "4.7.0"
+            transport.write(f"421 {code} {why}, try again later\r\n".encode("ascii"))
             transport.close()
             return
         try:
-            terms = _Terms(self, self.budget, self.acceptor, self.tls)
-            session = kind(terms, self.config, peer, asyncio.get_running_loop())
+            terms = _Terms(self, self.acceptor, self.screen, self.tls)
+            session = kind(terms, self.config, peer, standing, asyncio.get_running_loop())
         except BaseException:
-            self._connections.leave(peer)
+            self.crowd.leave(peer)
             transport.abort()
             raise
         self._sessions[session] = asyncio.Event()
         transport.set_protocol(session)
         session.connection_made(transport)
+        if data:
+            session.data_received(data)
+
+    def _log_refusal(self, peer: str, why: str) -> None:
+        """Once a minute for each place: a flood must not fill the log as well."""
+        minute = int(self._clock.monotonic() // 60)
+        if minute != self._refused_minute:
+            self._refused_minute = minute
+            self._refused.clear()
+        place = site(peer)
+        if place not in self._refused and len(self._refused) < _LOGGED:
+            self._refused.add(place)
+            log.info("connection refused", peer=peer, open=self.connections, why=why, more="not logged in this minute")
 
 
 @dataclass(slots=True)
@@ -210,30 +259,30 @@ class _Terms:
     """The door as it was when a session began; the session keeps to that (connection.Host)."""
 
     door: Door
-    budget: Budget
     acceptor: Acceptor
+    screen: Screen
     tls: ssl.SSLContext | None
 
     def room(self) -> bool:
         return self.door.room()
+
+    def standing(self, peer: str) -> Standing:
+        return self.door.standing(peer)
+
+    def pace(self, standing: Standing) -> Pace:
+        return self.door.crowd.pace(standing)
+
+    def may_mail(self, peer: str, standing: Standing) -> bool:
+        return self.door.crowd.may_mail(peer, standing)
+
+    def account(self, peer: str, standing: Standing) -> Account:
+        return self.door.crowd.account(peer, standing)
 
     def begin(self, work: Coroutine[Any, Any, str]) -> asyncio.Task[str]:
         return self.door.begin(work)
 
     def gone(self, connection: Connection) -> None:
         self.door.gone(connection)
-
-
-class _Gate(asyncio.Protocol):
-    """Stands where a connection comes in, until the door has decided."""
-
-    def __init__(self, door: Door, kind: type[Session] = Session) -> None:
-        self._door = door
-        self._kind = kind
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._door.admit(transport, self._kind)
 
 
 def _tls(config: Config) -> ssl.SSLContext | None:

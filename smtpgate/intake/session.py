@@ -21,13 +21,13 @@ from smtpgate.intake.accept import Recipient, Transaction
 from smtpgate.intake.connection import Connection, Host
 from smtpgate.intake.data import DataReader, Fault
 from smtpgate.intake.forwarded import Client
+from smtpgate.intake.standing import Standing
 from smtpgate.intake.trace import protocol
 from smtpgate.model import LOCAL, Envelope
 
 log = structlog.get_logger(__name__)
 
 _IDLE_VERBS = frozenset({"EHLO", "HELO", "LHLO", "NOOP", "RSET", "VRFY", "HELP", "XFORWARD", "XCLIENT"})
-_IDLE_COMMANDS = 100  # of those between two mails; a flood of them is no mail
 _NOT_OFFERED = frozenset({"EXPN", "BDAT", "AUTH", "ETRN", "TURN", "SEND", "SOML", "SAML"})
 _REMEMBERED = 50  # mails that the line about the end of a connection names
 _BROWSER = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"})
@@ -44,13 +44,14 @@ class Session(Connection):
     hello = "EHLO"
     no_recipients = "554 5.5.1 No valid recipients"
 
-    def __init__(self, host: Host, config: Config, peer: str, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(host, config, peer, loop)
+    def __init__(self, host: Host, config: Config, peer: str, standing: Standing, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(host, config, peer, standing, loop)
         self._mail: Transaction | None = None
         self._extended = False
         self._xforward: Client | None = None  # for the next mail
         self._xclient: Client | None = None  # for the rest of the connection
         self._idle = 0
+        self._listed: str | None = None  # the refusal that block lists ask for, "" for none, None before they were asked
         self._refused_data = False
         self._commands: dict[str, Callable[[bytes], Awaitable[str]]] = {
             "HELO": self._helo_command, "EHLO": self._ehlo, "STARTTLS": self._starttls, "MAIL": self._mail_from,
@@ -69,7 +70,7 @@ class Session(Connection):
         if verb in self._commands:
             if verb in _IDLE_VERBS:
                 self._idle += 1
-                if self._idle > _IDLE_COMMANDS:
+                if self._idle > self.pace.junk_commands:
                     self.hang_up(f"421 4.7.0 {self.hostname} too many commands without mail", "too many commands without mail")
                     return ""
             self._refused_data = False
@@ -126,12 +127,11 @@ class Session(Connection):
         if self._closing:
             return ""
         self._deaf, self._handshaking = False, True  # from here to the TLS layer's start nothing waits
-        self._patience.wait(self._limits.tls_handshake)
+        patience = self.pace.tls_handshake
+        self._patience.wait(patience)
         plain = self._writer.transport
         try:
-            transport = await self.loop.start_tls(
-                plain, self, self._host.tls, server_side=True, ssl_handshake_timeout=self._limits.tls_handshake
-            )
+            transport = await self.loop.start_tls(plain, self, self._host.tls, server_side=True, ssl_handshake_timeout=patience)
         except (OSError, ssl.SSLError) as error:
             self.cut(f"TLS handshake failed: {type(error).__name__}")
             return ""
@@ -160,10 +160,14 @@ class Session(Connection):
             return taken
         if taken.size is not None and taken.size > self._limits.message_size:
             return _FAULTS[Fault.TOO_LARGE]
-        if taken.size is not None and taken.size > self._host.budget.free:
+        client = self._client_address()
+        if taken.size is not None and taken.size > self._host.account(client, self.standing).free:
             return _FAULTS[Fault.NO_MEMORY]
         if not self._host.room():
             return "452 4.3.1 Insufficient system storage, try again later"
+        if not self._host.may_mail(client, self.standing):
+            log.info("too many mails in a minute", peer=client, helo=self._helo)
+            return "450 4.7.1 Too many mails in a minute, try again later"
         self._mail = Transaction(taken.address, taken.smtputf8, mail_id=self._host.acceptor.new_mail_id())
         return "250 2.1.0 Sender ok"
 
@@ -179,6 +183,8 @@ class Session(Connection):
             found = Recipient("452 4.5.3 Too many recipients")  # RFC 5321 §4.5.3.1.10
         else:
             found = self._host.acceptor.recipient(address)
+            if not found.refusal and not found.exempt and (refusal := await self._screened(mail, address, proved=found.signed)):
+                found = Recipient(refusal)
         if found.refusal:
             log.info(
                 "recipient refused",
@@ -195,6 +201,17 @@ class Session(Connection):
             mail.rcpts.append(address)
             mail.exempt = mail.exempt and found.exempt
         return "250 2.1.5 Recipient ok"
+
+    async def _screened(self, mail: Transaction, recipient: str, *, proved: bool) -> str:
+        """The refusal of block lists and greylist. Whoever has a signed address of ours was written to, and does not wait."""
+        if self._xforward is not None:  # taken by a relay already: refusing now would make it send a bounce
+            return ""
+        client, screen = self._client_address(), self._host.screen
+        if self.standing is Standing.OWN:
+            return ""
+        if self._listed is None:
+            self._listed = await screen.listed(client)
+        return self._listed or ("" if proved else await screen.wait(client, self.standing, mail.mail_from, recipient))
 
     async def _data(self, arg: bytes) -> str:
         mail = self._mail
@@ -223,7 +240,8 @@ class Session(Connection):
 
     async def _content_of(self, mail: Transaction) -> str:
         """Read one mail and hand it over; what to say then, "" when the connection is closed or lost."""
-        content = DataReader(self._host.budget, size=self._limits.message_size, line=self._limits.line)
+        account = self._host.account(self._client_address(), self.standing)
+        content = DataReader(account, size=self._limits.message_size, line=self._limits.line)
         with contextlib.ExitStack() as memory:
             memory.callback(content.release)
             if not await self._receive(content, mail):
@@ -251,12 +269,15 @@ class Session(Connection):
     async def _receive(self, content: DataReader, mail: Transaction) -> bool:
         """Read one mail. False: it never came to its end, and the connection is closed or lost."""
         self._content, self._content_end = content, self.loop.create_future()
+        self._content_began = self.loop.time()
+        self._content_total = self._content_began + self._limits.data_total
         try:
-            self._patience.wait(self._limits.data_timeout, self._limits.data_total)
+            self._patience.wait(self.pace.data_timeout, self._limits.data_total)
+            self._watch_rate(content)
             await self.say("354 End data with <CR><LF>.<CR><LF>")
             complete = await self._content_end
         finally:
-            self._content = None
+            self._end_content(complete=False)
         if complete:
             return True
         if content.hopeless:
@@ -286,7 +307,7 @@ class Session(Connection):
         held = memory.pop_all()  # the task has the memory now
         task.add_done_callback(lambda _: held.close())
         reply = await asyncio.shield(task)
-        self._patience.wait(self._limits.command_timeout)
+        self._wait_for_command()
         if reply.startswith("2"):
             self._mails += 1
             self._mail_ids = [*self._mail_ids[1 - _REMEMBERED :], mail.mail_id]
@@ -305,6 +326,10 @@ class Session(Connection):
         if self._xforward is not None:
             return self._xforward, here.address or LOCAL
         return here, "" if here.address or self._xclient else LOCAL
+
+    def _client_address(self) -> str:
+        """Whose limits count: the client that connected, or the one that a proxy named."""
+        return (self._xclient or Client(self.peer)).address
 
     async def _xforward_command(self, arg: bytes) -> str:
         if self._mail is not None:
@@ -327,6 +352,8 @@ class Session(Connection):
             return taken
         log.info("client told by a proxy", peer=self.peer, client=taken.address, helo=taken.helo)
         self._xclient = taken
+        self.standing = self._host.standing(taken.address) if taken.address else Standing.UNKNOWN
+        self._listed = None
         if not within(taken.address, self._forwarders):
             self._forwards = False
             del self._commands["XFORWARD"], self._commands["XCLIENT"]

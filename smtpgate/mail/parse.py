@@ -19,8 +19,8 @@ from email.utils import parsedate_tz
 
 import mailparser
 
-from smtpgate.config import Limits
 from smtpgate.errors import ParseFailed
+from smtpgate.limitsettings import Limits
 from smtpgate.mail import address, body, bounce, digest, header, html, kind, language, params, safe, structure, trim
 from smtpgate.mail.header import Field
 from smtpgate.model import Address, Attachment, BounceReport, Kind, ParsedMail

@@ -26,8 +26,8 @@ from typing import BinaryIO
 
 from pydantic import TypeAdapter
 
-from smtpgate.config import Limits
 from smtpgate.errors import ParseFailed
+from smtpgate.limitsettings import Limits
 from smtpgate.mail import landlock
 from smtpgate.model import ParsedMail
 

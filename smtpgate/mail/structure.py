@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from smtpgate.config import Limits
 from smtpgate.errors import ParseFailed
+from smtpgate.limitsettings import Limits
 from smtpgate.mail import header, params
 from smtpgate.mail.header import Field
 

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import structlog
 
-from smtpgate.config import Limits
 from smtpgate.errors import ParseFailed, ParserUnavailable
+from smtpgate.limitsettings import Limits
 from smtpgate.mail.parserprocess import ANSWER, LIMITS, MAIL, READY, REQUEST
 from smtpgate.model import ParsedMail
 

@@ -271,6 +271,10 @@ class Store(Protocol):
     async def accept(self, mail: Accepted) -> None:
         """COMMIT 1: the mail is ours, in state accepted."""
 
+    async def greylist(self, key: str, *, now: float, delay: float, window: float, remember: float) -> float:
+        """Note a try of this key. Seconds that it still has to wait; 0.0: it came again after `delay` and within `window`,
+        and is remembered for `remember` from now."""
+
     # filing
     async def claim(self, *, worker: str, now: float, lease: float, limit: int) -> Sequence[Incoming]:
         """Lease up to `limit` accepted mails, oldest first, whose postponement and earlier lease have ended; with raw."""

@@ -23,19 +23,28 @@ class StoreFile:
     size: int  # bytes
     wal: int  # bytes of the write-ahead log
     free: int  # bytes of room on its disk
+    disk: int  # bytes of that disk in all
     damage: str  # the first thing wrong, "" for nothing
     checked: bool  # looked through whole; else only its length was compared
     running: bool  # a gateway has its lock
+
+
+def room(path: Path) -> tuple[int, int]:
+    """Bytes free on the disk of this store, and bytes in all."""
+    usage = shutil.disk_usage(path.parent)
+    return usage.free, usage.total
 
 
 def inspect(path: Path) -> StoreFile:
     size = path.stat().st_size
     wal = path.with_name(path.name + "-wal")
     damage, checked = _damage(path, size)
+    free, disk = room(path)
     return StoreFile(
         size=size,
         wal=wal.stat().st_size if wal.exists() else 0,
-        free=shutil.disk_usage(path.parent).free,
+        free=free,
+        disk=disk,
         damage=damage,
         checked=checked,
         running=in_use(path),

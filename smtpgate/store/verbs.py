@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, MailState, Status, Ticket
-from smtpgate.store import changes, history, incoming, look, meta, overview, queue, rows, verify
+from smtpgate.store import changes, greylist, history, incoming, look, meta, overview, queue, rows, verify
 from smtpgate.store import facts as facts_verb
 from smtpgate.store.api import (
     Accepted,
@@ -50,6 +50,9 @@ class VerbStore(ABC):
         # Packing is slow: apart, so that neither the event loop nor the writer waits for it.
         packed = await asyncio.to_thread(rows.pack, mail.raw) if len(mail.raw) > rows.WORTH_PACKING else None
         await self._write(lambda: incoming.accept(mail, packed), len(mail.raw))
+
+    async def greylist(self, key: str, *, now: float, delay: float, window: float, remember: float) -> float:
+        return await self._write(lambda: greylist.greylist(key, now, delay, window, remember))
 
     # filing
 

@@ -29,6 +29,7 @@ LAYERS: list[set[str]] = [
     {"configfile"},
     {"configchecks", "log"},
     {"config"},
+    {"limitsettings"},
     {"settingtypes"},
     {"numbers", "model", "errors", "clock", "tomllines", "logaddresses", "__init__"},
 ]

@@ -55,7 +55,7 @@ def test_the_lmtp_socket_is_for_the_mail_server_alone() -> None:
 
 
 def test_parsers_have_their_own_limits_and_leave_nothing() -> None:
-    from smtpgate.config import Limits
+    from smtpgate.limitsettings import Limits
 
     socket, service = unit("smtpgate-parser.socket")["Socket"], unit("smtpgate-parser@.service")
     limits = Limits()

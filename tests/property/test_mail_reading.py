@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from smtpgate.config import Limits
 from smtpgate.errors import ParseFailed
+from smtpgate.limitsettings import Limits
 from smtpgate.mail import address, bounce, charset, header, html, kind, language, params, parse, trim
 from smtpgate.model import Kind, ParsedMail
 

@@ -123,6 +123,7 @@ def settings(directory: Path, port: int) -> dict[str, Any]:
         "limits": {
             "connections_per_address": 1000,
             "free_space": "1MiB",
+            "free_space_percent": 0,
             "acknowledgement_interval": "0s",
             "acknowledgements_per_day": 100000,
             "acknowledgements_per_minute": 100000,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import Any
 
 import structlog
 
+from smtpgate.auth.dns import ZoneResolver, make_resolver
 from smtpgate.clock import SystemClock
 from smtpgate.config import Config
 from smtpgate.configfile import load
@@ -25,6 +25,7 @@ from smtpgate.intake.server import Door
 from smtpgate.mail.token import Tokens
 from smtpgate.model import ArcResult, DmarcResult, Envelope, Evidence, SpfResult, Verdict
 from smtpgate.store.api import Incoming
+from smtpgate.store.file import room
 from smtpgate.store.sqlite import SqliteStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ COMMAND = (sys.executable, "-m", "tests.support.server")
 TOKEN_KEY = b"a key that only the tests know...."
 SETTINGS: dict[str, Any] = {
     "server": {"name": "mx.support.example", "listen": ["127.0.0.1:0"]},
-    "limits": {"connections_per_address": 100},
+    "limits": {"connections_per_address": 100, "connection_rate": 10_000, "mail_rate": 10_000, "errors_slow": 100},
     "desk": [
         {"name": "help", "address": "help@support.example", "aliases": ["hilfe@support.example"]},
         {"name": "sales", "address": "sales@shop.example"},
@@ -99,7 +100,8 @@ async def serve(file: Path) -> None:
         tokens=Tokens([TOKEN_KEY], 86400.0),
         clock=SystemClock(),
         on_accept=lambda: None,
-        free_space=lambda: shutil.disk_usage(config.store.path.parent).free,
+        resolver=make_resolver(config.dns, SystemClock()) if config.dns.zone_file else ZoneResolver({}),
+        disk=lambda: room(config.store.path),
     )
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()

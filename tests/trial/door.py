@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smtpgate.config import Limits
 from smtpgate.configfile import load
+from smtpgate.limitsettings import Limits
 from tests.support import memory
 from tests.support.dialogue import Client
 from tests.support.gateway import DESK, Gateway, free_port, letter, merged, wait_for

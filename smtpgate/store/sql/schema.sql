@@ -200,3 +200,12 @@ CREATE TABLE pause (
     since REAL NOT NULL,
     reason TEXT NOT NULL
 ) STRICT;
+
+-- Tries of clients of whom nothing is known. passed: came again in time; kept until expires_at.
+CREATE TABLE greylist (
+    key TEXT NOT NULL PRIMARY KEY,
+    first_at REAL NOT NULL,
+    passed INTEGER NOT NULL,
+    expires_at REAL NOT NULL
+) STRICT;
+CREATE INDEX greylist_expires ON greylist (expires_at);

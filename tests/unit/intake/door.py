@@ -8,19 +8,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+from smtpgate.auth.dns import Resolver, ZoneResolver
 from smtpgate.clock import SystemClock
 from smtpgate.intake.server import Door
 from smtpgate.mail.token import Tokens
-from smtpgate.model import Envelope, Verdict
-from smtpgate.store.api import Accepted, Store
+from smtpgate.model import Envelope, MailState, Verdict
+from smtpgate.store.api import Accepted, Incoming, Store
 from tests.support.server import TOKEN_KEY, make_config, verdict
 
 
 class MemoryStore:
-    """Only accept(). `gate` holds every commit until it is set; `error` is raised instead of storing."""
+    """Only accept(), and the mails of an earlier life. `gate` holds every commit until it is set; `error` is raised
+    instead of storing."""
 
-    def __init__(self) -> None:
-        self.mails: list[Accepted] = []
+    def __init__(self, before: Sequence[Incoming] = ()) -> None:
+        self.accepted: list[Accepted] = []
+        self.before = before
         self.gate = asyncio.Event()
         self.gate.set()
         self.begun = asyncio.Event()
@@ -31,7 +34,10 @@ class MemoryStore:
         await self.gate.wait()
         if self.error is not None:
             raise self.error
-        self.mails.append(mail)
+        self.accepted.append(mail)
+
+    async def mails(self, state: MailState | None, *, limit: int) -> Sequence[Incoming]:
+        return self.before[:limit]
 
 
 class Running:
@@ -96,12 +102,14 @@ async def calm(envelope: Envelope, raw: bytes) -> Verdict:
 async def running(
     *changes: dict[str, Any],
     judge: Callable[[Envelope, bytes], Awaitable[Verdict]] = calm,
-    free_space: Callable[[], int] = lambda: 1 << 40,
+    disk: Callable[[], tuple[int, int]] = lambda: (1 << 40, 1 << 40),
+    resolver: Resolver | None = None,
+    before: Sequence[Incoming] = (),
     passed_lmtp: Sequence[socket.socket] = (),
 ) -> AsyncIterator[Running]:
     """Stopped at the end, when nothing may be left of it."""
-    store = MemoryStore()
-    before = asyncio.all_tasks()
+    store = MemoryStore(before)
+    tasks = asyncio.all_tasks()
 
     def wake() -> None:
         found.woken += 1
@@ -113,7 +121,8 @@ async def running(
         tokens=Tokens([TOKEN_KEY], 86400.0),
         clock=SystemClock(),
         on_accept=wake,
-        free_space=free_space,
+        resolver=resolver or ZoneResolver({}),
+        disk=disk,
     )
     found = Running(door, store)
     await door.start(passed_lmtp=passed_lmtp)
@@ -125,4 +134,4 @@ async def running(
         assert door.connections == 0
         assert door.bytes_in_flight == 0
         await asyncio.sleep(0)
-        assert asyncio.all_tasks() - before <= {asyncio.current_task()}
+        assert asyncio.all_tasks() - tasks <= {asyncio.current_task()}

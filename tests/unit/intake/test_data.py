@@ -30,7 +30,7 @@ def reference(stream: bytes) -> tuple[bytes, bytes] | None:
 
 
 def read(chunks: list[bytes], *, size: int = BIG, line: int = BIG, budget: int = BIG) -> tuple[DataReader, bytes | None]:
-    reader = DataReader(Budget(budget), size=size, line=line)
+    reader = DataReader(Budget(budget).account(), size=size, line=line)
     for i, chunk in enumerate(chunks):
         rest = reader.feed(chunk)
         if rest is not None:
@@ -84,7 +84,7 @@ def test_end_split_at_every_octet() -> None:
 
 def test_budget_is_shared_and_given_back() -> None:
     budget = Budget(100)
-    one, two = (DataReader(budget, size=BIG, line=BIG) for _ in range(2))
+    one, two = (DataReader(budget.account(), size=BIG, line=BIG) for _ in range(2))
     assert one.feed(b"x" * 60) is None
     assert two.feed(b"x" * 60) is None
     assert (one.fault, two.fault) == (None, Fault.NO_MEMORY)
@@ -100,7 +100,7 @@ def test_budget_is_shared_and_given_back() -> None:
     ids=["endless line", "empty lines", "dots", "bare CR", "bare LF"],
 )
 def test_memory_and_time_are_bounded(chunk: bytes, times: int) -> None:
-    reader = DataReader(Budget(BIG), size=4 * 1024**2, line=1024**2)
+    reader = DataReader(Budget(BIG).account(), size=4 * 1024**2, line=1024**2)
     tracemalloc.start()
     try:
         for _ in range(times):
@@ -119,7 +119,7 @@ def test_cost_is_linear_in_lines_that_defeat_the_jump() -> None:
 
     def seconds(count: int) -> float:
         stream = unit * count
-        reader = DataReader(Budget(BIG), size=BIG, line=line)
+        reader = DataReader(Budget(BIG).account(), size=BIG, line=line)
         began = time.process_time()
         for at in range(0, len(stream), 65536):
             reader.feed(stream[at : at + 65536])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,13 @@ def _to_lmtp(case: Dialogue) -> tuple[tuple[int, str], ...]:
     return tuple((number, line.replace("C: EHLO", "C: LHLO")) for number, line in case.steps)
 
 
+ZONE = {
+    "7.2.0.192.bl.example.org": {"A": ["127.0.0.2"]},
+    "8.2.0.192.bl.example.org": {"A": ["127.0.0.4"]},
+    "8.2.0.192.good.example.org": {"A": ["127.0.0.2"]},
+    "9.2.0.192.rude.example.org": {"A": ["127.255.255.254"]},
+    "9.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.bl.example.org": {"A": ["127.0.0.2"]},
+}
 FILES = sorted((ROOT / "tests" / "dialogues").glob("*.dialogue"))
 CASES = [d for file in FILES for d in dialogue.read(file)[1]]
 SMUGGLING = [replace(d, steps=_to_lmtp(d)) for d in CASES if d.file.startswith("smuggling")]
@@ -41,6 +49,9 @@ def start(name: str, directory: Path) -> ServerProcess:
         issued.private_key_pem.write_to_path(str(directory / "key.pem"))
         changes = {"server": {"tls_certificate": str(directory / "cert.pem"), "tls_key": str(directory / "key.pem")}}
     changes["server"] = {**changes.get("server", {}), "lmtp": ["127.0.0.1:0"]}
+    if "zone_file" in changes.get("dns", {}):
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "zone.json").write_text(json.dumps(ZONE))
     return ServerProcess(directory, changes).__enter__()
 
 

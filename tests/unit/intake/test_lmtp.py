@@ -61,7 +61,7 @@ async def send(peer: Peer, *commands: str, hello: str = "EHLO", sender: str = "a
 
 
 def last(up: Running) -> Envelope:
-    return up.store.mails[-1].envelope
+    return up.store.accepted[-1].envelope
 
 
 # --- the socket -------------------------------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ async def test_unix_socket_is_for_its_group_alone_and_its_mail_comes_from_a_loca
         assert (await send(peer, hello="LHLO")).startswith("250 2.0.0 ")
         found = last(up)
         assert (found.peer, found.relay, found.protocol, found.helo) == ("", LOCAL, "LMTP", "mta.example")
-        assert b"Received: from mta.example ([unknown])\r\n\tby mx.support.example with LMTP id " in up.store.mails[-1].trace
+        assert b"Received: from mta.example ([unknown])\r\n\tby mx.support.example with LMTP id " in up.store.accepted[-1].trace
         peer.close()
     assert not path.exists()
 
@@ -111,7 +111,7 @@ async def test_stale_socket_is_replaced(path: Path) -> None:
     async with running(on(path)) as up:
         peer = await local(path)
         assert (await send(peer, hello="LHLO")).startswith("250")
-        assert len(up.store.mails) == 1
+        assert len(up.store.accepted) == 1
         peer.close()
 
 
@@ -170,7 +170,7 @@ async def test_bug_before_the_mail_is_handed_over_is_told_for_each_recipient(pat
             peer.writer.write(MAIL.encode() + b"\r\nNOOP\r\n")
             replies = [await peer.reply() for _ in range(3)]
         assert [r[:9] for r in replies] == ["451 4.3.0"] * 2 + ["250 2.0.0"]
-        assert up.store.mails == []
+        assert up.store.accepted == []
         peer.close()
 
 
@@ -228,7 +228,7 @@ async def test_xforward_over_the_unix_socket(path: Path) -> None:
         peer = await local(path)
         await send(peer, "XFORWARD ADDR=IPV6:2001:db8::7 HELO=out.client.example", hello="LHLO")
         assert (last(up).peer, last(up).relay) == ("2001:db8::7", LOCAL)
-        assert b"([IPv6:2001:db8::7])" in up.store.mails[-1].trace
+        assert b"([IPv6:2001:db8::7])" in up.store.accepted[-1].trace
         peer.close()
 
 
@@ -303,7 +303,7 @@ async def test_mail_server_that_vanishes_after_every_octet(how: str) -> None:
     commands, content = DIALOGUE
     async with running() as up:
         for at in range(len(commands + content) + 1):
-            up.store.mails.clear()
+            up.store.accepted.clear()
             wire = await connect(up, LmtpSession)
             for piece in (commands[:at], content[: max(0, at - len(commands))]):
                 if piece:
@@ -316,7 +316,7 @@ async def test_mail_server_that_vanishes_after_every_octet(how: str) -> None:
                 wire.protocol.eof_received()
             await settle()
             await asyncio.wait_for(up.idle(), 5)
-            assert len(up.store.mails) == (at == len(commands + content)), at
+            assert len(up.store.accepted) == (at == len(commands + content)), at
 
 
 _RCPTS = ["help@support.example", "sales@shop.example", "no@support.example", "x@else.example"]
@@ -340,7 +340,7 @@ def test_as_many_replies_as_accepted_recipients(rcpts: list[str]) -> None:
                 wire.feed(DIALOGUE[1])
                 await settle()
                 assert [line[:10] for line in wire.said.split(b"\r\n")[before:-1]] == [b"250 2.0.0 "] * accepted
-            assert len(up.store.mails) == bool(accepted)
+            assert len(up.store.accepted) == bool(accepted)
             wire.close()
 
     asyncio.run(run())

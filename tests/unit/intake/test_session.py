@@ -71,7 +71,7 @@ async def settle() -> None:
 
 async def connect(up: Running, kind: type[Session] = Session) -> Wire:
     wire = Wire()
-    up.door.admit(wire, kind)
+    up.door._gate(kind).connection_made(wire)
     await settle()
     return wire
 
@@ -95,8 +95,8 @@ async def test_dialogue_split_at_every_octet() -> None:
                         await settle()
                 assert b"\r\n250 2.0.0 " in wire.said
                 assert wire.said.endswith(b"221 2.0.0 Bye\r\n")
-        assert {mail.raw for mail in up.store.mails} == {b"Subject: x\r\n\r\n.dot\r\n"}
-        assert len(up.store.mails) == len(COMMANDS) + len(NEXT) - 2
+        assert {mail.raw for mail in up.store.accepted} == {b"Subject: x\r\n\r\n.dot\r\n"}
+        assert len(up.store.accepted) == len(COMMANDS) + len(NEXT) - 2
 
 
 async def test_one_octet_at_a_time() -> None:
@@ -106,7 +106,7 @@ async def test_one_octet_at_a_time() -> None:
             wire.feed(bytes([octet]))
             await settle()
         assert wire.said.endswith(b"221 2.0.0 Bye\r\n")
-        assert len(up.store.mails) == 2
+        assert len(up.store.accepted) == 2
 
 
 @pytest.mark.parametrize("how", ["eof", "lost"])
@@ -115,7 +115,7 @@ async def test_client_that_vanishes_after_every_octet(how: str) -> None:
     stream = COMMANDS + CONTENT + NEXT
     async with running() as up:
         for at in range(len(stream) + 1):
-            up.store.mails.clear()
+            up.store.accepted.clear()
             wire = await connect(up)
             for piece in (stream[:at][: len(COMMANDS)], stream[:at][len(COMMANDS) :]):
                 if piece:
@@ -128,7 +128,7 @@ async def test_client_that_vanishes_after_every_octet(how: str) -> None:
                 wire.protocol.eof_received()
             await settle()
             await asyncio.wait_for(up.idle(), 5)
-            assert len(up.store.mails) == (at >= len(COMMANDS + CONTENT)), at
+            assert len(up.store.accepted) == (at >= len(COMMANDS + CONTENT)), at
 
 
 async def test_replies_to_a_group_go_out_together_and_none_is_held_back() -> None:
@@ -174,7 +174,7 @@ async def test_a_hundred_recipients_and_no_more() -> None:
         peer.writer.write(CONTENT)
         assert (await peer.reply()).startswith("250")
         peer.close()
-        assert len(up.store.mails[0].envelope.rcpts) == 100
+        assert len(up.store.accepted[0].envelope.rcpts) == 100
 
 
 async def test_the_same_recipient_twice_is_one() -> None:
@@ -188,7 +188,7 @@ async def test_the_same_recipient_twice_is_one() -> None:
         peer.writer.write(CONTENT)
         await peer.reply()
         peer.close()
-        assert [mail.envelope.rcpts for mail in up.store.mails] == [("help@support.example",)] * 2
+        assert [mail.envelope.rcpts for mail in up.store.accepted] == [("help@support.example",)] * 2
 
 
 PHASES = {
@@ -229,7 +229,7 @@ async def test_shutdown_waits_for_what_was_told_354() -> None:
         assert (await peer.reply()).startswith("250 2.0.0")
         assert (await peer.reply()).startswith("421 4.3.2")
         await stop
-        assert len(up.store.mails) == 1
+        assert len(up.store.accepted) == 1
         peer.close()
 
 
@@ -245,7 +245,7 @@ async def test_shutdown_waits_for_the_commit() -> None:
         up.store.gate.set()
         assert (await peer.reply()).startswith("250 2.0.0")
         await stop
-        assert len(up.store.mails) == 1
+        assert len(up.store.accepted) == 1
         peer.close()
 
 
@@ -267,7 +267,7 @@ async def test_shutdown_ends_after_the_grace() -> None:
         for peer in (sending, judging):
             assert (await peer.reply()).startswith("421 4.3.2")
             peer.close()
-        assert not up.store.mails
+        assert not up.store.accepted
 
 
 @pytest.fixture(scope="module")
@@ -323,7 +323,7 @@ async def test_client_that_vanishes_under_tls_after_the_dot(certificate: dict[st
         await asyncio.sleep(0.02)
         up.store.gate.set()
         await up.idle()
-        (mail,) = up.store.mails
+        (mail,) = up.store.accepted
         assert mail.envelope.protocol == "ESMTPS"
         assert (mail.envelope.tls or "").startswith("TLSv1.3 ")
         assert b"(using TLSv1.3 " in mail.trace

@@ -17,6 +17,7 @@ from smtpgate.model import Envelope, Verdict
 from tests.support.server import verdict
 from tests.unit.intake.door import Peer, running
 
+MIB = 1024**2
 MAIL = b"Subject: x\r\n\r\nhello\r\n.\r\n"
 
 
@@ -36,7 +37,7 @@ async def test_exception_is_451_with_an_opaque_id_and_a_traceback_in_the_log() -
     assert "Runtime" not in reply
     failed = next(entry for entry in logs if entry.get("exc_info"))
     assert failed["mail"] in reply
-    assert not up.store.mails
+    assert not up.store.accepted
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ async def test_failing_store_is_never_a_5xx(error: Exception, reply: str) -> Non
         await peer.ask("MAIL FROM:<a@client.example>", "RCPT TO:<help@support.example>", "DATA")
         peer.writer.write(MAIL)
         assert (await peer.reply()).startswith("250 2.0.0")
-        assert up.woken == len(up.store.mails) == 1
+        assert up.woken == len(up.store.accepted) == 1
         peer.close()
 
 
@@ -104,7 +105,7 @@ async def test_client_that_vanishes_after_the_dot_does_not_cancel_the_commit(how
             assert (await peer.reply()).startswith("250")
             peer.close()
         await up.idle()
-        assert len(up.store.mails) == 1
+        assert len(up.store.accepted) == 1
 
 
 async def test_client_that_vanishes_during_the_verdict_does_not_cancel_it() -> None:
@@ -124,7 +125,7 @@ async def test_client_that_vanishes_during_the_verdict_does_not_cancel_it() -> N
         await asyncio.sleep(0.02)
         go.set()
         await up.idle()
-        assert len(up.store.mails) == 1
+        assert len(up.store.accepted) == 1
 
 
 async def test_250_is_said_only_after_the_commit() -> None:
@@ -137,7 +138,7 @@ async def test_250_is_said_only_after_the_commit() -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(peer.reader.read(1), 0.05)
         up.store.gate.set()
-        assert await peer.reply() == f"250 2.0.0 {(await _mail_id(up.store.mails))} accepted"
+        assert await peer.reply() == f"250 2.0.0 {(await _mail_id(up.store.accepted))} accepted"
         peer.close()
 
 
@@ -169,7 +170,7 @@ async def test_slow_upload_ends_with_the_time_for_the_whole_of_data() -> None:
             await asyncio.sleep(0.02)
         assert reply.result().startswith("421 4.4.2")
         peer.writer.transport.abort()
-        assert not up.store.mails
+        assert not up.store.accepted
 
 
 async def test_null_sender_is_none() -> None:
@@ -179,8 +180,8 @@ async def test_null_sender_is_none() -> None:
         peer.writer.write(MAIL)
         await peer.reply()
         peer.close()
-        assert up.store.mails[0].envelope.mail_from is None
-        assert up.store.mails[0].trace.startswith(b"Return-Path: <>\r\n")
+        assert up.store.accepted[0].envelope.mail_from is None
+        assert up.store.accepted[0].trace.startswith(b"Return-Path: <>\r\n")
 
 
 async def test_limits_of_commands_are_not_shared_between_connections(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +209,7 @@ async def test_lines_that_real_clients_send_are_accepted() -> None:
         line = b"<p>" + b"x" * 20_000 + b"</p>\r\n"
         peer.writer.write(b"Subject: x\r\n\r\n" + line + b".\r\n")
         assert (await peer.reply()).startswith("250")
-        assert up.store.mails[0].raw.endswith(line)
+        assert up.store.accepted[0].raw.endswith(line)
         peer.close()
 
 
@@ -280,9 +281,20 @@ async def _flood(peer: Peer, data: bytes) -> None:
         await peer.writer.drain()
 
 
-async def test_disk_is_asked_at_mail() -> None:
-    async with running(free_space=lambda: 0) as up:
+@pytest.mark.parametrize(
+    ("free", "size", "reply"),
+    [
+        (75 * MIB - 1, 100 * MIB, "452 4.3.1"),  # limits.free_space
+        (75 * MIB, 100 * MIB, "250"),
+        (500 * MIB - 1, 10_000 * MIB, "452 4.3.1"),  # 5 % of the disk
+        (500 * MIB, 10_000 * MIB, "250"),
+        (5 * 1024 * MIB - 1, 10_000_000 * MIB, "452 4.3.1"),  # and of a large disk no more than 5 GiB
+        (5 * 1024 * MIB, 10_000_000 * MIB, "250"),
+    ],
+)
+async def test_disk_is_asked_at_mail(free: int, size: int, reply: str) -> None:
+    async with running(disk=lambda: (free, size)) as up:
         peer = await up.client()
         await peer.reply()
-        assert (await peer.ask("EHLO c.example", "MAIL FROM:<a@client.example>")).startswith("452 4.3.1")
+        assert (await peer.ask("EHLO c.example", "MAIL FROM:<a@client.example>")).startswith(reply)
         peer.close()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from smtpgate.config import Limits
+from smtpgate.limitsettings import Limits
 from smtpgate.mail import parse
 from smtpgate.model import ParsedMail
 

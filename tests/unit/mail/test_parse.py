@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 from pydantic import TypeAdapter
 
-from smtpgate.config import Limits
 from smtpgate.errors import ParseFailed
+from smtpgate.limitsettings import Limits
 from smtpgate.mail import digest, header, params, parse, structure
 from smtpgate.model import Kind, ParsedMail
 from tests.support.doubling import assert_linear

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from smtpgate.config import Limits
 from smtpgate.errors import ParseFailed, ParserUnavailable
+from smtpgate.limitsettings import Limits
 from smtpgate.mail import landlock, parse, worker
 from smtpgate.mail.worker import ParserPool
 from tests.support.gateway import ROOT, wait_for

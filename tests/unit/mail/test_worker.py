@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from smtpgate.config import Limits
 from smtpgate.errors import ParseFailed, ParserUnavailable
+from smtpgate.limitsettings import Limits
 from smtpgate.mail import parse, worker
 from smtpgate.mail.worker import ParserPool
 from smtpgate.model import Kind
