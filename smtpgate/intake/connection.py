@@ -253,7 +253,7 @@ class Connection(SMTP, ABC):
             if pace.errors_slow is not None and self._errors > pace.errors_slow:
                 await asyncio.sleep(self._limits.error_delay)
         await self.push(reply)
-        if pace.errors is not None and self._errors >= pace.errors:
+        if self._errors >= pace.errors:
             self.hang_up(f"421 4.7.0 {self.hostname} too many errors", "too many errors")
 
     async def push(self, status: str | bytes) -> None:

@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 _MINUTE = 60.0
 _PREFIX_FACTOR = 5  # a /48 may do what five addresses may
+_OWN_ERRORS = 1000
 _ROOM = 50_000  # places counted in a minute, about 8 MB; more of them are not counted one by one
 
 
@@ -33,7 +34,7 @@ class Pace:
     data_timeout: float
     data_rate_after: float
     tls_handshake: float
-    errors: int | None
+    errors: int
     errors_slow: int | None
     junk_commands: int
 
@@ -68,7 +69,8 @@ def pressed(limits: Limits, stress: Stress) -> Pace:
 
 
 def own(limits: Limits) -> Pace:
-    """For servers of ours, which keep a connection and pass on the faults of others: to cut them off delays all mail."""
+    """For servers of ours, which keep a connection and pass on the faults of others: to cut them off delays all mail.
+    Only one that has gone mad is."""
     return Pace(
         0.0,
         limits.command_timeout,
@@ -76,7 +78,7 @@ def own(limits: Limits) -> Pace:
         limits.data_timeout,
         limits.data_rate_after,
         limits.tls_handshake,
-        None,
+        max(limits.errors, _OWN_ERRORS),
         None,
         limits.junk_commands,
     )

@@ -127,7 +127,7 @@ def test_what_stress_changes_and_for_whom() -> None:
     assert (under.greeting_wait, under.command_timeout, under.errors, under.junk_commands) == (3.0, 10.0, 1, 1)
     assert (under.session, under.data_timeout, under.data_rate_after, under.tls_handshake) == (120.0, 10.0, 10.0, 10.0)
     assert counted.pace(Standing.AGENT) == before
-    assert counted.pace(Standing.OWN).errors is None
+    assert (counted.pace(Standing.OWN).errors, counted.pace(Standing.OWN).errors_slow) == (1000, None)
     assert comes(counted, "192.0.2.1", "192.0.2.1") == ["", "too many connections"]
     assert comes(counted, *["192.0.2.2"] * 2, standing=Standing.AGENT) == ["", ""]
     assert comes(counted, *["192.0.2.1"] * 3)[-1] == "too many connections in a minute"
