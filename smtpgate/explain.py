@@ -222,6 +222,7 @@ def bounce_json(parsed: ParsedMail) -> dict[str, Any] | None:
                 "status": r.status,
                 "diagnostic": r.diagnostic,
                 "permanent": r.permanent,
+                "reason": r.reason.value,
             }
             for r in parsed.bounce.recipients
         ],

@@ -144,6 +144,20 @@ class Attachment:
     content_id: str | None = None
 
 
+class BounceReason(StrEnum):
+    """Why a mail did not arrive, in one word."""
+
+    UNKNOWN = "mailbox-unknown"  # or disabled
+    FULL = "full"
+    POLICY = "policy"
+    SPAM = "spam"
+    TOO_BIG = "too-big"
+    HOST = "host-unknown"  # the domain does not exist or takes no mail
+    NETWORK = "network"
+    EXPIRED = "expired"  # tried for as long as the queue keeps it
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class BounceRecipient:
     address: str
@@ -151,6 +165,7 @@ class BounceRecipient:
     status: str  # RFC 3463, "" if none was given
     diagnostic: str
     permanent: bool
+    reason: BounceReason = BounceReason.OTHER
 
 
 @dataclass(frozen=True, slots=True)

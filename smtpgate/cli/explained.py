@@ -94,7 +94,8 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     rows.append(("arc", _result(auth["arc"])))
     if found["bounce"]:
         rows += [
-            ("bounced", f"{r['address']} {r['action']} {r['status']} {r['diagnostic']}") for r in found["bounce"]["recipients"]
+            ("bounced", f"{r['address']} {r['action']} {r['reason']} {r['status']} {r['diagnostic']}")
+            for r in found["bounce"]["recipients"]
         ]
     rows.append(("language", message["language"] or "(too little text)"))
     rows.append(("reads", message["reply"] or message["text"] or "(no text)"))

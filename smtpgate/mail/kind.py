@@ -1,11 +1,11 @@
 """What kind of mail it is: a person's, or one of the machines' (RFC 3834, threats L1, T7).
 
-An ordered table of rules over header fields and what the MIME tree holds; the first that answers decides and says why.
-Pure, never raises. A mail that no rule knows is a human's.
+An ordered table of rules over header fields, what the MIME tree holds and, where a subject or sender raises suspicion,
+the words; the first that answers decides and says why. Pure, never raises. A mail that no rule knows is a human's.
+The words themselves are in kindwords.py.
 
-X-Auto-Response-Suppress needs judgement: machines set it to All or AutoReply, but so do some Exchange sites on every
-mail of their staff. So alone it makes a mail automatic only if no mail client is named in it; `answer_unwanted` tells
-about the header itself, since whoever sets it asks for no automatic answer.
+X-Auto-Response-Suppress never makes a mail automatic by itself: Exchange sites set it on every mail of their staff.
+`answer_unwanted` tells about the field itself, since whoever sets it asks for no automatic answer.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from smtpgate.mail import address, header
+from smtpgate.mail import address, header, kindwords
 from smtpgate.mail.header import Field
 from smtpgate.model import BounceReport, Kind
+
+_BRACKETS = "[【(（「『<《*# \t"
+_SAID = 400  # characters of the beginning and of the end of a text in which it may say what it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +28,17 @@ class Facts:
     content_type: str = "text/plain"
     report_type: str = ""
     author: str = ""
+    name: str = ""  # the display name with it
     subject: str = ""
+    text: str = ""
+    reply: str = ""  # what is new in it
     bounce: BounceReport | None = None
+    introduced: bool = False  # its text begins as a notice of failure does
     receipt: bool = False  # has a message/disposition-notification
     feedback: bool = False  # has a message/feedback-report
     calendar: bool = False  # text/calendar is the mail or one of its alternatives
+    status: bool = False  # has a message/delivery-status that names recipients
+    packed: bool = False  # has a winmail.dat: a form of Outlook's
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,63 +51,16 @@ class _Clues:
     def value(self, name: str) -> str:
         return self.lowered.get(name, "")
 
+    @property
+    def client(self) -> bool:
+        """It names a program that people write mail with."""
+        agent = self.value("user-agent") + " " + self.value("x-mailer")
+        return agent != " " and any(name in agent for name in kindwords.CLIENTS)
 
-_DAEMONS = ("mailer-daemon", "postmaster", "mail-daemon", "mailerdaemon", "mail.daemon", "majordomo")
-_ROBOTS = (
-    "noreply", "no-reply", "no_reply", "no.reply", "donotreply", "do-not-reply", "do_not_reply", "nicht-antworten",
-    "ne-pas-repondre",
-    "noresponder", "root", "cron", "nagios", "zabbix", "monit", "icinga", "alertmanager", "daemon", "notifications",
-    "notification",
-    "auto-confirm", "bounce", "bounces", "mailer", "autoreply", "auto-reply", "robot",
-)  # fmt: skip
-_BOUNCE_SUBJECTS = (
-    "undelivered mail returned to sender", "undeliverable", "delivery status notification", "mail delivery failed",
-    "returned mail",
-    "failure notice", "delivery failure", "mail delivery failure", "mail delivery system", "message could not be delivered",
-    "mail system error", "undeliverable mail", "nondeliverable mail", "warning: could not send message", "delayed mail",
-    "系统退信", "退信", "退信通知", "邮件退回", "未送达", "未传递", "无法送达", "邮件投递失败", "傳送失敗", "未傳遞",
-    "來自 postmaster",
-    "unzustellbar", "nicht zustellbar", "non remis", "échec de la remise", "no se puede entregar", "配信不能", "배달되지 않음",
-)  # fmt: skip
-_AWAY_SUBJECTS = (
-    "automatic reply", "auto reply", "auto-reply", "autoreply", "auto response", "auto-response", "automated reply",
-    "automatic response",
-    "autoresponse", "out of office", "out of the office", "out-of-office", "on vacation", "on leave", "vacation reply",
-    "自动回复", "自动答复", "自動回覆", "自動回應", "自动应答", "系统自动回复", "休假自动回复", "外出自动回复", "不在办公室",
-    "automatische antwort", "abwesenheitsnotiz", "abwesenheit", "abwesend", "réponse automatique", "absence du bureau",
-    "respuesta automática", "fuera de la oficina", "resposta automática", "risposta automatica", "automatisch antwoord",
-    "自動応答", "自動返信", "不在通知", "자동 회신", "자동회신", "부재중", "автоответ", "автоматический ответ",
-    "odpowiedź automatyczna",
-)  # fmt: skip
-_AUTO_REPLY_FIELDS = (
-    "x-autoreply", "x-autorespond", "x-autoresponse", "x-autoreply-from", "x-mail-autoreply", "x-autoreply-domain",
-    "x-auto-reply",
-    "x-autoresponder", "x-qq-autoreply", "x-vacation", "x-ms-exchange-inbox-rules-loop",
-)  # fmt: skip
-_MACHINE_FIELDS = (
-    "x-autogenerated",
-    "x-fc-machinegenerated",
-    "x-cron-env",
-    "x-amazon-mail-relay-type",
-    "x-loop",
-    "x-nagios-notification",
-)
-_LIST_FIELDS = (
-    "list-id",
-    "list-post",
-    "list-help",
-    "list-unsubscribe",
-    "list-archive",
-    "list-owner",
-    "mailing-list",
-    "x-mailing-list",
-)
-_CLIENTS = (
-    "outlook", "foxmail", "thunderbird", "apple mail", "iphone mail", "ipad mail", "qqmail", "mutt", "coremail", "evolution",
-    "k-9",
-    "kmail", "claws", "the bat", "netease", "mailmaster", "spark", "roundcube", "zimbra", "lotus notes", "mailbird", "aliyun",
-    "wemail",
-)  # fmt: skip
+    @property
+    def person(self) -> bool:
+        """Something shows that a person wrote it, whoever the account belongs to."""
+        return self.mail_from is not None and (self.client or bool(self.value("in-reply-to")))
 
 
 def kind_of(fields: tuple[Field, ...], facts: Facts, mail_from: str | None) -> tuple[Kind, str]:
@@ -107,7 +69,7 @@ def kind_of(fields: tuple[Field, ...], facts: Facts, mail_from: str | None) -> t
     for f in fields:
         if f.name and f.name not in lowered:
             lowered[f.name] = header.unfolded(Field(f.name, f.value[:500], b"")).lower()
-    if mail_from == "" and lowered.get("return-path", "x").strip() in ("<>", ""):
+    if mail_from == "" and null_path(fields):
         mail_from = None
     clues = _Clues(fields, facts, mail_from, lowered)
     for rule in _RULES:
@@ -117,25 +79,105 @@ def kind_of(fields: tuple[Field, ...], facts: Facts, mail_from: str | None) -> t
     return Kind.HUMAN, "nothing says that a machine wrote it"
 
 
+def null_path(fields: tuple[Field, ...]) -> bool:
+    return (header.first(fields, "return-path") or "x").replace(" ", "") in ("<>", "<mailer-daemon>")
+
+
+def nobody(fields: tuple[Field, ...]) -> bool:
+    """From names no address at all (`Postmaster <>`): no person's program writes that."""
+    return "<>" in (header.first(fields, "from") or "").replace(" ", "")
+
+
 def answer_unwanted(fields: tuple[Field, ...]) -> bool:
     """Does X-Auto-Response-Suppress ask for no automatic answer? True also for some mail that people wrote."""
     value = header.first(fields, "x-auto-response-suppress") or ""
     return bool({w.strip() for w in value.lower().split(",")} & {"all", "autoreply", "oof"})
 
 
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def daemon(author: str, name: str = "") -> bool:
+    """Is this the address, or the name, of a mail system?"""
+    local = author.partition("@")[0].lower()
+    if local.startswith(kindwords.DAEMONS) or local.startswith(kindwords.POSTS):
+        return True
+    return bool(name) and name.lower().strip("\"' ").startswith(kindwords.DAEMON_NAMES)
+
+
+def answers(subject: str) -> bool:
+    """Does the subject begin as that of an answer, or of a mail passed on?"""
+    return subject.lower().lstrip(_BRACKETS).startswith(kindwords.REPLY_MARKS)
+
+
+def bounce_subject(subject: str) -> bool:
+    return subject.lower().lstrip(_BRACKETS).startswith(kindwords.BOUNCE_SUBJECTS)
+
+
+def away_subject(subject: str) -> bool:
+    """An automatic answer names itself at the front of its subject, and then comes an end, a mark or a time: people write
+    the words too."""
+    low = " ".join(subject.lower().lstrip(_BRACKETS).split())
+    if not low.startswith(kindwords.AWAY_SUBJECTS):
+        return False
+    if low.startswith(kindwords.AWAY_LOOSE):
+        return True
+    found = max((s for s in kindwords.AWAY_SUBJECTS if low.startswith(s)), key=len)
+    rest = low[len(found) :].lstrip(" ")
+    if rest == "":
+        return not _weak(found)
+    if rest[0] in ":：]】)）":
+        return True
+    return not _weak(found) and (
+        rest[0] in "-–—(（[【!！.。,，;；~～<《\"'*_|/" or (found.isascii() and rest.startswith(kindwords.UNTIL))
+    )
+
+
+def _weak(phrase: str) -> bool:
+    """One word that is also an everyday one: 外出, absence, отпуск."""
+    if phrase.startswith(("auto", "自动", "自動", "자동")):
+        return False
+    return " " not in phrase and (len(phrase) <= 4 if phrase[0] > "\u2e80" else len(phrase) <= 10)
+
+
+def declared(text: str) -> str:
+    """The phrase with which the beginning of a text says that a machine sends it; "" for none."""
+    low = " ".join(text[:_SAID].lower().split())
+    return next((phrase for phrase in kindwords.SELF_DECLARED if phrase in low), "")
+
+
+# --- rules ------------------------------------------------------------------------------------------------------------
+
 _Answer = tuple[Kind, str] | None
 
 
+def _challenge(c: _Clues) -> _Answer:
+    if any(name in c.lowered for name in kindwords.CHALLENGE_FIELDS):
+        return Kind.AUTO_REPLY, "it asks its reader to prove that he is a person"
+    if c.facts.status or not (c.mail_from is None or c.value("auto-submitted") or c.facts.introduced or c.value("precedence")):
+        return None
+    low = " ".join(c.facts.text[:2000].lower().split())
+    hint = c.value("auto-submitted") or c.mail_from is None or answers(c.facts.subject) or "confirm" in c.facts.subject.lower()
+    if "delivery-status" in c.facts.report_type or not hint or c.client:
+        return None
+    if any(phrase in low for phrase in kindwords.CHALLENGES):
+        return Kind.AUTO_REPLY, "it asks its reader to prove that he is a person"
+    return None
+
+
 def _report(c: _Clues) -> _Answer:
-    if c.facts.bounce is not None and c.facts.bounce.recipients and c.facts.content_type == "multipart/report":
-        return _by_action(c.facts.bounce)
-    if c.facts.receipt or c.facts.report_type == "disposition-notification":
+    facts = c.facts
+    if facts.status and facts.bounce is not None and (facts.content_type == "multipart/report" or _from_system(c) or _returned(c)):
+        return _by_action(facts.bounce)
+    if facts.content_type == "multipart/report" and facts.bounce is not None and facts.bounce.recipients and facts.introduced:
+        return _by_action(facts.bounce)
+    if facts.receipt or facts.report_type == "disposition-notification":
         return Kind.RECEIPT, "it is a disposition notification (RFC 8098)"
-    if c.facts.feedback or c.facts.report_type == "feedback-report":
+    if facts.feedback or facts.report_type == "feedback-report":
         return Kind.FEEDBACK, "it is a feedback report (RFC 5965)"
-    if c.facts.report_type == "delivery-status":
-        return Kind.BOUNCE, "it is a delivery report that names no recipient"
-    if c.facts.content_type == "multipart/report":
+    if facts.report_type in ("delivery-status", "global-delivery-status"):
+        return _by_action(facts.bounce) if facts.bounce else (Kind.BOUNCE, "it is a delivery report that names no recipient")
+    if facts.content_type == "multipart/report" and not (facts.bounce and facts.bounce.recipients):
         return Kind.SYSTEM, "it is a report of another type"
     return None
 
@@ -148,41 +190,51 @@ def _by_action(report: BounceReport) -> tuple[Kind, str]:
         return Kind.DELAYED, "it is a delivery report: delayed"
     if actions & {"delivered", "relayed", "expanded"}:
         return Kind.RECEIPT, "it is a delivery report: delivered"
-    return Kind.BOUNCE, "it is a delivery report without an action that is known"
+    return Kind.BOUNCE, "it is a delivery report that names no recipient"
 
 
-def daemon(author: str) -> bool:
-    """Is this the address of a mail system?"""
-    return author.partition("@")[0].lower().startswith(_DAEMONS)
+def _from_system(c: _Clues) -> bool:
+    return daemon(c.facts.author, c.facts.name) or c.mail_from is None or "x-failed-recipients" in c.lowered or nobody(c.fields)
 
 
-def bounce_subject(subject: str) -> bool:
-    return subject.lower().lstrip("[【(（ ").startswith(_BOUNCE_SUBJECTS)
-
-
-def away_subject(subject: str) -> bool:
-    """An absence note names itself at the front; Chinese and Japanese ones need the colon, since people write the words too."""
-    low = subject.lower().lstrip("[【(（ ")
-    found = next((s for s in _AWAY_SUBJECTS if low.startswith(s)), None)
-    if found is None:
-        return False
-    rest = low[len(found) :].lstrip()
-    return rest == "" or rest[0] in ":：]】)）" or found.isascii()
+def _returned(c: _Clues) -> bool:
+    return bounce_subject(c.facts.subject)
 
 
 def _bounced(c: _Clues) -> _Answer:
     """Delivery failures without a report, as qmail, Exim and the Chinese providers send them."""
-    from_system = daemon(c.facts.author) or "x-failed-recipients" in c.lowered
-    if from_system and c.facts.bounce is not None and c.facts.bounce.recipients:
-        return _by_action(c.facts.bounce)[0], "a mail system reports a delivery failure in its text"
-    if (from_system or c.mail_from is None) and bounce_subject(c.facts.subject):
+    facts = c.facts
+    named = facts.bounce is not None and bool(facts.bounce.recipients)
+    system = _from_system(c)
+    if away_subject(facts.subject):
+        return None
+    if "x-failed-recipients" in c.lowered and facts.bounce is not None:
+        return _by_action(facts.bounce)[0], "its header names the recipients that failed"
+    if system and named and not answers(facts.subject) and (facts.introduced or _returned(c) or daemon(facts.author, facts.name)):
+        assert facts.bounce is not None
+        return _by_action(facts.bounce)[0], "a mail system reports a delivery failure in its text"
+    if named and facts.introduced and _returned(c):
+        assert facts.bounce is not None
+        return _by_action(facts.bounce)[0], "its subject and its text are those of a bounce"
+    if system and _returned(c) and not c.client:
         return Kind.BOUNCE, "a mail system wrote it and its subject is that of a bounce"
     return None
 
 
+def _read(c: _Clues) -> _Answer:
+    """Read receipts of Outlook, whose form is in a winmail.dat or only in words."""
+    low = c.facts.subject.lower().lstrip(_BRACKETS)
+    if not low.startswith(kindwords.READ_SUBJECTS):
+        return None
+    text = c.facts.text[:1500].lower()
+    if any(phrase in text for phrase in kindwords.READ_TEXT) or ((c.facts.packed or c.mail_from is None) and not text.strip()):
+        return Kind.RECEIPT, "its subject and its text are those of a read receipt"
+    return None
+
+
 def _calendar(c: _Clues) -> _Answer:
-    if c.facts.calendar and c.mail_from is not None:
-        return Kind.CALENDAR, "its content is an invitation (text/calendar)"
+    if c.mail_from is not None and (c.facts.calendar or c.value("content-class").strip() == "urn:content-classes:calendarmessage"):
+        return Kind.CALENDAR, "its content is an invitation or the answer to one (text/calendar)"
     return None
 
 
@@ -200,21 +252,26 @@ def _replies(c: _Clues) -> bool:
 
 
 def _auto_reply_fields(c: _Clues) -> _Answer:
-    for name in _AUTO_REPLY_FIELDS:
+    for name in kindwords.AUTO_REPLY_FIELDS:
         if name in c.lowered and c.lowered[name].strip() not in ("no", "false", "0"):
             return Kind.AUTO_REPLY, f"it has {name}"
     for name in ("precedence", "x-precedence"):
-        if c.value(name).strip() in ("auto_reply", "auto-reply", "autoreply"):
+        if c.value(name).strip().replace("-", "_") in ("auto_reply", "autoreply", "auto_replied"):
             return Kind.AUTO_REPLY, f"{name}: {c.value(name)[:40]}"
     if "autoresponder" in c.value("delivered-to"):
         return Kind.AUTO_REPLY, "Delivered-To: autoresponder"
+    if c.value("message-id").strip().startswith(kindwords.AUTO_IDS):
+        return Kind.AUTO_REPLY, "its Message-ID is that of a program that answers"
+    mailer = c.value("x-mailer") or c.value("user-agent")
+    if mailer and any(name in mailer for name in kindwords.AUTO_MAILERS):
+        return Kind.AUTO_REPLY, f"X-Mailer: {mailer[:40]}"
     if away_subject(c.facts.subject):
         return Kind.AUTO_REPLY, "its subject is that of an automatic reply"
     return None
 
 
 def _list(c: _Clues) -> _Answer:
-    for name in _LIST_FIELDS:
+    for name in kindwords.LIST_FIELDS:
         if name in c.lowered:
             return Kind.LIST, f"it has {name}"
     for name in ("precedence", "x-precedence"):
@@ -226,42 +283,59 @@ def _list(c: _Clues) -> _Answer:
     return None
 
 
-def _suppressed(c: _Clues) -> _Answer:
-    if not answer_unwanted(c.fields):
+def _says_so(c: _Clues) -> _Answer:
+    """The text itself says that it is automatic. Not of mail that is passed on: its words are somebody else's."""
+    facts = c.facts
+    if facts.subject.lower().lstrip(_BRACKETS).startswith(kindwords.FORWARD_MARKS):
         return None
-    client = c.value("user-agent") + " " + c.value("x-mailer")
-    if any(name in client for name in _CLIENTS):
-        return None
-    return Kind.AUTO_REPLY, "X-Auto-Response-Suppress asks for no answer and no mail client is named"
+    phrase = declared(facts.reply)
+    if not phrase and not c.person and not answers(facts.subject):
+        phrase = declared(facts.reply[-_SAID:])
+    if phrase and not c.client:
+        reply = bool(c.value("in-reply-to")) or any(
+            w in phrase for w in ("repl", "respon", "回复", "回覆", "返信", "antwort", "répon", "respuesta")
+        )
+        return (Kind.AUTO_REPLY if reply else Kind.SYSTEM), "its text says that it is automatic"
+    if answer_unwanted(c.fields) and c.value("in-reply-to") and not c.client and "?" not in facts.reply and len(facts.reply) < 1500:
+        low = facts.reply[:300].lower()
+        if any(words in low for words in kindwords.AWAY_TEXT):
+            return Kind.AUTO_REPLY, "it speaks of an absence and asks for no answer"
+    return None
 
 
 def _machine(c: _Clues) -> _Answer:
-    for name in _MACHINE_FIELDS:
+    for name in kindwords.MACHINE_FIELDS:
         if name in c.lowered:
             return Kind.SYSTEM, f"it has {name}"
-    if daemon(c.facts.author):
+    author = c.facts.author
+    if daemon(author, c.facts.name) and not (c.person and author.partition("@")[0].lower().startswith(kindwords.POSTS)):
         return Kind.SYSTEM, "a mail system wrote it"
-    local = address.split_sub(c.facts.author)[0].lower() if c.facts.author else ""
-    if (
-        local in _ROBOTS
-        or local.startswith(("noreply", "no-reply", "donotreply", "do-not-reply"))
-        or local.endswith(("-noreply", ".noreply"))
-    ):
+    local = address.split_sub(author)[0].lower() if author else ""
+    if _robot(local) or (local in kindwords.MACHINE_ACCOUNTS and not c.person):
         return Kind.SYSTEM, f"nobody reads what is sent to {local[:30]}@"
-    if c.facts.subject.startswith("Cron <"):
-        return Kind.SYSTEM, "its subject is that of cron"
+    if c.facts.subject.lower().startswith(kindwords.WATCHERS) and not c.person:
+        return Kind.SYSTEM, "its subject is that of a program that watches machines"
     if c.mail_from is None:
         return Kind.SYSTEM, "its envelope sender is null and it is no report"
     return None
 
 
+def _robot(local: str) -> bool:
+    if local in kindwords.ROBOTS:
+        return True
+    begins = ("noreply", "no-reply", "no_reply", "no.reply", "donotreply", "do-not-reply", "do_not_reply", "donot-reply", "mailer-")
+    return local.startswith(begins) or local.endswith(("-noreply", ".noreply", "_noreply", "-no-reply", ".no-reply", "_no_reply"))
+
+
 _RULES: tuple[Callable[[_Clues], _Answer], ...] = (
+    _challenge,
     _report,
     _bounced,
+    _read,
     _calendar,
     _auto_submitted,
     _auto_reply_fields,
     _list,
-    _suppressed,
+    _says_so,
     _machine,
 )

@@ -21,9 +21,9 @@ import mailparser
 
 from smtpgate.errors import ParseFailed
 from smtpgate.limitsettings import Limits
-from smtpgate.mail import address, body, bounce, digest, header, html, kind, language, params, safe, structure, trim
+from smtpgate.mail import address, body, digest, header, html, judge, kind, language, safe, structure, trim
 from smtpgate.mail.header import Field
-from smtpgate.model import Address, Attachment, BounceReport, Kind, ParsedMail
+from smtpgate.model import Address, Attachment, ParsedMail
 
 logging.getLogger("mailparser").setLevel(logging.CRITICAL)  # it warns of every type of attachment
 _SUBJECT = 998  # characters
@@ -64,7 +64,7 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
         shown, defect = html.sanitise(source[: limits.text_kept])
         defects.extend([defect] if defect else [])
     reply = trim.reply_part(text)
-    report, (found, why) = _kind(raw, fields, head, content, text, mail_from)
+    report, found, why = judge.judge(_judged(raw, head, content, text, reply), mail_from)
     defects.extend([*head.defects, *content.defects])
     return ParsedMail(
         message_id=head.message_id,
@@ -86,7 +86,7 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
         kind=found,
         kind_reason=why,
         silence=kind.answer_unwanted(fields),
-        bounce=report if found in (Kind.BOUNCE, Kind.DELAYED) or (report is not None and report.recipients) else None,
+        bounce=report,
         digest=digest.of(head.subject, reply, (a.sha256 for a in content.attachments)),
     )
 
@@ -95,22 +95,14 @@ def opaque(raw: bytes, *, mail_from: str | None, limits: Limits, reason: str) ->
     """What can be said of a mail that could not be read: its header, and the whole mail as one attachment. Never raises."""
     fields, _ = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
     head = _Head(fields, limits)
-    top, values = params.content_type(fields)
-    author = head.addresses("from")
-    facts = kind.Facts(
-        content_type=top,
-        report_type=values.get("report-type", "").lower(),
-        author=author[0].address if author else "",
-        subject=head.subject,
-    )
-    found, why = kind.kind_of(fields, facts, mail_from)
+    _, found, why = judge.judge(_judged(raw, head, body.Content(), "", ""), mail_from)
     sha256 = hashlib.sha256(raw).hexdigest()
     return ParsedMail(
         message_id=head.message_id,
         in_reply_to=head.ids("in-reply-to"),
         references=head.ids("references"),
         date=head.date,
-        from_=author,
+        from_=head.addresses("from"),
         sender=head.addresses("sender"),
         reply_to=head.addresses("reply-to"),
         to=head.addresses("to"),
@@ -147,7 +139,7 @@ class _Head:
     """The header fields as a reader wants them."""
 
     def __init__(self, fields: tuple[Field, ...], limits: Limits) -> None:
-        self._fields = fields
+        self.fields = fields
         self._limit = limits.addresses
         self.defects: list[str] = []
         self._lists: dict[str, tuple[Address, ...]] = {}
@@ -165,12 +157,12 @@ class _Head:
             self.defects.append("no date that can be read")
 
     def ids(self, name: str) -> tuple[str, ...]:
-        return header.message_ids(header.first(self._fields, name) or "")
+        return header.message_ids(header.first(self.fields, name) or "")
 
     def addresses(self, name: str) -> tuple[Address, ...]:
         """The addresses of all fields with this name, read once."""
         if name not in self._lists:
-            values = [header.unfolded(f) for f in header.named(self._fields, name)[:10]]
+            values = [header.unfolded(f) for f in header.named(self.fields, name)[:10]]
             self._lists[name], defects = address.parse_list(", ".join(values), limit=self._limit)
             self.defects.extend(f"{name}: {d}" for d in defects)
         return self._lists[name]
@@ -192,32 +184,21 @@ def date(value: str) -> str | None:
         return None
 
 
-def _kind(
-    raw: bytes, fields: tuple[Field, ...], head: _Head, content: body.Content, text: str, mail_from: str | None
-) -> tuple[BounceReport | None, tuple[Kind, str]]:
-    """The delivery report, if the mail is one, and the kind of mail."""
-    top, values = params.content_type(fields)
-    senders = head.addresses("from")
-    author = senders[0].address if senders else ""
-    recipients = [r for data in content.status for r in bounce.from_status(data)] if top == "multipart/report" else []
-    null = mail_from is None or (mail_from == "" and (header.first(fields, "return-path") or "x").strip() == "<>")
-    system = (
-        kind.daemon(author) or (null and kind.bounce_subject(head.subject)) or bool(header.named(fields, "x-failed-recipients"))
-    )
-    if not recipients and system and not content.receipt and not content.feedback:
-        ours = frozenset(address.key(a.address) for name in ("to", "cc", "from") for a in head.addresses(name))
-        recipients = [r for data in content.status for r in bounce.from_status(data)]
-        recipients = recipients or list(bounce.from_text(text, ours=ours)) or list(bounce.from_flufl(raw))
-    original = content.original_id if top == "multipart/report" or system else None
-    report = bounce.report(tuple(recipients), original or (bounce.id_in_text(text) if system else None))
-    facts = kind.Facts(
-        content_type=top,
-        report_type=values.get("report-type", "").lower(),
-        author=author,
+def _judged(raw: bytes, head: _Head, content: body.Content, text: str, reply: str) -> judge.Read:
+    """What there is to tell the kind of mail by."""
+    author = head.addresses("from")
+    return judge.Read(
+        fields=head.fields,
+        author=author[0] if author else None,
+        people=(*author, *head.addresses("to"), *head.addresses("cc")),
         subject=head.subject,
-        bounce=report,
-        receipt=content.receipt and top == "multipart/report",
-        feedback=content.feedback and top == "multipart/report",
+        raw=raw,
+        text=text,
+        reply=reply,
+        status=tuple(content.status),
+        original_id=content.original_id,
+        receipt=content.receipt,
+        feedback=content.feedback,
         calendar=content.calendar,
+        packed=any(a.content_type.endswith("ms-tnef") or a.filename.lower() == "winmail.dat" for a in content.attachments),
     )
-    return report, kind.kind_of(fields, facts, mail_from)

@@ -47,8 +47,8 @@ def report(action: str) -> BounceReport:
         ("X-Cron-Env: <A=b>", Kind.SYSTEM),
         ("X-Loop: x", Kind.SYSTEM),
         ("X-FC-MachineGenerated: true", Kind.SYSTEM),
-        ("X-Auto-Response-Suppress: All", Kind.AUTO_REPLY),
-        ("X-Auto-Response-Suppress: DR, RN, NRN, OOF, AutoReply", Kind.AUTO_REPLY),
+        ("X-Auto-Response-Suppress: All", Kind.HUMAN),
+        ("X-Auto-Response-Suppress: DR, RN, NRN, OOF, AutoReply", Kind.HUMAN),
         ("X-Auto-Response-Suppress: DR, RN", Kind.HUMAN),
         ("X-Auto-Response-Suppress: All\nX-Mailer: Microsoft Outlook 16.0", Kind.HUMAN),
         ("X-Auto-Response-Suppress: OOF\nUser-Agent: Mozilla Thunderbird", Kind.HUMAN),
@@ -131,9 +131,9 @@ def test_list_senders(sender: str) -> None:
 
 def test_reports() -> None:
     top = "multipart/report"
-    assert of(content_type=top, bounce=report("failed")) is Kind.BOUNCE
-    assert of(content_type=top, bounce=report("delayed")) is Kind.DELAYED
-    assert of(content_type=top, bounce=report("delivered")) is Kind.RECEIPT
+    assert of(content_type=top, bounce=report("failed"), status=True) is Kind.BOUNCE
+    assert of(content_type=top, bounce=report("delayed"), status=True) is Kind.DELAYED
+    assert of(content_type=top, bounce=report("delivered"), status=True) is Kind.RECEIPT
     assert of(content_type=top, report_type="delivery-status") is Kind.BOUNCE
     assert of(content_type=top, receipt=True) is Kind.RECEIPT
     assert of(content_type=top, report_type="disposition-notification") is Kind.RECEIPT
