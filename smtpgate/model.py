@@ -191,6 +191,7 @@ class ParsedMail:
     language: str = ""  # BCP 47 primary tag (zh, en, ja, …), "" when there is too little text
     text: str = ""
     reply: str = ""
+    context: str = ""  # the reply with the quoted lines that it answers, where it stands between them; "" where it does not
     html: str | None = None
     attachments: tuple[Attachment, ...] = ()
     defects: tuple[str, ...] = ()

@@ -103,7 +103,7 @@ def entry_of(case: Case, ticket: Ticket, kind: EntryKind, marks: tuple[str, ...]
     """The entry that this mail becomes in a ticket."""
     parsed = case.parsed
     if text is None:
-        text = parsed.reply or parsed.text
+        text = parsed.context or parsed.reply or parsed.text
         if parsed.opaque:
             text = "The mail could not be read; it is attached whole."
     return Entry(

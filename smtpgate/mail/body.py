@@ -49,7 +49,7 @@ class Content:
     calendar: bool = False
 
     def text(self) -> str:
-        """All blocks as text, the plain form first, HTML where there is no other."""
+        """All blocks as text, the plain form first, HTML where there is no other, with its marks (htmltext.unmarked)."""
         return "\n\n".join(t for t in (_readable(b) for b in self.blocks) if t.strip())
 
     def html(self) -> str | None:
@@ -62,7 +62,7 @@ class Content:
 def _readable(block: Block) -> str:
     plain = block.plain or ""
     if block.html and (not plain.strip() or (len(plain) < 400 and any(w in plain.lower() for w in _STUB))):
-        return html.to_text(block.html) or plain
+        return html.to_text(block.html, marks=True) or plain
     return plain
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import nh3
 
 from smtpgate.mail import safe
-from smtpgate.mail.htmltext import Writer
+from smtpgate.mail.htmltext import Writer, tells, unmarked
 
 _DEEP = 500  # nh3 costs the square of the nesting; beyond this a mail is shown as text
 _LONG_TAG = 32 * 1024  # nor does it like a tag of thousands of attributes
@@ -114,15 +114,23 @@ _READ = frozenset(("a", "img", "ol", "p", "blockquote"))
 _STYLED = re.compile("style|hidden", re.IGNORECASE)
 
 
-def to_text(source: str) -> str:
-    """What a reader would see: blocks as lines, links with their targets, quotes with >, lists, tables; no hidden text."""
+def to_text(source: str, *, marks: bool = False) -> str:
+    """What a reader would see: blocks as lines, links with their targets, quotes with >, lists, tables; no hidden text.
+
+    marks: each line of which the HTML says that it is quoted, or a signature, begins with a mark (htmltext.unmarked).
+    """
     writer = Writer()
+    marks = marks and tells(source)
+    if marks:
+        source = unmarked(source)
     for name, rest in tokens(source):
         if not name:
             writer.text(unescape(rest))
         elif name[0] == "/":
             writer.end(name[1:])
         else:
+            if marks:
+                writer.tell(name, rest)
             writer.start(name, attributes(rest) if name in _READ or _STYLED.search(rest) else {})
     return safe.block(writer.finish())
 

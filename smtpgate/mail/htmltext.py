@@ -33,6 +33,39 @@ _SPACE = re.compile(r"[ \t\r\n\f]+")
 _DEEPEST = 8  # quote marks and list indents that are shown
 _LONGEST_LINK = 1000
 
+# How a line tells trim.py what the HTML said of it, when marks are asked for: noncharacters (never for interchange,
+# Unicode 23.7) before its text. unmarked() takes them off again.
+QUOTED = "\ufdd0"  # within a container of quoted mail
+ATTRIBUTION = "\ufdd1"  # "somebody wrote:"
+HEADER = "\ufdd2"  # the header of a quoted mail begins with this line
+SIGNATURE = "\ufdd3"  # within the sender's signature
+_MARKS = dict.fromkeys(map(ord, QUOTED + ATTRIBUTION + HEADER + SIGNATURE))
+
+# What clients write into class, id and style of these containers; one group for each mark.
+_TOLD = re.compile(
+    r"(yahoo_quoted|isReplyContent)"
+    r"|(gmail_attr|moz-cite-prefix)"
+    r"|(divRplyFwdMsg|appendonsend|stopSpelling|zwchr|reference-message|OLK_SRC_BODY|border-top: ?solid #(?:E1E1E1|B5C4DF))"
+    r"|(gmail_signature|moz-signature|protonmail_signature_block|outlook-mobile-signature|[\"']x?_?Signature[\"' >]|pcmac-signature"
+    r"|spnEditorSign|FoxMailSign)",
+    re.IGNORECASE,
+)
+_KEYS = (
+    "yahoo_quoted", "isReplyContent", "gmail_attr", "moz-cite-prefix", "divRplyFwdMsg", "appendonsend", "stopSpelling", "zwchr",
+    "reference-message", "OLK_SRC_BODY", "#E1E1E1", "#B5C4DF", "#e1e1e1", "#b5c4df", "ignature", "spnEditorSign", "FoxMailSign",
+)  # fmt: skip
+_TELLING = frozenset(("div", "blockquote", "hr", "span", "table"))
+
+
+def tells(source: str) -> bool:
+    """Is there anything in this HTML that marks would be made of?"""
+    return any(key in source for key in _KEYS)
+
+
+def unmarked(text: str) -> str:
+    """The text without the marks of lines."""
+    return text if text.isascii() else text.translate(_MARKS)
+
 
 class Writer:
     def __init__(self) -> None:
@@ -52,8 +85,26 @@ class Writer:
         self._hidden_depth = 0
         self._link = ""
         self._link_text: list[str] = []
+        self._mark = ""  # of the container that is open,
+        self._mark_name = ""  # the element that it is,
+        self._mark_depth = 0  # and how many of that name are open since
+        self._header = False  # the header of a quoted mail begins with the next line
 
     # --- input ---
+
+    def tell(self, name: str, attributes: str) -> None:
+        """Before start(): what the attributes of a tag, as they stand in the source, say about quotes."""
+        if self._mark and name == self._mark_name:
+            self._mark_depth += 1
+        if name not in _TELLING or "=" not in attributes or (match := _TOLD.search(attributes)) is None:
+            return
+        if match[3]:
+            self._end_line()
+            self._header = True
+        elif not self._mark and name not in _VOID:
+            self._end_line()
+            self._mark = QUOTED if match[1] else ATTRIBUTION if match[2] else SIGNATURE
+            self._mark_name, self._mark_depth = name, 1
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if self._hidden:
@@ -112,6 +163,11 @@ class Writer:
                 self._pre -= 1
         elif name in _BLOCK:
             self._block(gap=False)
+        if self._mark and name == self._mark_name:
+            self._mark_depth -= 1
+            if self._mark_depth == 0:
+                self._end_line()
+                self._mark = ""
 
     def text(self, text: str) -> None:
         if self._hidden:
@@ -193,9 +249,15 @@ class Writer:
     def _end_line(self) -> None:
         if self._filled:
             self._depth = len(self._quotes)
-            self._lines.append((self._prefix() + "".join(self._line)).rstrip())
+            self._lines.append((self._line_mark() + self._prefix() + "".join(self._line)).rstrip())
         self._line.clear()
         self._filled = self._space = self._cell = False
+
+    def _line_mark(self) -> str:
+        if self._header and self._line[0][:5] != "_____":
+            self._header = False
+            return HEADER
+        return self._mark
 
     def _close_link(self) -> None:
         """After a link's text its target, unless the text says it already."""

@@ -63,7 +63,10 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
     if source is not None:
         shown, defect = html.sanitise(source[: limits.text_kept])
         defects.extend([defect] if defect else [])
-    reply = trim.reply_part(text)
+    answers = bool(head.ids("in-reply-to") or head.ids("references")) or trim.is_answer(head.subject)
+    said = trim.split(text, subject=head.subject, answers=answers)
+    text = trim.unmarked(text)
+    reply = said.own() or text.strip()
     report, found, why = judge.judge(_judged(raw, head, content, text, reply), mail_from)
     defects.extend([*head.defects, *content.defects])
     return ParsedMail(
@@ -80,6 +83,7 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
         language=language.of(reply, head.subject),
         text=text,
         reply=reply,
+        context=context if (context := said.in_context()) != reply and said.own() else "",
         html=shown,
         attachments=tuple(content.attachments),
         defects=tuple(dict.fromkeys(defects))[:_MOST_DEFECTS],

@@ -1,247 +1,243 @@
-"""What the sender newly wrote: the reply without the quoted mail and the signature (issue: "reply").
+"""What the sender newly wrote: the reply without quoted mail, signature and footers (issue: "reply").
 
-One pass gives each line a letter from the tables below, then a few rules cut over the letters. Linear, no regex with
-nested repeats (threat C9). Never raises, and never loses an answer written between or below quoted lines: when in
-doubt the text stays whole. To teach it a new mail client, add its words to a table and a folder to tests/messages.
+quotelines gives each line a letter; a few rules over the letters say what role each line plays; signature.py finds where
+the own words end. Only a view: the text stays whole. Never raises, linear (threat C9), and when in doubt a line stays.
+To teach it a new mail client, add its words to quotewords or signwords and a folder to tests/messages.
 """
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 
+from smtpgate.mail import quotelines, signature
 from smtpgate.mail import quotewords as words
+from smtpgate.mail.htmltext import unmarked
 
 _LONGEST = 256 * 1024  # characters and
 _MOST_LINES = 10_000  # lines that are looked at; longer text is returned whole
-_LONG_LINE = 500  # nothing beyond this is an attribution or a header line
-
-# Letters: q quoted · a attribution · d divider of an original · f divider of a forward · h header line of a quoted mail
-#          m our own "write above" line · s signature delimiter · p sent from a phone · r a ruled line · b blank · t text
-
-_FIELD = re.compile(r"[*_ \t>|]{0,4}([^:：*]{1,20}?)[*_ ]{0,4}[:：]")
-_SCHRIEB = re.compile(r"\bschrieb .{1,150}:$")  # German has the name after the verb
-_ATTRIBUTED = re.compile(r"[0-9]|@")
-_LONGEST_SIGNATURE = 12  # lines after "-- "
-_DASHES = "-_=*—－–─━~ \t\xa0\u3000"
+_CUE = 1500  # characters of the answer in which "see my answers below" is looked for
+_LONGEST_CONTEXT = 12  # lines of a quoted passage that are shown with the answer to it
 
 
-def reply_part(text: str, html: str | None = None) -> str:
-    """The newly written part of a readable text; the whole text (stripped) when nothing else is left of it.
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A text by lines, and for each line its role: o own · b blank · q quoted, with all that introduces it · s signature.
 
-    html is read instead when there is no text at all; it is the raw HTML of the mail.
+    tail: where an original without quote marks begins, which reaches to the end; -1 if there is none.
     """
-    if not text.strip() and html:
-        from smtpgate.mail import html as reader
 
-        text = reader.to_text(html)
-    whole = text.strip()
-    if len(text) > _LONGEST:
-        return whole
-    lines = text.split("\n")
-    if len(lines) > _MOST_LINES:
-        return whole
-    letters = [_letter(line) for line in lines]
-    _join(lines, letters)
-    end = _without_signature(lines, letters, len(lines))  # it may stand below a quote
-    end = _cut(lines[:end], letters[:end])
-    end = _without_signature(lines, letters, end)
-    kept = "\n".join(line.rstrip() for line in lines[:end]).strip("\n")
-    return kept.strip() or whole
+    lines: tuple[str, ...]
+    roles: str
+    tail: int = -1
 
+    def own(self) -> str:
+        """The sender's own words; "" when there are none."""
+        return _joined(self.lines, [role in "ob" for role in self.roles])
 
-def _letter(line: str) -> str:
-    """What one line looks like on its own."""
-    stripped = line.strip(" \t\r\xa0\u3000")
-    if not stripped:
-        return "b"
-    if stripped[0] in ">＞" or stripped.startswith("|>"):
-        return "q"
-    if line.rstrip("\r\n\t ") == "--":
-        return "s"
-    if len(stripped) > _LONG_LINE:
-        return "t"
-    low = stripped.lower()
-    if low.startswith(words.MARKERS) or (low[0] in "#-—=" and low.strip(_DASHES + "#") in words.MARKERS):
-        return "m"
-    bare = stripped.strip(_DASHES)
-    if not bare:
-        return "r" if len(stripped) >= 5 else "t"
-    if stripped[0] in _DASHES or stripped[-1] in _DASHES or stripped[-1] in ":：":
-        folded = "".join(bare.split()).lower()
-        if folded in words.ORIGINAL and (stripped[0] in _DASHES):
-            return "d"
-        if folded in words.FORWARD:
-            return "f"
-    if low.endswith(words.WROTE) or _SCHRIEB.search(low) or (low.endswith((">:", ">：")) and "@" in low and low[0].isdigit()):
-        return "a"
-    if _is_phone(low):
-        return "p"
-    match = _FIELD.match(stripped)
-    if match is not None and _meaning(match[1]):
-        return "h"
-    return "t"
+    def in_context(self) -> str:
+        """The own words with the quoted lines that they answer, where answers stand between them; else the own words."""
+        shown = [role in "ob" for role in self.roles]
+        spots = _passages(self.roles)
+        if len(spots) < 2 and not (spots and "o" in self.roles[: spots[0][0]]):
+            return self.own()
+        for start, stop in spots:
+            for i in range(max(start, stop - _LONGEST_CONTEXT), stop):
+                shown[i] = True
+        return _joined(self.lines, shown)
 
 
-def _is_phone(low: str) -> bool:
-    if len(low) > 60 or not low.startswith(words.PHONE):
-        return False
-    if not low.startswith(words.COMMON_BEGINNINGS):
-        return True
-    return (
-        low.startswith("发自我的")
-        or low.endswith(words.PHONE_ENDS)
-        or any(w in low for w in ("iphone", "ipad", "手机", "邮箱", "mail", "outlook"))
-    )
-
-
-def _meaning(name: str) -> str:
-    return words.FIELDS.get(name.strip(" *_\xa0\u3000>|").lower(), "")
-
-
-def _join(lines: list[str], letters: list[str]) -> None:
-    """What lines mean together: attributions over several lines, blocks of header lines."""
-    for i, letter in enumerate(letters):
-        if letter == "a":
-            start = _attribution_start(lines, letters, i)
-            if start < 0:
-                letters[i] = "t"
-            for j in range(max(start, 0), i) if start >= 0 else ():
-                letters[j] = "a"
-    i = 0
-    while i < len(letters):
-        if letters[i] != "h":
-            i += 1
-            continue
-        stop, meanings = _header_block(lines, letters, i)
-        led = i > 0 and letters[_before(letters, i)] in ("d", "r", "f")
-        if len(meanings) < (2 if led else 3) or "from" not in meanings:
-            for j in range(i, stop):
-                letters[j] = "t" if letters[j] == "h" else letters[j]
-        i = stop
-
-
-def _attribution_start(lines: list[str], letters: list[str], i: int) -> int:
-    """The line where the attribution that ends on line i begins, -1 if it is none: it has a date or an address."""
-    joined = lines[i].strip()
-    if joined.lower().startswith(words.BEGINS) and _ATTRIBUTED.search(joined):
-        return i
-    found = i if _ATTRIBUTED.search(joined) else -1
-    for j in range(i - 1, max(i - 4, -1), -1):
-        if letters[j] not in ("t", "h", "p"):
-            break
-        joined = lines[j].strip() + " " + joined
-        if len(joined) > _LONG_LINE:
-            break
-        if lines[j].strip().lower().startswith(words.BEGINS) and _ATTRIBUTED.search(joined):
-            return j
+def _passages(roles: str) -> list[tuple[int, int]]:
+    """Each run of quoted lines that own words follow."""
+    found = []
+    start = -1
+    for i, role in enumerate(roles):
+        if role == "q":
+            start = i if start < 0 else start
+            stop = i + 1
+        elif role == "o" and start >= 0:
+            found.append((start, stop))
+            start = -1
+        elif role == "s":
+            start = -1
     return found
 
 
-def _header_block(lines: list[str], letters: list[str], start: int) -> tuple[int, set[str]]:
-    """Where the run of header lines ends (values may be wrapped once each), and the meanings in it."""
-    meanings: set[str] = set()
-    i = start
-    wrapped = 0
-    while i < len(letters) and i < start + 30:
-        if letters[i] == "h":
-            match = _FIELD.match(lines[i].strip(" \t\r\xa0\u3000"))
-            meanings.add(_meaning(match[1]) if match else "")
-            wrapped = 0
-        elif letters[i] == "t" and wrapped < 2 and any(x == "h" for x in letters[i + 1 : i + 3]):
-            wrapped += 1
-        elif letters[i] == "b" and i + 1 < len(letters) and letters[i + 1] == "h":
-            pass  # some clients put an empty line between all of them
-        else:
-            break
-        i += 1
-    return i, meanings - {"", "other"}
+def _joined(lines: tuple[str, ...], shown: list[bool]) -> str:
+    """The lines that are shown; one blank line where something was left out."""
+    out: list[str] = []
+    gap = False
+    for line, keep in zip(lines, shown, strict=True):
+        if not keep:
+            gap = True
+            continue
+        if gap and out and out[-1]:
+            out.append("")
+        if not gap or line.strip():
+            out.append(line.rstrip())
+            gap = False
+    return "\n".join(out).strip("\n").strip()
 
 
-def _before(letters: list[str], i: int) -> int:
-    """The last line before i that is not blank; i itself if there is none."""
-    for j in range(i - 1, max(i - 6, -1), -1):
-        if letters[j] != "b":
-            return j
-    return i
+def reply_part(text: str, *, subject: str = "", answers: bool = True) -> str:
+    """The newly written part of a readable text; the whole text (stripped) when nothing is left or it is too long.
+
+    subject: of the mail, which tells a forward. answers: it answers a mail; else "> " may be the sender's own mark.
+    """
+    return split(text, subject=subject, answers=answers).own() or unmarked(text).strip()
 
 
-def _cut(lines: list[str], letters: list[str]) -> int:
-    """How many lines from the top are the sender's own, answers between quotes included."""
-    text_above = False
-    last_quote = -1
+def split(text: str, *, subject: str = "", answers: bool = True) -> Split:
+    """The role of each line. Text beyond the limits is one's own altogether."""
+    lines = text.split("\n")
+    if len(text) > _LONGEST or len(lines) > _MOST_LINES:
+        return Split(tuple(unmarked(text).split("\n")), "".join("o" if line.strip() else "b" for line in lines))
+    letters = quotelines.letters_of(lines)
+    forward = is_forward(subject) and not (_prefix(subject) == "vs" and "lähettäjä" in text.lower())  # Danish; Finnish "answer"
+    roles, tail = _roles(lines, letters, forward=forward, answers=answers)
+    _signatures(lines, letters, roles)
+    return Split(tuple(lines), "".join(roles), tail)
+
+
+def _prefix(subject: str) -> str:
+    head, colon, _ = subject[:40].replace("：", ":").partition(":")
+    return words.fold(head.strip("[]【】()0123456789 ")) if colon else ""
+
+
+def is_forward(subject: str) -> bool:
+    """Does the first prefix of the subject say that the mail is a forward?"""
+    return _prefix(subject) in words.FORWARD_PREFIXES
+
+
+def is_answer(subject: str) -> bool:
+    """Does the first prefix of the subject say that the mail is an answer?"""
+    return _prefix(subject) in words.ANSWER_PREFIXES
+
+
+# --- roles ------------------------------------------------------------------------------------------------------------
+
+
+def _roles(lines: list[str], letters: list[str], *, forward: bool, answers: bool) -> tuple[list[str], int]:
+    roles = ["b" if x == "b" else "o" for x in letters]
+    marks_count = answers or "a" in letters
+    if marks_count and _prompts(lines, letters):
+        marks_count = False
+    above = False  # own words have been seen
     i = 0
     while i < len(letters):
         letter = letters[i]
-        if letter == "m":
-            return _back(letters, i) if text_above else len(lines)
-        if letter in ("d", "h") and text_above and not _forwarded(letters, i):
-            if letter == "d" or _begins_block(letters, i):
-                return _trailing(letters, _back(letters, i))
-        elif letter == "a" and text_above and not _quote_follows(letters, i):
-            if not _more_quotes(letters, i):
-                return _trailing(letters, _back(letters, i))
-        elif letter == "q":
-            last_quote = i
-        elif letter == "f":
-            return len(lines)
-        if letter == "t":
-            text_above = True
+        if letter == "f":
+            return roles, -1  # shown to us on purpose
+        if letter == "m" and above:
+            return _tail(roles, letters, i)
+        if letter == "q" and marks_count:
+            roles[i] = "q"
+        elif letter in "adh":
+            stop = _group(letters, i)
+            if _unmarked_original(letters, i, stop):
+                if above and (forward or _answered_within(lines, roles, i, stop)):
+                    return roles, -1
+                if above:
+                    return _tail(roles, letters, i)
+            elif stop < len(letters) or above:
+                roles[i:stop] = ["b" if x == "b" else "q" for x in letters[i:stop]]
+            i = stop
+            continue
+        elif letter == "t" and not above:
+            above = not signature.is_phone(lines[i])
         i += 1
-    return _trailing(letters, len(lines)) if last_quote >= 0 else len(lines)
+    return roles, -1
 
 
-def _begins_block(letters: list[str], i: int) -> bool:
-    return i == 0 or letters[i - 1] != "h"
-
-
-def _forwarded(letters: list[str], i: int) -> bool:
-    before = _before(letters, i)
-    return before != i and letters[before] == "f"
-
-
-def _quote_follows(letters: list[str], i: int) -> bool:
-    return any(x == "q" for x in letters[i + 1 : i + 5])
-
-
-def _more_quotes(letters: list[str], i: int) -> bool:
-    """Is this attribution one of several lines of its own, or answered in between further down?"""
-    return any(x == "a" for x in letters[i + 1 : i + 4]) and any(x == "q" for x in letters[i + 1 : i + 8])
-
-
-def _back(letters: list[str], i: int) -> int:
-    """Over blank and ruled lines that stand right above line i."""
-    while i > 0 and letters[i - 1] in ("b", "r"):
+def _tail(roles: list[str], letters: list[str], i: int) -> tuple[list[str], int]:
+    """From here to the end it is the original, with the ruled line over it."""
+    while i > 0 and letters[i - 1] in "br":
         i -= 1
-    return i
+    roles[i:] = ["q"] * (len(roles) - i)
+    return roles, i
 
 
-def _trailing(letters: list[str], end: int) -> int:
-    """Without the quote at the very end and its attribution. Signature lines after it do not count as text."""
-    tail = end
-    while tail > 0 and letters[tail - 1] in ("b", "p", "r"):
-        tail -= 1
-    i = tail
-    while i > 0 and letters[i - 1] in ("q", "b"):
-        i -= 1
-    if "q" not in letters[i:tail]:
-        return end
-    while i > 0 and letters[i - 1] in ("a", "b", "d", "h"):
-        i -= 1
-    if not any(x == "t" for x in letters[:i]):
-        return end  # nothing but the quote: the text stays whole
-    return i
+def _group(letters: list[str], i: int) -> int:
+    """The end of the attribution, divider or header block (or of several, one right below the other) at i."""
+    stop = i
+    while stop < len(letters) and letters[stop] in "adhbr":
+        stop += 1
+    while stop > i + 1 and letters[stop - 1] in "br":
+        stop -= 1
+    return stop
 
 
-def _without_signature(lines: list[str], letters: list[str], end: int) -> int:
-    """Cut at the last "-- " that only a short block follows, and drop "sent from my phone" at the end."""
-    for i in range(end - 1, max(end - 2 - _LONGEST_SIGNATURE, -1), -1):
-        if letters[i] == "q":
-            break
-        if letters[i] == "s" and any(x == "t" for x in letters[:i]):
-            end = i
-            break
-    while end > 0 and letters[end - 1] in ("b", "p", "r"):
-        end -= 1
-    if not any(letters[i] in ("t", "q", "h") for i in range(end)):
-        return len(lines)
-    return end
+def _unmarked_original(letters: list[str], i: int, stop: int) -> bool:
+    """Does text without quote marks follow? Below an attribution that a marked quote follows later, it is an answer."""
+    below = next((j for j in range(stop, len(letters)) if letters[j] not in "br"), -1)
+    if below < 0 or letters[below] == "q":
+        return False
+    if "a" not in letters[i:stop] or "h" in letters[i:stop]:
+        return True
+    later = next((letters[j] for j in range(below, len(letters)) if letters[j] in "qadhf"), "")
+    return later != "q"
+
+
+def _answered_within(lines: list[str], roles: list[str], i: int, stop: int) -> bool:
+    """Does the sender say, or show by "[name]" before each, that answers stand in the original below?"""
+    top = "\n".join(line for line, role in zip(lines[:i], roles, strict=False) if role == "o").lower()
+    if len(top) > _CUE:
+        top = top[:_CUE]
+    if any(cue in top for cue in words.ANSWERS_BELOW):
+        return True
+    labels: dict[str, int] = {}
+    for line in lines[stop:]:
+        if line[:1] == "[" and 1 < (end := line.find("]", 0, 30)) < len(line) - 2 and line[end + 1] in " :：":
+            label = line[1:end]
+            if label.replace(" ", "").replace(".", "").isalpha():
+                labels[label] = labels.get(label, 0) + 1
+    return any(count > 1 for count in labels.values())
+
+
+def _prompts(lines: list[str], letters: list[str]) -> bool:
+    """Only ">>> " of Python's prompt, and nobody is quoted."""
+    if "a" in letters or "d" in letters:
+        return False
+    marked = [lines[i].lstrip() for i, x in enumerate(letters) if x == "q"]
+    return bool(marked) and all(line.startswith(">>> ") and not line.startswith(">>> >") for line in marked)
+
+
+def _signatures(lines: list[str], letters: list[str], roles: list[str]) -> None:
+    """Take signatures off the end of each run of own lines, unless nothing would be left of the whole mail."""
+    before = roles.copy()
+    _armour(lines, letters, roles)
+    i = 0
+    while i < len(roles):
+        if roles[i] not in "ob":
+            i += 1
+            continue
+        stop = i
+        while stop < len(roles) and roles[stop] in "ob":
+            stop += 1
+        if "f" in letters[i:stop]:
+            return
+        end = signature.own_end(lines, letters, i, stop)
+        roles[end:stop] = ["s" if role == "o" else "b" for role in roles[end:stop]]
+        i = stop
+    if "o" not in roles:
+        roles[:] = before
+
+
+def _armour(lines: list[str], letters: list[str], roles: list[str]) -> None:
+    """The frame of a clear-signed OpenPGP mail: its header, and the signature below."""
+    for i, letter in enumerate(letters):
+        if letter != "x":
+            continue
+        low = lines[i].lower()
+        stop = i + 1
+        if "signed message" in low:
+            while stop < len(lines) and lines[stop].startswith(("Hash:", "Charset:", "Comment:", "NotDashEscaped:")):
+                stop += 1
+        elif "begin pgp signature" in low:
+            while stop < len(lines) and letters[stop] != "x":
+                stop += 1
+        elif "end pgp signature" not in low:
+            continue
+        roles[i:stop] = ["s"] * (stop - i)
+
+
+__all__ = ["Split", "is_forward", "reply_part", "split", "unmarked"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from smtpgate.mail import trim
-from smtpgate.mail.trim import reply_part
+from smtpgate.mail.trim import reply_part, split
 from tests.support.doubling import assert_linear
 
 OLD = "\n\nold text\nmore old text"
@@ -78,8 +78,10 @@ def test_answers_between_quotes_are_never_lost() -> None:
     found = reply_part(text)
     assert "first answer" in found
     assert "second answer" in found
-    assert "> first?" in found
-    assert "goes" not in found
+    assert ">" not in found
+    context = split(text).in_context()
+    assert "> first?\nfirst answer" in context
+    assert "goes" not in context
 
 
 def test_answer_below_the_quote_is_never_lost() -> None:
@@ -115,10 +117,6 @@ def test_ordinary_text_stays_whole(text: str) -> None:
 def test_nothing_left_means_the_whole() -> None:
     text = "On 1 Jan 2026 S <s@e.example> wrote:\n> old"
     assert reply_part(text) == text
-
-
-def test_html_is_read_when_there_is_no_text() -> None:
-    assert reply_part(" ", "<p>my answer</p><blockquote>old</blockquote>") == "my answer"
 
 
 def test_beyond_the_limits_the_text_stays_whole() -> None:

@@ -1,0 +1,109 @@
+"""The header that clients copy over a mail that they quote: From, Sent, To, Subject, in any language.
+
+A field alone may be anybody's words; a block of them with an address or a date is none. Pure, linear, never raises.
+"""
+
+from __future__ import annotations
+
+import re
+
+from smtpgate.mail import quotewords as words
+from smtpgate.mail.attribution import BLANKS, DATE, TIME
+
+_LONGEST = 60  # lines
+_NAME = re.compile(r"\|?([^:：|]{1,24})([:：|])")
+# The names that follow each other when a bad conversion put a block on one line.
+_ON_ONE_LINE = tuple(
+    (f" {date}{colon}", f" {subject}{colon}")
+    for date, subject in (
+        ("sent", "subject"),
+        ("date", "subject"),
+        ("发送时间", "主题"),
+        ("gesendet", "betreff"),
+        ("envoyé ", "objet "),
+    )
+    for colon in ":："
+)
+
+
+def field(s: str) -> str:
+    """What the header field on this line means, "" if it is none."""
+    match = _NAME.match(s)
+    if match is None:
+        return ""
+    name = match[1].strip("*_ \t\xa0\u3000【】[]•·")
+    meaning = words.FIELDS.get(name.lower()) or words.FIELDS.get(words.fold(name), "")
+    return meaning if match[2] != "|" or not name.isascii() else ""
+
+
+def join(lines: list[str], letters: list[str]) -> None:
+    i = 0
+    while i < len(letters):
+        if letters[i] not in "hH":
+            i += 1
+            continue
+        stop, certain = _header_block(lines, letters, i)
+        if not certain:
+            for j in range(i, stop):
+                letters[j] = "t" if letters[j] in "hH" else letters[j]
+        else:
+            for j in range(i, stop):
+                letters[j] = "h" if letters[j] != "b" else "b"
+        i = stop
+
+
+def _header_block(lines: list[str], letters: list[str], start: int) -> tuple[int, bool]:
+    """Where the run of header lines ends (values may be wrapped), and whether it is the header of a quoted mail."""
+    meanings: set[str] = set()
+    addresses = dates = False
+    marked = letters[start] == "H"
+    i = last = start
+    wrapped = 0
+    while i < min(len(letters), start + _LONGEST):
+        s = lines[i].strip(BLANKS)
+        if letters[i] in "hH":
+            meanings.add(field(s))
+            wrapped = 0
+            last = i
+            addresses = addresses or "@" in s
+            dates = dates or DATE.search(s) is not None or TIME.search(s) is not None
+        elif letters[i] in "tc" and _continues(s, letters, i, wrapped):
+            wrapped += 1
+            addresses = addresses or "@" in s
+        elif letters[i] != "b" or i != last + 1 or i + 1 >= len(letters) or letters[i + 1] not in "hH":
+            break  # some clients put an empty line between all of them
+        i += 1
+    meanings -= {"", "other"}
+    led = marked or _led(letters, start) or _one_line(lines[start])
+    if marked and not meanings:
+        return last + 1, addresses or dates
+    if "from" not in meanings and not led:
+        return last + 1, False
+    if led:
+        return last + 1, bool(meanings & {"from", "date"}) and (len(meanings) >= 2 or _one_line(lines[start]))
+    if len(meanings) < 3:
+        return last + 1, len(meanings) == 2 and addresses and dates and "date" in meanings
+    return last + 1, addresses or ("subject" in meanings and (dates or "date" not in meanings))
+
+
+def _continues(s: str, letters: list[str], i: int, wrapped: int) -> bool:
+    """A wrapped value: a field follows soon, or this is one of the lines of a long list of recipients."""
+    if wrapped < 2 and any(x in "hH" for x in letters[i + 1 : i + 3]) and "b" not in letters[i - 1 : i + 1]:
+        return True
+    return wrapped < 20 and letters[i - 1] != "b" and ("@" in s or ";" in s) and any(x in "hH" for x in letters[i + 1 : i + 12])
+
+
+def _one_line(line: str) -> bool:
+    """A header block that a bad conversion put on one line."""
+    low = line.lower()
+    if len(low) < 40 or "@" not in low:
+        return False
+    return any(date in low and subject in low for date, subject in _ON_ONE_LINE)
+
+
+def _led(letters: list[str], i: int) -> bool:
+    """Does a divider or a ruled line stand right above?"""
+    for j in range(i - 1, max(i - 4, -1), -1):
+        if letters[j] != "b":
+            return letters[j] in "drf"
+    return False

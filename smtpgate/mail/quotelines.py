@@ -1,0 +1,201 @@
+"""What each line of a mail looks like: one letter for each, from the tables of quotewords.py. The first half of trim.py.
+
+One pass, then two that join lines: attributions that were wrapped, and blocks of header lines. Pure, linear, never
+raises. No expression here has a repeat within a repeat (threat C9).
+"""
+
+from __future__ import annotations
+
+import re
+
+from smtpgate.mail import attribution, headerblock
+from smtpgate.mail import quotewords as words
+from smtpgate.mail.attribution import BLANKS, DATE, VERB
+from smtpgate.mail.headerblock import field
+from smtpgate.mail.htmltext import ATTRIBUTION, HEADER, QUOTED, SIGNATURE
+
+# Letters: q quoted · a attribution · d divider of an original · f divider of a forward · h header line of a quoted mail
+#          m our own "write above" line · s signature delimiter · S signature by its HTML · x armour of a signed mail
+#          r a ruled line · c what may end an attribution (only while joining) · b blank · t text
+
+_MARKS = QUOTED + ATTRIBUTION + HEADER + SIGNATURE
+_DASHES = "-_=*—－–─━~#"
+_DASHES_AND_BLANKS = _DASHES + BLANKS
+_LONG_LINE = 500  # nothing beyond this is an attribution or a header line
+
+_INITIALS = re.compile(r"[A-Za-z]{1,4}>(?= |$)")
+
+
+def letters_of(lines: list[str]) -> list[str]:
+    """The letter of each line. Marks that the HTML reader set are taken off the lines, in place."""
+    letters: list[str] = []
+    marked = False
+    for i, line in enumerate(lines):
+        if line and line[0] in _MARKS:
+            mark, lines[i] = line[0], line.lstrip(_MARKS)
+            letters.append(_marked(mark, lines[i]))
+            marked = True
+        else:
+            letters.append(_letter(line))
+    _join_attributions(lines, letters)
+    if "h" in letters or "H" in letters:
+        headerblock.join(lines, letters)
+    if marked:
+        letters = ["h" if x == "H" else x for x in letters]
+    _mend_quotes(lines, letters)
+    return letters
+
+
+def _marked(mark: str, line: str) -> str:
+    letter = _letter(line)
+    if letter == "b":
+        return "b"
+    if mark == QUOTED:
+        return letter if letter in "fdh" else "q"
+    if mark == ATTRIBUTION:
+        return letter if letter in "fdq" else "A"
+    if mark == HEADER:
+        return letter if letter in "fdqr" else "H"
+    return letter if letter in "qfdh" else "S"
+
+
+def _letter(line: str) -> str:
+    """What one line looks like on its own."""
+    s = line.strip(BLANKS)
+    if not s:
+        return "b"
+    first, last = s[0], s[-1]
+    if first in ">＞":
+        return "q"
+    if len(s) > _LONG_LINE:
+        return "t"
+    if first in _DASHES or (first == "|" and s.startswith("|>")):
+        return "q" if first == "|" else _dashed(s, line)
+    if last in ":：" or (last in "-*_>›»\"'" and _may_end(s)):
+        if last in ":：" and fold_name(s[:-1]) in words.FORWARD:
+            return "f"
+        return "h" if field(s) else "c"
+    return _worded(s)
+
+
+def _worded(s: str) -> str:
+    if field(s):
+        return "h"
+    if s[0] in "—R请請P" and s.lower().startswith(words.MARKERS):
+        return "m"
+    if (s[-1] == "-" or s[-1] in _DASHES) and fold_name(s.strip(_DASHES_AND_BLANKS)) in words.ORIGINAL:
+        return "d"
+    if s[0].isdigit() and "@" in s and s[-1] == ">":
+        return "c"
+    return "t"
+
+
+def _dashed(s: str, line: str) -> str:
+    """A line that begins with a dash or the like."""
+    bare = s.strip(_DASHES_AND_BLANKS)
+    if not bare:
+        if s in ("--", "- --"):
+            return "s"
+        return "r" if len(s) >= 5 else "t"
+    low = s.lower()
+    if low.startswith(words.MARKERS) or (s[0] in "#-—=" and bare.lower() in words.MARKERS):
+        return "m"
+    if low.startswith("-----begin pgp") or low.startswith("-----end pgp"):
+        return "x"
+    folded = words.fold(bare).rstrip(":：")
+    if s[0] in "-_=*—－–─━" and folded in words.ORIGINAL:
+        return "d"
+    if folded in words.FORWARD or (s.startswith("--") and folded.startswith(("forwardedby", "转发的邮件", "转发邮件"))):
+        return "f"
+    if s[0] in "*_" and field(s):
+        return "h"
+    if s.startswith("--") and s.endswith("--"):
+        return "a" if VERB.search(low) and (DATE.search(s) or "@" in s) else "D"
+    if s[-1] in ":：-" and s.startswith("--") and VERB.search(low) and (DATE.search(s) or "@" in s):
+        return "a"  # --- On Fri, ..., somebody wrote:
+    return "c" if s[-1] in ":：" and s[0] in "*-" else "t"
+
+
+def fold_name(text: str) -> str:
+    return words.fold(text.strip(_DASHES_AND_BLANKS)) if len(text) < 80 else ""
+
+
+def _may_end(s: str) -> bool:
+    """Such as `wrote:*`, `wrote: -`, `wrote ----`, or `<s@e.example>` behind a date."""
+    if s.endswith("----") and VERB.search(s.lower(), max(0, len(s) - 20)):
+        return True
+    return s.rstrip("-*_>›»\"' ")[-1:] in (":", "：") or (s[-1] == ">" and s[0].isdigit() and "@" in s)
+
+
+def _join_attributions(lines: list[str], letters: list[str]) -> None:
+    for i, letter in enumerate(letters):
+        if letter == "A":
+            letters[i] = "a"
+        elif letter == "c":
+            start = attribution.start_of(lines, letters, i)
+            letters[i] = "t"
+            if start >= 0:
+                letters[start : i + 1] = "a" * (i + 1 - start)
+        elif letter == "D":  # words between dashes: a divider when a header block follows
+            after = [x for x in letters[i + 1 : i + 5] if x != "b"][:2]
+            letters[i] = "d" if "h" in after else "t"
+
+
+# --- quote marks ------------------------------------------------------------------------------------------------------
+
+
+def _mend_quotes(lines: list[str], letters: list[str]) -> None:
+    """Marks that are none (code fences, mbox's ">From "), and lines of a quote that lost theirs when they were wrapped."""
+    if "q" not in letters:
+        _odd_marks(lines, letters)
+        return
+    fence = -1
+    for i, letter in enumerate(letters):
+        if letter in "ta" and lines[i].lstrip().startswith("```"):
+            if fence >= 0:
+                for j in range(fence, i):
+                    letters[j] = "t" if letters[j] in "qhdars" else letters[j]
+                fence = -1
+            else:
+                fence = i
+        elif letter == "q" and lines[i].startswith(">From ") and _alone(letters, i):
+            letters[i] = "t"
+    tails = [i for i in range(1, len(letters) - 1) if letters[i] == "t" and _wrapped_tail(lines, letters, i)]
+    if len(tails) > 1:  # one alone may be a short answer
+        for i in tails:
+            letters[i] = "q"
+
+
+def _alone(letters: list[str], i: int) -> bool:
+    return (i == 0 or letters[i - 1] not in "qa") and (i + 1 == len(letters) or letters[i + 1] != "q")
+
+
+def _wrapped_tail(lines: list[str], letters: list[str], i: int) -> bool:
+    if letters[i - 1] != "q" or letters[i + 1] != "q" or len(lines[i - 1]) < 66:
+        return False
+    before, s = lines[i - 1].rstrip(), lines[i].strip()
+    return len(s) <= 40 and before[-1] not in ".!?:;。！？：" and (s[0].islower() or s[0].isdigit() or s[0] in ",.;)")
+
+
+def _odd_marks(lines: list[str], letters: list[str]) -> None:
+    """Quotes marked with "| ", ": ", "JD> " or an indent, right below an attribution."""
+    looked = 0
+    for i, letter in enumerate(letters):
+        if letter != "a" or (i + 1 < len(letters) and letters[i + 1] == "a"):
+            continue
+        looked += 1
+        if looked > 3:
+            return
+        at = next((j for j in range(i + 1, min(i + 4, len(letters))) if letters[j] != "b"), -1)
+        if at < 0 or letters[at] not in "tc":
+            continue
+        initials = _INITIALS.match(lines[at].lstrip())
+        mark = initials.group() if initials else lines[at][:2] if lines[at][:2] in ("| ", ": ", "} ", "% ", "# ", "|\t") else ""
+        if lines[at][:1] == "\t":
+            mark = "\t"
+        if not mark:
+            continue
+        run = [j for j in range(at, len(lines)) if letters[j] != "b" and lines[j].startswith(mark)]
+        if len(run) > 1 or initials:
+            for j in run:
+                letters[j] = "q"

@@ -1,0 +1,174 @@
+"""Where the sender's own words end: signatures, "sent from my phone", legal footers and list footers stand below them.
+
+Each rule is a safe one: a name under "Best regards" stays, because it is the person's word; what goes is set off by
+"-- ", or is clearly made of telephone numbers and addresses, or begins as only lawyers begin. Pure, linear, never raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from smtpgate.mail import signwords as words
+
+_DELIMITED = 15  # lines after "-- "
+_CONTACT = 15  # lines after "Best regards"
+_LEGAL_LINES = 60
+_LONGEST_PHONE = 90
+_STRAY = "*_-=~|#<>()[]“”\"' \t\xa0\u3000\u200e\u200f"
+_NUMBER = re.compile(r"(?:\+|00|\(0|\b0|\b[0-9])[0-9() /.–-]{6,18}[0-9]")
+_LABEL = re.compile(r"(?:^|[ |,;/])([^\W\d_][\w-]{0,16})\.?\s?[.:：|]", re.UNICODE)
+_LINK = re.compile(r"(?:https?://|www\.)[^\s<>]{3,200}|<?[\w.+-]{1,64}@[\w-]{1,60}\.[\w.-]{1,60}>?", re.IGNORECASE)
+_LINK_ALONE = re.compile(r"<?https?://[^\s<>]{3,300}>?")
+
+
+class Beginnings:
+    """Does a line begin with one of many? Looked up by the first two characters, so that a line costs the same for any number."""
+
+    def __init__(self, beginnings: Sequence[str]) -> None:
+        table: dict[str, list[str]] = {}
+        for text in beginnings:
+            table.setdefault(text[:2], []).append(text)
+        self._table = {key: tuple(values) for key, values in table.items()}
+
+    def of(self, low: str) -> bool:
+        found = self._table.get(low[:2])
+        return found is not None and low.startswith(found)
+
+
+_PHONE = Beginnings(words.PHONE)
+_UNSURE = Beginnings(words.PHONE_UNSURE)
+_LEGAL = Beginnings(words.DISCLAIMER_BEGINS)
+_SURE = Beginnings(words.DISCLAIMER_SURE)
+_JAPANESE_SENT = ("から送信", "から送信されたメール", "에서 보냄", "に送信", "を入手", "传送", "傳送")
+
+
+def own_end(lines: list[str], letters: list[str], start: int, stop: int) -> int:
+    """The end of the sender's own words in lines[start:stop]; start when there are none."""
+    delimited = False
+    while True:
+        while stop > start and letters[stop - 1] in "brx":
+            stop -= 1
+        if stop == start:
+            return start
+        if is_phone(lines[stop - 1]) or letters[stop - 1] == "S":
+            stop -= 1
+            continue
+        if stop - start > 1 and _LINK_ALONE.fullmatch(lines[stop - 1].strip()) and is_phone(lines[stop - 2]):
+            stop -= 2
+            continue
+        found = _legal(lines, start, stop)
+        if found == stop:
+            found = _list_footer(lines, letters, start, stop)
+        if found == stop and not delimited:
+            found = _delimited(lines, letters, start, stop)
+            delimited = found != stop
+        if found == stop:
+            return _contact(lines, start, stop)
+        stop = found
+
+
+def is_phone(line: str) -> bool:
+    """Is this "Sent from my phone" in any language?"""
+    low = line.strip(_STRAY).lower().rstrip(".。!")
+    if not low or len(low) > _LONGEST_PHONE + (100 if "://" in low else 0):
+        return False
+    if _UNSURE.of(low):
+        return len(low) <= 60 and any(device in low for device in words.DEVICES) and not low.endswith(("?", "？"))
+    if _PHONE.of(low):
+        return True
+    if low.endswith(_JAPANESE_SENT) and len(low) <= 40:
+        return any(device in low for device in words.DEVICES)
+    return "outlook" in low and "aka.ms/" in low
+
+
+def _delimited(lines: list[str], letters: list[str], start: int, stop: int) -> int:
+    """Where the last "-- " stands that only a signature follows. The blank at its end is often lost on the way."""
+    for i in range(stop - 2, max(start, stop - 2 - _DELIMITED), -1):
+        if letters[i] == "s":
+            strict = lines[i].rstrip("\r").endswith(" ")
+            return i if strict or _is_signature(lines[i + 1 : stop]) else stop
+    if letters[start] == "s" and stop - start <= _DELIMITED + 1:
+        return start
+    return stop
+
+
+def _is_signature(block: list[str]) -> bool:
+    """Short lines, or lines with an address or a link; nothing that reads like a sentence or a question."""
+    if any(_LINK.search(line) or "unsubscribe" in line for line in block):
+        return True
+    filled = [line.strip() for line in block if line.strip()]
+    return 0 < len(filled) <= 8 and not any(_sentence(line) for line in filled)
+
+
+def _sentence(line: str) -> bool:
+    return len(line) > 78 or line[-1:] in "?？" or (line[-1:] in ".!。！:" and (line.count(" ") > 5 or len(line) > 60))
+
+
+def _list_footer(lines: list[str], letters: list[str], start: int, stop: int) -> int:
+    """A ruled line, and below it the name and the address of a mailing list."""
+    for i in range(stop - 2, max(start, stop - 9), -1):
+        if letters[i] == "r" and len(lines[i].strip()) >= 20:
+            below = "\n".join(lines[i + 1 : stop]).lower()
+            if ("mailing list" in below or "unsubscribe" in below or "listinfo" in below) and _LINK.search(below):
+                return i
+            return stop
+    return stop
+
+
+def _legal(lines: list[str], start: int, stop: int) -> int:
+    """Where the legal footer begins that reaches the end. Its paragraphs all speak of such matters."""
+    found = bottom = stop
+    for i in range(stop - 1, max(start, stop - _LEGAL_LINES) - 1, -1):
+        line = lines[i].strip(_STRAY)
+        if not line:
+            if bottom < stop and bottom != found and not _legal_words(lines[i + 1 : bottom], 1):
+                break
+            bottom = min(bottom, i)
+            continue
+        low = line[:60].lower()
+        if _LEGAL.of(low):
+            below = lines[i : found if found < stop else stop]
+            if (_SURE.of(low) and len(line) < 60) or _legal_words(below, 2) or (_SURE.of(low) and _legal_words(below, 1)):
+                found = bottom = i
+                continue
+    return found if found == stop or _legal_to_the_end(lines, found, stop) else stop
+
+
+def _legal_to_the_end(lines: list[str], found: int, stop: int) -> bool:
+    """Most of what stands below speaks of it too: no letter goes on below a footer."""
+    paragraphs = "\n".join(line.strip() for line in lines[found:stop]).split("\n\n")
+    return all(len(p) < 80 or _legal_words([p], 1) for p in paragraphs)
+
+
+def _legal_words(lines: list[str], least: int) -> bool:
+    low = " ".join(lines).lower()
+    count = 0
+    for word in words.DISCLAIMER_WORDS:
+        if word in low:
+            count += 1
+            if count >= least:
+                return True
+    return False
+
+
+def _contact(lines: list[str], start: int, stop: int) -> int:
+    """Below a closing and a name: two lines at least with numbers and addresses, and nothing that reads like a letter."""
+    for i in range(stop - 3, max(start, stop - 1 - _CONTACT), -1):
+        if lines[i].strip(" \t\xa0,.!，。！;").lower() not in words.CLOSINGS:
+            continue
+        below = [j for j in range(i + 1, stop) if lines[j].strip()]
+        if len(below) < 4 or len(lines[below[0]].strip()) > 50:
+            return stop
+        block = [lines[j].strip() for j in below[1:]]
+        if any(_sentence(line) and not _LINK.search(line) for line in block) or sum(map(_is_contact, block)) < 2:
+            return stop
+        return below[0] + 1
+    return stop
+
+
+def _is_contact(line: str) -> bool:
+    if _LINK.search(line):
+        return True
+    label = _LABEL.search(line)
+    return bool(_NUMBER.search(line)) and (len(line) < 40 or (label is not None and label[1].lower() in words.CONTACT_LABELS))
