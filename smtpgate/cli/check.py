@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from smtpgate.cli import show
 from smtpgate.cli.common import WRONG, Context, json_option, pass_context, plural
 from smtpgate.errors import ConfigError
+
+if TYPE_CHECKING:
+    from smtpgate.config import Config
 
 
 @click.command("check-config")
@@ -21,7 +26,10 @@ def check_config(context: Context, ctx: click.Context, file: Path | None, as_jso
     """Check the configuration and every file that it names.
 
     Keys, certificates and templates are read as `serve` would read them. All problems are shown at once, each with its
-    line and what to do. --json gives one object for each problem, and nothing when there is none.
+    line and what to do. --json gives one object for each problem, and nothing when there is none. A key that everybody on
+    this machine may read is told too, but is no reason not to start.
+
+    Exit codes: 0 good, 2 not.
 
     \b
     Example: smtpgate check-config /etc/smtpgate/smtpgate.toml
@@ -47,6 +55,27 @@ def check_config(context: Context, ctx: click.Context, file: Path | None, as_jso
             click.echo(f"template {fault}", err=True)
     if faults:
         ctx.exit(WRONG)
+    for key, secret in _secrets(used.config()):
+        if secret.stat().st_mode & 0o007:
+            message, mend = f"{secret} holds a secret that everybody on this machine may read", f"chmod o= {secret}"
+            if as_json:
+                row = {"file": str(used.config_path()), "line": None, "key": key, "message": message, "mend": mend}
+                show.as_line({**row, "warning": True})
+            else:
+                click.echo(f"warning: {key}: {message}: {mend}", err=True)
     if not as_json:
         keys = plural(len(config.dkim), "DKIM key")
         click.echo(f"{used.config_path()}: good; {plural(len(config.desk), 'desk')}, {keys}, delivery by {config.delivery.mode}")
+
+
+def _secrets(config: Config) -> Iterator[tuple[str, Path]]:
+    """The settings that name a file with a secret, and the file."""
+    yield from (("dkim.key_file", key.key_file) for key in config.dkim)
+    yield from (("secrets.old_token_key_files", path) for path in config.secrets.old_token_key_files)
+    for key, path in (
+        ("server.tls_key", config.server.tls_key),
+        ("secrets.token_key_file", config.secrets.token_key_file),
+        ("delivery.smarthost.password_file", config.delivery.smarthost.password_file),
+    ):
+        if path is not None:
+            yield key, path

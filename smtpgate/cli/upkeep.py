@@ -21,22 +21,33 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @json_option
 @pass_context
-def verify(context: Context, as_json: bool) -> None:
+def verify(context: Context, file: Path | None, as_json: bool) -> None:
     """Look through the whole store: the file, every row, every mail's bytes. The gateway may go on meanwhile.
+
+    With FILE it is a backup that is looked through, not the store.
 
     Exit codes: 0 all is well, 1 something was found; each finding comes with what to do.
 
     \b
-    Example: smtpgate verify --json | jq -r .mend
+    Examples: smtpgate verify --json | jq -r .mend
+              smtpgate verify /var/backups/smtpgate/mail.db
     """
     now = SystemClock().now()
 
     async def work(store: SqliteStore) -> Sequence[Finding]:
         return await store.verify(now)
 
-    found = context.with_store(work)
+    from smtpgate.store.file import permissions
+
+    config = context.config(read_files=False)
+    if file is not None:
+        config = config.model_copy(update={"store": config.store.model_copy(update={"path": file.absolute()})})
+        if not file.exists():
+            raise UsageError(f"there is no backup at {file}")
+    found = [*context.with_store(work, config=config), *permissions(config.store.path)]
     if as_json:
         _as_json(found)
     else:

@@ -12,9 +12,11 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from smtpgate.store.seen import Finding
 from smtpgate.store.sqlite_errors import store_error
 from smtpgate.store.sqlite_file import BUSY_TIMEOUT, uri
 
+ENDINGS = ("", "-wal", "-shm", ".lock", ".live", ".reload", ".before-restore")
 _CHECKED = 64 * 1024**2  # bytes of a store that is looked through whole; a larger one is for `verify`
 
 
@@ -49,6 +51,29 @@ def inspect(path: Path) -> StoreFile:
         checked=checked,
         running=in_use(path),
     )
+
+
+def permissions(path: Path) -> list[Finding]:
+    """Who else may read or change the store, its directory and what lies beside it."""
+    owner = path.stat().st_uid
+    found: list[Finding] = []
+    directory = path.parent.stat()
+    if directory.st_mode & 0o022:
+        text = f"{path.parent}: others than its owner may write there (mode {directory.st_mode & 0o777:04o})"
+        found.append(Finding(text, f"chmod go-w {path.parent}"))
+    for ending in ENDINGS:
+        file = path.with_name(path.name + ending)
+        try:
+            seen = file.stat()
+        except FileNotFoundError:
+            continue
+        if seen.st_mode & 0o077:
+            text = f"{file}: others than its owner may use it (mode {seen.st_mode & 0o777:04o}); it holds mail and keys"
+            found.append(Finding(text, f"chmod 0600 {file}"))
+        if seen.st_uid != owner:
+            text = f"{file} belongs to user {seen.st_uid}, the store to user {owner}; the gateway cannot use it"
+            found.append(Finding(text, f"chown --reference={path} {file}; run commands as the gateway's user"))
+    return found
 
 
 def _damage(path: Path, size: int) -> tuple[str, bool]:

@@ -142,13 +142,14 @@ class VerbStore(ABC):
     async def verify(self, now: float) -> list[Finding]:
         """Everything that check looks at, and every mail's bytes, page by page."""
         found = [Finding(fault, verify.BUG) for fault in await self.check()]
-        for page_of in (verify.incoming_page, verify.outgoing_page):
+        for page_of in (verify.incoming_page, verify.entry_page, verify.outgoing_page):
             after: int | None = 0
             while after is not None:
                 page, after = await self._read(functools.partial(page_of, after))
                 found += page
         found += await self._read(lambda: verify.leases(now))
         found += await self._read(verify.serials)
+        found += await self._read(verify.numbers)
         return found
 
     # what an admin or agent does

@@ -3,14 +3,16 @@
 A page is one snapshot, so that looking through a large store holds up no checkpoint of a running gateway.
 """
 
+# ruff: noqa: S608 -- statements are put together from constants of this package only
 from __future__ import annotations
 
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from smtpgate.numbers import NumberPattern
+from smtpgate.clock import id_text
+from smtpgate.numbers import NumberPattern, find
 from smtpgate.store import rows
 from smtpgate.store.meta import known_number_patterns
 from smtpgate.store.seen import Finding
@@ -18,6 +20,8 @@ from smtpgate.store.statement import Query, Row, Verb
 
 _PAGE = 200  # mails in one transaction
 _ABANDONED = 3600.0  # seconds after the end of a lease
+
+_LISTS = ("marks", "attachments")  # JSON columns of an entry
 
 Page = tuple[list[Finding], int | None]  # what is wrong, and the key after which to go on; None: that was all
 
@@ -27,10 +31,17 @@ BUG = "no command makes this; keep a copy of the store and report it"
 
 def incoming_page(after: int) -> Verb[Page]:
     found = yield Query(
-        "SELECT seq, id, state, size, sha256, decision FROM incoming WHERE seq > $1 ORDER BY seq LIMIT $2", (after, _PAGE)
+        "SELECT seq, id, state, size, sha256, decision, rcpts, verdict FROM incoming WHERE seq > $1 ORDER BY seq LIMIT $2",
+        (after, _PAGE),
     )
     faults: list[Finding] = []
-    for seq, id_, state, size, sha256, decision in found:
+    for seq, id_, state, size, sha256, decision, rcpts, verdict in found:
+        if not (
+            _reads(rows.tuple_of_strings, rcpts)
+            and _reads(rows.verdict, verdict)
+            and (not decision or _reads(json.loads, decision))
+        ):
+            faults.append(Finding(f"mail {id_}: what is known about it cannot be read", BACKUP))
         raw = yield Query("SELECT packing, body FROM incoming_raw WHERE seq = $1", (seq,))
         faults += (Finding(f"mail {id_}: {text}", BACKUP) for text in _raw_faults(raw, size, sha256))
         if state == "filed" and _ticket(decision):
@@ -38,6 +49,27 @@ def incoming_page(after: int) -> Verb[Page]:
             if not entries:
                 faults.append(Finding(f"mail {id_}: filed on {_ticket(decision)}, which has no entry of it", BUG))
     return faults, found[-1][0] if len(found) == _PAGE else None
+
+
+def entry_page(after: int) -> Verb[Page]:
+    found = yield Query(
+        "SELECT seq, id, ticket_id, " + ", ".join(_LISTS) + " FROM entry WHERE seq > $1 ORDER BY seq LIMIT $2", (after, _PAGE)
+    )
+    faults = [
+        Finding(f"entry {id_text(row[1])}: its {name} cannot be read", BACKUP)
+        for row in found
+        for name, text in zip(_LISTS, row[3:], strict=True)
+        if not _reads(json.loads, text)
+    ]
+    return faults, found[-1][0] if len(found) == _PAGE else None
+
+
+def _reads(read: Callable[[str], object], text: str) -> bool:
+    try:
+        read(text)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def _raw_faults(raw: list[Row], size: int, sha256: str) -> Iterator[str]:
@@ -61,19 +93,22 @@ def _ticket(decision: str) -> str | None:
 
 def outgoing_page(after: int) -> Verb[Page]:
     found = yield Query(
-        """SELECT o.id, o.message_id, w.packing, w.data FROM outgoing o JOIN outgoing_raw w ON w.id = o.id
+        """SELECT o.id, o.message_id, w.packing, w.data, o.ticket_id FROM outgoing o JOIN outgoing_raw w ON w.id = o.id
             WHERE o.id > $1 ORDER BY o.id LIMIT 1""",
         (after,),
     )
     faults: list[Finding] = []
-    for id_, message_id, packing, data in found:
+    for id_, message_id, packing, data, ticket_id in found:
+        known = yield Query("SELECT 1 FROM message_ref WHERE message_id = $1 AND ticket_id = $2", (message_id, ticket_id))
+        if ticket_id is not None and not known:
+            faults.append(Finding(f"outgoing mail {id_text(id_)}: an answer to it does not find its ticket by Message-ID", BUG))
         try:
             mail = rows.unpack(packing, data)
         except zlib.error as error:
-            faults.append(Finding(f"outgoing mail {id_}: its bytes cannot be unpacked: {error}", BACKUP))
+            faults.append(Finding(f"outgoing mail {id_text(id_)}: its bytes cannot be unpacked: {error}", BACKUP))
         else:
             if _message_id(mail) != message_id:
-                faults.append(Finding(f"outgoing mail {id_}: it does not carry its Message-ID {message_id}", BACKUP))
+                faults.append(Finding(f"outgoing mail {id_text(id_)}: it does not carry its Message-ID {message_id}", BACKUP))
     return faults, found[-1][0] if found else None
 
 
@@ -96,11 +131,27 @@ def leases(now: float) -> Verb[list[Finding]]:
     return [Finding(f"mail {id_}: leased to {worker}, which is long over", mend) for id_, worker in found]
 
 
+def numbers() -> Verb[list[Finding]]:
+    """Tickets by number that no remembered pattern finds in a subject."""
+    known = yield from known_number_patterns()
+    found = yield Query("SELECT number FROM ticket ORDER BY id DESC LIMIT 10000")
+    patterns = tuple(NumberPattern.compile(source) for source in known if _reads(NumberPattern.compile, source))
+    lost = [number for (number,) in found if patterns and number not in find(f"[#{number}]", patterns)]
+    mend = "answers with the number in the subject do not find it; tickets.number_pattern must have been such a pattern once"
+    return [Finding(f"ticket {number}: its number fits no pattern that was ever in force", mend) for number in lost[:20]]
+
+
 def serials() -> Verb[list[Finding]]:
     known = yield from known_number_patterns()
     counters = yield Query("SELECT day, channel, last FROM serial ORDER BY day, channel")
     faults: list[Finding] = []
-    for pattern in [NumberPattern.compile(source) for source in known[:1]]:
+    patterns: list[NumberPattern] = []
+    for source in known:
+        try:
+            patterns.append(NumberPattern.compile(source))
+        except ValueError as error:
+            faults.append(Finding(f"the number pattern {source!r} of earlier tickets is none: {error}", BUG))
+    for pattern in patterns[:1]:
         for day, channel, last in counters:
             number = pattern.make(date=day, channel=channel, serial=last + 1)
             taken = yield Query("SELECT 1 FROM ticket WHERE number = $1", (number,))

@@ -269,6 +269,20 @@ def test_check_config_of_a_named_file_and_its_templates(shop: Shop) -> None:
     assert "received.txt:3" in result.stderr
 
 
+def test_check_config_tells_of_secrets_that_everybody_may_read(shop: Shop) -> None:
+    key = shop.directory / "token.key"
+    key.write_text("k" * 44)
+    path = shop.directory / "smtpgate.toml"
+    path.write_text(path.read_text() + '[secrets]\ntoken_key_file = "token.key"\n')
+    key.chmod(0o644)
+    result = shop.run("check-config")
+    assert (result.exit_code, result.stderr.count(f"chmod o= {key}")) == (0, 1)
+    (row,) = shop.rows("check-config")
+    assert (row["key"], row["warning"]) == ("secrets.token_key_file", True)
+    key.chmod(0o640)
+    assert "good" in shop.good("check-config")
+
+
 # --- how it looks -----------------------------------------------------------------------------------------------------
 
 

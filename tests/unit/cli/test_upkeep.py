@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import shutil
 import sqlite3
 import threading
@@ -17,6 +18,8 @@ import pytest
 from smtpgate.errors import StoreError
 from smtpgate.model import DeliveryState
 from smtpgate.store import copies
+from smtpgate.store.api import MessageRef
+from smtpgate.store.check import FAULTS
 from smtpgate.store.sqlite import SqliteStore
 from tests.support.store_data import NOW, a_recipient, a_ticket, accepted, an_outgoing
 from tests.support.store_steps import open_ticket
@@ -38,7 +41,8 @@ def sound(tmp_path: Path) -> Shop:
             message_id="<m@desk.example>",
             data=b"Message-ID:\r\n <m@desk.example>\r\n\r\nhi\r\n",
         )
-        await open_ticket(store, ticket, mail, decision='{"ticket": "20261121-EML-0001"}')
+        refs = (MessageRef("<m@desk.example>", ticket.id, True), MessageRef("<x@example.org>", ticket.id, False))
+        await open_ticket(store, ticket, mail, decision='{"ticket": "20261121-EML-0001"}', message_refs=refs)
         await store.accept(accepted(raw=b"Subject: big\r\n\r\n" + b"again and again " * 9000))
 
     made.store(fill)
@@ -81,6 +85,62 @@ def test_a_sound_store(sound: Shop) -> None:
         ("INSERT INTO serial VALUES ('20261121', 'EML', 0)", "stands at 0", "nothing to do"),
         ("UPDATE recipient SET due_at = NULL", "state and due time do not fit", "report"),
         ("UPDATE recipient SET outgoing_id = 1", "refers to a row of outgoing that is not there", "report"),
+        ("UPDATE incoming SET decision = '' WHERE state = 'filed'", "filed mail without a decision", "report"),
+        ("UPDATE incoming SET state = 'held' WHERE state = 'accepted'", "held or poison mail without a reason", "report"),
+        ("UPDATE incoming SET state = 'dropped' WHERE state = 'filed'", "entry of a mail that is not filed", "report"),
+        ("UPDATE incoming SET state = 'lost' WHERE state = 'accepted'", "mail in unknown state: lost", "report"),
+        ("UPDATE incoming SET leased_by = 'x' WHERE state = 'filed'", "settled mail that is still leased", "report"),
+        ("UPDATE incoming SET rcpts = 'x' WHERE state = 'accepted'", "what is known about it cannot be read", "restore"),
+        ("UPDATE incoming SET verdict = '{}' WHERE state = 'accepted'", "what is known about it cannot be read", "restore"),
+        ("UPDATE incoming SET decision = '{' WHERE state = 'filed'", "what is known about it cannot be read", "restore"),
+        ("UPDATE incoming SET released = 7 WHERE state = 'accepted'", "incoming.released 7", "report"),
+        ("DELETE FROM participant", "ticket without a customer that is not marked unverified", "report"),
+        ("UPDATE participant SET role = 'king'", "participant in unknown state: king", "report"),
+        ("UPDATE participant SET address_key = 'x@y'", "participant whose key is not that of the address", "report"),
+        ("UPDATE ticket SET status = 'odd'", "ticket in unknown state: odd", "report"),
+        ("UPDATE ticket SET desk = ''", "ticket without a number or desk", "report"),
+        ("UPDATE ticket SET number = 'T/1'", "ticket T/1: its number fits no pattern", "tickets.number_pattern"),
+        ("INSERT INTO serial VALUES ('20261122', 'EML', 0)", "counter of ticket numbers below one", "report"),
+        ("INSERT INTO meta VALUES ('number pattern x', '9')", "of earlier tickets is none", "report"),
+        ("UPDATE entry SET kind = 'x'", "entry in unknown state: x", "report"),
+        ("UPDATE entry SET repeat_of = 5", "entry that repeats none of its ticket's", "report"),
+        ("UPDATE entry SET marks = '['", "its marks cannot be read", "restore"),
+        ("UPDATE entry SET attachments = ''", "its attachments cannot be read", "restore"),
+        ("UPDATE entry SET ticket_id = 5", "of entry refers to a row of ticket", "report"),
+        ("UPDATE participant SET ticket_id = 5", "of participant refers to a row of ticket", "report"),
+        ("UPDATE message_ref SET ticket_id = 5", "of message_ref refers to a row of ticket", "report"),
+        ("UPDATE fingerprint SET mail_id = 'x'", "of fingerprint refers to a row of incoming", "report"),
+        ("UPDATE outgoing SET ticket_id = 5", "of outgoing refers to a row of ticket", "report"),
+        ("UPDATE outgoing SET cause = 'x'", "of outgoing refers to a row of incoming", "report"),
+        ("UPDATE outgoing_raw SET id = 5", "outgoing mail without its bytes", "report"),
+        ("UPDATE outgoing_raw SET id = 5", "of outgoing_raw refers to a row of outgoing", "report"),
+        ("UPDATE incoming_raw SET seq = 9 WHERE seq = 2", "of incoming_raw refers to a row of incoming", "report"),
+        ("INSERT INTO attempt VALUES (1, 5, 0, 'failed', 0, 550, '', '', '')", "of attempt refers to a row of recipient", "report"),
+        (
+            "INSERT INTO attempt SELECT 1, id, 0, 'odd', 0, 550, '', '', '' FROM recipient",
+            "attempt in unknown state: odd",
+            "report",
+        ),
+        ("INSERT INTO attempt SELECT 1, id, 0, 'failed', 0, 99, '', '', '' FROM recipient", "a reply code that SMTP", "report"),
+        ("INSERT INTO attempt SELECT 1, id, 0, 'failed', 0, 0, '', '', '' FROM recipient", "tried less often than", "report"),
+        ("DELETE FROM message_ref WHERE ours", "does not find its ticket by Message-ID", "report"),
+        ("DELETE FROM recipient", "outgoing mail without a recipient", "report"),
+        ("UPDATE outgoing SET ticket_id = NULL, entry_id = (SELECT id FROM entry)", "and its entry on two tickets", "report"),
+        (
+            "INSERT INTO recipient SELECT 5, outgoing_id, position, address, domain, return_path, state, 0, 0, 0, NULL, 0, 0, ''"
+            " FROM recipient",
+            "two recipients in one place",
+            "report",
+        ),
+        ("UPDATE recipient SET state = 'delivered', due_at = NULL", "delivered recipient without an attempt", "report"),
+        (
+            "UPDATE recipient SET state = 'failed', due_at = NULL, claimed_by = 'x'",
+            "settled recipient that is still claimed",
+            "report",
+        ),
+        ("UPDATE recipient SET state = 'odd', due_at = NULL", "recipient in unknown state: odd", "report"),
+        ("INSERT INTO acknowledgement VALUES (1, 'a', 6000, 7, 'received')", "a minute that is not its own", "report"),
+        ("INSERT INTO pause VALUES ('x', 1, '')", "pause without a reason", "report"),
     ],
 )
 def test_each_fault_is_found_with_what_to_do(sound: Shop, statement: str, said: str, mend: str) -> None:
@@ -90,6 +150,49 @@ def test_each_fault_is_found_with_what_to_do(sound: Shop, statement: str, said: 
     assert said in result.stdout
     assert mend in result.stdout
     assert sound.run("verify", "--json").exit_code == 1
+
+
+@pytest.mark.parametrize("ending", ["", ".reload", ".lock", ".live"])
+def test_files_that_others_may_use(sound: Shop, ending: str) -> None:
+    file = path(sound).with_name(path(sound).name + ending)
+    file.touch(0o600)
+    file.chmod(0o600)
+    assert sound.run("verify").exit_code == 0
+    file.chmod(0o640)
+    result = sound.run("verify")
+    assert result.exit_code == 1
+    assert f"chmod 0600 {file}" in result.stdout
+
+
+def test_a_directory_that_others_may_write_to(sound: Shop) -> None:
+    path(sound).parent.chmod(0o775)
+    assert f"chmod go-w {path(sound).parent}" in sound.run("verify").stdout
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+def test_a_file_of_another_user(sound: Shop) -> None:
+    lock = path(sound).with_name(path(sound).name + ".lock")
+    lock.touch(0o600)
+    os.chown(lock, 12345, -1)
+    assert "belongs to user 12345, the store to user 0" in sound.run("verify").stdout
+
+
+def test_a_backup_is_looked_through_where_it_lies(sound: Shop, tmp_path: Path) -> None:
+    target = tmp_path / "b" / "mail.db"
+    target.parent.mkdir(0o700)
+    sound.good("backup", str(target))
+    sql(sound, "UPDATE incoming SET sha256 = ''")
+    assert sound.good("verify", str(target)) == "all is well\n"
+    assert [p.name for p in target.parent.iterdir()] == ["mail.db"]
+    target.chmod(0o644)
+    assert f"chmod 0600 {target}" in sound.run("verify", str(target)).stdout
+    assert "there is no backup at" in sound.bad("verify", str(target) + "x")[1]
+
+
+def test_every_invariant_is_in_the_docs() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "internals.md").read_text()
+    for fault, _ in FAULTS:
+        assert fault in text, fault
 
 
 def test_all_pages_are_looked_at(sound: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
