@@ -9,6 +9,7 @@
     │   └── LeaseLost        somebody else holds the row now: drop the work, change nothing
     ├── ParseFailed          the mail could not be read within its limits: it becomes an opaque ticket
     ├── ParserUnavailable    no process to read mail with: the mail waits, nothing is counted against it
+    ├── ArchiveError         a place in an archive could not be read: reported, the import goes on
     └── UsageError           a CLI user's mistake: one line, no traceback
 
 Anything else that is raised is a bug of ours, is logged with its traceback and answered 451.
@@ -72,6 +73,10 @@ class ParseFailed(GatewayError):
 
 class ParserUnavailable(GatewayError):
     """No parser process can be started or reached now."""
+
+
+class ArchiveError(GatewayError):
+    """Something in an archive of old mail could not be read. str() is the reason, without the place."""
 
 
 class UsageError(GatewayError):

@@ -26,6 +26,7 @@ from smtpgate.mail import header
 from smtpgate.mail.address import author, parse_list
 from smtpgate.mail.parse import opaque, parse
 from smtpgate.model import Address, Attachment, Envelope, MailState, OutgoingMail, ParsedMail, Verdict
+from smtpgate.oldmail import named_desks
 from smtpgate.rules.policy import Door, at_the_door
 from smtpgate.store.api import Changes, Facts, Incoming, Store
 
@@ -101,7 +102,7 @@ class Explainer:
         return_path = header.first(fields, "return-path")
         if mail_from is None:
             mail_from = return_path.strip("<> ") if return_path is not None else _sender(fields)
-        rcpts = options.rcpts or self._named_desks(fields) or (self.config.desk[0].address,)
+        rcpts = options.rcpts or named_desks(fields, self.config) or (self.config.desk[0].address,)
         now = self.clock.now()
         mail_from = mail_from.strip("<>")
         null = options.mail_from is not None or return_path is not None
@@ -114,17 +115,6 @@ class Explainer:
             received_at=now,
         )
         return envelope, mail_from or (None if null else "")
-
-    def _named_desks(self, fields: tuple[header.Field, ...]) -> tuple[str, ...]:
-        """The desks' addresses in To, Cc and Delivered-To: most mail was sent to them by the envelope too."""
-        found: dict[str, None] = {}
-        for field in fields:
-            if field.name in ("to", "cc", "delivered-to", "x-original-to"):
-                for person in parse_list(header.unfolded(field))[0]:
-                    local, _, domain = person.address.rpartition("@")
-                    if self.config.desk_of(f"{local.partition('+')[0]}@{domain}"):
-                        found[person.address] = None
-        return tuple(found)
 
     def _parse(self, raw: bytes, sender: str | None) -> ParsedMail:
         try:

@@ -95,6 +95,7 @@ class Evidence(StrEnum):
     NONE = "none"  # no evidence at all
     TEMPERROR = "temperror"  # DNS did not answer in time: nothing is known, nothing is held against it
     FAIL = "fail"  # DMARC fail
+    IMPORTED = "imported"  # history that the admin brought in: nobody checked it, and nobody acts on it
     AMBIGUOUS = "ambiguous"  # no From, two From, an unreadable From, doubled singleton headers
 
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "check-config": ("smtpgate.cli.check", "check_config", "Check the configuration and every file that it names."),
     "status": ("smtpgate.cli.status", "status", "Tell how the gateway does, and what needs a person."),
     "inject": ("smtpgate.cli.inject", "inject", "Take one mail from standard input."),
+    "import": ("smtpgate.cli.importing", "import_", "File old mail as tickets: mbox, Maildir, folders, public-inbox."),
     "ticket": ("smtpgate.cli.ticket", "ticket", "Look at tickets and change their state."),
     "queue": ("smtpgate.cli.queue", "queue", "Look at outgoing mail, try it again, hold it back, drop it."),
     "mail": ("smtpgate.cli.incoming", "mail", "Look at incoming mail, whatever became of it."),

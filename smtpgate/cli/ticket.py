@@ -16,7 +16,8 @@ from smtpgate.model import Entry, Status, Ticket
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from smtpgate.store.api import SourcedEntry, Store, TicketDetail
+    from smtpgate.store.api import Store, TicketDetail
+    from smtpgate.store.seen import SourcedEntry
 
 _LIMIT = 50  # tickets listed unless told otherwise
 _PAGE = 200  # tickets read at once for --entries

@@ -14,7 +14,7 @@ from smtpgate.config import Config, Desk
 from smtpgate.handlers.post import Post
 from smtpgate.mail.address import split_sub
 from smtpgate.mail.token import Token
-from smtpgate.model import Address, Entry, EntryKind, OutgoingMail, ParsedMail, Participant, Ticket
+from smtpgate.model import Address, Entry, EntryKind, Evidence, OutgoingMail, ParsedMail, Participant, Status, Ticket
 from smtpgate.numbers import NumberPattern
 from smtpgate.rules.rights import MACHINE, Rights
 from smtpgate.store.api import AckNote, Changes, Facts, Fingerprint, Incoming, SentRecipient
@@ -40,11 +40,18 @@ class Case:
     numbers: tuple[str, ...]  # candidates in the subject
     pattern: NumberPattern
     fingerprints: dict[str, tuple[str, str]]  # desk name: key within the window, key with the Message-ID
+    named: tuple[str, ...] = ()  # of history: its own Message-ID and those it refers to
+    opens_as: Status = Status.RECEIVED  # the state of a ticket that it opens
 
     @property
     def agent(self) -> bool:
         """The author is an agent of any desk."""
         return any(self.sender == agent for desk in self.config.desk for agent in desk.agents)
+
+    @property
+    def imported(self) -> bool:
+        """History: it sends nothing, and a reference counts whoever made it."""
+        return self.mail.verdict.evidence is Evidence.IMPORTED
 
     def own(self, address: str) -> bool:
         """A desk's address, or a sub-address of one."""

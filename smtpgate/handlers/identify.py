@@ -39,6 +39,6 @@ def _machine(case: Case) -> tuple[bool, str]:
         return True, f"automatic mail ({case.parsed.kind.value})"
     if case.mail.envelope.mail_from is None:
         return True, "the null sender"
-    if case.person is not None and case.own(case.person.address):
+    if case.person is not None and not case.imported and case.own(case.person.address):
         return True, "our own address as its sender"
     return False, ""

@@ -35,6 +35,8 @@ def handle(case: Case, work: Work) -> Work:
 
 def _silent(case: Case, work: Work) -> str:
     """Why this mail gets no answer at all; "" when it may get one."""
+    if case.imported:
+        return "history sends nothing"
     if work.rights.acknowledged is Acknowledging.NO:
         return "automatic mail is never answered" if work.outcome in ("noted", "new") else "the sender is not proved"
     if case.mail.envelope.mail_from is None:

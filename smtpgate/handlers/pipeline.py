@@ -19,7 +19,7 @@ from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.post import Post
 from smtpgate.mail.address import key, split_sub
 from smtpgate.mail.token import Token, Tokens
-from smtpgate.model import Address, EntryKind, MailState, ParsedMail
+from smtpgate.model import Address, EntryKind, Evidence, MailState, ParsedMail, Status
 from smtpgate.numbers import NumberPattern, find
 from smtpgate.store.api import Changes, Facts, FactsQuery, Incoming
 
@@ -43,7 +43,8 @@ class Pipeline:
 
     def question(self, mail: Incoming, parsed: ParsedMail, now: float) -> FactsQuery:
         desks, _, tokens = self._recipients(mail, now)
-        references = tuple(dict.fromkeys((*parsed.in_reply_to, *reversed(parsed.references))))[:_REFERENCES]
+        imported = mail.verdict.evidence is Evidence.IMPORTED
+        references = thread.references(parsed, imported=imported)[:_REFERENCES]
         return FactsQuery(
             mail_id=mail.id,
             now=now,
@@ -55,6 +56,8 @@ class Pipeline:
             recipient_ids=tuple(t.id for t in tokens if t.kind == "b"),
             fingerprints=tuple(k for pair in _fingerprints(mail, parsed, desks).values() for k in pair),
             serials=tuple({ticket.serial_key(self.patterns[0], desk, now): None for desk in desks}),
+            imported=imported,
+            named=thread.named(mail, parsed) if imported else (),
             numbers_of=lambda counter, serial: self._numbers_of(desks, now, counter, serial),
         )
 
@@ -67,7 +70,10 @@ class Pipeline:
             for i, desk in enumerate(of_counter)
         )
 
-    def decide(self, mail: Incoming, parsed: ParsedMail, query: FactsQuery, facts: Facts) -> Changes:
+    def decide(
+        self, mail: Incoming, parsed: ParsedMail, query: FactsQuery, facts: Facts, *, opens_as: Status = Status.RECEIVED
+    ) -> Changes:
+        """opens_as: the state of a ticket that it opens."""
         desks, roles, tokens = self._recipients(mail, query.now)
         author = mail.verdict.author
         person = next((a for a in parsed.from_ if key(a.address) == key(author)), Address("", author)) if author else None
@@ -88,12 +94,16 @@ class Pipeline:
             numbers=query.numbers,
             pattern=self.patterns[0],
             fingerprints=_fingerprints(mail, parsed, desks),
+            named=query.named,
+            opens_as=opens_as,
         )
         work = Work()
         for handler in HANDLERS:
             work = handler.handle(case, work)
             if work.done:
                 break
+        answers = any(e.kind is EntryKind.REPLY for e in work.changes.entries)
+        assert case.imported or not answers, "no mail from outside is our answer"
         return _settle(work, query.numbers)
 
     def _recipients(self, mail: Incoming, now: float) -> tuple[tuple[Desk, ...], tuple[str, ...], tuple[Token, ...]]:
@@ -126,6 +136,7 @@ def _fingerprints(mail: Incoming, parsed: ParsedMail, desks: tuple[Desk, ...]) -
 
     What it answers counts as content: a "yes" to one question is no repeat of a "yes" to another.
     """
+    answers = parsed.in_reply_to or parsed.references[-1:]  # some clients write only one of them
     sender = _sender(mail) or (mail.envelope.mail_from or "")
     content = parsed.digest or mail.sha256
 
@@ -134,7 +145,7 @@ def _fingerprints(mail: Incoming, parsed: ParsedMail, desks: tuple[Desk, ...]) -
 
     return {
         desk.name: (
-            fingerprint(desk.name, sender, content, *parsed.in_reply_to),
+            fingerprint(desk.name, sender, content, *answers),
             fingerprint(desk.name, sender, content, "this very mail", parsed.message_id or mail.sha256),
         )
         for desk in desks
@@ -163,7 +174,6 @@ def _settle(work: Work, numbers: tuple[str, ...]) -> Changes:
             {"purpose": m.purpose, "to": [r.address for r in m.recipients], "message_id": m.message_id} for m in changes.outgoing
         ],
     }
-    assert all(e.kind is not EntryKind.REPLY for e in changes.entries), "no mail from outside is our answer"
     return replace(
         changes,
         state=_STATES.get(work.outcome, MailState.FILED),

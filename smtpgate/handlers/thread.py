@@ -2,6 +2,9 @@
 
 token > our-reference > subject-number (of a ticket that the sender takes part in) > reference
 (likewise) > a new ticket. A number that a stranger claims opens a new ticket, and only agents see what it claims.
+
+History that was imported climbs the same ladder; but a reference counts whoever made it, since the archive is evidence
+that the mails belong together, and so does one to a mail that is not there or comes later.
 """
 
 from __future__ import annotations
@@ -9,18 +12,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from smtpgate.handlers.case import Case, Work
-from smtpgate.model import Evidence, Ticket
+from smtpgate.mail import header
+from smtpgate.model import Evidence, ParsedMail, Ticket
 from smtpgate.rules.rights import Joining
-from smtpgate.store.api import Changes
+from smtpgate.store.api import Changes, Incoming
 
 NAME = "thread"
+_OLDEST, _NEWEST = 5, 20  # Message-IDs of References that are remembered while no mail has them
 _LOOK_AGAIN = 0.5  # seconds between looks while a parent is being filed
 
 
 def handle(case: Case, work: Work) -> Work:
     ticket, rung, why = _climb(case)
     if ticket is None:
-        if case.facts.unfiled_parents and abs(case.now - case.mail.received_at) < case.config.tickets.parent_wait:
+        young = abs(case.now - case.mail.received_at) < case.config.tickets.parent_wait
+        if case.facts.unfiled_parents and young and not case.imported:
             reason = f"answers mail {case.facts.unfiled_parents[0]}, which is not filed yet: waits for it"
             waiting = Changes(postpone_until=case.now + _LOOK_AGAIN)
             return replace(work.because(NAME, reason), changes=waiting, outcome="postponed", done=True)
@@ -37,7 +43,7 @@ def _climb(case: Case) -> tuple[Ticket | None, str, str]:
     for token in case.replies:
         if token.id in facts.tickets:
             return facts.tickets[token.id], "token", ""
-    refs = [facts.by_message_id[r] for r in _references(case) if r in facts.by_message_id]
+    refs = [facts.by_message_id[r] for r in references(case.parsed, imported=case.imported) if r in facts.by_message_id]
     for ref in refs:
         if ref.ours:
             return facts.tickets[ref.ticket_id], "our-reference", ""
@@ -48,18 +54,55 @@ def _climb(case: Case) -> tuple[Ticket | None, str, str]:
             if case.takes_part(ticket) or case.agent:
                 return ticket, "subject-number", ""
             stranger = f"the subject claims {number}, but the sender takes no part in it: a new ticket"
+    if case.imported:
+        found = _in_history(case)
+        if found is not None:
+            return found, "reference", ""
     for ref in refs:
         if case.takes_part(facts.tickets[ref.ticket_id]):
             return facts.tickets[ref.ticket_id], "reference", ""
     return None, "", stranger or "no rung of the ladder holds: a new ticket"
 
 
-def _references(case: Case) -> tuple[str, ...]:
-    """In-Reply-To first, then References from the newest."""
-    return tuple(dict.fromkeys((*case.parsed.in_reply_to, *reversed(case.parsed.references))))
+def references(parsed: ParsedMail, *, imported: bool) -> tuple[str, ...]:
+    """In-Reply-To first, then References from the newest; of history also the mail that a bounce is about."""
+    about = parsed.bounce.original_message_id if imported and parsed.bounce is not None else None
+    return tuple(dict.fromkeys((*parsed.in_reply_to, *reversed(parsed.references), *((about,) if about else ()))))
+
+
+def _in_history(case: Case) -> Ticket | None:
+    """The ticket of a mail that it refers to, else the one in which the same mails are missing, or this very one was."""
+    facts = case.facts
+    for ref in references(case.parsed, imported=True):
+        ids = facts.holders.get(ref, ())
+        mine = [i for i in ids if case.takes_part(facts.tickets[i])]
+        if len(ids) == 1 or len(mine) == 1:
+            return facts.tickets[(mine or ids)[0]]
+    own = case.parsed.message_id
+    for ref in case.named:
+        if ref in facts.unseen and ref not in facts.holders and (ref != own or own not in facts.holders):
+            return facts.tickets[facts.unseen[ref]]
+    return None
+
+
+def named(mail: Incoming, parsed: ParsedMail) -> tuple[str, ...]:
+    """Its own Message-ID and those it refers to, fit to be believed unseen.
+
+    In-Reply-To of old clients is a phrase, and what it holds in brackets an address (RFC 822 §4.6.2): such a one would
+    bring everybody together who ever answered that person.
+    """
+    said = header.first(header.split(mail.raw)[0], "in-reply-to") or ""
+    answered = parsed.in_reply_to if said.startswith("<") and said.endswith(">") and said.count("<") == 1 else ()
+    people = {f"<{a.address}>".lower() for a in (*parsed.from_, *parsed.sender, *parsed.reply_to, *parsed.to, *parsed.cc)}
+    # the root first, since siblings share it; of a very long line of ancestors the oldest and the newest
+    line = (*parsed.references[:_OLDEST], *parsed.references[-_NEWEST:], *answered)
+    own = (parsed.message_id,) if parsed.message_id else ()
+    return tuple(i for i in dict.fromkeys((*own, *line)) if i.lower() not in people)
 
 
 def _may_join(case: Case, work: Work, ticket: Ticket) -> Work:
+    if case.imported:
+        return work
     joins = work.rights.joins
     if joins is Joining.HELD:
         return work.hold(NAME, f"would join {ticket.number}, but its sender is not proved")

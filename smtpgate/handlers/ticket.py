@@ -10,13 +10,14 @@ from smtpgate.desk.life import after_customer_mail, language_for
 from smtpgate.handlers import route
 from smtpgate.handlers.case import Case, Work, entry_of
 from smtpgate.handlers.dedupe import strong
-from smtpgate.model import Address, EntryKind, Kind, Participant, Role, Status, Ticket
+from smtpgate.model import Address, EntryKind, Kind, Participant, Role, Ticket
 from smtpgate.numbers import NumberPattern
 from smtpgate.rules.rights import Joining, Opening
 from smtpgate.store.api import Changes, MessageRef, NewFingerprint, NewTicket, TicketUpdate
 
 NAME = "ticket"
 _SUBJECT = 200  # characters of a subject kept as the ticket's title
+_PARTICIPANTS = 50  # people beyond whom an imported thread takes in no more
 _COPIES = 20  # people in Cc remembered for one mail
 
 
@@ -34,13 +35,15 @@ def handle(case: Case, work: Work) -> Work:
 
 
 def _repeat(case: Case, work: Work, ticket: Ticket) -> Work:
-    marks = work.marks if strong(case) else (*work.marks, "unverified")
+    marks = work.marks if strong(case) or case.imported else (*work.marks, "unverified")
     return work.add_entry(entry_of(case, ticket, EntryKind.REPEAT, marks)).change(
         lambda c: replace(c, updates=(*c.updates, TicketUpdate(ticket.id, updated_at=case.now)))
     )
 
 
 def _join(case: Case, work: Work, ticket: Ticket) -> Work:
+    if case.imported:
+        return _continue(case, work, ticket)
     if work.rights.joins is Joining.NOTE:
         noted = work.add_entry(entry_of(case, ticket, EntryKind.MACHINE, (*work.marks, case.parsed.kind.value)))
         return replace(noted, outcome="noted").because(NAME, f"noted on {ticket.number}")
@@ -67,13 +70,40 @@ def _join(case: Case, work: Work, ticket: Ticket) -> Work:
     return replace(work, outcome="joined", reopened=reopened, ticket=replace(ticket, status=status))
 
 
+def _continue(case: Case, work: Work, ticket: Ticket) -> Work:
+    """History goes on: nothing is reopened, whoever wrote it is found again by the next reference."""
+    kind, marks, outcome = _in_history(case, ticket), work.marks, "joined"
+    if work.rights.joins is Joining.NOTE:
+        kind, marks, outcome = EntryKind.MACHINE, (*marks, case.parsed.kind.value), "noted"
+    more = kind is EntryKind.CUSTOMER and len(ticket.participants) < _PARTICIPANTS
+    update = TicketUpdate(
+        ticket.id,
+        updated_at=max(ticket.updated_at, case.now),
+        add_participants=_copied(case, ticket) if more else (),
+    )
+    work = work.add_entry(entry_of(case, ticket, kind, marks)).because(NAME, f"{outcome} in {ticket.number}")
+    work = work.change(lambda c: replace(_references(case, c, ticket), updates=(*c.updates, update)))
+    return replace(work.change(lambda c: _fingerprints(case, c, ticket)), outcome=outcome)
+
+
+def _in_history(case: Case, ticket: Ticket) -> EntryKind:
+    """What our own people wrote to a customer was an answer; what they wrote to each other stays inside."""
+    if not case.sender or case.takes_part(ticket):
+        return EntryKind.CUSTOMER
+    if not case.agent and not case.own(case.sender):
+        return EntryKind.THIRD_PARTY
+    reached = {case.post.key(a.address) for a in (*case.parsed.to, *case.parsed.cc)}
+    answer = any(case.post.key(p.address) in reached for p in ticket.participants)
+    return EntryKind.REPLY if answer else EntryKind.NOTE
+
+
 def _open(case: Case, work: Work) -> Work:
     opens = work.rights.opens
     if opens is Opening.HELD:
         reason = "; ".join(case.mail.verdict.reasons[-2:]) or case.mail.verdict.evidence.value
         return work.hold(NAME, f"its sender is not proved: {reason}")
     if opens is Opening.NEVER:
-        if case.parsed.kind in (Kind.BOUNCE, Kind.DELAYED, Kind.RECEIPT, Kind.FEEDBACK):
+        if not case.imported and case.parsed.kind in (Kind.BOUNCE, Kind.DELAYED, Kind.RECEIPT, Kind.FEEDBACK):
             return work.hold(NAME, f"a {case.parsed.kind.value} that belongs to no mail of ours")
         work = work.mark("automatic")
     if opens is Opening.UNVERIFIED:
@@ -93,17 +123,19 @@ def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key
         id=case.new_id(),
         number=case.pattern.make(date=local_day(case.now, desk.timezone), channel=desk.channel, serial=serial),
         desk=desk.name,
-        status=Status.RECEIVED,
+        status=case.opens_as,
         subject=case.parsed.subject.strip()[:_SUBJECT],
         language=language_for(case.parsed.language, case.facts.language, desk.language),
         created_at=case.now,
         updated_at=case.now,
         participants=_first_participants(case, work),
-        unverified=work.rights.opens is Opening.UNVERIFIED,
+        unverified=work.rights.opens is Opening.UNVERIFIED or (work.rights.opens is Opening.YES and case.person is None),
         other_desks=tuple(d.name for d in sharing),
     )
     work = work.because(NAME, f"opens {ticket.number} at desk {desk.name}")
     kind = EntryKind.MACHINE if work.rights.opens is Opening.NEVER else EntryKind.CUSTOMER
+    if case.imported and kind is EntryKind.CUSTOMER:
+        kind = _in_history(case, ticket)
     work = work.add_entry(entry_of(case, ticket, kind, work.marks))
     work = work.change(lambda c: replace(_references(case, c, ticket), tickets=(*c.tickets, NewTicket(ticket, key, serial))))
     work = work.change(lambda c: _fingerprints(case, c, ticket))
@@ -113,6 +145,9 @@ def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key
 def _first_participants(case: Case, work: Work) -> tuple[Participant, ...]:
     if case.person is None or work.rights.opens is Opening.NEVER:
         return ()  # a machine is nobody's customer: no mail ever goes to it
+    if case.imported and (case.agent or case.own(case.sender)):  # we wrote first: the ticket is theirs to whom we wrote
+        others = _people_in_copy(case, {case.sender})
+        return tuple(replace(p, role=Role.CUSTOMER if i == 0 else Role.CC) for i, p in enumerate(others))
     customer = Participant(case.person.address, case.person.name, Role.CUSTOMER)
     copies = _people_in_copy(case, {case.sender}) if work.rights.opens is Opening.YES else ()
     return (customer, *copies)
@@ -137,6 +172,8 @@ def _a_desk(case: Case, person: Address) -> bool:
 
 
 def _references(case: Case, changes: Changes, ticket: Ticket) -> Changes:
+    missing = [i for i in case.named if i != case.parsed.message_id and i not in case.facts.holders]
+    changes = replace(changes, unseen_refs=(*changes.unseen_refs, *((i, ticket.id) for i in missing)))
     if not case.parsed.message_id:
         return changes
     ref = MessageRef(case.parsed.message_id, ticket.id, ours=False)
@@ -149,5 +186,12 @@ def _fingerprints(case: Case, changes: Changes, ticket: Ticket) -> Changes:
         NewFingerprint(key, ticket.id, case.mail.received_at, strong(case))
         for name in desks
         for key in dict.fromkeys(case.fingerprints.get(name, ()))
+        if not (case.imported and _later(case, key))
     )
     return replace(changes, fingerprints=(*changes.fingerprints, *new))
+
+
+def _later(case: Case, key: str) -> bool:
+    """A copy that came later, but before this import, is the one that a new mail may repeat."""
+    first = case.facts.fingerprints.get(key)
+    return first is not None and first.first_at > case.mail.received_at

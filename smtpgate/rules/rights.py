@@ -67,6 +67,7 @@ RIGHTS: dict[Evidence, Rights] = {
     Evidence.DOMAIN:      Rights(Opening.YES, Acknowledging.YES, Joining.WITH_TOKEN, Acting.CONFIRM),
     Evidence.NONE:        _UNVERIFIED,
     Evidence.TEMPERROR:   _UNVERIFIED,
+    Evidence.IMPORTED:    Rights(Opening.YES, Acknowledging.NO, Joining.YES, Acting.NEVER),
     Evidence.FAIL:        _HELD,
     Evidence.AMBIGUOUS:   _HELD,
 }  # fmt: skip

@@ -27,7 +27,7 @@ from smtpgate.model import (
 )
 
 if TYPE_CHECKING:
-    from smtpgate.store.seen import History, Overview
+    from smtpgate.store.seen import History, Overview, SourcedEntry
 
 # --- an incoming mail -------------------------------------------------------------------------------------------------
 
@@ -85,6 +85,8 @@ class FactsQuery:
     recipient_ids: tuple[int, ...]  # from valid signed return paths
     fingerprints: tuple[str, ...]  # one for each desk it went to
     serials: tuple[tuple[str, str], ...]  # (day, channel) counters that a new ticket might need
+    imported: bool = False  # history: a reference counts whoever sent it
+    named: tuple[str, ...] = ()  # of history: its own id and those it refers to, where they may not have come
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 
 
@@ -146,6 +148,8 @@ class Facts:
     acks: AckCounts = AckCounts()
     machine_last_hour: dict[int, int] = field(default_factory=dict)  # machine mails by ticket id
     language: str = ""  # what we last wrote to this sender in
+    holders: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of history: tickets that have a mail with this id
+    unseen: dict[str, int] = field(default_factory=dict)  # of history: the first ticket in which this id is referred to
 
 
 # --- what filing changes, all at once ---------------------------------------------------------------------------------
@@ -203,6 +207,7 @@ class Changes:
     outgoing: tuple[OutgoingMail, ...] = ()
     acks: tuple[AckNote, ...] = ()
     bounced: tuple[tuple[int, str], ...] = ()  # (recipient id, what the bounce said)
+    unseen_refs: tuple[tuple[str, int], ...] = ()  # (Message-ID that a mail of history refers to, ticket id)
     postpone_until: float | None = None  # leave it accepted and look again then; nothing else may be set
 
 
@@ -242,14 +247,6 @@ class TicketDetail:
 
 
 @dataclass(frozen=True, slots=True)
-class SourcedEntry:
-    """An entry and where it came from: the place in an archive, else the id of the mail, None for what no mail caused."""
-
-    entry: Entry
-    source: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Pause:
     """Why a destination is not tried: a failure that only the admin can mend (a refused password)."""
 
@@ -259,6 +256,17 @@ class Pause:
 
 
 Decide = Callable[[Facts], Changes]
+
+
+@dataclass(frozen=True, slots=True)
+class OldMail:
+    """A mail of an archive, ready to be filed. key: its place and content; source: the place as a person names it."""
+
+    mail: Accepted
+    source: str
+    key: str
+    query: FactsQuery
+    decide: Decide
 
 
 class Store(Protocol):
@@ -287,6 +295,16 @@ class Store(Protocol):
 
         decide must be pure and quick; what it raises is raised here and nothing is changed. Raises LeaseLost.
         """
+
+    async def file_imported(self, mails: Sequence[OldMail]) -> Sequence[str]:
+        """Accept and file these, in order and all at once; what has come before by its key stays as it is.
+
+        Returns the decision (JSON) of each. What a decide raises is raised here and nothing is changed. Raises StoreMisuse
+        when one would send something.
+        """
+
+    async def imported(self, keys: Sequence[str]) -> dict[str, str]:
+        """The decisions (JSON) of those that have come before, by key."""
 
     async def file_failed(
         self, mail_id: str, *, worker: str, now: float, reason: str, again_at: float, poison_after: int | None

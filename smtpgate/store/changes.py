@@ -28,7 +28,7 @@ def file(mail_id: str, worker: str, query: FactsQuery, decide: Decide) -> Verb[C
         return changes
     if changes.state is None:
         raise StoreMisuse(f"mail {mail_id} is filed without a new state")
-    yield from _apply(changes, mail_id)
+    yield from apply(changes, mail_id)
     yield from incoming.filed(mail_id, worker, changes.state, changes.reason, changes.decision)
     return changes
 
@@ -43,11 +43,11 @@ def change(ticket_number: str | None, query: FactsQuery | None, decide: Callable
     changes = decide(ticket, known)
     if changes.state is not None or changes.postpone_until is not None or changes.fingerprints:
         raise StoreMisuse("a change that no mail caused cannot say anything about a mail")
-    yield from _apply(changes, None)
+    yield from apply(changes, None)
     return changes
 
 
-def _apply(changes: Changes, mail_id: str | None) -> Verb[None]:
+def apply(changes: Changes, mail_id: str | None) -> Verb[None]:
     """In the order in which the parts need each other."""
     for new in changes.tickets:
         yield from _insert_ticket(new)
@@ -60,6 +60,11 @@ def _apply(changes: Changes, mail_id: str | None) -> Verb[None]:
             """INSERT INTO message_ref (message_id, ticket_id, ours) VALUES ($1, $2, $3)
                 ON CONFLICT (message_id, ticket_id) DO NOTHING""",
             (ref.message_id, ref.ticket_id, int(ref.ours)),
+        )
+    for message_id, ticket_id in changes.unseen_refs:
+        yield Query(
+            "INSERT INTO unseen_ref (message_id, ticket_id) VALUES ($1, $2) ON CONFLICT (message_id, ticket_id) DO NOTHING",
+            (message_id, ticket_id),
         )
     for fingerprint in changes.fingerprints:
         # decide saw the one that is there, in this same transaction: it is too old to count, or weaker than this one

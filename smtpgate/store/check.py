@@ -21,6 +21,7 @@ FAULTS = (
     (
         "ticket without a customer that is not marked unverified",
         """SELECT number FROM ticket t WHERE unverified = 0
+            AND EXISTS (SELECT 1 FROM entry e WHERE e.ticket_id = t.id AND e.kind = 'customer')
             AND NOT EXISTS (SELECT 1 FROM participant p WHERE p.ticket_id = t.id AND p.role = 'customer')""",
     ),
     ("ticket without an entry", "SELECT number FROM ticket t WHERE NOT EXISTS (SELECT 1 FROM entry e WHERE e.ticket_id = t.id)"),

@@ -12,11 +12,13 @@ from smtpgate.store.statement import Query, Verb, select_in
 
 NOTICE = "notice"  # AckNote.purpose of the short notice to unverified senders, which has a cap of its own
 _DAY, _HOUR, _MINUTE = 86_400.0, 3_600.0, 60.0
+_HOLDERS = 8  # tickets looked at that have one Message-ID
 _MOST = 100  # rows of one kind that no decision needs more of
 
 
 def facts(query: FactsQuery) -> Verb[Facts]:
-    refs = yield from _message_refs(query)
+    refs = yield from (_all_refs(query) if query.imported else _message_refs(query))
+    unseen = yield from _unseen(query)
     by_number = yield from _numbers(query)
     fingerprints = yield from _fingerprints(query)
     recipients = yield from _recipients(query)
@@ -25,13 +27,16 @@ def facts(query: FactsQuery) -> Verb[Facts]:
             *(ref.ticket_id for ref in refs),
             *by_number.values(),
             *query.ticket_ids,
+            *unseen.values(),
             *(found.ticket_id for found in fingerprints.values()),
             *(found.ticket_id for found in recipients.values() if found.ticket_id is not None),
         )
     )
     by_message_id: dict[str, MessageRef] = {}
+    holders: dict[str, tuple[int, ...]] = {}
     for ref in refs:
         by_message_id.setdefault(ref.message_id, ref)
+        holders[ref.message_id] = (*holders.get(ref.message_id, ()), ref.ticket_id)
     return Facts(
         tickets=tickets,
         by_message_id=by_message_id,
@@ -43,6 +48,8 @@ def facts(query: FactsQuery) -> Verb[Facts]:
         acks=(yield from _acks(query)),
         machine_last_hour=(yield from _machine_last_hour(tickets, query.now)),
         language=(yield from _language(query)),
+        holders=holders if query.imported else {},
+        unseen=unseen,
     )
 
 
@@ -71,6 +78,25 @@ def _message_refs(query: FactsQuery) -> Verb[list[MessageRef]]:
     )
     refs = [MessageRef(message_id=row[0], ticket_id=row[1], ours=bool(row[2])) for row in found]
     return sorted(refs, key=lambda ref: (not ref.ours, ref.ticket_id))
+
+
+def _all_refs(query: FactsQuery) -> Verb[list[MessageRef]]:
+    """Whoever takes part: history is not forged by those who would gain from it today. A few for each id tell enough."""
+    refs: list[MessageRef] = []
+    for message_id in dict.fromkeys((*query.references, *(() if query.message_id is None else (query.message_id,)))):
+        found = yield Query(
+            "SELECT message_id, ticket_id, ours FROM message_ref WHERE message_id = $1 ORDER BY ours DESC, ticket_id LIMIT $2",
+            (message_id, _HOLDERS),
+        )
+        refs += (MessageRef(message_id=row[0], ticket_id=row[1], ours=bool(row[2])) for row in found)
+    return sorted(refs, key=lambda ref: (not ref.ours, ref.ticket_id))
+
+
+def _unseen(query: FactsQuery) -> Verb[dict[str, int]]:
+    found = yield from select_in(
+        "SELECT message_id, min(ticket_id) FROM unseen_ref WHERE message_id IN (...) GROUP BY message_id", query.named
+    )
+    return {row[0]: row[1] for row in found}
 
 
 def _numbers(query: FactsQuery) -> Verb[dict[str, int]]:

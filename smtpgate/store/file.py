@@ -12,6 +12,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from smtpgate.errors import StoreError
 from smtpgate.store.seen import Finding
 from smtpgate.store.sqlite_errors import store_error
 from smtpgate.store.sqlite_file import BUSY_TIMEOUT, uri
@@ -109,3 +110,14 @@ def in_use(path: Path) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def lock_import(path: Path) -> int:
+    """One import at a time: two would file out of order. Returns what to close. Raises StoreError."""
+    handle = os.open(path.with_name(path.name + ".import.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise StoreError(f"another import into {path} is running; start this one when it has ended") from None
+    return handle

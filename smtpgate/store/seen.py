@@ -33,6 +33,14 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class SourcedEntry:
+    """An entry and where it came from: the place in an archive, else the id of the mail, None for what no mail caused."""
+
+    entry: Entry
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something that `verify` found wrong, and what to do about it."""
 

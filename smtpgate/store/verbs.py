@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, MailState, Status, Ticket
-from smtpgate.store import changes, greylist, history, incoming, look, meta, overview, queue, rows, verify
+from smtpgate.store import changes, greylist, history, imported, incoming, look, meta, overview, queue, rows, verify
 from smtpgate.store import facts as facts_verb
 from smtpgate.store.api import (
     Accepted,
@@ -20,14 +20,14 @@ from smtpgate.store.api import (
     Facts,
     FactsQuery,
     Incoming,
+    OldMail,
     OutgoingDetail,
     Pause,
     RecipientStatus,
-    SourcedEntry,
     TicketDetail,
 )
 from smtpgate.store.check import check
-from smtpgate.store.seen import Finding, History, Overview
+from smtpgate.store.seen import Finding, History, Overview, SourcedEntry
 from smtpgate.store.statement import T, Verb
 
 ATTEMPT_LEASE = 3600.0  # seconds; longer than all timeouts of one delivery attempt together
@@ -64,6 +64,14 @@ class VerbStore(ABC):
 
     async def file(self, mail_id: str, *, worker: str, query: FactsQuery, decide: Decide) -> Changes:
         return await self._write(lambda: changes.file(mail_id, worker, query, decide))
+
+    async def file_imported(self, mails: Sequence[OldMail]) -> Sequence[str]:
+        large = [m.mail.raw for m in mails if len(m.mail.raw) > rows.WORTH_PACKING]
+        packed = await asyncio.to_thread(lambda: {id(raw): rows.pack(raw) for raw in large}) if large else {}
+        return await self._write(lambda: imported.file_imported(mails, packed), sum(len(m.mail.raw) for m in mails))
+
+    async def imported(self, keys: Sequence[str]) -> dict[str, str]:
+        return await self._read(lambda: imported.decisions(keys))
 
     async def file_failed(
         self,

@@ -17,6 +17,7 @@ CELLS = {
     "domain": ("yes", "yes", "with-token", "confirm"),
     "none": ("unverified", "notice", "with-token", "confirm"),
     "temperror": ("unverified", "notice", "with-token", "confirm"),
+    "imported": ("yes", "no", "yes", "never"),
     "fail": ("held", "no", "held", "alert"),
     "ambiguous": ("held", "no", "held", "alert"),
 }
