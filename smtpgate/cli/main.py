@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "log": ("smtpgate.cli.log", "log", "Tell what happened to a mail or ticket, one line for each event."),
     "verify": ("smtpgate.cli.upkeep", "verify", "Look through the whole store, and say what to do about what is wrong."),
     "backup": ("smtpgate.cli.upkeep", "backup", "Copy the store while the gateway goes on."),
+    "maintain": ("smtpgate.cli.upkeep", "maintain", "Do what a store wants done now and then."),
     "restore": ("smtpgate.cli.upkeep", "restore", "Put a backup in the place of the store."),
     "completion": ("smtpgate.cli.completion", "completion", "Print the completion script of bash, zsh or fish."),
     "man": ("smtpgate.cli.man", "man", "Write manual pages, made from this help."),

@@ -1,4 +1,4 @@
-"""`smtpgate verify`, `smtpgate backup`, `smtpgate restore`: looking after the store."""
+"""`smtpgate verify`, `smtpgate maintain`, `smtpgate backup`, `smtpgate restore`: looking after the store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from smtpgate.cli import show
-from smtpgate.cli.common import FAILED, Context, json_option, pass_context, plural
+from smtpgate.cli.common import FAILED, Context, Duration, json_option, pass_context, plural
 from smtpgate.clock import SystemClock
 from smtpgate.errors import UsageError
 
@@ -91,6 +91,35 @@ def backup(context: Context, file: Path, keep: int, as_json: bool) -> None:
         show.as_line({"file": str(file), "size": size})
     else:
         click.echo(f"{file}: {size} bytes")
+
+
+@click.command()
+@click.option(
+    "--within", type=Duration(), default="10m", show_default=True, help="Stop after this time; the rest is for next time."
+)
+@json_option
+@pass_context
+def maintain(context: Context, within: float, as_json: bool) -> None:
+    """Do what a store wants done now and then, while the gateway goes on: best each week, as smtpgate-maintain.timer does.
+
+    Removes counts of acknowledgements older than a week and fingerprints of mail older than 400 days, counts the tables
+    for the query planner, empties the write-ahead log and looks through the file. Mail, tickets and history stay. It works
+    in bites of some milliseconds, so that no mail waits for it.
+
+    Exit codes: 0 done, 1 something needs a person, 74 the store cannot be trusted.
+    """
+    from smtpgate.store import upkeep
+
+    store = context.config(read_files=False).store.path
+    wrong = False
+    for done in upkeep.maintain(store, SystemClock().now(), seconds=within):
+        wrong = wrong or done.wrong
+        if as_json:
+            show.as_line({"step": done.step, "text": done.text, "wrong": done.wrong, "longest": round(done.longest, 4)})
+        else:
+            click.echo(f"{done.step + ':':<17} {done.text}" + (f" (longest {done.longest * 1000:.0f} ms)" if done.longest else ""))
+    if wrong:
+        raise UsageError("the store needs you: see docs/operations.md, store-damaged")
 
 
 @click.command()

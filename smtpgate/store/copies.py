@@ -16,7 +16,7 @@ from pathlib import Path
 from smtpgate.errors import StoreError
 from smtpgate.store.file import lock_path
 from smtpgate.store.sqlite_errors import store_error
-from smtpgate.store.sqlite_file import BUSY_TIMEOUT, connect, prepare, require_current, uri
+from smtpgate.store.sqlite_file import BUSY_TIMEOUT, connect, new_file, prepare, require_current, uri
 
 _STEP = 256  # pages copied at once
 _REST = 0.002  # seconds between steps, for the disk's other users
@@ -95,7 +95,10 @@ def _hold(path: Path) -> None:
 
 @contextmanager
 def _locked(store: Path) -> Iterator[None]:
-    handle = os.open(lock_path(store), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        handle = new_file(lock_path(store))
+    except FileExistsError:
+        handle = os.open(lock_path(store), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -110,7 +113,7 @@ def _locked(store: Path) -> Iterator[None]:
 def _beside(target: Path) -> Iterator[Path]:
     """A new empty file (0600) in the same directory; gone at the end unless it was renamed."""
     made = target.with_name(f".{target.name}.{os.getpid()}")
-    os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    os.close(new_file(made))
     try:
         yield made
     finally:

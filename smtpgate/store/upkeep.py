@@ -1,0 +1,181 @@
+"""Maintenance of the SQLite file while the gateway goes on: small bites, each a transaction of its own, with rests between.
+
+The gateway's writer waits for a bite at most, some milliseconds. What is removed are rows that nothing asks for any more;
+mail, tickets, their history and what was sent stay. Raises StoreError with a text for the admin.
+
+There is no VACUUM: it would stop all writing for as long as it copies the file, and pages that become free are used again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from smtpgate.store.sqlite_errors import store_error
+from smtpgate.store.sqlite_file import BUSY_TIMEOUT, connect, require_current, uri
+
+_DAY = 86400.0
+KEEP_ACKNOWLEDGEMENTS = 7 * _DAY  # the caps look back one day
+KEEP_FINGERPRINTS = 400 * _DAY  # the same mail again is told by it; mail servers try for days, people's old mailboxes for longer
+_BITES = (10, 50, 400)  # rows of the smallest bite, of the first one, of the largest
+_AIM = 0.01  # seconds that a bite should take
+_LOOK_AT = 2000  # rows looked at for old ones, without a lock
+_REST = 0.01  # seconds between bites, at least; and four times as long as the bite took
+_CHECKPOINT = 16  # bites after which the log is copied into the file: else it would grow and grow
+_SAMPLE = 400  # rows of each index that ANALYZE looks at
+_STEPS = 10_000  # of SQLite's machine between two looks at the clock
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One step. wrong: a person has to see to it; longest: seconds that others may have waited for us."""
+
+    step: str
+    text: str
+    wrong: bool = False
+    longest: float = 0.0
+
+
+def maintain(store: Path, now: float, *, seconds: float, sleep: Callable[[float], None] = time.sleep) -> Iterator[Done]:
+    """All steps, in order, for so many seconds at most: what is left is for the next time."""
+    require_current(store)
+    until = time.monotonic() + seconds
+    with closing(connect(store)) as connection:
+        try:
+            bites = _Bites(connection, until, sleep)
+            yield bites.acknowledgements(now - KEEP_ACKNOWLEDGEMENTS)
+            yield bites.fingerprints(now - KEEP_FINGERPRINTS)
+            yield bites.statistics()
+            yield _checkpoint(connection)
+            yield _room(connection)
+        except sqlite3.Error as error:
+            raise store_error(error, "maintenance") from error
+    yield _looked_through(store, until)
+
+
+class _Bites:
+    """Work in short transactions."""
+
+    def __init__(self, connection: sqlite3.Connection, until: float, sleep: Callable[[float], None]) -> None:
+        self._connection = connection
+        self._until = until
+        self._sleep = sleep
+        self._longest = 0.0
+        self._rows = _BITES[1]  # of the next bite
+        self._count = 0
+
+    def _bite(self, sql: str, *values: object) -> int:
+        """Rows that it changed."""
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        try:
+            count = connection.execute(sql, values).rowcount
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        took = time.monotonic() - began
+        self._longest = max(self._longest, took)
+        self._rows = max(_BITES[0], min(_BITES[2], int(self._rows * min(2.0, _AIM / max(took, 1e-6)))))
+        self._sleep(max(_REST, 4 * took))
+        self._count += 1
+        if self._count % _CHECKPOINT == 0:
+            _checkpoint(connection)
+        return count
+
+    def _late(self) -> bool:
+        return time.monotonic() >= self._until
+
+    def _done(self, step: str, count: int, what: str, *, finished: bool) -> Done:
+        longest, self._longest = self._longest, 0.0
+        return Done(step, f"{count} {what}" + ("" if finished else ", more next time"), longest=longest)
+
+    def acknowledgements(self, before: float) -> Done:
+        count, more = 0, True
+        while more and not self._late():
+            size = self._rows
+            found = self._bite(
+                "DELETE FROM acknowledgement WHERE id IN (SELECT id FROM acknowledgement WHERE minute < ? LIMIT ?)",
+                int(before // 60),
+                size,
+            )
+            count += found
+            more = found == size
+        return self._done("acknowledgements", count, "counts of old acknowledgements removed", finished=not more)
+
+    def fingerprints(self, before: float) -> Done:
+        count, after, more = 0, "", True
+        while more and not self._late():
+            page = self._connection.execute(
+                "SELECT key, first_at FROM fingerprint WHERE key > ? ORDER BY key LIMIT ?", (after, _LOOK_AT)
+            ).fetchall()
+            old = [key for key, first_at in page if first_at < before]
+            while old and not self._late():
+                keys, old = old[: self._rows], old[self._rows :]
+                marks = ", ".join("?" * len(keys))
+                count += self._bite(f"DELETE FROM fingerprint WHERE key IN ({marks}) AND first_at < ?", *keys, before)  # noqa: S608
+            more = bool(old) or len(page) == _LOOK_AT
+            after = page[-1][0] if page else ""
+        return self._done("fingerprints", count, "fingerprints of old mail removed", finished=not more)
+
+    def statistics(self) -> Done:
+        """What SQLite's planner knows of the data, table by table."""
+        tables = self._connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name"
+        ).fetchall()
+        self._connection.execute(f"PRAGMA analysis_limit = {_SAMPLE}")
+        count = 0
+        for (name,) in tables:
+            if self._late():
+                break
+            self._bite(f'ANALYZE "{name}"')
+            count += 1
+        return self._done("statistics", count, "tables counted for the query planner", finished=count == len(tables))
+
+
+def _checkpoint(connection: sqlite3.Connection) -> Done:
+    """Copy the log into the file as far as nobody reads the old state; nobody waits for it."""
+    _, pages, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    left = max(0, pages - moved)
+    return Done("log", f"{moved} pages of the write-ahead log are in the file" + (f", {left} are in use" if left else ""))
+
+
+def _room(connection: sqlite3.Connection) -> Done:
+    size, pages, free = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
+    )
+    return Done("room", f"{size * pages} bytes, of which {size * free} are free and will be used again")
+
+
+def _looked_through(store: Path, until: float) -> Done:
+    """SQLite's quick check, table by table, so that no long reading keeps the log from being emptied."""
+    late = False
+
+    def clock() -> int:
+        nonlocal late
+        late = time.monotonic() >= until
+        return int(late)
+
+    try:
+        with closing(sqlite3.connect(uri(store, "ro"), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)) as connection:
+            connection.set_progress_handler(clock, _STEPS)
+            tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rootpage")]
+            for number, name in enumerate(tables):
+                found = [row[0] for row in connection.execute(f'PRAGMA quick_check("{name}")')]
+                if late:
+                    return Done("check", f"{number} of {len(tables)} tables looked through, all sound; no time for more")
+                if found != ["ok"]:
+                    return Done("check", f"the file is damaged, table {name}: {'; '.join(found)[:500]}", wrong=True)
+    except sqlite3.OperationalError as error:
+        if late:
+            return Done("check", "what was looked through is sound; no time for more")
+        raise store_error(error, "looking through the file") from error
+    except sqlite3.Error as error:
+        return Done("check", f"the file is damaged: {error}", wrong=True)
+    return Done("check", f"{len(tables)} tables looked through, all sound")
