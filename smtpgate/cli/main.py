@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "serve": ("smtpgate.cli.serve", "serve", "Run the gateway until it is told to stop."),
     "reload": ("smtpgate.cli.reload", "reload", "Let the running gateway take in a changed configuration."),
     "check-config": ("smtpgate.cli.check", "check_config", "Check the configuration and every file that it names."),
+    "dns-records": ("smtpgate.cli.dnsrecords", "dns_records", "Print the DNS records to publish, or check them."),
     "status": ("smtpgate.cli.status", "status", "Tell how the gateway does, and what needs a person."),
     "inject": ("smtpgate.cli.inject", "inject", "Take one mail from standard input."),
     "import": ("smtpgate.cli.importing", "import_", "File old mail as tickets: mbox, Maildir, folders, public-inbox."),

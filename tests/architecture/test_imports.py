@@ -20,7 +20,7 @@ PACKAGE = ROOT / "smtpgate"
 LAYERS: list[set[str]] = [
     {"__main__"},
     {"cli"},
-    {"history", "status"},
+    {"history", "status", "dnsrecords"},
     {"app", "explain"},
     {"filing", "actions", "importing"},
     {"oldmail"},
