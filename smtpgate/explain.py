@@ -25,7 +25,7 @@ from smtpgate.intake.data import police
 from smtpgate.mail import header
 from smtpgate.mail.address import author, parse_list
 from smtpgate.mail.parse import opaque, parse
-from smtpgate.model import Address, Attachment, Envelope, MailState, OutgoingMail, ParsedMail, Verdict
+from smtpgate.model import Address, Attachment, Envelope, MailState, Meeting, OutgoingMail, ParsedMail, Verdict
 from smtpgate.oldmail import named_desks
 from smtpgate.rules.policy import Door, at_the_door
 from smtpgate.store.api import Changes, Facts, Incoming, Store
@@ -158,7 +158,12 @@ def _attachment(a: Attachment) -> dict[str, Any]:
         "sha256": a.sha256,
         "inline": a.inline,
         "content_id": a.content_id,
+        "label": a.label,
     }
+
+
+def _meeting(meeting: Meeting | None) -> dict[str, Any] | None:
+    return {name: getattr(meeting, name) for name in Meeting.__slots__} if meeting else None
 
 
 def message_json(parsed: ParsedMail) -> dict[str, Any]:
@@ -178,6 +183,7 @@ def message_json(parsed: ParsedMail) -> dict[str, Any]:
         "reply": parsed.reply,
         "html": parsed.html,
         "attachments": [_attachment(a) for a in parsed.attachments],
+        "meeting": _meeting(parsed.meeting),
         "defects": list(parsed.defects),
         "opaque": parsed.opaque,
     }

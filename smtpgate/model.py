@@ -138,11 +138,30 @@ class Attachment:
     """What is known of a file in a mail; its bytes stay in the raw mail. filename is safe to print, never a path."""
 
     filename: str
-    content_type: str
+    content_type: str  # what it is by its content where the label says nothing or something else, else the label
     size: int
     sha256: str
     inline: bool = False
     content_id: str | None = None
+    label: str = ""  # the type that its sender gave, where that is another
+    seen: bool = False  # a picture of this sender that came before: a logo, a signature (set at filing)
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """What an invitation, a cancellation or an answer is about (RFC 5545). Times are ISO 8601: with offset; without, when the
+    calendar named no zone; as dates for whole days, the last one included."""
+
+    method: str  # REQUEST REPLY CANCEL COUNTER PUBLISH … (RFC 5546 §1.4)
+    summary: str = ""
+    starts: str = ""
+    ends: str = ""
+    location: str = ""
+    organizer: str = ""  # Name <address>
+    attendees: tuple[str, ...] = ()
+    answer: str = ""  # of a REPLY: ACCEPTED DECLINED TENTATIVE DELEGATED
+    repeats: str = ""  # RRULE, or Outlook's words for it
+    note: str = ""  # the description
 
 
 class BounceReason(StrEnum):
@@ -200,6 +219,7 @@ class ParsedMail:
     kind_reason: str = ""
     silence: bool = False  # its sender asks that no machine answers it (X-Auto-Response-Suppress)
     bounce: BounceReport | None = None
+    meeting: Meeting | None = None
     digest: str = ""  # over normalised subject, text and attachments: equal for a repeat (mail/parse.py)
     opaque: bool = False  # could not be read: the raw mail is all there is
 

@@ -8,13 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from zoneinfo import ZoneInfo
 
 from smtpgate.clock import Clock, new_id
 from smtpgate.config import Config, Desk
 from smtpgate.handlers.post import Post
+from smtpgate.mail import calendar, files
 from smtpgate.mail.address import split_sub
 from smtpgate.mail.token import Token
-from smtpgate.model import Address, Entry, EntryKind, Evidence, OutgoingMail, ParsedMail, Participant, Status, Ticket
+from smtpgate.model import (
+    Address,
+    Entry,
+    EntryKind,
+    Evidence,
+    Meeting,
+    OutgoingMail,
+    ParsedMail,
+    Participant,
+    Status,
+    Ticket,
+)
 from smtpgate.numbers import NumberPattern
 from smtpgate.rules.rights import MACHINE, Rights
 from smtpgate.store.api import AckNote, Changes, Facts, Fingerprint, Incoming, SentRecipient
@@ -113,6 +126,8 @@ def entry_of(case: Case, ticket: Ticket, kind: EntryKind, marks: tuple[str, ...]
         text = parsed.context or parsed.reply or parsed.text
         if parsed.opaque:
             text = "The mail could not be read; it is attached whole."
+        elif parsed.meeting is not None:
+            text = _invitation(case, ticket, text, parsed.meeting)
     return Entry(
         id=case.new_id(),
         ticket_id=ticket.id,
@@ -123,6 +138,13 @@ def entry_of(case: Case, ticket: Ticket, kind: EntryKind, marks: tuple[str, ...]
         mail_id=case.mail.id,
         message_id=parsed.message_id,
         evidence=case.mail.verdict.evidence.value,
-        marks=marks,
-        attachments=parsed.attachments,
+        marks=tuple(dict.fromkeys((*marks, *files.marks(parsed.attachments)))),
+        attachments=tuple(replace(a, seen=True) if a.sha256 in case.facts.seen_pictures else a for a in parsed.attachments),
     )
+
+
+def _invitation(case: Case, ticket: Ticket, text: str, meeting: Meeting) -> str:
+    """What the meeting is about in the zone of the desk and the language of the ticket, then what the mail says."""
+    desk = case.config.desk_named(ticket.desk)
+    name = desk.timezone if desk else "UTC"
+    return calendar.with_meeting(text, meeting, ZoneInfo(name), ticket.language, name)

@@ -27,6 +27,7 @@ from smtpgate.store.api import Changes, Facts, FactsQuery, Incoming
 HANDLERS: tuple[ModuleType, ...] = (recognise, identify, thread, dedupe, route, ticket, notify)
 
 _REFERENCES = 50  # Message-IDs looked up for one mail
+_PICTURES = 50  # looked up for one mail
 _NUMBERS = 10  # ticket numbers looked up for one subject
 ROLES = ("postmaster", "abuse")
 
@@ -58,6 +59,7 @@ class Pipeline:
             serials=tuple({ticket.serial_key(self.patterns[0], desk, now): None for desk in desks}),
             imported=imported,
             named=thread.named(mail, parsed) if imported else (),
+            pictures=tuple(dict.fromkeys(a.sha256 for a in parsed.attachments if a.content_type.startswith("image/")))[:_PICTURES],
             numbers_of=lambda counter, serial: self._numbers_of(desks, now, counter, serial),
         )
 

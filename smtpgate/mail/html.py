@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html as stdlib_html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import nh3
 
@@ -114,12 +114,13 @@ _READ = frozenset(("a", "img", "ol", "p", "blockquote"))
 _STYLED = re.compile("style|hidden", re.IGNORECASE)
 
 
-def to_text(source: str, *, marks: bool = False) -> str:
+def to_text(source: str, pictures: Mapping[str, str] | None = None, *, marks: bool = False) -> str:
     """What a reader would see: blocks as lines, links with their targets, quotes with >, lists, tables; no hidden text.
 
+    pictures: the names of the mail's own pictures by content id and location, lower case.
     marks: each line of which the HTML says that it is quoted, or a signature, begins with a mark (htmltext.unmarked).
     """
-    writer = Writer()
+    writer = Writer(pictures or {})
     marks = marks and tells(source)
     if marks:
         source = unmarked(source)

@@ -6,6 +6,8 @@ Keeps no tree, only counters and small bounded stacks, so any nesting costs the 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from urllib.parse import unquote
 
 _SKIPPED = frozenset({
     "head", "script", "style", "title", "template", "object", "iframe", "noembed", "noframes", "xmp", "select", "datalist",
@@ -68,7 +70,8 @@ def unmarked(text: str) -> str:
 
 
 class Writer:
-    def __init__(self) -> None:
+    def __init__(self, pictures: Mapping[str, str]) -> None:
+        self._pictures = pictures
         self._lines: list[str] = []
         self._line: list[str] = []
         self._filled = False  # the line has something to see
@@ -126,8 +129,7 @@ class Writer:
             self._emit("_" * 32)
             self._end_line()
         elif name == "img":
-            if alt := attributes.get("alt", "").strip():
-                self._emit(f"[{alt[:200]}]")
+            self._picture(attributes)
         elif name == "a":
             self._close_link()
             self._link = attributes.get("href", "").strip()
@@ -191,6 +193,18 @@ class Writer:
         return "\n".join(self._lines).strip("\n")
 
     # --- layout ---
+
+    def _picture(self, attributes: dict[str, str]) -> None:
+        """The mail's own pictures by name; of others what they say instead of themselves, emoji as they are."""
+        source = attributes.get("src", "").strip().lower()
+        if name := self._pictures.get(unquote(source.removeprefix("cid:"))) or self._pictures.get(source):
+            self._emit(f"[picture: {name}]")
+            return
+        alt = " ".join(attributes.get("alt", "").split())[:200]
+        if not alt or {attributes.get("width", "")[:3], attributes.get("height", "")[:3]} & {"0", "1", "0px", "1px"}:
+            return
+        bare = (len(alt) <= 12 and not any(c.isalnum() for c in alt)) or (alt[0] == "[" and alt[-1] == "]")
+        self._emit(alt if bare else f"[{alt}]", collapse=not bare)
 
     def _open(self, name: str, attributes: dict[str, str], style: str) -> None:
         if name in ("ul", "ol"):

@@ -21,7 +21,8 @@ import mailparser
 
 from smtpgate.errors import ParseFailed
 from smtpgate.limitsettings import Limits
-from smtpgate.mail import address, body, digest, header, html, judge, kind, language, safe, structure, trim
+from smtpgate.mail import address, body, calendar, digest, header, html, judge, kind, language, safe, structure, trim
+from smtpgate.mail.content import Content
 from smtpgate.mail.header import Field
 from smtpgate.model import Address, Attachment, ParsedMail
 
@@ -55,7 +56,7 @@ def parse(raw: bytes, *, mail_from: str | None, limits: Limits) -> ParsedMail:
 def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None, limits: Limits) -> ParsedMail:
     tree, broken = structure.tree(raw, fields, at, limits)
     defects = _named(tree, broken) if broken else []
-    content = body.collect(tree, text_kept=limits.text_kept)
+    content = body.collect(tree, limits=limits)
     head = _Head(fields, limits)
     text = content.text()[: limits.text_kept].strip("\n")
     source = content.html()
@@ -67,6 +68,8 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
     said = trim.split(text, subject=head.subject, answers=answers)
     text = trim.unmarked(text)
     reply = said.own() or text.strip()
+    if not reply and content.meeting is not None:
+        text = reply = calendar.alone(content.meeting)
     report, found, why = judge.judge(_judged(raw, head, content, text, reply), mail_from)
     defects.extend([*head.defects, *content.defects])
     return ParsedMail(
@@ -91,6 +94,7 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
         kind_reason=why,
         silence=kind.answer_unwanted(fields),
         bounce=report,
+        meeting=content.meeting,
         digest=digest.of(head.subject, reply, (a.sha256 for a in content.attachments)),
     )
 
@@ -99,7 +103,7 @@ def opaque(raw: bytes, *, mail_from: str | None, limits: Limits, reason: str) ->
     """What can be said of a mail that could not be read: its header, and the whole mail as one attachment. Never raises."""
     fields, _ = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
     head = _Head(fields, limits)
-    _, found, why = judge.judge(_judged(raw, head, body.Content(), "", ""), mail_from)
+    _, found, why = judge.judge(_judged(raw, head, Content(), "", ""), mail_from)
     sha256 = hashlib.sha256(raw).hexdigest()
     return ParsedMail(
         message_id=head.message_id,
@@ -188,7 +192,7 @@ def date(value: str) -> str | None:
         return None
 
 
-def _judged(raw: bytes, head: _Head, content: body.Content, text: str, reply: str) -> judge.Read:
+def _judged(raw: bytes, head: _Head, content: Content, text: str, reply: str) -> judge.Read:
     """What there is to tell the kind of mail by."""
     author = head.addresses("from")
     return judge.Read(
@@ -204,5 +208,5 @@ def _judged(raw: bytes, head: _Head, content: body.Content, text: str, reply: st
         receipt=content.receipt,
         feedback=content.feedback,
         calendar=content.calendar,
-        packed=any(a.content_type.endswith("ms-tnef") or a.filename.lower() == "winmail.dat" for a in content.attachments),
+        packed=content.packed,
     )

@@ -87,6 +87,7 @@ class FactsQuery:
     serials: tuple[tuple[str, str], ...]  # (day, channel) counters that a new ticket might need
     imported: bool = False  # history: a reference counts whoever sent it
     named: tuple[str, ...] = ()  # of history: its own id and those it refers to, where they may not have come
+    pictures: tuple[str, ...] = ()  # SHA-256 of the pictures in it
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 
 
@@ -150,6 +151,7 @@ class Facts:
     language: str = ""  # what we last wrote to this sender in
     holders: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of history: tickets that have a mail with this id
     unseen: dict[str, int] = field(default_factory=dict)  # of history: the first ticket in which this id is referred to
+    seen_pictures: frozenset[str] = frozenset()  # came before, from this sender or on a ticket of this mail
 
 
 # --- what filing changes, all at once ---------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ def facts(query: FactsQuery) -> Verb[Facts]:
         language=(yield from _language(query)),
         holders=holders if query.imported else {},
         unseen=unseen,
+        seen_pictures=(yield from _seen_pictures(query, tickets)),
     )
 
 
@@ -189,3 +190,18 @@ def _language(query: FactsQuery) -> Verb[str]:
         (rows.address_key(query.sender),),
     )
     return found[0][0] if found else ""
+
+
+def _seen_pictures(query: FactsQuery, tickets: Iterable[int]) -> Verb[frozenset[str]]:
+    """Pictures that are on the sender's newest tickets, or on those that this mail may belong to."""
+    if not query.pictures:
+        return frozenset()
+    own = yield Query(
+        "SELECT ticket_id FROM participant WHERE address_key = $1 ORDER BY ticket_id DESC LIMIT 20",
+        (rows.address_key(query.sender),),
+    )
+    found = yield from select_in(
+        "SELECT attachments FROM entry WHERE ticket_id IN (...) AND attachments <> '[]' ORDER BY seq DESC LIMIT 100",
+        tuple(dict.fromkeys((*tickets, *(row[0] for row in own)))),
+    )
+    return frozenset(picture for picture in query.pictures if any(picture in row[0] for row in found))

@@ -281,6 +281,17 @@ class TestFacts:
         assert (await store.facts(a_query())).language == "en"
         assert (await store.facts(a_query(sender="li@example.org"))).language == ""
 
+    async def test_pictures_that_came_before(self, store: SqliteStore) -> None:
+        logo, other, text = (Attachment("a", "image/png", 1, c * 64) for c in "abc")
+        ticket = a_ticket()
+        await open_ticket(store, ticket, entries=(an_entry(ticket.id, attachments=(logo, other)),))
+        asked = (logo.sha256, text.sha256)
+        assert (await store.facts(a_query(pictures=asked))).seen_pictures == {logo.sha256}
+        assert (await store.facts(a_query(pictures=asked, sender="li@example.org"))).seen_pictures == set()
+        on_ticket = a_query(pictures=asked, sender="li@example.org", ticket_ids=(ticket.id,))
+        assert (await store.facts(on_ticket)).seen_pictures == {logo.sha256}
+        assert (await store.facts(a_query())).seen_pictures == set()
+
     async def test_file_is_shown_the_same_facts(self, store: SqliteStore) -> None:
         ticket = a_ticket()
         await open_ticket(store, ticket)
