@@ -143,6 +143,11 @@ class Tickets(Section):
     several_desks: Literal["shared", "each"] = Field(
         default="shared", description="One mail to several desks: one ticket that they share, or a ticket for each."
     )
+    thanks: Literal["note", "reopen"] = Field(
+        default="note",
+        description="A mail that is nothing but thanks, on a resolved or closed ticket: keep it there without reopening the"
+        " ticket, or reopen it like any other answer.",
+    )
     parent_wait: Seconds = Field(
         default=60.0, description="How long a reply waits for a mail it answers that has come but is not filed yet."
     )

@@ -179,6 +179,8 @@ def message_json(parsed: ParsedMail) -> dict[str, Any]:
         "cc": _people(parsed.cc),
         "subject": parsed.subject,
         "language": parsed.language,
+        "script": parsed.script,
+        "thanks": parsed.thanks,
         "text": parsed.text,
         "reply": parsed.reply,
         "html": parsed.html,

@@ -209,6 +209,7 @@ class ParsedMail:
     cc: tuple[Address, ...] = ()
     subject: str = ""
     language: str = ""  # BCP 47 primary tag (zh, en, ja, …), "" when there is too little text
+    script: str = ""  # Hans or Hant, for Chinese that tells
     text: str = ""
     reply: str = ""
     context: str = ""  # the reply with the quoted lines that it answers, where it stands between them; "" where it does not
@@ -217,6 +218,7 @@ class ParsedMail:
     defects: tuple[str, ...] = ()
     kind: Kind = Kind.HUMAN
     kind_reason: str = ""
+    thanks: bool = False  # a person's, and nothing but thanks
     silence: bool = False  # its sender asks that no machine answers it (X-Auto-Response-Suppress)
     bounce: BounceReport | None = None
     meeting: Meeting | None = None

@@ -55,7 +55,11 @@ def _join(case: Case, work: Work, ticket: Ticket) -> Work:
     if "third-party" in work.marks:
         joined = work.add_entry(entry_of(case, ticket, EntryKind.THIRD_PARTY, work.marks))
         return replace(joined.change(lambda c: _references(case, c, ticket)), outcome="joined")
-    status, reopened = after_customer_mail(ticket.status)
+    if case.parsed.thanks and not ticket.status.open and case.config.tickets.thanks == "note":
+        work = work.mark("thanks").because(NAME, f"nothing but thanks: {ticket.number} stays {ticket.status.value}")
+        status, reopened = ticket.status, False
+    else:
+        status, reopened = after_customer_mail(ticket.status)
     update = TicketUpdate(
         ticket.id,
         status=status if status is not ticket.status else None,

@@ -1,114 +1,185 @@
-"""The language a person wrote in, by script and common words: good enough to choose the language of an answer.
+"""The language a person wrote in, by script, letters and everyday words: good enough to choose the language of an answer.
 
-Pure, linear in a bounded sample, never fails; "" when there is too little to tell.
+Only what is new in a mail counts, its first lines most: a signature or a pasted notice in another language says nothing
+of the writer. Pure, linear in a bounded sample, never fails; "" when there is too little to tell.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 
-_SAMPLE = 2000  # characters of the text
-_NOISE = re.compile(r"https?://\S+|\S+@\S+|[A-Za-z0-9_.-]*[0-9_][A-Za-z0-9_.-]*")  # links, addresses, codes: no language
-_WORDS = re.compile(r"[^\W\d_]+")
+from smtpgate.mail.languagewords import CYRILLIC, LETTERS, SIMPLIFIED, TRADITIONAL, WORDS
 
-_SCRIPTS: dict[str, re.Pattern[str]] = {
-    "kana": re.compile("[\u3040-\u30ff\uff66-\uff9f]"),
-    "han": re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002ffff]"),
-    "ko": re.compile("[\uac00-\ud7a3\u1100-\u11ff]"),
-    "ru": re.compile("[\u0400-\u04ff]"),
-    "el": re.compile("[\u0370-\u03ff]"),
-    "ar": re.compile("[\u0600-\u06ff]"),
-    "he": re.compile("[\u0590-\u05ff]"),
-    "th": re.compile("[\u0e00-\u0e7f]"),
-    "hi": re.compile("[\u0900-\u097f]"),
-}
-
-# Short words that hardly any other of these languages has. Two hits, or one among few words, decide.
-_COMMON: dict[str, frozenset[str]] = {
-    "en": frozenset({
-        "the", "and", "is", "are", "to", "of", "in", "you", "we", "my", "your", "please", "not", "with", "have", "has", "for",
-        "this",
-        "that", "it", "hello", "hi", "dear", "thanks", "thank", "can", "cannot", "would", "regards", "was", "from", "our", "be",
-        "but",
-        "when", "what", "how", "there", "an", "at", "been", "order", "help", "does", "will",
-    }),
-    "de": frozenset({
-        "der", "die", "das", "und", "ist", "nicht", "ich", "wir", "sie", "mit", "ein", "eine", "einen", "für", "auf", "bitte",
-        "danke",
-        "hallo", "sehr", "geehrte", "grüßen", "grüße", "habe", "haben", "mein", "meine", "zu", "von", "wie", "kann", "dem", "den",
-        "im",
-    }),
-    "fr": frozenset({
-        "le", "la", "les", "et", "est", "je", "nous", "vous", "pas", "une", "des", "du", "pour", "avec", "bonjour", "merci",
-        "mon", "ma",
-        "votre", "cordialement", "dans", "que", "qui", "sur", "ce", "cette", "ai", "avons", "au",
-    }),
-    "es": frozenset({
-        "el", "los", "las", "y", "es", "yo", "por", "para", "con", "una", "hola", "gracias", "mi", "su", "favor", "saludos",
-        "que",
-        "del", "estoy", "tengo", "usted", "pedido", "está", "buenos", "días", "al", "se",
-    }),
-    "pt": frozenset({
-        "o", "os", "e", "não", "eu", "você", "uma", "um", "com", "olá", "obrigado", "obrigada", "meu", "minha", "seu",
-        "por",
-        "que", "da", "em", "está", "estou", "para", "atenciosamente",
-    }),
-    "it": frozenset({
-        "il", "lo", "gli", "è", "non", "io", "per", "con", "una", "ciao", "grazie", "mio", "mia", "buongiorno", "saluti", "che",
-        "del",
-        "della", "sono", "ho", "di", "cordiali", "questo",
-    }),
-    "nl": frozenset({
-        "het", "een", "en", "niet", "ik", "wij", "u", "voor", "van", "graag", "bedankt", "mijn", "uw", "groeten",
-        "hoe",
-        "kan", "dat", "dit", "geen", "heb", "op",
-    }),
-    "pl": frozenset({"nie", "jest", "się", "na", "proszę", "dziękuję", "dzień", "dobry", "mam", "moje", "pozdrawiam", "że", "jak",
-    "do"}),
-    "sv": frozenset({"och", "är", "inte", "jag", "det", "att", "hej", "tack", "på", "för", "med", "ett", "min", "har",
-    "hälsningar"}),
-    "tr": frozenset({"ve", "bir", "bu", "için", "değil", "merhaba", "teşekkürler", "lütfen", "çok", "nasıl", "var", "ben"}),
-    "vi": frozenset({"và", "là", "của", "tôi", "không", "có", "được", "cho", "xin", "chào", "cảm", "ơn", "này", "một"}),
+_SAMPLE = 1000  # characters of a text
+_FIRST = 3  # lines with words that decide alone, if they say enough
+_WIDE = 60  # characters of each of them
+_MANY = 400  # characters of no Latin script that are counted
+_MOST = 100  # words that are counted
+_NOISE = re.compile(r"https?://[^\s\u3000-\uffff]+|[^\s\u3000-\uffff]+@[^\s\u3000-\uffff]+|[A-Za-z0-9_.-]*[0-9_][A-Za-z0-9_.-]*")
+_CODE = re.compile(r"[0-9@_]|://")
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_FOREIGN = re.compile(
+    "[^\x00-\u024f\u1e00-\u206f\u20a0-\u20cf\u2100-\u27ff\ufe00-\ufe0f\U0001f000-\U0001faff]+"
+)  # no Latin, no signs
+_SCRIPTS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("han", re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002ffff]")),
+    ("kana", re.compile("[\u3041-\u30fa\u30fc-\u30ff\uff66-\uff9f]")),
+    ("ko", re.compile("[\uac00-\ud7a3\u1100-\u11ff\u3130-\u318f]")),
+    ("cyrillic", re.compile("[\u0400-\u04ff]")),
+    ("el", re.compile("[\u0370-\u03ff]")),
+    ("ar", re.compile("[\u0600-\u06ff]")),
+    ("he", re.compile("[\u0590-\u05ff]")),
+    ("th", re.compile("[\u0e00-\u0e7f]")),
+    ("hi", re.compile("[\u0900-\u097f]")),
+    ("ka", re.compile("[\u10a0-\u10ff]")),
+    ("hy", re.compile("[\u0530-\u058f]")),
+    ("bn", re.compile("[\u0980-\u09ff]")),
+    ("ta", re.compile("[\u0b80-\u0bff]")),
+)
+_CHARSETS = {
+    "gb2312": "zh", "gbk": "zh", "gb18030": "zh", "hz-gb-2312": "zh", "big5": "zh", "big5-hkscs": "zh", "iso-2022-jp": "ja",
+    "shift_jis": "ja", "euc-jp": "ja", "euc-kr": "ko", "ks_c_5601-1987": "ko", "iso-2022-kr": "ko", "koi8-r": "ru", "koi8-u": "uk",
+    "windows-1253": "el", "iso-8859-7": "el", "windows-1255": "he", "iso-8859-8-i": "he", "windows-1256": "ar", "windows-874": "th",
+    "tis-620": "th", "windows-1254": "tr", "iso-8859-9": "tr", "windows-1258": "vi",
 }  # fmt: skip
 
-_LANGUAGES = {word: [lang for lang, common in _COMMON.items() if word in common] for common in _COMMON.values() for word in common}
+
+def _index(lists: dict[str, str]) -> dict[str, tuple[tuple[str, float], ...]]:
+    """What each word is worth, for each language that has it."""
+    owners: dict[str, list[str]] = {}
+    for language, words in lists.items():
+        for word in dict.fromkeys(words.split()):
+            owners.setdefault(word, []).append(language)
+    return {word: tuple((one, 1.0 / len(who) if len(word) > 1 else 0.5 / len(who)) for one in who) for word, who in owners.items()}
 
 
-def of(text: str, subject: str = "") -> str:
-    """BCP 47 primary tag (zh, en, ja, ko, ru, de, …) of the reply and its subject, the reply counting first."""
-    return _of(text) or _of(f"{subject}\n{text}")
+_LATIN_WORDS = _index(WORDS)
+_CYRILLIC_WORDS = _index(CYRILLIC)
+_LETTERS = {letter: tuple(one for one, own in LETTERS.items() if letter in own) for letter in set("".join(LETTERS.values()))}
+_OWN_LETTER = re.compile(f"[{''.join(sorted(_LETTERS))}]")
+_VIETNAMESE = re.compile("[\u1ea0-\u1ef9]")
+_HANS, _HANT = frozenset(SIMPLIFIED) - frozenset(TRADITIONAL), frozenset(TRADITIONAL) - frozenset(SIMPLIFIED)
 
 
-def _of(text: str) -> str:
-    sample = _NOISE.sub(" ", text[:_SAMPLE])
-    counts = _scripts(sample)
-    words = [w.lower() for w in _WORDS.findall(sample) if w[0] < "\u0370" or "\u1e00" <= w[0] <= "\u1eff"]
-    other = max((n, s) for s, n in counts.items()) if counts else (0, "")
-    han, kana = counts.get("han", 0), counts.get("kana", 0)
-    if han + kana >= 2 and han + kana >= 0.5 * len(words):
-        if other[1] not in ("han", "kana") and other[0] > han + kana:
-            return other[1] if other[0] >= 4 else ""
-        return "ja" if kana * 8 >= han + kana and kana >= 2 else "zh" if han >= 2 else ""
-    if other[0] >= 4 and other[1] not in ("han", "kana") and other[0] >= 2 * len(words):
-        return other[1]
-    return _latin(words)
+def of(text: str, subject: str = "", hints: tuple[str, ...] = ()) -> str:
+    """BCP 47 primary tag (zh, en, ja, ko, ru, de, …). text: what is new in the mail, which counts first; then its subject;
+    then hints: Content-Language values and charsets, which tell of the program more than of the writer."""
+    lines = [clean for line in text[:_SAMPLE].split("\n") if (clean := _words_only(line))]
+    sample = "\n".join(lines)
+    if len(lines) > 1:
+        first = "\n".join(line[:_WIDE] for line in lines[:_FIRST])
+        if found := _of(first, sure=True):
+            return found
+    return _of(sample) or _of(f"{_words_only(subject[:300])}\n{sample}") or _hinted(hints)
 
 
-def _scripts(sample: str) -> dict[str, int]:
+def _words_only(line: str) -> str:
+    """Without links, addresses and codes, which are of no language."""
+    return " ".join(t for t in (_NOISE.sub(" ", t) if not t.isascii() else "" if _CODE.search(t) else t for t in line.split()) if t)
+
+
+def script(text: str) -> str:
+    """How Chinese is written: "Hans", "Hant", or "" when the text does not tell."""
+    sample = text[:_SAMPLE]
     if sample.isascii():
-        return {}
-    return {name: n for name, pattern in _SCRIPTS.items() if (n := len(pattern.findall(sample)))}
-
-
-def _latin(words: list[str]) -> str:
-    if len(words) < 2:
         return ""
-    found = Counter(lang for word in words for lang in _LANGUAGES.get(word, ()))
-    scores = sorted(((found[lang], lang) for lang in _COMMON), reverse=True)
-    (best, lang), (second, _) = scores[0], scores[1]
-    if best > second and (best >= 2 or len(words) <= 6):
-        return lang
-    if best == second and best and "en" in (x for n, x in scores if n == best) and all(w.isascii() for w in words):
-        return "en"
-    return "en" if best == 0 and len(words) >= 3 and all(w.isascii() for w in words) else ""
+    simplified, traditional = sum(c in _HANS for c in sample), sum(c in _HANT for c in sample)
+    if simplified == traditional:
+        return ""
+    return "Hans" if simplified > traditional else "Hant"
+
+
+def _hinted(hints: tuple[str, ...]) -> str:
+    for hint in hints:
+        low = hint.strip().lower()
+        if low in _CHARSETS:
+            return _CHARSETS[low]
+        tag = low.partition(",")[0].partition("-")[0].strip()
+        if len(tag) == 2 and tag.isalpha() and tag.isascii():
+            return tag
+    return ""
+
+
+def _of(sample: str, *, sure: bool = False) -> str:
+    """sure: only if the sample leaves no doubt."""
+    low = sample.lower()
+    foreign = "" if low.isascii() else "".join(_FOREIGN.findall(low))
+    words = [w for w in _WORD.findall(low) if w[0] < "\u0370" or "\u1e00" <= w[0] <= "\u1eff"][:_MOST]
+    if foreign:
+        found = _by_script(_counts(foreign[:_MANY]), foreign, low, len(words), least=4 if sure else 2)
+        if found is not None:
+            return found
+    return _latin(words, low, sure=sure)
+
+
+def _counts(foreign: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    left = len(foreign)
+    for name, pattern in _SCRIPTS:
+        if left <= 0:
+            break
+        if n := len(pattern.findall(foreign)):
+            counts[name] = n
+            left -= n
+    return counts
+
+
+def _by_script(counts: dict[str, int], foreign: str, low: str, words: int, *, least: int) -> str | None:
+    """The language of the script that fills the sample, "" if none does, None if Latin words do."""
+    han, kana = counts.pop("han", 0), counts.pop("kana", 0)
+    other, most = max(counts.items(), key=lambda item: item[1], default=("", 0))
+    if han + kana >= max(least, most) and (han + kana) * 2 >= words:
+        if kana >= 2 and kana * 8 >= han + kana:
+            return "ja"
+        return "zh" if han >= 2 else ""
+    if most >= max(3, least) and most >= words * 2:
+        return _cyrillic(low) if other == "cyrillic" else _arabic(foreign) if other == "ar" else other
+    return None
+
+
+def _cyrillic(low: str) -> str:
+    if any(c in low for c in "ђћџљњј"):
+        return "sr"
+    scores = _scores(_WORD.findall(low)[:_MOST], _CYRILLIC_WORDS)
+    scores["uk"] += 2.0 * min(2, sum(low.count(c) for c in "іїєґ"))
+    scores["ru"] += 2.0 * min(2, sum(low.count(c) for c in "ыэё"))
+    scores["bg"] += 1.0 * min(2, low.count("ът") + low.count("ъ") // 2)
+    return max(("ru", "uk", "bg"), key=lambda language: scores[language])
+
+
+def _arabic(foreign: str) -> str:
+    if any(c in foreign for c in "ٹڈںے"):
+        return "ur"
+    return "fa" if any(c in foreign for c in "پچژگ") else "ar"
+
+
+def _scores(words: list[str], index: dict[str, tuple[tuple[str, float], ...]]) -> dict[str, float]:
+    scores: dict[str, float] = defaultdict(float)
+    for word in words:
+        for language, worth in index.get(word.replace("’", "'"), ()):
+            scores[language] += worth
+    return scores
+
+
+def _latin(words: list[str], low: str, *, sure: bool) -> str:
+    if not words or (len(words) < 2 and words[0] not in _LATIN_WORDS):
+        return ""
+    scores = _scores(words, _LATIN_WORDS)
+    letters = [] if low.isascii() else _OWN_LETTER.findall(low)[:40]
+    for letter in letters:
+        owners = _LETTERS[letter]
+        for language in owners:
+            scores[language] += 0.8 / len(owners)
+    if not low.isascii() and (tones := len(_VIETNAMESE.findall(low))):
+        scores["vi"] += min(4, tones)
+    ranked = sorted(((much, one) for one, much in scores.items() if much), reverse=True)[:2]
+    if not ranked:
+        return "en" if not sure and len(words) >= 3 and low.isascii() else ""
+    much, best = ranked[0]
+    second = ranked[1][0] if len(ranked) > 1 else 0.0
+    if sure:
+        return best if much >= 2.0 and much >= 1.5 * second else ""
+    if much > second and (much >= 0.3 or best == "en"):
+        return best
+    return "en" if low.isascii() and scores["en"] == much else ""

@@ -21,10 +21,25 @@ import mailparser
 
 from smtpgate.errors import ParseFailed
 from smtpgate.limitsettings import Limits
-from smtpgate.mail import address, body, calendar, digest, header, html, judge, kind, language, safe, structure, trim
+from smtpgate.mail import (
+    address,
+    body,
+    calendar,
+    digest,
+    header,
+    html,
+    judge,
+    kind,
+    language,
+    params,
+    safe,
+    structure,
+    thanks,
+    trim,
+)
 from smtpgate.mail.content import Content
 from smtpgate.mail.header import Field
-from smtpgate.model import Address, Attachment, ParsedMail
+from smtpgate.model import Address, Attachment, Kind, ParsedMail
 
 logging.getLogger("mailparser").setLevel(logging.CRITICAL)  # it warns of every type of attachment
 _SUBJECT = 998  # characters
@@ -71,6 +86,8 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
     if not reply and content.meeting is not None:
         text = reply = calendar.alone(content.meeting)
     report, found, why = judge.judge(_judged(raw, head, content, text, reply), mail_from)
+    spoken = language.of(reply, head.subject, _hints(fields))
+    files = any(not a.inline for a in content.attachments)
     defects.extend([*head.defects, *content.defects])
     return ParsedMail(
         message_id=head.message_id,
@@ -83,7 +100,8 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
         to=head.addresses("to"),
         cc=head.addresses("cc"),
         subject=head.subject,
-        language=language.of(reply, head.subject),
+        language=spoken,
+        script=language.script(reply or head.subject) if spoken == "zh" else "",
         text=text,
         reply=reply,
         context=context if (context := said.in_context()) != reply and said.own() else "",
@@ -92,6 +110,7 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
         defects=tuple(dict.fromkeys(defects))[:_MOST_DEFECTS],
         kind=found,
         kind_reason=why,
+        thanks=found is Kind.HUMAN and thanks.only_thanks(reply, attachments=files),
         silence=kind.answer_unwanted(fields),
         bounce=report,
         meeting=content.meeting,
@@ -190,6 +209,12 @@ def date(value: str) -> str | None:
         return datetime(*parts[:6], tzinfo=zone).isoformat()
     except (ValueError, IndexError, TypeError, OverflowError):
         return None
+
+
+def _hints(fields: tuple[Field, ...]) -> tuple[str, ...]:
+    """What the header tells of the language, if the text does not."""
+    charset = params.content_type(fields)[1].get("charset", "")
+    return tuple(hint for hint in (charset, header.first(fields, "content-language") or "") if hint)
 
 
 def _judged(raw: bytes, head: _Head, content: Content, text: str, reply: str) -> judge.Read:
