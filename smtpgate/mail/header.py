@@ -1,4 +1,4 @@
-"""Header fields of a mail, read from its raw bytes: split, unfold, RFC 2047, message ids.
+"""Header fields of a mail, read from its raw bytes: split, unfold, message ids.
 
 The one view of a header that the whole gateway shares, so that no two parts can disagree about it. Linear in the
 input and bounded; never raises. What is not a field is kept as a Field without a name, so nothing hides.
@@ -6,17 +6,28 @@ input and bounded; never raises. What is not a field is kept as a Field without 
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from smtpgate.mail import charset
+from smtpgate.mail import charset, words
+
+decode_words = words.decode_words
 
 FIELD_LIMIT = 16 * 1024  # octets of one field that are read
 TRUNCATED = "cut off"  # no field can be called so: name of the pseudo field that holds what lies beyond the limits of split()
 
 _NAME = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")  # RFC 5322 §3.6.8; blanks before the colon are obsolete syntax (§4.5)
+_MARK = b"\xef\xbb\xbf"  # an editor's byte order mark
+_LEADING = re.compile(rb"(?:[ \t]*\r?\n)+")
+# Fields that mails have: behind one of these a line that is no field is a fault within the header, else it is the body.
+_USUAL = frozenset(
+    (
+        "from", "to", "cc", "bcc", "sender", "reply-to", "subject", "date", "message-id", "in-reply-to", "references", "received",
+        "return-path", "mime-version", "dkim-signature", "authentication-results", "list-id", "list-unsubscribe", "delivered-to",
+        "resent-from", "arc-seal",
+    )
+)  # fmt: skip
 _BLANK = re.compile(rb"\n\r?\n")
 _LINE_END = re.compile(r"[\r\n]+")
 
@@ -36,10 +47,9 @@ def split(raw: bytes, *, limit: int = 131072, fields: int = 1000) -> tuple[tuple
     limit: octets of header section read; fields: how many. What lies beyond is one last Field named TRUNCATED.
     The section ends at the first empty line; without one, after the last line that is a field or continues one.
     """
-    end, body = _section(raw)
-    found: list[Field] = []
+    found, pos = _before(raw) if limit > 0 and fields > 0 else ([], 0)
+    end, body = _section(raw, pos)
     begun = False
-    pos = 0
     while pos < end:
         if pos >= limit or len(found) >= fields:
             found.append(Field(TRUNCATED, b"", raw[pos:end]))
@@ -53,21 +63,45 @@ def split(raw: bytes, *, limit: int = 131072, fields: int = 1000) -> tuple[tuple
         name = match[1].decode("ascii").lower() if match else ""
         found.append(Field(name, _chomp(whole[match.end() if match else 0 :]), whole))
         pos = stop
-    junk = 0
-    while junk < len(found) and not found[-1 - junk].name:
-        junk += 1
-    if junk and junk < len(found):  # text right after the fields, without the empty line between
-        body = end - sum(len(f.raw) for f in found[-junk:])
-        del found[-junk:]
+    kept = _header_part(found)
+    if kept < len(found):  # text right after the fields, without the empty line between
+        body = end - sum(len(f.raw) for f in found[kept:])
+        del found[kept:]
     return tuple(found), body
 
 
-def _section(raw: bytes) -> tuple[int, int]:
+def _before(raw: bytes) -> tuple[list[Field], int]:
+    """What stands before the first field of a mail that went through an editor or a pipe, as a field without a name."""
+    if raw.startswith(_MARK) and _NAME.match(raw, len(_MARK)):
+        return [Field("", _MARK, _MARK)], len(_MARK)
+    if raw[:1] in (b"\r", b"\n", b" ", b"\t") and (blank := _LEADING.match(raw)) is not None and _usual_at(raw, blank.end()):
+        return [Field("", b"", blank[0])], blank.end()
+    line = raw.find(b"\n", 0, 1000) + 1
+    if line and not _NAME.match(raw) and _usual_at(raw, line) and _usual_at(raw, raw.find(b"\n", line) + 1):
+        return [Field("", _chomp(raw[:line]), raw[:line])], line
+    return [], 0
+
+
+def _usual_at(raw: bytes, pos: int) -> bool:
+    name = _NAME.match(raw, pos)
+    return name is not None and name[1].decode("ascii").lower() in _USUAL
+
+
+def _header_part(found: list[Field]) -> int:
+    """How many of these are header: up to a line that is none, behind a field, and has no usual field behind it."""
+    if not found or found[-1].name == TRUNCATED:
+        return len(found)
+    last = max((i for i, f in enumerate(found) if f.name in _USUAL or f.name.startswith("content-")), default=-1)
+    first = next((i for i, f in enumerate(found) if f.name), len(found))
+    return next((i for i in range(max(first, last + 1), len(found)) if not found[i].name), len(found))
+
+
+def _section(raw: bytes, pos: int) -> tuple[int, int]:
     """Where the header section ends, and where the body begins."""
     for start in (b"\r\n", b"\n"):
-        if raw.startswith(start):
-            return 0, len(start)
-    match = _BLANK.search(raw)
+        if raw.startswith(start, pos):
+            return pos, pos + len(start)
+    match = _BLANK.search(raw, pos)
     return (match.start() + 1, match.end()) if match else (len(raw), len(raw))
 
 
@@ -84,10 +118,14 @@ def _chomp(value: bytes) -> bytes:
     return value.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def unfolded(field: Field) -> str:
-    """The value on one line: UTF-8 where it is that, else by the look of its bytes. Cut at 16 KiB; no surrogates."""
+def unfolded(field: Field, hint: str | None = None) -> str:
+    """The value on one line: UTF-8 where it is that, else by the look of its bytes. Cut at 16 KiB; no surrogates.
+
+    hint: the charset of the mail's text, which its raw 8-bit fields are most likely in too.
+    """
     value = field.value[:FIELD_LIMIT]
-    text = value.decode("ascii") if value.isascii() and b"\x1b" not in value else charset.guess(value)[0]
+    plain = value.isascii() and b"\x1b" not in value and b"~{" not in value
+    text = value.decode("ascii") if plain else charset.guess(value, hint)[0]
     return _LINE_END.sub("", text).replace("\0", "").strip(" \t")
 
 
@@ -117,104 +155,3 @@ def message_ids(text: str, *, limit: int = 500) -> tuple[str, ...]:
         found = [word.strip("<>,;") for word in text.split() if "@" in word]
     ids = (f"<{i}>" for i in found if 0 < len(i) <= 900 and i.isprintable())
     return tuple(dict.fromkeys(ids))[-limit:]
-
-
-# --- RFC 2047 ---------------------------------------------------------------------------------------------------------
-
-
-def decode_words(text: str) -> str:
-    """Encoded words to text. Broken ones are read as far as they make sense: characters split between words, lost
-    padding, wrong charset, raw blanks or question marks inside. What is no encoded word stays as it is.
-    """
-    if "=?" not in text:
-        return text
-    out: list[str] = []
-    run: list[tuple[str, str, str]] = []  # adjacent words: (charset, encoding, payload)
-    pos = 0
-    last = text.rfind("?=")  # no word can begin after it: keeps the search for ends linear
-    while 0 <= (start := text.find("=?", pos)) < last:
-        word = _word_at(text, start)
-        gap = text[pos:start]
-        if word is None and _OPEN_WORD.match(text, start):
-            break
-        if word is None:
-            _flush(run, out)
-            out.append(text[pos : start + 2])
-            pos = start + 2
-            continue
-        if gap and not (run and gap.isspace()):  # blanks between two words are only folding (RFC 2047 §6.2)
-            _flush(run, out)
-            out.append(gap)
-        run.append(word[:3])
-        pos = word[3]
-    cut = _OPEN_WORD.search(text, max(pos, len(text) - 400))  # a subject that was cut to a length
-    if cut is not None:
-        if text[pos : cut.start()].strip() or not run:
-            _flush(run, out)
-            out.append(text[pos : cut.start()])
-        run.append((cut[1].partition("*")[0].lower(), cut[2].lower(), cut[3]))
-        pos = len(text)
-    _flush(run, out)
-    out.append(text[pos:])
-    return "".join(out)
-
-
-_OPEN_WORD = re.compile(r"=\?([!->@-~]{1,70})\?([bBqQ])\?([!-~]{1,300})$")
-
-
-def _word_at(text: str, start: int) -> tuple[str, str, str, int] | None:
-    """(charset, encoding, payload, end) of the encoded word that begins at `start`."""
-    mark = text.find("?", start + 2, start + 80)
-    if mark < 0 or text[mark + 2 : mark + 3] != "?" or text[mark + 1 : mark + 2] not in "bBqQ":
-        return None
-    label = text[start + 2 : mark].partition("*")[0]  # RFC 2231 §5: charset*language
-    if not label or not label.isascii() or " " in label:
-        return None
-    end = text.find("?=", mark + 3)
-    if end < 0:
-        return None
-    return label.lower(), text[mark + 1].lower(), text[mark + 3 : end], end + 2
-
-
-def _flush(run: list[tuple[str, str, str]], out: list[str]) -> None:
-    """Decode adjacent words together, as long as their charset stays the same: senders cut characters in two."""
-    start = 0
-    for i in range(1, len(run) + 1):
-        if i == len(run) or run[i][0] != run[start][0]:
-            out.append(_together(run[start:i]))
-            start = i
-    run.clear()
-
-
-def _together(words: list[tuple[str, str, str]]) -> str:
-    """Words of one charset. Some senders cut the base64 itself between words, others only leave its padding out."""
-    label = words[0][0]
-    if (
-        all(encoding == "b" for _, encoding, _ in words)
-        and any(_cut(payload) for _, _, payload in words[:-1])
-        and not any(payload.endswith("=") for _, _, payload in words[:-1])
-    ):
-        text = charset.decode(_unbase64("".join(payload for _, _, payload in words)), label)[0]
-        if "\ufffd" not in text:
-            return text
-    data = b"".join(_unbase64(payload) if encoding == "b" else _unquote(payload) for _, encoding, payload in words)
-    return charset.decode(data, label)[0]
-
-
-def _cut(payload: str) -> bool:
-    """Does this base64 end where no quantum of four characters ends?"""
-    return not payload.endswith("=") and len(payload.strip()) % 4 != 0
-
-
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
-
-
-def _unbase64(payload: str) -> bytes:
-    """As many octets as the text holds; padding and strange characters do not matter."""
-    text = _NOT_BASE64.sub(b"", payload.encode("ascii", "ignore"))
-    text = text[: len(text) - (len(text) % 4 == 1)]
-    return binascii.a2b_base64(text + b"=" * (-len(text) % 4))
-
-
-def _unquote(payload: str) -> bytes:
-    return binascii.a2b_qp(payload.encode("utf-8", "replace"), header=True)

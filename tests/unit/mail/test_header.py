@@ -122,7 +122,23 @@ def test_of_too_many_ids_the_nearest_ancestors_stay() -> None:
         ("=?utf-8?Q?=E4=BD=A0?= =?gbk?Q?=C4=E3?=", "你你"),
         ("=?nonsense?Q?abc?=", "abc"),
         ("=?utf-8?Q?=ZZ?=", "=ZZ"),
-        ("=?utf-8?B?****?=", ""),
+        ("=?utf-8?B?****?=", "****"),
+        ("=? ISO-2022-JP? B? GyRCRnxLXBsoQg==?=\t=? ISO-2022-JP? B? GyRCRnxLXBsoQg==?=", "日本日本"),
+        ("=?utf-8?B?5L2g5aW9?==?utf-8?B?5L2g?=", "你好你"),
+        ("=?utf-8?Q?What?=20now?= x", "What? now x"),
+        ("=?utf-8?Q?Really??=", "Really?"),
+        ("=?utf-8?B?5L2g =?utf-8?B?5aW9?=", "你好"),  # end lost before the next word
+        ("=??Q?a=E4=BD=A0?=", "a你"),
+        ("Re: =?utf-8?Q?=3D=3Fgb2312=3FB=3FxOO6ww=3D=3D=3F=3D?=", "Re: 你好"),  # a word within a word
+        ("=?utf-8?B?Hello World!?=", "Hello World!"),
+        ("=?gb2312?B?xA==?= =?GBK?B?47rD?=", "你好"),  # cut between two names of one charset
+        ("=?iso-8859-1?Q?=C4=E3=BA=C3=A3=AC=D0=BB=D0=BB?=", "你好，谢谢"),
+        ("=?us-ascii?Q?caf=E9?=", "café"),
+        ("=?utf-8?Q?=C3=83=C2=A9t=C3=83=C2=A9?=", "été"),  # encoded twice
+        ("=?utf-8?Q?=C3=83=C2=A9?=", "Ã©"),  # may be what was meant
+        ("%E4%BD%A0%E5%A5%BD", "你好"),
+        ("http://x.example/%E4%BD%A0%E5%A5%BD", "http://x.example/%E4%BD%A0%E5%A5%BD"),
+        ("50%25 off", "50%25 off"),
         ("=?utf-8?X?abc?=", "=?utf-8?X?abc?="),
         ("a =? b ?= c", "a =? b ?= c"),
         ("=?=?utf-8?Q?x?=", "=?x"),
@@ -138,6 +154,10 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "open words": lambda n: "=?a?q?" * n,
     "open words without end": lambda n: "=?a?q?x" * n,
     "words": lambda n: "=?a?q?x?= " * n,
+    "open words with an end": lambda n: "=?a?q?" * n + "?=",
+    "open words with ends": lambda n: "=?a?q?" * n + "?=20" * n,
+    "percents": lambda n: "%e4" * n,
+    "doubled": lambda n: "\xc3\xa9" * n,
     "base64 cut": lambda n: "=?utf-8?b?x?= " * n,
     "endings": lambda n: "?=" * n,
     "one long word": lambda n: "=?utf-8?q?" + "=41" * n + "?=",
