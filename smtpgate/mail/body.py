@@ -7,11 +7,10 @@ modules; text with files in it, winmail.dat, invitations and forwarded mails are
 from __future__ import annotations
 
 import re
-from email.message import Message
 
 from smtpgate.errors import ParseFailed
 from smtpgate.limitsettings import Limits
-from smtpgate.mail import calendar, charset, embedded, flowed, header, params, safe, sniff, structure, winmail
+from smtpgate.mail import calendar, charset, embedded, flowed, header, params, safe, sniff, structure, transfer, winmail
 from smtpgate.mail.content import Block, Content, one_of
 from smtpgate.mail.files import Files
 from smtpgate.mail.header import Field
@@ -226,17 +225,10 @@ class _Reader:
             return None
 
     def _decoded(self, part: Part) -> bytes:
-        encoding = part.encoding
-        if encoding in ("", "7bit", "8bit", "binary"):
-            return part.body
-        shell = Message()
-        shell["Content-Transfer-Encoding"] = encoding
-        shell.set_payload(part.body.decode("ascii", "surrogateescape").lstrip("\r\n"))
-        payload = shell.get_payload(decode=True)
-        if isinstance(payload, bytes):
-            return payload
-        self.content.defects.append("a part that cannot be decoded")
-        return b""
+        data, defect = transfer.decode(part.body, part.encoding, text=part.kind.startswith("text/"))
+        if defect:
+            self.content.defects.append(defect)
+        return data
 
 
 def _content_id(fields: tuple[Field, ...]) -> str | None:

@@ -41,13 +41,14 @@ class Field:
     raw: bytes  # the whole field with name and line ends
 
 
-def split(raw: bytes, *, limit: int = 131072, fields: int = 1000) -> tuple[tuple[Field, ...], int]:
+def split(raw: bytes, *, limit: int = 131072, fields: int = 1000, part: bool = False) -> tuple[tuple[Field, ...], int]:
     """The fields in order, and the offset at which the body begins. The raws of all fields are a prefix of `raw`.
 
     limit: octets of header section read; fields: how many. What lies beyond is one last Field named TRUNCATED.
-    The section ends at the first empty line; without one, after the last line that is a field or continues one.
+    part: a part of a mail; an empty line before its fields means that it has none.
+    The section ends at the first empty line, or before a line that is no field and has no usual field behind it.
     """
-    found, pos = _before(raw) if limit > 0 and fields > 0 else ([], 0)
+    found, pos = _before(raw) if limit > 0 and fields > 0 and not part else ([], 0)
     end, body = _section(raw, pos)
     begun = False
     while pos < end:

@@ -11,38 +11,21 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
-from datetime import UTC, datetime, timedelta, timezone
 from email import errors
 from email.message import Message
-from email.utils import parsedate_tz
 
 import mailparser
 
 from smtpgate.errors import ParseFailed
 from smtpgate.limitsettings import Limits
-from smtpgate.mail import (
-    address,
-    body,
-    calendar,
-    digest,
-    header,
-    html,
-    judge,
-    kind,
-    language,
-    params,
-    safe,
-    structure,
-    thanks,
-    trim,
-)
+from smtpgate.mail import body, calendar, digest, header, html, judge, kind, language, params, structure, thanks, trim
 from smtpgate.mail.content import Content
+from smtpgate.mail.head import Head
 from smtpgate.mail.header import Field
-from smtpgate.model import Address, Attachment, Kind, ParsedMail
+from smtpgate.model import Attachment, Kind, ParsedMail
 
 logging.getLogger("mailparser").setLevel(logging.CRITICAL)  # it warns of every type of attachment
-_SUBJECT = 998  # characters
+_HINT = 8192  # octets of the body in which the charset of a raw 8-bit header is looked for
 _MOST_DEFECTS = 50
 _ITS_OWN = frozenset(("CharsetDecodeDefect", "MimeHeaderDefect"))  # about mail-parser's own reading, which is not used
 _DEFECTS = {
@@ -50,7 +33,6 @@ _DEFECTS = {
     structure.NOT_STARTED: errors.StartBoundaryNotFoundDefect,
     structure.NOT_CLOSED: errors.CloseBoundaryNotFoundDefect,
 }
-_SINGLE = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references")  # RFC 5322 §3.6
 
 
 def parse(raw: bytes, *, mail_from: str | None, limits: Limits) -> ParsedMail:
@@ -72,7 +54,7 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
     tree, broken = structure.tree(raw, fields, at, limits)
     defects = _named(tree, broken) if broken else []
     content = body.collect(tree, limits=limits)
-    head = _Head(fields, limits)
+    head = Head(fields, limits, raw[at : at + _HINT])
     text = content.text()[: limits.text_kept].strip("\n")
     source = content.html()
     shown: str | None = None
@@ -120,8 +102,8 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
 
 def opaque(raw: bytes, *, mail_from: str | None, limits: Limits, reason: str) -> ParsedMail:
     """What can be said of a mail that could not be read: its header, and the whole mail as one attachment. Never raises."""
-    fields, _ = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
-    head = _Head(fields, limits)
+    fields, at = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
+    head = Head(fields, limits, raw[at : at + _HINT])
     _, found, why = judge.judge(_judged(raw, head, Content(), "", ""), mail_from)
     sha256 = hashlib.sha256(raw).hexdigest()
     return ParsedMail(
@@ -162,62 +144,13 @@ def _named(tree: structure.Part, broken: list[str]) -> list[str]:
     return sorted(str(c) for c in found if c not in _ITS_OWN) + [b for b in broken if b not in _DEFECTS]
 
 
-class _Head:
-    """The header fields as a reader wants them."""
-
-    def __init__(self, fields: tuple[Field, ...], limits: Limits) -> None:
-        self.fields = fields
-        self._limit = limits.addresses
-        self.defects: list[str] = []
-        self._lists: dict[str, tuple[Address, ...]] = {}
-        for name in _SINGLE:
-            if len(header.named(fields, name)) > 1:
-                self.defects.append(f"more than one {name} field")
-        if any(len(f.value) > header.FIELD_LIMIT for f in fields):
-            self.defects.append(f"a header field longer than {header.FIELD_LIMIT} octets was cut")
-        if any(not f.name for f in fields):
-            self.defects.append("a line in the header that is no field")
-        self.subject = safe.line(header.decode_words(header.first(fields, "subject") or ""), _SUBJECT)
-        self.message_id = next(iter(self.ids("message-id")), None)
-        self.date = date(header.first(fields, "date") or "")
-        if self.date is None:
-            self.defects.append("no date that can be read")
-
-    def ids(self, name: str) -> tuple[str, ...]:
-        return header.message_ids(header.first(self.fields, name) or "")
-
-    def addresses(self, name: str) -> tuple[Address, ...]:
-        """The addresses of all fields with this name, read once."""
-        if name not in self._lists:
-            values = [header.unfolded(f) for f in header.named(self.fields, name)[:10]]
-            self._lists[name], defects = address.parse_list(", ".join(values), limit=self._limit)
-            self.defects.extend(f"{name}: {d}" for d in defects)
-        return self._lists[name]
-
-
-_COMMENT = re.compile(r"\([^()]{0,100}\)")
-
-
-def date(value: str) -> str | None:
-    """A Date value as ISO 8601 with its offset (unknown or impossible offsets count as UTC), None if it is no date."""
-    try:
-        parts = parsedate_tz(_COMMENT.sub(" ", value[:200]))
-        if parts is None:
-            return None
-        offset = parts[9] or 0
-        zone = timezone(timedelta(seconds=offset)) if abs(offset) < 86400 else UTC
-        return datetime(*parts[:6], tzinfo=zone).isoformat()
-    except (ValueError, IndexError, TypeError, OverflowError):
-        return None
-
-
 def _hints(fields: tuple[Field, ...]) -> tuple[str, ...]:
     """What the header tells of the language, if the text does not."""
     charset = params.content_type(fields)[1].get("charset", "")
     return tuple(hint for hint in (charset, header.first(fields, "content-language") or "") if hint)
 
 
-def _judged(raw: bytes, head: _Head, content: Content, text: str, reply: str) -> judge.Read:
+def _judged(raw: bytes, head: Head, content: Content, text: str, reply: str) -> judge.Read:
     """What there is to tell the kind of mail by."""
     author = head.addresses("from")
     return judge.Read(

@@ -201,7 +201,7 @@ class _Scan:
                 last = max(line + 1, pos)
                 break
             line += 3
-        fields, at = header.split(raw[pos:last], limit=limit)
+        fields, at = header.split(raw[pos:last], limit=limit, part=True)
         return fields, pos + at
 
     def _boundary(self, part: Part) -> bytes:

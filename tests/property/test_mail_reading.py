@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from smtpgate.errors import ParseFailed
 from smtpgate.limitsettings import Limits
-from smtpgate.mail import address, bounce, charset, header, html, kind, language, params, parse, trim
+from smtpgate.mail import address, bounce, charset, dates, header, html, kind, language, params, parse, trim
 from smtpgate.model import Kind, ParsedMail
 
 LIMITS = Limits()
@@ -146,7 +146,7 @@ def test_readers_of_text_never_raise(text: str) -> None:
     reply = trim.reply_part(text)
     assert reply in text.replace("\r", "") or len(reply) <= len(text)
     language.of(text, text)
-    parse.date(text)
+    dates.read(text)
     bounce.from_text(text, ours=frozenset())
     kind.away_subject(text)
 

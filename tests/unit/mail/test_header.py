@@ -188,3 +188,33 @@ def test_doubling_split(make: Callable[[int], bytes]) -> None:
 def test_doubling_message_ids() -> None:
     assert_linear(lambda n: "<" * n + ">" * n, header.message_ids, 8000)
     assert_linear(lambda n: "<a@b" * n, header.message_ids, 8000)
+
+
+@pytest.mark.parametrize(
+    ("raw", "found", "body"),
+    [
+        (b"\xef\xbb\xbfSubject: x\nFrom: a@b.example\n\nbody", ["", "subject", "from"], b"body"),
+        (b"\r\n\r\nSubject: x\r\nFrom: a@b.example\r\n\r\nbody", ["", "subject", "from"], b"body"),
+        (b"+OK 512 octets\nReceived: x\nSubject: y\n\nbody", ["", "received", "subject"], b"body"),
+        (b"\nNote: the body\n\nx", [], b"Note: the body\n\nx"),
+        (b"Subject: x\nHello there,\nNote: no field\n\nmore", ["subject"], b"Hello there,\nNote: no field\n\nmore"),
+        (b"Subject: x\n  \nHi,\nplease note: this\n\nmore", ["subject"], b"Hi,\nplease note: this\n\nmore"),
+        (b"Subject: x\njunk\nFrom: a@b.example\n\nmore", ["subject", "", "from"], b"more"),
+        (b"Subject: a\n \n b\n\nbody", ["subject"], b"body"),
+    ],
+)
+def test_shapes_of_broken_headers(raw: bytes, found: list[str], body: bytes) -> None:
+    fields, at = header.split(raw)
+    assert [f.name for f in fields] == found
+    assert raw[at:] == body
+    assert raw.startswith(b"".join(f.raw for f in fields))
+
+
+def test_a_part_that_begins_with_an_empty_line_has_no_header() -> None:
+    raw = b"\r\nFrom: a forwarded mail\r\nSubject: as text\r\n\r\nbody"
+    assert header.split(raw, part=True) == ((), 2)
+
+
+def test_the_charset_of_the_text_reads_raw_header_fields() -> None:
+    field = header.Field("subject", " ТЕСТ".encode("koi8_r"), b"")
+    assert header.unfolded(field, "koi8-r") == "ТЕСТ"

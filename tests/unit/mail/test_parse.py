@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from smtpgate.errors import ParseFailed
 from smtpgate.limitsettings import Limits
-from smtpgate.mail import digest, header, params, parse, structure
+from smtpgate.mail import dates, digest, header, params, parse, structure
 from smtpgate.model import Kind, ParsedMail
 from tests.support.doubling import assert_linear
 
@@ -296,7 +296,7 @@ def test_names_of_clients(value: bytes, name: str) -> None:
     ],
 )
 def test_date(value: str, expected: str | None) -> None:
-    assert parse.date(value) == expected
+    assert dates.read(value).text == expected
 
 
 # --- the digest -------------------------------------------------------------------------------------------------------
