@@ -40,9 +40,14 @@ def start_of(lines: list[str], letters: list[str], i: int) -> int:
                 found = j
             if _begins(line):
                 return j
-    if found > 0 and letters[found - 1] == "t" and lines[found - 1].rstrip(BLANKS).endswith(("<", "(", "[")):
+    if found > 0 and letters[found - 1] == "t" and _cut_before(lines[found - 1].strip(BLANKS), lines[found].lstrip(BLANKS)):
         return found - 1
     return found
+
+
+def _cut_before(above: str, line: str) -> bool:
+    """Was the line wrapped within an address, or between a name and its address?"""
+    return above.endswith(("<", "(", "[")) or (line[:1] == "<" and len(above) < 60 and above[-1] not in ".!?。！？,:;)")
 
 
 def _begins(line: str) -> bool:

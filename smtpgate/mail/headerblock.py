@@ -43,6 +43,9 @@ def join(lines: list[str], letters: list[str]) -> None:
             i += 1
             continue
         stop, certain = _header_block(lines, letters, i)
+        if not certain and (above := _lotus(lines, letters, i, stop)) >= 0:
+            letters[above:i] = ["h" if x != "b" else "b" for x in letters[above:i]]
+            certain = True
         if not certain:
             for j in range(i, stop):
                 letters[j] = "t" if letters[j] in "hH" else letters[j]
@@ -55,7 +58,7 @@ def join(lines: list[str], letters: list[str]) -> None:
 def _header_block(lines: list[str], letters: list[str], start: int) -> tuple[int, bool]:
     """Where the run of header lines ends (values may be wrapped), and whether it is the header of a quoted mail."""
     meanings: set[str] = set()
-    addresses = dates = False
+    addresses = dates = moments = False
     marked = letters[start] == "H"
     i = last = start
     wrapped = 0
@@ -67,6 +70,7 @@ def _header_block(lines: list[str], letters: list[str], start: int) -> tuple[int
             last = i
             addresses = addresses or "@" in s
             dates = dates or DATE.search(s) is not None or TIME.search(s) is not None
+            moments = moments or (DATE.search(s) is not None and TIME.search(s) is not None)
         elif letters[i] in "tc" and _continues(s, letters, i, wrapped):
             wrapped += 1
             addresses = addresses or "@" in s
@@ -83,7 +87,21 @@ def _header_block(lines: list[str], letters: list[str], start: int) -> tuple[int
         return last + 1, bool(meanings & {"from", "date"}) and (len(meanings) >= 2 or _one_line(lines[start]))
     if len(meanings) < 3:
         return last + 1, len(meanings) == 2 and addresses and dates and "date" in meanings
-    return last + 1, addresses or ("subject" in meanings and (dates or "date" not in meanings))
+    return last + 1, addresses or ("subject" in meanings and "date" in meanings and moments)
+
+
+def _lotus(lines: list[str], letters: list[str], start: int, stop: int) -> int:
+    """Lotus Notes writes the name and the date over To, cc and Subject, without saying From. Where that begins, or -1."""
+    meanings = {field(lines[j].strip(BLANKS)) for j in range(start, stop) if letters[j] != "b"}
+    if not {"to", "subject"} <= meanings:
+        return -1
+    above = [j for j in range(max(start - 4, 0), start) if letters[j] == "t"]
+    if not above or (date := DATE.search(lines[above[-1]])) is None or TIME.search(lines[above[-1]], date.end()) is None:
+        return -1
+    if len(lines[above[-1]].strip()) > 25:  # somebody on 01/05/2026 10:00:11 AM
+        return above[-1] if " on " in lines[above[-1]] and len(lines[above[-1]]) < 120 else -1
+    name = above[-2] if len(above) > 1 and above[-2] == above[-1] - 1 else -1
+    return name if name >= 0 and len(lines[name].strip()) < 60 and lines[name].strip()[-1] not in ".!?,:" else above[-1]
 
 
 def _continues(s: str, letters: list[str], i: int, wrapped: int) -> bool:

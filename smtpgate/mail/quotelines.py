@@ -40,6 +40,7 @@ def letters_of(lines: list[str]) -> list[str]:
     _join_attributions(lines, letters)
     if "h" in letters or "H" in letters:
         headerblock.join(lines, letters)
+    _forward_in_quote(lines, letters)
     if marked:
         letters = ["h" if x == "H" else x for x in letters]
     _mend_quotes(lines, letters)
@@ -139,6 +140,13 @@ def _join_attributions(lines: list[str], letters: list[str]) -> None:
         elif letter == "D":  # words between dashes: a divider when a header block follows
             after = [x for x in letters[i + 1 : i + 5] if x != "b"][:2]
             letters[i] = "d" if "h" in after else "t"
+
+
+def _forward_in_quote(lines: list[str], letters: list[str]) -> None:
+    """Apple's "Begin forwarded message:" stands within the quote, as its first line."""
+    first = next((i for i, letter in enumerate(letters) if letter in "qadh"), -1)
+    if first >= 0 and letters[first] == "q" and fold_name(lines[first].lstrip(">＞" + BLANKS).rstrip(":： ")) in words.FORWARD:
+        letters[first] = "f"
 
 
 # --- quote marks ------------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def own_end(lines: list[str], letters: list[str], start: int, stop: int) -> int:
     """The end of the sender's own words in lines[start:stop]; start when there are none."""
     delimited = False
     while True:
-        while stop > start and letters[stop - 1] in "brx":
+        while stop > start and letters[stop - 1] in "brxs":
             stop -= 1
         if stop == start:
             return start
@@ -57,7 +57,9 @@ def own_end(lines: list[str], letters: list[str], start: int, stop: int) -> int:
         if stop - start > 1 and _LINK_ALONE.fullmatch(lines[stop - 1].strip()) and is_phone(lines[stop - 2]):
             stop -= 2
             continue
-        found = _legal(lines, start, stop)
+        found = _framed(lines, start, stop)
+        if found == stop:
+            found = _legal(lines, start, stop)
         if found == stop:
             found = _list_footer(lines, letters, start, stop)
         if found == stop and not delimited:
@@ -80,6 +82,16 @@ def is_phone(line: str) -> bool:
     if low.endswith(_JAPANESE_SENT) and len(low) <= 40:
         return any(device in low for device in words.DEVICES)
     return "outlook" in low and "aka.ms/" in low
+
+
+def _framed(lines: list[str], start: int, stop: int) -> int:
+    """NetEase Mail Master draws a frame of "|" around the name and the address."""
+    if lines[stop - 1].strip() != "|":
+        return stop
+    for i in range(stop - 2, max(start, stop - 16) - 1, -1):
+        if lines[i].strip() == "| |":
+            return i
+    return stop
 
 
 def _delimited(lines: list[str], letters: list[str], start: int, stop: int) -> int:

@@ -22,7 +22,7 @@ PHONE = (
     "来自企业微信", "发自网易", "发送自网易", "发自qq", "发自 qq", "发自安卓", "发自手机", "发自移动", "来自安卓", "来自手机",
     "发自 android", "发自vivo", "发自oppo", "发自 vivo", "发自 oppo", "发自飞书", "发自钉钉", "来自钉钉", "来自飞书",
     "发送自 outlook", "发送自 windows", "发送自 mail", "发送自我", "获取 outlook", "获取outlook", "取得 outlook", "取得outlook",
-    "下载适用于", "下載適用於", "由网易邮箱大师", "| 由", "此邮件由", "寄自我的", "從我的 iphone", "從我的 ipad", "从我的 iphone",
+    "下载适用于", "下載適用於", "由网易邮箱大师", "签名由网易邮箱大师", "| 由", "此邮件由", "寄自我的", "從我的 iphone", "從我的 ipad", "从我的 iphone",
     "从我的 ipad", "从 windows", "從 windows", "von meinem", "von unterwegs gesendet", "gesendet von mail",
     "gesendet von outlook", "gesendet von meinem", "gesendet mit der", "gesendet mit proton", "gesendet von yahoo",
     "gesendet von iphone", "gesendet von android", "gesendet aus der", "holen sie sich outlook", "outlook für ios",
