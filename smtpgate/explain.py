@@ -19,6 +19,7 @@ from smtpgate.auth.verdict import judge
 from smtpgate.clock import Clock, id_text, new_id
 from smtpgate.config import Config
 from smtpgate.errors import ParseFailed, UsageError
+from smtpgate.handlers import answer
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.intake.accept import recipient
 from smtpgate.intake.data import police
@@ -76,6 +77,7 @@ class Explainer:
             query = self.pipeline.question(mail, parsed, self.clock.now())
             facts = await self.store.facts(query) if self.store else Facts()
             changes = self.pipeline.decide(mail, parsed, query, facts)
+            parsed = answer.refined(parsed, facts)
         return {
             "file": str(path),
             "message": message_json(parsed),

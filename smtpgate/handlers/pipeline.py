@@ -14,7 +14,7 @@ from types import ModuleType
 
 from smtpgate.clock import Clock, id_text, local_day
 from smtpgate.config import Config, Desk
-from smtpgate.handlers import dedupe, identify, notify, recognise, route, thread, ticket
+from smtpgate.handlers import answer, dedupe, identify, notify, recognise, route, thread, ticket
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.post import Post
 from smtpgate.mail.address import key, split_sub
@@ -28,6 +28,7 @@ HANDLERS: tuple[ModuleType, ...] = (recognise, identify, thread, dedupe, route, 
 
 _REFERENCES = 50  # Message-IDs looked up for one mail
 _PICTURES = 50  # looked up for one mail
+_PARENTS = 2  # mails that it may quote: what it answers, and the newest before that
 _NUMBERS = 10  # ticket numbers looked up for one subject
 ROLES = ("postmaster", "abuse")
 
@@ -54,6 +55,7 @@ class Pipeline:
             references=tuple(r for r in references if r != parsed.message_id),
             numbers=find(parsed.subject, self.patterns)[:_NUMBERS],
             ticket_ids=tuple(t.id for t in tokens if t.kind == "r"),
+            parents=references[:_PARENTS] if answer.may_quote(parsed) else (),
             recipient_ids=tuple(t.id for t in tokens if t.kind == "b"),
             fingerprints=tuple(k for pair in _fingerprints(mail, parsed, desks).values() for k in pair),
             serials=tuple({ticket.serial_key(self.patterns[0], desk, now): None for desk in desks}),
@@ -85,7 +87,7 @@ class Pipeline:
             clock=self.clock,
             now=query.now,
             mail=mail,
-            parsed=parsed,
+            parsed=answer.refined(parsed, facts),
             facts=facts,
             sender=query.sender,
             person=person,

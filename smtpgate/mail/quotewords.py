@@ -142,18 +142,18 @@ BEGINS = (
 
 # A line like "As you wrote:" is the sender's own, though a quote follows. First words, in lower case.
 OWN_BEGINNINGS = frozenset((
-    "as", "like", "what", "and", "but", "he", "she", "they", "i", "we", "then", "here", "this", "that", "the", "below",
-    "also", "because", "since", "when", "where", "while", "if", "it", "my", "our", "in", "earlier", "before", "yesterday", "who",
-    "wie", "was", "und", "aber", "ich", "wir", "er", "sie", "dort", "hier", "dann", "comme", "et", "mais", "je", "elle",
-    "nous", "como", "pero", "yo", "come", "zoals", "en", "maar", "ik", "som", "og", "och", "jag", "jeg", "как",
-    "и", "но", "я", "он", "она", "они", "мы",
+    "as", "like", "what", "and", "but", "he", "she", "they", "i", "we", "then", "here", "this", "that", "the", "below", "also",
+    "because", "since", "when", "where", "while", "if", "it", "my", "our", "in", "earlier", "before", "yesterday", "who", "wie",
+    "was", "und", "aber", "ich", "wir", "er", "sie", "dort", "hier", "dann", "comme", "et", "mais", "je", "elle", "nous", "como",
+    "pero", "yo", "come", "zoals", "en", "maar", "ik", "som", "og", "och", "jag", "jeg", "как", "и", "но", "я", "он", "она",
+    "они", "мы",
 ))  # fmt: skip
 
 # Who never is the somebody of "somebody wrote:". In lower case.
 OWN_SUBJECTS = frozenset((
     "i", "he", "she", "we", "they", "who", "it", "ich", "er", "wir", "mir", "uns", "ihm", "ihr", "je", "elle", "nous", "m'a",
-    "yo", "eu", "io", "ik", "hij", "zij", "wij", "jag", "jeg", "han", "hun", "hon", "minä", "hän", "я", "он",
-    "она", "мы", "він", "вона", "ona", "ben", "tôi",
+    "yo", "eu", "io", "ik", "hij", "zij", "wij", "jag", "jeg", "han", "hun", "hon", "minä", "hän", "я", "он", "она", "мы", "він",
+    "вона", "ona", "ben", "tôi",
 ))  # fmt: skip
 
 # The sender says that the answers stand within the quoted mail: then nothing below is cut. In lower case.

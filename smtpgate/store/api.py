@@ -88,6 +88,7 @@ class FactsQuery:
     imported: bool = False  # history: a reference counts whoever sent it
     named: tuple[str, ...] = ()  # of history: its own id and those it refers to, where they may not have come
     pictures: tuple[str, ...] = ()  # SHA-256 of the pictures in it
+    parents: tuple[str, ...] = ()  # Message-IDs of mails that it may quote, two at most, whose texts are wanted
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 
 
@@ -152,6 +153,8 @@ class Facts:
     holders: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of history: tickets that have a mail with this id
     unseen: dict[str, int] = field(default_factory=dict)  # of history: the first ticket in which this id is referred to
     seen_pictures: frozenset[str] = frozenset()  # came before, from this sender or on a ticket of this mail
+    letters: tuple[bytes, ...] = ()  # our own mails that it may quote, whole
+    parents: tuple[str, ...] = ()  # texts of entries that it may quote
 
 
 # --- what filing changes, all at once ---------------------------------------------------------------------------------

@@ -51,6 +51,8 @@ def facts(query: FactsQuery) -> Verb[Facts]:
         holders=holders if query.imported else {},
         unseen=unseen,
         seen_pictures=(yield from _seen_pictures(query, tickets)),
+        letters=(yield from _letters(query)),
+        parents=(yield from _parents(query, tickets)),
     )
 
 
@@ -98,6 +100,26 @@ def _unseen(query: FactsQuery) -> Verb[dict[str, int]]:
         "SELECT message_id, min(ticket_id) FROM unseen_ref WHERE message_id IN (...) GROUP BY message_id", query.named
     )
     return {row[0]: row[1] for row in found}
+
+
+def _letters(query: FactsQuery) -> Verb[tuple[bytes, ...]]:
+    found = yield from select_in(
+        "SELECT w.packing, w.data FROM outgoing o JOIN outgoing_raw w ON w.id = o.id WHERE o.message_id IN (...)", query.parents
+    )
+    return tuple(rows.unpack(row[0], row[1]) for row in found)
+
+
+def _parents(query: FactsQuery, tickets: dict[int, Ticket]) -> Verb[tuple[str, ...]]:
+    """Of the tickets that the ladder can reach alone: there the index finds them."""
+    if not query.parents:
+        return ()
+    found = yield from select_in(
+        f"SELECT text FROM entry WHERE message_id IN ($1, $2) AND ticket_id IN (...) LIMIT {_MOST}",
+        tuple(tickets),
+        query.parents[0],
+        query.parents[-1],
+    )
+    return tuple(row[0] for row in found)
 
 
 def _numbers(query: FactsQuery) -> Verb[dict[str, int]]:

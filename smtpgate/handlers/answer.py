@@ -1,0 +1,27 @@
+"""What is new in an answer, seen beside the mails that it answers, which the store holds. Pure; no decision is made here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from smtpgate.mail import parent, trim
+from smtpgate.model import ParsedMail
+from smtpgate.store.api import Facts
+
+
+def may_quote(parsed: ParsedMail) -> bool:
+    """Is it worth asking the store for what this mail answers? Not when it is too short to quote anything."""
+    return bool(parsed.in_reply_to or parsed.references) and len(parsed.text) > 80
+
+
+def refined(parsed: ParsedMail, facts: Facts) -> ParsedMail:
+    """The mail with its view of what is new mended by what it answers."""
+    if not facts.letters and not facts.parents:
+        return parsed
+    said = trim.split(parsed.text, subject=parsed.subject)
+    texts = [text for letter in facts.letters for text in parent.texts_of(letter)]
+    found = parent.refined(parsed.text, parsed.reply, said, [*texts, *facts.parents])
+    if found is None:
+        return parsed
+    reply, context = found.own(), found.in_context()
+    return replace(parsed, reply=reply, context=context if context != reply else "")
