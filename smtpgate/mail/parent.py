@@ -18,7 +18,8 @@ from smtpgate.mail.trim import Split
 _LONGEST = 64 * 1024  # characters of all parents together
 _MOST_LINES = 2000  # lines that are compared
 _TELLING = 12  # characters without blanks and punctuation from which a line says whose it is
-_UNMARKED = 60  # characters of known lines in a row that are a quote though nothing marks them
+_UNMARKED = 50  # such characters that a parent must have to be looked for without any mark,
+_MOST_OF_IT = 0.6  # and how much of it must be there
 _LINK = re.compile(r"<(?:https?|mailto|tel):[^<>\s]{0,1000}>")
 
 
@@ -37,14 +38,15 @@ def refined(text: str, reply: str, said: Split, parents: Iterable[str]) -> Split
     """A better view of a text than `said`, whose own words are `reply`; None when the parents say nothing new."""
     if len(said.lines) > _MOST_LINES or said.own() != reply:
         return None
-    known = _folded("".join(parents)[:_LONGEST])
+    each = [_folded(parent[:_LONGEST]) for parent in parents]
+    known = "\n".join(each)[:_LONGEST]
     if len(known) < _TELLING:
         return None
     folded = [_folded(_LINK.sub("", line)) for line in text.split("\n")]
     whose = [_whose(line, known) for line in folded]
     roles = list(said.roles)
     _find_answers(said, whose, roles)
-    _leave_out(folded, whose, roles)
+    _leave_out(folded, whose, roles, [len(one) for one in each])
     if "o" not in roles or "".join(roles) == said.roles:
         return None
     return replace(said, roles="".join(roles))
@@ -87,14 +89,23 @@ def _stands_apart(lines: tuple[str, ...], i: int, last: int) -> bool:
     return any(not line.strip() for line in lines[last + 1 : i])
 
 
-def _leave_out(folded: list[str], whose: list[str], roles: list[str]) -> None:
-    """Own lines that are known, two or more in a row and long enough: a quote that nothing marks."""
-    i = 0
-    while i < len(roles):
-        stop = i
-        while stop < len(roles) and roles[stop] in "ob" and whose[stop] in "k?":
-            stop += 1
-        run = [j for j in range(i, stop) if whose[j] == "k"]
-        if len(run) > 1 and sum(len(folded[j]) for j in run) >= _UNMARKED:
-            roles[run[0] : run[-1] + 1] = ["b" if x == "b" else "q" for x in roles[run[0] : run[-1] + 1]]
-        i = max(stop, i + 1)
+def _leave_out(folded: list[str], whose: list[str], roles: list[str], parents: list[int]) -> None:
+    """Most of a parent, at the very top or the very end among own lines: a quote that nothing marks. Two lines at least.
+
+    Known lines elsewhere stay: whoever sends a text again with changes means all of it.
+    """
+    ends = [range(len(roles)), range(len(roles) - 1, -1, -1)]
+    for order in ends:
+        run: list[int] = []
+        for i in order:
+            if roles[i] not in "ob":
+                if run or roles[i] == "q":
+                    break
+                continue
+            if whose[i] == "n":
+                break
+            run.append(i)
+        known = sum(len(folded[j]) for j in run)
+        if sum(whose[j] == "k" for j in run) > 1 and any(known >= _MOST_OF_IT * size for size in parents if size >= _UNMARKED):
+            for j in run:
+                roles[j] = "b" if roles[j] == "b" else "q"

@@ -85,6 +85,12 @@ def test_else_the_view_stays(text: str) -> None:
     assert refined(text, texts(Purpose.WAITING, "en")) == trim.split(text).own()
 
 
+def test_a_text_sent_again_with_changes_stays_whole() -> None:
+    lines = [f"line number {i} of a long list that we sent to the customer" for i in range(20)]
+    again = [*lines[:5], "with something new", *lines[6:12], "and again", *lines[13:]]
+    assert refined("\n".join(again), ("\n".join(lines),)) == "\n".join(again)
+
+
 def test_older_mail_below_the_parent_is_no_answer() -> None:
     sent = texts(Purpose.WAITING, "en")
     text = f"Hello,\n\n{HEADER}{sent[0]}\n\n{HEADER}words of an older mail\n\nand more of it"
