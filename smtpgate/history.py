@@ -150,7 +150,8 @@ def _came(mail: Incoming, found: History) -> Iterator[Event]:
             yield Event(None, at, "waiting", mail.id, "", _first_line(mail.reason))
         return
     decided = json.loads(mail.decision) if mail.decision else {}
-    why = mail.reason or ", ".join(part for part in (decided.get("outcome"), decided.get("rung")) if part)
+    outcome, rung = decided.get("outcome"), decided.get("rung")
+    why = mail.reason or ", ".join(part for part in (outcome, f"by {rung}" if rung and rung != outcome else "") if part)
     number = decided.get("ticket") or ""
     yield Event(when, at if when is None else when, mail.state.value, mail.id, number, _first_line(why))
 
@@ -167,7 +168,7 @@ def _went(mail: SentMail, *, bounce_told: bool) -> Iterator[Event]:
     id_ = id_text(mail.id)
     number = next((r.ticket_number for r in mail.recipients if r.ticket_number), None) or ""
     people = ", ".join(r.address for r in mail.recipients)
-    yield Event(mail.created_at, mail.created_at, "queued", id_, number, f"{mail.purpose} to {people} {mail.message_id}")
+    yield Event(mail.created_at, mail.created_at, "queued", id_, number, f"{mail.purpose}, to {people}, {mail.message_id}")
     address = {r.recipient_id: r.address for r in mail.recipients}
     for attempt in mail.attempts:
         yield Event(attempt.at, attempt.at, "attempt", id_, number, f"{address[attempt.recipient_id]}: {_said(attempt)}")

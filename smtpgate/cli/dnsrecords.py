@@ -96,6 +96,12 @@ def _tell(wrong: list[Seen]) -> None:
     if not wrong:
         click.echo("\nall that is needed is published")
         return
+    unknown = [one for one in wrong if one.state.value == "unknown"]
+    if unknown:
+        click.echo(f"\nDNS did not answer for {plural(len(unknown), 'record')}: nothing is known about them")
+    wrong = [one for one in wrong if one not in unknown]
+    if not wrong:
+        return
     click.echo(f"\n{plural(len(wrong), 'record')} to mend:")
     for one in wrong:
         click.echo(f"; {one.record.why}\n{dnsrecords.line(one.record)}")

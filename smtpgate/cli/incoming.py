@@ -29,11 +29,11 @@ _COLUMNS = (
     Column("id", "id", whole=True),
     Column("received_at", "received"),
     Column("author", "from"),
-    Column("rcpts", "to"),
-    Column("evidence", "evidence"),
-    Column("reason", "why"),
+    Column("rcpts", "to", minor=True),
+    Column("evidence", "evidence", minor=True),
+    Column("reason", "why", room=30),
 )
-_WITH_STATE = (*_COLUMNS[:1], Column("state", "state", whole=True), *_COLUMNS[1:5], Column("outcome", "became"))
+_WITH_STATE = (*_COLUMNS[:1], Column("state", "state", whole=True), *_COLUMNS[1:5], Column("outcome", "became", room=21))
 
 
 @click.group()
@@ -123,7 +123,7 @@ def _show(context: Context, mail_id: str, state: MailState | None, as_raw: bool,
         show.as_line({**row, **content})
         return
     show.pairs([(name, value) for name, value in row.items() if value not in (None, "", []) and name not in ("author", "reasons")])
-    show.heading("why it is not trusted" if row["reasons"] else "verdict without reasons")
+    show.heading("what authentication found" + ("" if row["reasons"] else ": nothing to say"))
     for reason in row["reasons"]:
         show.body(reason, indent="- ")
     show.heading("mail")

@@ -18,8 +18,8 @@ _COLUMNS = (
     Column("at", "when", whole=True),
     Column("what", "what", whole=True),
     Column("mail", "mail", whole=True),
-    Column("ticket", "ticket", whole=True),
-    Column("text", "about"),
+    Column("ticket", "ticket", whole=True, minor=True),
+    Column("text", "about", room=32),
 )
 
 

@@ -29,10 +29,10 @@ _COLUMNS = (
     Column("id", "id", whole=True),
     Column("state", "state", whole=True),
     Column("ticket", "ticket", whole=True),
-    Column("purpose", "what", whole=True),
-    Column("address", "to"),
-    Column("attempts", "tries"),
-    Column("next_at", "next try"),
+    Column("purpose", "what", whole=True, minor=True),
+    Column("address", "to", room=18),
+    Column("attempts", "tries", minor=True),
+    Column("next_at", "next try", minor=True),
     Column("last_reply", "last reply"),
 )
 

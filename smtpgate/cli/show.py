@@ -17,16 +17,17 @@ import click
 from smtpgate.clock import utc
 from smtpgate.mail import safe
 
-_NARROW = 12  # cells for each column that may be broken; with less a table is a heap of fragments
-
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a listing. key names it in JSON, title in tables. whole: never broken over two lines."""
+    """A column of a listing. key names it in JSON, title in tables. whole: never broken over two lines; minor: left out
+    where a terminal has no room for it. room: the cells that it needs to be readable when it is broken."""
 
     key: str
     title: str
     whole: bool = False
+    minor: bool = False
+    room: int = 12
 
 
 Row = dict[str, Any]  # values by column key (and perhaps more, for JSON): str, int, bool, None, lists and dicts of them
@@ -87,21 +88,45 @@ def _table(columns: Sequence[Column], cells: list[list[str]]) -> None:
     from rich.text import Text
 
     console = Console(highlight=False, file=sys.stdout)
-    least = []
-    for i, column in enumerate(columns):
-        widest = max(cell_len(text) for text in (column.title, *(line[i] for line in cells)))
-        least.append(widest if column.whole else min(widest, _NARROW))
-    if console.width < sum(least) + 2 * len(least):
+    widest = [max(cell_len(text) for text in (c.title, *(line[i] for line in cells))) for i, c in enumerate(columns)]
+    least = [wide if column.whole else min(wide, column.room) for column, wide in zip(columns, widest, strict=True)]
+    kept = _fitting(columns, least, console.width)
+    if kept is None:
         for line in cells:
             pairs([(column.title, text) for column, text in zip(columns, line, strict=True) if text])
             click.echo()
         return
+    widths = _widths([least[i] for i in kept], [widest[i] for i in kept], console.width)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column, width in zip(columns, least, strict=True):
-        table.add_column(column.title, no_wrap=column.whole, overflow="fold", min_width=width)
+    for i, width in zip(kept, widths, strict=True):
+        table.add_column(columns[i].title, overflow="fold", width=width)
     for line in cells:
-        table.add_row(*(Text(text) for text in line))
+        table.add_row(*(Text(line[i]) for i in kept))
     console.print(table)
+    hidden = [column.title for i, column in enumerate(columns) if i not in kept]
+    if hidden:
+        click.echo(f"(no room for: {', '.join(hidden)}; a wider terminal or --json has them)", err=True)
+
+
+def _widths(least: list[int], widest: list[int], room: int) -> list[int]:
+    """What is left of the room goes to the columns that lack the least, so that as many as can be are whole."""
+    widths, left = list(least), room - sum(least) - 2 * len(least)
+    for i in sorted(range(len(widths)), key=lambda i: widest[i] - least[i]):
+        more = min(left, widest[i] - widths[i])
+        widths[i] += more
+        left -= more
+    return widths
+
+
+def _fitting(columns: Sequence[Column], least: Sequence[int], width: int) -> list[int] | None:
+    """Which columns there is room for: the minor ones go first, from the right. None: not even for the rest."""
+    kept = list(range(len(columns)))
+    minor = [i for i in kept if columns[i].minor]
+    while sum(least[i] for i in kept) + 2 * len(kept) > width:
+        if not minor:
+            return None
+        kept.remove(minor.pop())
+    return kept
 
 
 def pairs(items: Sequence[tuple[str, Any]]) -> None:

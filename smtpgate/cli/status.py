@@ -134,7 +134,7 @@ def _print_gateway(doing: dict[str, Any], now: float) -> None:
     ]
     mails = [f"{m['mail']} for {m['seconds']:g} s" for m in filing.get("mails", ())]
     lanes = [f"{d['destination']} {d['running']} running {d['waiting']} waiting" for d in delivery.get("destinations", ())]
-    show.heading("gateway, " + (f"{doing['written_seconds_ago']:g} s ago"))
+    show.heading(f"gateway, as it was {doing['written_seconds_ago']:g} s ago")
     up = duration(now - doing.get("started_at", now))
     items: list[tuple[str, Any]] = [
         ("process", f"{doing.get('pid')}, version {doing.get('version')}, up {up}, {size(doing.get('memory', 0))} in memory"),

@@ -24,11 +24,11 @@ _PAGE = 200  # tickets read at once for --entries
 
 _COLUMNS = (
     Column("number", "number", whole=True),
-    Column("desk", "desk"),
+    Column("desk", "desk", minor=True),
     Column("status", "status", whole=True),
-    Column("customer", "customer"),
+    Column("customer", "customer", room=20),
     Column("subject", "subject"),
-    Column("updated_at", "last change"),
+    Column("updated_at", "last change", minor=True),
 )
 
 

@@ -107,6 +107,9 @@ def maintain(context: Context, within: float, as_json: bool) -> None:
     in bites of some milliseconds, so that no mail waits for it.
 
     Exit codes: 0 done, 1 something needs a person, 74 the store cannot be trusted.
+
+    \b
+    Example: smtpgate maintain
     """
     from smtpgate.store import upkeep
 

@@ -322,6 +322,18 @@ def test_a_table_fits_the_terminal_and_loses_nothing(monkeypatch: pytest.MonkeyP
         assert any(line.startswith("bbbbbbbbbbbbb  short") for line in lines)
 
 
+def test_minor_columns_go_first_and_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    out = Terminal()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("TERM", "xterm")
+    columns = (COLUMNS[0], Column("subject", "subject", minor=True), Column("to", "to"), Column("x", "x", minor=True))
+    show.listing(columns, [{**row, "x": "1"} for row in ROWS], as_json=False, empty="")
+    assert "subject" not in out.getvalue()
+    assert "bbbbbbbbbbbbb  y@example.o" in out.getvalue()
+    assert "(no room for: subject, x; a wider terminal or --json has them)" in capsys.readouterr().err
+
+
 def test_a_narrow_terminal_gets_paragraphs(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = _on_terminal(monkeypatch, 35)
     assert "id       bbbbbbbbbbbbb" in lines
