@@ -71,23 +71,22 @@ def prepare(
     reasons = [f"imported from {source}: nobody checked who sent it"]
     if through:
         reasons.append(f"it came through the mailing list {through}: read like a person's mail")
+    sender = _author(fields)
     envelope = Envelope(
         mail_id=mail_id,
-        mail_from=None if return_path == "" else (return_path or "")[:254],
+        mail_from=None if return_path == "" else (return_path or sender)[:254],
         rcpts=_recipients(fields, config, tokens, arrived) or (desk.address,),
         peer="",
         helo="",
         received_at=arrived,
         protocol="import",
     )
-    verdict = Verdict(
-        Evidence.IMPORTED, _author(fields), SpfResult("none"), (), DmarcResult("none"), ArcResult(), reasons=tuple(reasons)
-    )
+    verdict = Verdict(Evidence.IMPORTED, sender, SpfResult("none"), (), DmarcResult("none"), ArcResult(), reasons=tuple(reasons))
     message_id = next(iter(header.message_ids(header.first(fields, "message-id") or "")), None)
     return Old(
         accepted=Accepted(envelope, b"", raw, verdict, message_id),
         readable=_without_list(raw, fields) if through else raw,
-        mail_from="" if through and return_path else envelope.mail_from,
+        mail_from=None if return_path == "" else "" if through else return_path or "",
         sha256=hashlib.sha256(raw).hexdigest(),
         key=hashlib.sha256(place.encode("utf-8", "surrogateescape") + b"\0" + hashlib.sha256(content).digest()).hexdigest(),
     )

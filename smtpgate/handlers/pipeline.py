@@ -14,7 +14,7 @@ from types import ModuleType
 
 from smtpgate.clock import Clock, id_text, local_day
 from smtpgate.config import Config, Desk
-from smtpgate.handlers import answer, dedupe, identify, notify, recognise, route, thread, ticket
+from smtpgate.handlers import answer, dedupe, identify, notify, recognise, route, subject, thread, ticket
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.post import Post
 from smtpgate.mail.address import key, split_sub
@@ -62,6 +62,7 @@ class Pipeline:
             imported=imported,
             named=thread.named(mail, parsed) if imported else (),
             pictures=tuple(dict.fromkeys(a.sha256 for a in parsed.attachments if a.content_type.startswith("image/")))[:_PICTURES],
+            subjects=tuple(subject.key(desk.name, parsed.subject) for desk in desks) if imported and subject.alone(parsed) else (),
             numbers_of=lambda counter, serial: self._numbers_of(desks, now, counter, serial),
         )
 

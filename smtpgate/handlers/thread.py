@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from smtpgate.handlers import subject
 from smtpgate.handlers.case import Case, Work
 from smtpgate.mail import header
 from smtpgate.model import Evidence, ParsedMail, Ticket
@@ -58,6 +59,9 @@ def _climb(case: Case) -> tuple[Ticket | None, str, str]:
         found = _in_history(case)
         if found is not None:
             return found, "reference", ""
+        spoken = subject.quoted_in(case.parsed, facts.talks)
+        if spoken is not None:
+            return facts.tickets[spoken], "subject", ""
     for ref in refs:
         if case.takes_part(facts.tickets[ref.ticket_id]):
             return facts.tickets[ref.ticket_id], "reference", ""
@@ -91,8 +95,10 @@ def named(mail: Incoming, parsed: ParsedMail) -> tuple[str, ...]:
     In-Reply-To of old clients is a phrase, and what it holds in brackets an address (RFC 822 §4.6.2): such a one would
     bring everybody together who ever answered that person.
     """
-    said = header.first(header.split(mail.raw)[0], "in-reply-to") or ""
-    answered = parsed.in_reply_to if said.startswith("<") and said.endswith(">") and said.count("<") == 1 else ()
+    answered = tuple(i for i in parsed.in_reply_to if i not in parsed.references)
+    if answered:
+        said = header.first(header.split(mail.raw)[0], "in-reply-to") or ""
+        answered = answered if said.startswith("<") and said.endswith(">") and said.count("<") == 1 else ()
     people = {f"<{a.address}>".lower() for a in (*parsed.from_, *parsed.sender, *parsed.reply_to, *parsed.to, *parsed.cc)}
     # the root first, since siblings share it; of a very long line of ancestors the oldest and the newest
     line = (*parsed.references[:_OLDEST], *parsed.references[-_NEWEST:], *answered)

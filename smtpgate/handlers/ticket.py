@@ -7,7 +7,7 @@ from dataclasses import replace
 from smtpgate.clock import local_day
 from smtpgate.config import Desk
 from smtpgate.desk.life import after_customer_mail, language_for
-from smtpgate.handlers import route
+from smtpgate.handlers import route, subject
 from smtpgate.handlers.case import Case, Work, entry_of
 from smtpgate.handlers.dedupe import strong
 from smtpgate.model import Address, EntryKind, Kind, Participant, Role, Ticket
@@ -143,6 +143,9 @@ def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key
     work = work.add_entry(entry_of(case, ticket, kind, work.marks))
     work = work.change(lambda c: replace(_references(case, c, ticket), tickets=(*c.tickets, NewTicket(ticket, key, serial))))
     work = work.change(lambda c: _fingerprints(case, c, ticket))
+    if case.imported and work.rights.opens is Opening.YES:
+        spoken = (subject.key(ticket.desk, case.parsed.subject), ticket.id, case.now)
+        work = work.change(lambda c: replace(c, subjects=(*c.subjects, spoken)))
     return replace(work, opened=(*work.opened, ticket))
 
 

@@ -89,6 +89,7 @@ class FactsQuery:
     named: tuple[str, ...] = ()  # of history: its own id and those it refers to, where they may not have come
     pictures: tuple[str, ...] = ()  # SHA-256 of the pictures in it
     parents: tuple[str, ...] = ()  # Message-IDs of mails that it may quote, two at most, whose texts are wanted
+    subjects: tuple[str, ...] = ()  # of history that answers and names no mail: keys of its subject, one for each desk
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 
 
@@ -151,6 +152,7 @@ class Facts:
     machine_last_hour: dict[int, int] = field(default_factory=dict)  # machine mails by ticket id
     language: str = ""  # what we last wrote to this sender in
     holders: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of history: tickets that have a mail with this id
+    talks: dict[int, tuple[str, ...]] = field(default_factory=dict)  # of history: what was written under that subject, by ticket
     unseen: dict[str, int] = field(default_factory=dict)  # of history: the first ticket in which this id is referred to
     seen_pictures: frozenset[str] = frozenset()  # came before, from this sender or on a ticket of this mail
     letters: tuple[bytes, ...] = ()  # our own mails that it may quote, whole
@@ -212,6 +214,7 @@ class Changes:
     outgoing: tuple[OutgoingMail, ...] = ()
     acks: tuple[AckNote, ...] = ()
     bounced: tuple[tuple[int, str], ...] = ()  # (recipient id, what the bounce said)
+    subjects: tuple[tuple[str, int, float], ...] = ()  # (key, ticket id, when) of tickets of history
     unseen_refs: tuple[tuple[str, int], ...] = ()  # (Message-ID that a mail of history refers to, ticket id)
     postpone_until: float | None = None  # leave it accepted and look again then; nothing else may be set
 

@@ -66,6 +66,11 @@ def apply(changes: Changes, mail_id: str | None) -> Verb[None]:
             "INSERT INTO unseen_ref (message_id, ticket_id) VALUES ($1, $2) ON CONFLICT (message_id, ticket_id) DO NOTHING",
             (message_id, ticket_id),
         )
+    for key, ticket_id, at in changes.subjects:
+        yield Query(
+            "INSERT INTO subject_ref (key, ticket_id, at) VALUES ($1, $2, $3) ON CONFLICT (key, ticket_id) DO NOTHING",
+            (key, ticket_id, at),
+        )
     for fingerprint in changes.fingerprints:
         # decide saw the one that is there, in this same transaction: it is too old to count, or weaker than this one
         yield Query(

@@ -12,6 +12,8 @@ from smtpgate.store.statement import Query, Verb, select_in
 
 NOTICE = "notice"  # AckNote.purpose of the short notice to unverified senders, which has a cap of its own
 _DAY, _HOUR, _MINUTE = 86_400.0, 3_600.0, 60.0
+_TALKS, _TALK_ENTRIES, _TALK_TEXT = 5, 20, 8000  # tickets with one subject, entries of each, characters of each
+_TALK_AGE = 60 * 86_400.0  # seconds after which a subject is a new matter
 _HOLDERS = 8  # tickets looked at that have one Message-ID
 _MOST = 100  # rows of one kind that no decision needs more of
 
@@ -19,6 +21,7 @@ _MOST = 100  # rows of one kind that no decision needs more of
 def facts(query: FactsQuery) -> Verb[Facts]:
     refs = yield from (_all_refs(query) if query.imported else _message_refs(query))
     unseen = yield from _unseen(query)
+    talks = yield from _talks(query)
     by_number = yield from _numbers(query)
     fingerprints = yield from _fingerprints(query)
     recipients = yield from _recipients(query)
@@ -28,6 +31,7 @@ def facts(query: FactsQuery) -> Verb[Facts]:
             *by_number.values(),
             *query.ticket_ids,
             *unseen.values(),
+            *talks,
             *(found.ticket_id for found in fingerprints.values()),
             *(found.ticket_id for found in recipients.values() if found.ticket_id is not None),
         )
@@ -49,6 +53,7 @@ def facts(query: FactsQuery) -> Verb[Facts]:
         machine_last_hour=(yield from _machine_last_hour(tickets, query.now)),
         language=(yield from _language(query)),
         holders=holders if query.imported else {},
+        talks=talks,
         unseen=unseen,
         seen_pictures=(yield from _seen_pictures(query, tickets)),
         letters=(yield from _letters(query)),
@@ -120,6 +125,23 @@ def _parents(query: FactsQuery, tickets: dict[int, Ticket]) -> Verb[tuple[str, .
         query.parents[-1],
     )
     return tuple(row[0] for row in found)
+
+
+def _talks(query: FactsQuery) -> Verb[dict[int, tuple[str, ...]]]:
+    """The newest words in the newest tickets of history with this subject."""
+    found: dict[int, tuple[str, ...]] = {}
+    for key in query.subjects:
+        tickets = yield Query(
+            "SELECT ticket_id FROM subject_ref WHERE key = $1 AND at <= $2 AND at > $3 ORDER BY at DESC LIMIT $4",
+            (key, query.now, query.now - _TALK_AGE, _TALKS),
+        )
+        for (ticket_id,) in tickets:
+            texts = yield Query(
+                "SELECT substr(text, 1, $2) FROM entry WHERE ticket_id = $1 ORDER BY seq DESC LIMIT $3",
+                (ticket_id, _TALK_TEXT, _TALK_ENTRIES),
+            )
+            found[ticket_id] = tuple(row[0] for row in texts)
+    return found
 
 
 def _numbers(query: FactsQuery) -> Verb[dict[str, int]]:

@@ -129,6 +129,43 @@ async def test_an_address_in_a_phrase_of_in_reply_to_brings_nobody_together(past
     assert len(await past.tickets()) == 5
 
 
+SAID = "The third pump from the left makes a noise in the morning."
+
+
+@pytest.mark.parametrize(
+    ("subject", "body", "days", "joins"),
+    [
+        ("Re: Pump", f"Oil it.\n\n> {SAID}\n", 1, True),
+        ("AW: Pump", f"On Monday Alice wrote:\n>{SAID}\nOil it, I would say to this.", 1, True),
+        ("[Pumps] Re: [Pumps] Pump", f"Oil it.\n\n> {SAID}\n", 1, True),
+        ("[Pumps] Pump", f"Oil it.\n\n> {SAID}\n", 1, False),
+        ("Re: Pump", "Oil it.", 1, False),
+        ("Re: Pump", "Oil it.\n\n> The pump.\n", 1, False),
+        ("Re: Other", f"Oil it.\n\n> {SAID}\n", 1, False),
+        ("Pump", f"Oil it.\n\n> {SAID}\n", 1, False),
+        ("Re: Pump", f"Oil it.\n\n> {SAID}\n", 90, False),
+        ("Re: Pump", SAID, 1, False),
+    ],
+)
+async def test_an_answer_that_names_no_mail_is_found_by_what_it_quotes(
+    past: Past, subject: str, body: str, days: int, joins: bool
+) -> None:
+    past.put("a", by("alice", "Pump", "<1@x>", body=f"Hello,\n{SAID}\nAlice"), -days * 1440)
+    past.put("same subject", by("eve", "Pump", "<2@x>", body="Something else entirely that is long enough"), -days * 1440 + 1)
+    past.put("r", by("bob", subject, "<3@x>", body=body), 0)
+    await past.run()
+    assert (["a", "r"] in await past.tickets()) is joins
+    assert await past.rung("r") == ("subject" if joins else "new")
+
+
+async def test_words_that_were_said_in_two_tickets_tell_nothing(past: Past) -> None:
+    for i in range(2):
+        past.put(str(i), by(f"p{i}", "Pump", f"<{i}@x>", body=f"{SAID} {'x' * i}\n{SAID}"), i)
+    past.put("r", by("bob", "Re: Pump", "<3@x>", body=f"Oil it.\n\n> {SAID}\n"), 5)
+    await past.run()
+    assert len(await past.tickets()) == 3
+
+
 async def test_a_message_id_that_many_mails_have_threads_nothing(past: Past) -> None:
     for i in range(3):
         past.put(str(i), by(f"p{i}", f"Form {i}", "<same@x>"), i)

@@ -120,6 +120,14 @@ CREATE TABLE unseen_ref (
     PRIMARY KEY (message_id, ticket_id)
 ) STRICT;
 
+-- Subjects of imported tickets, for answers that name no mail: key is made of the desk and the subject without its prefixes.
+CREATE TABLE subject_ref (
+    key TEXT NOT NULL,
+    ticket_id INTEGER NOT NULL REFERENCES ticket (id),
+    at REAL NOT NULL,
+    PRIMARY KEY (key, ticket_id)
+) STRICT;
+
 CREATE TABLE fingerprint (
     key TEXT NOT NULL PRIMARY KEY,
     ticket_id INTEGER NOT NULL REFERENCES ticket (id),
