@@ -125,7 +125,7 @@ def unfolded(field: Field, hint: str | None = None) -> str:
     hint: the charset of the mail's text, which its raw 8-bit fields are most likely in too.
     """
     value = field.value[:FIELD_LIMIT]
-    plain = value.isascii() and b"\x1b" not in value and b"~{" not in value
+    plain = value.isascii() and b"\x1b" not in value
     text = value.decode("ascii") if plain else charset.guess(value, hint)[0]
     return _LINE_END.sub("", text).replace("\0", "").strip(" \t")
 

@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from smtpgate.mail import address as mail_address
-from smtpgate.mail import header, safe
+from smtpgate.mail import addrspec, header, safe
 from smtpgate.mail.letters import ComposeError
 
 LINE = 76
@@ -35,8 +35,13 @@ Fields = Sequence[tuple[str, str]]  # names, and values that are folded already
 
 
 def checked_address(address: str) -> str:
-    """The address with its domain in A-labels. Raises ComposeError unless it is one addr-spec and nothing else."""
+    """The address with its domain in A-labels. Raises ComposeError unless it is one addr-spec and nothing else.
+
+    A local part with dots where RFC 5322 allows none (a..b@) is quoted, as it must be.
+    """
     local, _, domain = address.rpartition("@")
+    if "." in local and not _LOCAL.fullmatch(local) and addrspec.LOCAL.fullmatch(local):
+        local = f'"{local}"'
     if len(address) > 320 or not _LOCAL.fullmatch(local) or safe.hidden(local):
         raise ComposeError(f"{address[:320]!r} is not an address that mail can be sent to")
     ascii_domain = domain if _LITERAL.fullmatch(domain) else mail_address.to_ascii(domain)

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from smtpgate.errors import ParseFailed
 from smtpgate.limitsettings import Limits
-from smtpgate.mail import address, bounce, charset, dates, header, html, kind, language, params, parse, trim
+from smtpgate.mail import address, addrspec, bounce, charset, dates, header, html, kind, language, params, parse, trim
 from smtpgate.model import Kind, ParsedMail
 
 LIMITS = Limits()
@@ -116,6 +116,11 @@ FROM_PIECES = [
 FROM = st.one_of(MAIL, st.lists(st.sampled_from(FROM_PIECES), max_size=7).map(lambda p: "".join(p).encode()))
 
 
+def _unquoted(a: str) -> str:
+    local, _, domain = a.rpartition("@")
+    return f"{addrspec.canonical(local)}@{domain}"
+
+
 @FAST
 @given(value=FROM)
 def test_author_never_raises_and_no_other_parser_disagrees(value: bytes) -> None:
@@ -125,7 +130,7 @@ def test_author_never_raises_and_no_other_parser_disagrees(value: bytes) -> None
     if found:
         assert address.envelope_ok(found, smtputf8=True) == ""
         theirs = [a for _, a in email.utils.getaddresses([value.decode("utf-8", "replace").replace("\n", " ").strip()]) if a]
-        assert [address.key(a) for a in theirs] == [found]
+        assert [address.key(_unquoted(a)) for a in theirs] == [found]
         assert [a.address for a in address.parse_list(header.unfolded(fields[0]))[0]] == [found]
 
 

@@ -35,6 +35,10 @@ def author(value: str | bytes, extra: bytes = b"") -> tuple[str, str]:
         ("folded\r\n <a@b.example>", "a@b.example"),
         (b"\xd5\xc5\xc8\xfd <a@b.example>", "a@b.example"),
         ("root@localhost", "root@localhost"),
+        ("a..b@docomo.example", "a..b@docomo.example"),  # carriers in Japan gave these out
+        (".a@ezweb.example", ".a@ezweb.example"),
+        ("x <a.@b.example>", "a.@b.example"),
+        ('"a..b"@docomo.example', "a..b@docomo.example"),
     ],
 )
 def test_author_found(value: str | bytes, found: str) -> None:
@@ -80,8 +84,6 @@ def test_author_found(value: str | bytes, found: str) -> None:
         "a@-b.example",
         "a@b_c.example",
         "a@1.2.3.4",
-        ".a@b.example",
-        "a..b@c.example",
         '"a\\"b"@c.example',
         '"a@b"@c.example',
         '""@c.example',
@@ -166,6 +168,45 @@ def test_no_from() -> None:
     ],
 )
 def test_parse_list(text: str, found: list[tuple[str, str]]) -> None:
+    assert address.parse_list(text)[0] == tuple(Address(name, addr) for name, addr in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Smith, John <j@x.example>, Bob <b@x.example>", [("Smith, John", "j@x.example"), ("Bob", "b@x.example")]),
+        ("Shop, Inc. <i@z.example>", [("Shop, Inc.", "i@z.example")]),
+        ("Round: A Center <w@h.example>", [("Round: A Center", "w@h.example")]),
+        ("Friends: a@b.example, c@d.example;, e@f.example", [("", "a@b.example"), ("", "c@d.example"), ("", "e@f.example")]),
+        ("name <a@b.example", [("name", "a@b.example")]),
+        ("<a@b.example> Name", [("Name", "a@b.example")]),
+        ("<<a@b.example>>", [("", "a@b.example")]),
+        ("<mailto:a@b.example>", [("", "a@b.example")]),
+        ("a@b.example <mailto:a@b.example>", [("a@b.example", "a@b.example")]),
+        ("'John' <'a@b.example'>", [("John", "a@b.example")]),
+        ('"a@b.example"', [("", "a@b.example")]),
+        ("a@b.example c@d.example", [("", "a@b.example"), ("", "c@d.example")]),
+        ("John [a@b.example]", [("John", "a@b.example")]),
+        ("John &lt;a@b.example&gt;", [("John", "a@b.example")]),
+        ("user at lists.example (Full Name)", [("Full Name", "user@lists.example")]),
+        ("Full Name <user at lists.example>", [("Full Name", "user@lists.example")]),
+        ("张三＜a＠b．example＞", [("张三", "a@b.example")]),
+        ("Bar＠Tokyo <a@b.example>", [("Bar＠Tokyo", "a@b.example")]),
+        ("a@b.example (x (y) z)", [("x (y) z", "a@b.example")]),
+        ("a@b.example (Jane \\(X\\))", [("Jane (X)", "a@b.example")]),
+        ("Pete(A nice \\) chap) <pete(his account)@silly.example(his host)>", [("Pete", "pete@silly.example")]),
+        ("<@a.example,@b.example:user@x.example>", [("", "user@x.example")]),
+        ("a@b.example; c@d.example; E <e@f.example>", [("", "a@b.example"), ("", "c@d.example"), ("E", "e@f.example")]),
+        ("=?utf-8?Q?Foo, Bar?= <a@b.example>", [("Foo, Bar", "a@b.example")]),
+        ('"=?utf-8?B?5byg5LiJ?=" <a@b.example>', [("张三", "a@b.example")]),
+        ("=?utf-8?B?YUBiLmV4YW1wbGU=?=", []),
+        ('"John" Doe" <a@b.example>', [("John Doe", "a@b.example")]),
+        ("a@b.example <>", [("", "a@b.example")]),
+        ("a@b..example", [("", "a@b..example")]),
+        ("Joe <joe@x.example>, at home", [("Joe", "joe@x.example")]),
+    ],
+)
+def test_what_clients_and_archives_write(text: str, found: list[tuple[str, str]]) -> None:
     assert address.parse_list(text)[0] == tuple(Address(name, addr) for name, addr in found)
 
 
@@ -256,6 +297,12 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "backslashes": lambda n: "\\" * n,
     "blanks": lambda n: " " * n,
     "dots": lambda n: "." * n + "@x",
+    "names with commas": lambda n: "a," * n + "b <c@d>",
+    "spelled out": lambda n: "a at b.c " * n,
+    "entities": lambda n: "&lt;" * n,
+    "colons": lambda n: "a:" * n,
+    "blanks between addresses": lambda n: "a@b " * n,
+    "spelled blanks": lambda n: "a at " + " " * n,
     "labels": lambda n: "a@" + "b." * n,
 }
 
