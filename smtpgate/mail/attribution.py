@@ -27,7 +27,7 @@ def start_of(lines: list[str], letters: list[str], i: int) -> int:
     """The line where the attribution that ends on line i begins, -1 if it is none."""
     quoted = _quote_below(letters, i)
     joined = ""
-    found = -1
+    found, best = -1, 0
     for j in range(i, max(i - _WRAPPED, -1), -1):
         line = lines[j].strip(BLANKS)
         if j < i and (letters[j] not in "tca" or _ends_sentence(line)):
@@ -35,11 +35,11 @@ def start_of(lines: list[str], letters: list[str], i: int) -> int:
         joined = f"{line} {joined}" if joined else line
         if len(joined) > _LONGEST:
             break
-        if is_attribution(joined, quoted):
-            if found < 0:
-                found = j
-            if _begins(line):
-                return j
+        strength = is_attribution(joined, quoted)
+        if strength > best:
+            found, best = j, strength
+        if strength > 1 and _begins(line):
+            return j
     if found > 0 and letters[found - 1] == "t" and _cut_before(lines[found - 1].strip(BLANKS), lines[found].lstrip(BLANKS)):
         return found - 1
     return found
@@ -70,35 +70,40 @@ def _quote_below(letters: list[str], i: int) -> bool:
     return False
 
 
-def is_attribution(text: str, quoted: bool) -> bool:
-    """Does this say who wrote what follows? quoted: a quote does follow, so less is asked of the line."""
+def is_attribution(text: str, quoted: bool) -> int:
+    """Does this say who wrote what follows? 0 no, 1 a part of it may, 2 yes.
+
+    quoted: a quote does follow, so less is asked of the line.
+    """
     low = text.lower()
-    date = DATE.search(text) is not None
-    time = TIME.search(text) is not None
+    date, time = DATE.search(text) is not None, TIME.search(text) is not None
     verb = None
     for verb in VERB.finditer(low):  # noqa: B007  # the last one counts
         pass
     if _own_words(low) or (verb is not None and _own_subject(low, verb)):
-        return False
+        return 0
     end = low.rstrip("-*_>›»\"' ")
-    address = _BRACKETED.search(text) is not None or ("@" in text and "mailto:" in low)
-    if address:
-        if date and (verb is not None or (time and _begins(text)) or quoted):
-            return True
-        if verb is not None and (quoted or time or _at_end(verb, end)):
-            return True
-        return quoted and end.endswith((":", "：")) and len(text) < 200
+    if _BRACKETED.search(text) is not None or ("@" in text and "mailto:" in low):
+        if verb is None:
+            return 2 if date and time and (quoted or _begins(text)) else int(quoted and _names_alone(_BRACKETED.sub(" ", text)))
+        return 2 if date or time or _at_end(verb, end) or (quoted and _words_after(verb, end) < 5) else 0
     if verb is None:
-        return False
-    if date and time and (quoted or _begins(text) or _at_end(verb, end)):
-        return True
-    if quoted and (date or time) and (_begins(text) or _at_end(verb, end)):
-        return True
-    return (quoted and _at_end(verb, end) and "@" in text) or (quoted and _names_only(text, verb, end))
+        return 2 if quoted and low.startswith(words.CITES) else int(quoted and date and time and _names_alone(text))
+    if verb.group() in words.SAID and not (date and time and _begins(text)):
+        return 0
+    before = text[: verb.start()]
+    framed = _at_end(verb, end) or (_words_after(verb, end) < 9 and (_begins(text) or _names_alone(before)))
+    if framed and ((date and time) or (quoted and (date or time or "@" in text))):
+        return 2
+    return 2 if quoted and _at_end(verb, end) and (_names_alone(before) or before.strip().lower() in words.YOU) else 0
 
 
 def _at_end(verb: re.Match[str], end: str) -> bool:
     return len(end.rstrip(":： ")) - verb.end() <= 1
+
+
+def _words_after(verb: re.Match[str], end: str) -> int:
+    return len(end[verb.end() :].split())
 
 
 def _own_words(low: str) -> bool:
@@ -114,11 +119,12 @@ def _own_subject(low: str, verb: re.Match[str]) -> bool:
     return before in words.OWN_SUBJECTS or bool(after and after[0].strip(",:") in words.OWN_SUBJECTS)
 
 
-def _names_only(text: str, verb: re.Match[str], end: str) -> bool:
-    """`Jane Doe wrote:`, but not `this is what Jane wrote:`."""
-    before = text[: verb.start()].split()
-    if not _at_end(verb, end) or len(before) > 6:
-        return False
-    if not before or text[: verb.start()].strip().lower() in ("you", "sie", "vous", "usted"):
-        return True
-    return all(not w[0].isalpha() or not w[0].islower() for w in before)
+def _names_alone(text: str) -> bool:
+    """Nothing but the name of a person, with a date perhaps: `Jane Doe`, `* J. Doe [120505 10:00]:`, no sentence."""
+    bare = [word.strip("*+.,:;'\"()[]«»„“”=") for word in text.split()]
+    return len(bare) < 8 and all(
+        not word
+        or not any(c.isalpha() for c in word)
+        or (word.replace("-", "").replace("'", "").isalpha() and not word[0].islower())
+        for word in bare
+    )

@@ -12,6 +12,7 @@ from smtpgate.mail.attribution import BLANKS, DATE, TIME
 
 _LONGEST = 60  # lines
 _NAME = re.compile(r"\|?([^:：|]{1,24})([:：|])")
+_MBOX = re.compile(r"From [0-9a-f]{40} ")
 # The names that follow each other when a bad conversion put a block on one line.
 _ON_ONE_LINE = tuple(
     (f" {date}{colon}", f" {subject}{colon}")
@@ -43,7 +44,11 @@ def join(lines: list[str], letters: list[str]) -> None:
             i += 1
             continue
         stop, certain = _header_block(lines, letters, i)
-        if not certain and (above := _lotus(lines, letters, i, stop)) >= 0:
+        if certain and _patch(lines, letters, i, stop):
+            certain = False
+        elif not certain and stop < len(letters) and letters[stop] == "q" and letters[stop - 1] != "b" and _from_alone(lines[i]):
+            certain = True  # "From: somebody" over "> Sent: …", as some set it by hand
+        elif not certain and (above := _lotus(lines, letters, i, stop)) >= 0:
             letters[above:i] = ["h" if x != "b" else "b" for x in letters[above:i]]
             certain = True
         if not certain:
@@ -88,6 +93,19 @@ def _header_block(lines: list[str], letters: list[str], start: int) -> tuple[int
     if len(meanings) < 3:
         return last + 1, len(meanings) == 2 and addresses and dates and "date" in meanings
     return last + 1, addresses or ("subject" in meanings and "date" in meanings and moments)
+
+
+def _patch(lines: list[str], letters: list[str], start: int, stop: int) -> bool:
+    """The header of a patch in the body of a mail, as git writes and reads it: that is the sender's own."""
+    above = [j for j in range(max(start - 3, 0), start) if letters[j] != "b"]
+    if above and (letters[above[-1]] == "o" or _MBOX.match(lines[above[-1]])):
+        return True
+    names = {field(lines[j].strip(BLANKS)) for j in range(start, stop)}
+    return "to" not in names and any(mark in line for line in lines[start:stop] for mark in ("[PATCH", "[RFC"))
+
+
+def _from_alone(line: str) -> bool:
+    return field(line.strip(BLANKS)) == "from" and len(line) < 120
 
 
 def _lotus(lines: list[str], letters: list[str], start: int, stop: int) -> int:

@@ -16,7 +16,8 @@ from smtpgate.mail.htmltext import ATTRIBUTION, HEADER, QUOTED, SIGNATURE
 
 # Letters: q quoted · a attribution · d divider of an original · f divider of a forward · h header line of a quoted mail
 #          m our own "write above" line · s signature delimiter · S signature by its HTML · x armour of a signed mail
-#          r a ruled line · c what may end an attribution (only while joining) · b blank · t text
+#          r a ruled line · o scissors, below which the sender's own patch follows · b blank · t text
+#          and while they are joined: c may end an attribution · A, H so says the HTML · D words between dashes
 
 _MARKS = QUOTED + ATTRIBUTION + HEADER + SIGNATURE
 _DASHES = "-_=*—－–─━~#"
@@ -86,7 +87,7 @@ def _worded(s: str) -> str:
         return "m"
     if (s[-1] == "-" or s[-1] in _DASHES) and fold_name(s.strip(_DASHES_AND_BLANKS)) in words.ORIGINAL:
         return "d"
-    if s[0].isdigit() and "@" in s and s[-1] == ">":
+    if (s[0].isdigit() and "@" in s and s[-1] == ">") or (s[-1] == ")" and s.lower().startswith(words.CITES)):
         return "c"
     return "t"
 
@@ -111,6 +112,8 @@ def _dashed(s: str, line: str) -> str:
     if s[0] in "*_" and field(s):
         return "h"
     if s.startswith("--") and s.endswith("--"):
+        if "8<" in bare or ">8" in bare:
+            return "o"
         return "a" if VERB.search(low) and (DATE.search(s) or "@" in s) else "D"
     if s[-1] in ":：-" and s.startswith("--") and VERB.search(low) and (DATE.search(s) or "@" in s):
         return "a"  # --- On Fri, ..., somebody wrote:

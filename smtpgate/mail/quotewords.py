@@ -115,13 +115,14 @@ FIELDS: dict[str, str] = {
 
 # What an attribution says, in lower case: words between word boundaries, and those of scripts that set no blanks.
 WROTE = (
-    "wrote", "writes", "said", "says", "schrieb", "schrieben sie", "geschrieben", "schreibt", "a écrit", "écrit", "a ecrit",
-    "écrivait", "nous a dit", "escribió", "escribio", "escribía", "ha escrito", "escreveu", "ha scritto", "scrive", "scritto",
-    "schreef", "verzond", "geschreven", "skrev", "skrev följande", "skrev følgende", "kirjoitti", "napisał", "napisał(a)",
-    "napisała", "napisal", "pisze", "napsal", "napsal(a)", "napsala", "píše", "napísal", "napísal(a)", "napísala", "написал",
-    "написал(а)", "написала", "пишет", "писал", "писал(а)", "написав", "написав(ла)", "написала(в)", "пише", "написа", "yazdı",
-    "yazmış", "đã viết", "viết", "írta", "a scris", "έγραψε", "כתב", "כתבה", "כתב/ה", "כתב:", "كتب", "menulis", "ditulis",
-    "napisao", "je napisao", "je napisala", "kirjutas", "rašė", "va escriure", "napisana przez", "تمت كتابة ما يلي بواسطة",
+    "wrote", "writes", "write", "said", "says", "schrieb", "schrieben sie", "geschrieben", "schreibt", "a écrit", "écrit",
+    "a ecrit", "écrivait", "nous a dit", "escribió", "escribio", "escribía", "ha escrito", "escreveu", "ha scritto", "scrive",
+    "scritto", "schreef", "verzond", "geschreven", "skrev", "skrev följande", "skrev følgende", "kirjoitti", "napisał",
+    "napisał(a)", "napisała", "napisal", "pisze", "napsal", "napsal(a)", "napsala", "píše", "napísal", "napísal(a)", "napísala",
+    "написал", "написал(а)", "написала", "пишет", "писал", "писал(а)", "написав", "написав(ла)", "написала(в)", "пише", "написа",
+    "yazdı", "yazmış", "đã viết", "viết", "írta", "a scris", "έγραψε", "כתב", "כתבה", "כתב/ה", "כתב:", "كتب", "menulis",
+    "ditulis", "napisao", "je napisao", "je napisala", "kirjutas", "rašė", "va escriure", "napisana przez",
+    "تمت كتابة ما يلي بواسطة",
 )  # fmt: skip
 WROTE_CJK = (
     "写道", "寫道", "写到", "寫到", "写了", "来信", "來信", "写信", "のメール", "書きました", "のメッセージ", "さんは書き",
@@ -148,6 +149,12 @@ OWN_BEGINNINGS = frozenset((
     "pero", "yo", "come", "zoals", "en", "maar", "ik", "som", "og", "och", "jag", "jeg", "как", "и", "но", "я", "он", "она",
     "они", "мы",
 ))  # fmt: skip
+
+# Verbs that letters use of anything: they count with a date and a time only.
+SAID = frozenset(("said", "says", "write", "sent", "viết", "escrito", "scritto", "geschreven"))
+YOU = frozenset(("", "you", "sie", "vous", "usted", "您", "你"))
+# Attributions without a verb, before a quote with marks; how they begin.
+CITES = ("quoting ", "excerpts from ", "citando ", "zitat von ", "citát ")
 
 # Who never is the somebody of "somebody wrote:". In lower case.
 OWN_SUBJECTS = frozenset((

@@ -175,6 +175,8 @@ def _contact(lines: list[str], start: int, stop: int) -> int:
         block = [lines[j].strip() for j in below[1:]]
         if any(_sentence(line) and not _LINK.search(line) for line in block) or sum(map(_is_contact, block)) < 2:
             return stop
+        if not any(_is_number(line) for line in block):
+            return stop  # such as the tags of those who reviewed a patch
         return below[0] + 1
     return stop
 
@@ -182,5 +184,10 @@ def _contact(lines: list[str], start: int, stop: int) -> int:
 def _is_contact(line: str) -> bool:
     if _LINK.search(line):
         return True
+    return _is_number(line)
+
+
+def _is_number(line: str) -> bool:
+    """A telephone number, by its label or because it stands alone."""
     label = _LABEL.search(line)
     return bool(_NUMBER.search(line)) and (len(line) < 40 or (label is not None and label[1].lower() in words.CONTACT_LABELS))
