@@ -104,6 +104,24 @@ class Postfix:
         """Of Postfix's master process."""
         return int((self.directory / "queue/pid/master.pid").read_text())
 
+    def start(self) -> None:
+        """In the foreground, until it greets. Possible again after stop: same port, same queue."""
+        with (self.directory / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [POSTFIX, "-c", str(self.directory / "etc"), "start-fg"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        wait_for(self.greets, seconds=20, why=f"Postfix does not greet:\n{self.log()[-3000:]}")
+
+    def stop(self) -> None:
+        assert self.process is not None
+        subprocess.run([POSTFIX, "-c", str(self.directory / "etc"), "stop"], capture_output=True, timeout=30, check=False)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
     def greets(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, f"Postfix ended:\n{self.log()[-3000:]}"
@@ -138,23 +156,8 @@ def postfix(*, processes: int | str = "-", **main: str) -> Iterator[Postfix]:
         text = "".join(f"{key} = {value.replace('{dir}', str(directory))}\n" for key, value in settings.items())
         (directory / "etc/main.cf").write_text(text)
         (directory / "etc/master.cf").write_text(_MASTER.format(port=it.port, processes=processes))
-        with (directory / "log").open("wb") as log:
-            it.process = subprocess.Popen(
-                [POSTFIX, "-c", str(directory / "etc"), "start-fg"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
         try:
-            wait_for(it.greets, seconds=20, why=f"Postfix does not greet:\n{it.log()[-3000:]}")
+            it.start()
             yield it
         finally:
-            _stop(it)
-
-
-def _stop(it: Postfix) -> None:
-    assert it.process is not None
-    subprocess.run([POSTFIX, "-c", str(it.directory / "etc"), "stop"], capture_output=True, timeout=30, check=False)
-    try:
-        it.process.wait(10)
-    except subprocess.TimeoutExpired:
-        os.killpg(it.process.pid, signal.SIGKILL)
-        it.process.wait()
+            it.stop()
