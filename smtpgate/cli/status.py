@@ -136,9 +136,10 @@ def _print_gateway(doing: dict[str, Any], now: float) -> None:
     lanes = [f"{d['destination']} {d['running']} running {d['waiting']} waiting" for d in delivery.get("destinations", ())]
     show.heading(f"gateway, as it was {doing['written_seconds_ago']:g} s ago")
     up = duration(now - doing.get("started_at", now))
+    stress = ", under stress: unknown clients are shed first" if sessions.get("stress") else ""
     items: list[tuple[str, Any]] = [
         ("process", f"{doing.get('pid')}, version {doing.get('version')}, up {up}, {size(doing.get('memory', 0))} in memory"),
-        ("sessions", f"{sessions.get('open', 0)} of {sessions.get('limit', 0)}, {sessions.get('receiving', 0)} receiving"),
+        ("sessions", f"{sessions.get('open', 0)} of {sessions.get('limit', 0)}, {sessions.get('receiving', 0)} receiving" + stress),
         *(("" if i else "most from", place) for i, place in enumerate(places)),
         *(("" if i else "parsers", parser) for i, parser in enumerate(parsers)),
         ("filing", f"{filing.get('in_hand', 0)} in hand"),
