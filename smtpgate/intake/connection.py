@@ -71,6 +71,7 @@ class Connection(SMTP, ABC):
         self.command_size_limits = {}  # the library's is one dict for all connections
         self.line_length_limit = max(_BUFFER, config.limits.command_line + 2)  # sizes the stream reader, no more
         super().__init__(None, hostname=config.server.name, enable_SMTPUTF8=True, loop=loop)  # no hooks: Session has the commands
+        self._smtp_methods = self._auth_methods = {}  # the library's own commands, which are not used: 2 KB for each connection
         self.peer = peer
         self.id = host.acceptor.new_mail_id()  # of the connection, for the log
         self.standing = standing

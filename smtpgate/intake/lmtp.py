@@ -6,13 +6,10 @@ whatever became of the mail. One mail is one commit for all its recipients, so a
 
 from __future__ import annotations
 
-import asyncio
+from typing import ClassVar
 
-from smtpgate.config import Config
 from smtpgate.intake.accept import Transaction
-from smtpgate.intake.connection import Host
 from smtpgate.intake.session import Session
-from smtpgate.intake.standing import Standing
 
 
 class LmtpSession(Session):
@@ -22,10 +19,10 @@ class LmtpSession(Session):
     hello = "LHLO"
     no_recipients = "503 5.5.1 No valid recipients"  # RFC 2033 §4.2
 
-    def __init__(self, host: Host, config: Config, peer: str, standing: Standing, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(host, config, peer, standing, loop)
-        self._commands["LHLO"] = self._ehlo
-        del self._commands["EHLO"], self._commands["HELO"]  # RFC 2033 §4.1: answered 500
+    commands: ClassVar = {  # RFC 2033 §4.1: HELO and EHLO are answered 500
+        "LHLO": Session.commands["EHLO"],
+        **{verb: command for verb, command in Session.commands.items() if verb not in ("HELO", "EHLO")},
+    }
 
     def after_data(self, reply: str, mail: Transaction) -> str:
         return "\r\n".join([reply] * mail.accepted)

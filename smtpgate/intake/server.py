@@ -11,6 +11,7 @@ import contextlib
 import logging
 import socket
 import ssl
+from asyncio import sslproto
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ from smtpgate.store.api import Store
 log = structlog.get_logger(__name__)
 
 _BACKLOG = 1024
+_TLS_BUFFER = 8 * 1024  # octets for each connection; asyncio's 256 KiB would be most of what an idle one costs
 _LOGGED = 1000  # refused places named in the log in a minute
 _REMEMBERED = 2000  # mails from which a start learns who is known
 
@@ -283,6 +285,9 @@ class _Terms:
 
     def gone(self, connection: Connection) -> None:
         self.door.gone(connection)
+
+
+sslproto.SSLProtocol.max_size = _TLS_BUFFER
 
 
 def _tls(config: Config) -> ssl.SSLContext | None:

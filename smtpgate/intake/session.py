@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
 
 import structlog
 from aiosmtpd.smtp import Session as Facts
@@ -28,6 +29,7 @@ from smtpgate.model import LOCAL, Envelope
 log = structlog.get_logger(__name__)
 
 _IDLE_VERBS = frozenset({"EHLO", "HELO", "LHLO", "NOOP", "RSET", "VRFY", "HELP", "XFORWARD", "XCLIENT"})
+_OF_FORWARDERS = frozenset({"XFORWARD", "XCLIENT"})
 _NOT_OFFERED = frozenset({"EXPN", "BDAT", "AUTH", "ETRN", "TURN", "SEND", "SOML", "SAML"})
 _REMEMBERED = 50  # mails that the line about the end of a connection names
 _BROWSER = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"})
@@ -53,33 +55,29 @@ class Session(Connection):
         self._idle = 0
         self._listed: str | None = None  # the refusal that block lists ask for, "" for none, None before they were asked
         self._refused_data = False
-        self._commands: dict[str, Callable[[bytes], Awaitable[str]]] = {
-            "HELO": self._helo_command, "EHLO": self._ehlo, "STARTTLS": self._starttls, "MAIL": self._mail_from,
-            "RCPT": self._rcpt_to, "DATA": self._data, "RSET": self._rset, "NOOP": self._noop, "VRFY": self._vrfy,
-            "HELP": self._help, "QUIT": self._quit,
-        }  # fmt: skip
-        if host.tls is None:
-            del self._commands["STARTTLS"]
         self._forwarders = config.server.forwarders
         self._forwards = not peer or within(peer, self._forwarders)
-        if self._forwards:
-            self._commands |= {"XFORWARD": self._xforward_command, "XCLIENT": self._xclient_command}
 
     async def obey(self, taken: command.Command) -> str:
         verb = taken.verb
-        if verb in self._commands:
+        if self._offers(verb):
             if verb in _IDLE_VERBS:
                 self._idle += 1
                 if self._idle > self.pace.junk_commands:
                     self.hang_up(f"421 4.7.0 {self.hostname} too many commands without mail", "too many commands without mail")
                     return ""
             self._refused_data = False
-            return await self._commands[verb](taken.arg)
+            return await self.commands[verb](self, taken.arg)
         if verb in _BROWSER:  # a browser made to speak to us: nothing that it says is a command
             self.hang_up("421 4.7.0 This is an SMTP server", "not SMTP")
             return ""
         offered = verb not in _NOT_OFFERED and verb != "STARTTLS"
         return await self.misunderstood(f"{'500 5.5.1 Command not recognised' if offered else '502 5.5.1 Command not implemented'}")
+
+    def _offers(self, verb: str) -> bool:
+        if verb == "STARTTLS":
+            return self._host.tls is not None
+        return verb in self.commands and (verb not in _OF_FORWARDERS or self._forwards)
 
     async def misunderstood(self, reply: str) -> str:
         """After a refused DATA it is content of a client that did not wait, which must not run as commands."""
@@ -356,7 +354,6 @@ class Session(Connection):
         self._listed = None
         if not within(taken.address, self._forwarders):
             self._forwards = False
-            del self._commands["XFORWARD"], self._commands["XCLIENT"]
         self._forget()
         self._helo, self._extended = "", False
         return f"220 {self.hostname} {self.service}"
@@ -379,7 +376,7 @@ class Session(Connection):
         return "252 2.5.0 Send mail and see" if arg else "501 5.5.4 Syntax: VRFY address"  # never tells (RFC 5321 §3.5.3)
 
     async def _help(self, arg: bytes) -> str:
-        return "214 2.0.0 Commands: " + " ".join(sorted(self._commands))
+        return "214 2.0.0 Commands: " + " ".join(sorted(filter(self._offers, self.commands)))
 
     async def _quit(self, arg: bytes) -> str:
         if arg:
@@ -387,3 +384,10 @@ class Session(Connection):
         await self.say("221 2.0.0 Bye")
         self.close("QUIT")
         return ""
+
+    # One table for all sessions; _offers says which of them this one has.
+    commands: ClassVar[dict[str, Callable[[Any, bytes], Awaitable[str]]]] = {
+        "HELO": _helo_command, "EHLO": _ehlo, "STARTTLS": _starttls, "MAIL": _mail_from, "RCPT": _rcpt_to, "DATA": _data,
+        "RSET": _rset, "NOOP": _noop, "VRFY": _vrfy, "HELP": _help, "QUIT": _quit,
+        "XFORWARD": _xforward_command, "XCLIENT": _xclient_command,
+    }  # fmt: skip
