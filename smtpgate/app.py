@@ -33,6 +33,7 @@ from smtpgate.handlers.post import Post
 from smtpgate.intake.accept import Judge
 from smtpgate.intake.server import Door
 from smtpgate.mail.compose import Templates
+from smtpgate.mail.extract import Extractor
 from smtpgate.mail.token import Tokens
 from smtpgate.mail.worker import ParserPool
 from smtpgate.model import Envelope, Verdict
@@ -82,7 +83,9 @@ def make_pipeline(config: Config, patterns: Sequence[str], keys: Sequence[bytes]
     """Raises ConfigError for templates that do not render."""
     tokens = Tokens(keys, config.secrets.token_lifetime)
     post = Post(config, check_templates(config), DkimSigner(config.dkim), tokens, clock)
-    return Pipeline(config, post, tokens, tuple(NumberPattern.compile(p) for p in patterns), clock)
+    return Pipeline(
+        config, post, tokens, tuple(NumberPattern.compile(p) for p in patterns), clock, Extractor(config.extract, config.extraction)
+    )
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from smtpgate.settingtypes import (
     NameServer,
     Network,
     Numbers,
+    Re2,
     Seconds,
     Section,
     Zone,
@@ -151,6 +152,31 @@ class Tickets(Section):
     parent_wait: Seconds = Field(
         default=60.0, description="How long a reply waits for a mail it answers that has come but is not filed yet."
     )
+
+
+class Extraction(Section):
+    """What a mail is about: what is looked for in its subject and text."""
+
+    built_in: bool = Field(
+        default=True,
+        description="Look for orders, invoices, shipments, RMA, tickets, contracts, customers, serial numbers, products, versions,"
+        " errors, phone numbers, domains and log lines.",
+    )
+    text: int = Field(default=16384, ge=256, le=1048576, description="Characters of a text that are looked through.")
+    finds: int = Field(default=30, ge=1, le=200, description="Values kept for one mail, at most five of each name.")
+
+
+class Extract(Section):
+    """A pattern of your own. With a built-in name it takes that one's place; an empty pattern only removes it."""
+
+    name: str = Field(
+        min_length=1, max_length=30, pattern=r"^[a-z][a-z0-9-]*$", description="What is found, as ticket show and rules name it."
+    )
+    pattern: Re2 = Field(
+        description="RE2 syntax, so it takes time in proportion to the text. The first group is the value, or all of it when"
+        " there is no group. Several patterns may have the same name."
+    )
+    where: Literal["subject", "text", "both"] = Field(default="both", description="Where to look.")
 
 
 class Texts(Section):
@@ -300,6 +326,8 @@ class Config(Section):
     auth: Auth = Auth()
     policy: Policy = Policy()
     tickets: Tickets = Tickets()
+    extraction: Extraction = Extraction()
+    extract: list[Extract] = Field(default=[], max_length=100)
     desk: list[Desk] = Field(min_length=1)
     templates: Templates = Templates()
     delivery: DeliverySettings = DeliverySettings()

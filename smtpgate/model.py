@@ -134,6 +134,15 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Detail:
+    """One thing that a mail is about, as a named pattern found it: order, domain, version, …"""
+
+    name: str
+    value: str  # safe to print
+    where: str  # subject, text (newly written), quoted (only in the rest of the text)
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """What is known of a file in a mail; its bytes stay in the raw mail. filename is safe to print, never a path."""
 
@@ -302,6 +311,7 @@ class Entry:
     attachments: tuple[Attachment, ...] = ()
     rung: str = ""  # of the ladder (handlers/thread.py) that led to it; "" for what no mail caused
     repeat_of: int | None = None  # the entry of the first copy
+    details: tuple[Detail, ...] = ()  # what it is about
 
 
 # --- states of rows; docs/internals.md says who moves them, and a test holds the two together --------------------------

@@ -15,6 +15,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from smtpgate.numbers import NumberPattern
+from smtpgate.patterns import Pattern
 
 
 class Section(BaseModel):
@@ -131,6 +132,12 @@ def _path(value: object) -> object:
     return value
 
 
+def _re2(value: str) -> str:
+    if value:
+        Pattern(value)  # ValueError says what is wrong
+    return value
+
+
 def _number_pattern(value: str) -> str:
     NumberPattern.compile(value)  # ValueError says what is wrong
     return value
@@ -147,4 +154,5 @@ Network = Annotated[str, AfterValidator(_network)]
 NameServer = Annotated[str, AfterValidator(_server_address)]
 HostName = Annotated[str, AfterValidator(_hostname)]
 Language = Literal["zh", "en"]
+Re2 = Annotated[str, AfterValidator(_re2)]
 Numbers = Annotated[str, AfterValidator(_number_pattern)]

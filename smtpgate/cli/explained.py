@@ -98,6 +98,7 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
             for r in found["bounce"]["recipients"]
         ]
     rows.append(("language", message["language"] or "(too little text)"))
+    rows += [(d["name"], d["value"]) for d in found["details"]]
     rows.append(("reads", message["reply"] or message["text"] or "(no text)"))
     rows += [("file", f"{a['filename']}  {a['content_type']}  {a['size']} bytes") for a in message["attachments"]]
     rows += [("defect", d) for d in message["defects"]]

@@ -163,14 +163,16 @@ def show_(context: Context, number: str, as_json: bool) -> None:
         for r in detail.sent
     ]
     row = _ticket_row(detail.ticket)
+    about = _about(detail.entries)
     if as_json:
-        show.as_line({**row, "entries": entries, "sent": sent})
+        show.as_line({**row, "details": about, "entries": entries, "sent": sent})
         return
     people = [f"{show.person(p['name'], p['address'])} ({p['role']})" for p in row["participants"]]
     marks = ["unverified"] if row["unverified"] else []
     items = [("number", row["number"]), ("subject", row["subject"]), ("status", row["status"]), ("desk", row["desk"])]
     items += [("also at", row["other_desks"]), ("people", people), ("opened", row["created_at"])]
     items += [("last change", row["updated_at"]), ("marks", marks)]
+    items += list(about.items())
     show.pairs([item for item in items if item[1]])
     for entry in entries:
         _print_entry(entry)
@@ -178,6 +180,15 @@ def show_(context: Context, number: str, as_json: bool) -> None:
         show.heading("sent")
         columns = (Column("id", "id", whole=True), Column("purpose", "what"), Column("address", "to"), Column("state", "state"))
         show.listing((*columns, Column("last_reply", "last reply")), sent, as_json=False, empty="")
+
+
+def _about(entries: Sequence[Entry]) -> dict[str, list[str]]:
+    """What the ticket is about, by name: each value once, in the order in which they came up."""
+    found: dict[str, dict[str, None]] = {}
+    for entry in entries:
+        for one in entry.details:
+            found.setdefault(one.name, {}).setdefault(one.value)
+    return {name: list(values) for name, values in found.items()}
 
 
 def _entry_row(entry: Entry) -> show.Row:
@@ -194,6 +205,7 @@ def _entry_row(entry: Entry) -> show.Row:
         "evidence": entry.evidence,
         "marks": list(entry.marks),
         "attachments": files,
+        "details": [{"name": d.name, "value": d.value, "where": d.where} for d in entry.details],
     }
 
 

@@ -18,6 +18,7 @@ from smtpgate.mail.address import split_sub
 from smtpgate.mail.token import Token
 from smtpgate.model import (
     Address,
+    Detail,
     Entry,
     EntryKind,
     Evidence,
@@ -52,6 +53,7 @@ class Case:
     returns: tuple[Token, ...]  # valid signed return paths in the envelope
     numbers: tuple[str, ...]  # candidates in the subject
     pattern: NumberPattern
+    details: tuple[Detail, ...]  # what the mail is about
     fingerprints: dict[str, tuple[str, str]]  # desk name: key within the window, key with the Message-ID
     named: tuple[str, ...] = ()  # of history: its own Message-ID and those it refers to
     opens_as: Status = Status.RECEIVED  # the state of a ticket that it opens
@@ -137,6 +139,7 @@ def entry_of(case: Case, ticket: Ticket, kind: EntryKind, marks: tuple[str, ...]
         text=text,
         mail_id=case.mail.id,
         message_id=parsed.message_id,
+        details=case.details,
         evidence=case.mail.verdict.evidence.value,
         marks=tuple(dict.fromkeys((*marks, *files.marks(parsed.attachments)))),
         attachments=tuple(replace(a, seen=True) if a.sha256 in case.facts.seen_pictures else a for a in parsed.attachments),

@@ -18,6 +18,7 @@ from smtpgate.handlers import answer, dedupe, identify, notify, recognise, route
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.post import Post
 from smtpgate.mail.address import key, split_sub
+from smtpgate.mail.extract import Extractor
 from smtpgate.mail.token import Token, Tokens
 from smtpgate.model import Address, EntryKind, Evidence, MailState, ParsedMail, Status
 from smtpgate.numbers import NumberPattern, find
@@ -42,6 +43,7 @@ class Pipeline:
     tokens: Tokens
     patterns: tuple[NumberPattern, ...]
     clock: Clock
+    extractor: Extractor
 
     def question(self, mail: Incoming, parsed: ParsedMail, now: float) -> FactsQuery:
         desks, _, tokens = self._recipients(mail, now)
@@ -98,6 +100,7 @@ class Pipeline:
             returns=tuple(t for t in tokens if t.kind == "b"),
             numbers=query.numbers,
             pattern=self.patterns[0],
+            details=self.extractor.details(parsed),
             fingerprints=_fingerprints(mail, parsed, desks),
             named=query.named,
             opens_as=opens_as,

@@ -145,7 +145,7 @@ def _add_participants(ticket_id: int, participants: tuple[Participant, ...]) -> 
 
 def insert_entry(entry: Entry) -> Verb[None]:
     yield Query(
-        "INSERT INTO entry (" + rows.ENTRY + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        "INSERT INTO entry (" + rows.ENTRY + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         (
             entry.id,
             entry.ticket_id,
@@ -160,6 +160,7 @@ def insert_entry(entry: Entry) -> Verb[None]:
             rows.attachments_json(entry.attachments),
             entry.rung,
             entry.repeat_of,
+            rows.details_json(entry.details),
         ),
     )
 

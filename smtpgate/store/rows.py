@@ -15,6 +15,7 @@ from smtpgate.model import (
     ArcResult,
     Attachment,
     DeliveryState,
+    Detail,
     DkimResult,
     DmarcResult,
     Entry,
@@ -179,7 +180,7 @@ def participant(row: Row) -> Participant:
     return Participant(address=row[0], name=row[1], role=Role(row[2]))
 
 
-ENTRY = "id, ticket_id, kind, author, created_at, text, mail_id, message_id, evidence, marks, attachments, rung, repeat_of"
+ENTRY = "id, ticket_id, kind, author, created_at, text, mail_id, message_id, evidence, marks, attachments, rung, repeat_of, details"
 
 
 def entry(row: Row) -> Entry:
@@ -197,7 +198,12 @@ def entry(row: Row) -> Entry:
         attachments=tuple(Attachment(**found) for found in json.loads(row[10])),
         rung=row[11],
         repeat_of=row[12],
+        details=tuple(Detail(*one) for one in json.loads(row[13])),
     )
+
+
+def details_json(details: tuple[Detail, ...]) -> str:
+    return json.dumps([[one.name, one.value, one.where] for one in details])
 
 
 def attachments_json(attachments: tuple[Attachment, ...]) -> str:

@@ -21,7 +21,7 @@ from smtpgate.store.statement import Query, Row, Verb
 _PAGE = 200  # mails in one transaction
 _ABANDONED = 3600.0  # seconds after the end of a lease
 
-_LISTS = ("marks", "attachments")  # JSON columns of an entry
+_LISTS = ("marks", "attachments", "details")  # JSON columns of an entry
 
 Page = tuple[list[Finding], int | None]  # what is wrong, and the key after which to go on; None: that was all
 

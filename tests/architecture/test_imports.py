@@ -32,7 +32,7 @@ LAYERS: list[set[str]] = [
     {"config"},
     {"limitsettings"},
     {"settingtypes"},
-    {"numbers", "model", "errors", "clock", "tomllines", "logaddresses", "__init__"},
+    {"numbers", "patterns", "model", "errors", "clock", "tomllines", "logaddresses", "__init__"},
 ]
 GROUND = LAYERS[-1]
 
@@ -48,7 +48,7 @@ HOMES = {
     "jinja2": {"mail/compose.py"},
     "nh3": {"mail"},
     "charset_normalizer": {"mail"},
-    "flufl": {"mail"},
+    "re2": {"patterns.py"},
     "aiosmtplib": {"delivery"},
     "click": {"cli"},
     "rich": {"cli"},

@@ -100,7 +100,8 @@ CREATE TABLE entry (
     marks TEXT NOT NULL,
     attachments TEXT NOT NULL,
     rung TEXT NOT NULL DEFAULT '',
-    repeat_of INTEGER
+    repeat_of INTEGER,
+    details TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 CREATE INDEX entry_ticket ON entry (ticket_id, seq);
 CREATE INDEX entry_mail ON entry (mail_id, ticket_id) WHERE mail_id IS NOT NULL;

@@ -1,0 +1,1 @@
+ALTER TABLE entry ADD COLUMN details TEXT NOT NULL DEFAULT '[]';
