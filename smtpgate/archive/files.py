@@ -12,6 +12,8 @@ from smtpgate.archive.mbox import is_mbox
 from smtpgate.archive.packed import whole
 from smtpgate.errors import ArchiveError
 
+_COUNT = 20  # characters of the number that begins an .emlx
+
 
 class Files(Box):
     """Filled by add(), which the search for mails calls, because it has opened each file anyway."""
@@ -25,7 +27,7 @@ class Files(Box):
         """begin: the first octets of the mail, unpacked. changed: the file's own time."""
         self._paths.append(path)
         self._packed.append(packed)
-        self.times.append(arrival(head_of(begin), changed, now))
+        self.times.append(arrival(head_of(_counted(path, begin)), changed, now))
 
     def scan(self, now: float, step: Step) -> None:
         pass
@@ -37,9 +39,18 @@ class Files(Box):
         return os.path.abspath(self._paths[index])
 
     def read(self, index: int) -> bytes:
-        data = whole(self._paths[index], LARGEST, packed=bool(self._packed[index]))
+        path = self._paths[index]
+        data = _counted(path, whole(path, LARGEST, packed=bool(self._packed[index])))
         if len(data) > LARGEST:
             raise ArchiveError(f"it is larger than {LARGEST // 1024**2} MiB")
         if not data.strip():
             raise ArchiveError("it is empty")
         return data.partition(b"\n")[2] if is_mbox(data) else data
+
+
+def _counted(path: Path, data: bytes) -> bytes:
+    """The mail in an .emlx of Apple Mail: a line says how long it is, and a property list comes after it."""
+    length, _, rest = data.partition(b"\n")
+    if path.suffix.lower() != ".emlx" or not length.strip().isdigit() or len(length) > _COUNT:
+        return data
+    return rest[: int(length)]

@@ -22,8 +22,8 @@ from smtpgate.errors import ArchiveError
 _PIECE = 1024**2
 _HEADS = (8 * 1024, 64 * 1024)
 _LONGEST = 400  # octets of a From_ line
-_TIMED = re.compile(rb"[ \t]\d\d?:\d\d(?::\d\d)?\b")
-_MONTH = re.compile(rb"[ \t,-](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ \t-]", re.I)
+_TIMED = re.compile(rb"[ \tT]\d\d?:\d\d(?::\d\d)?")
+_MONTH = re.compile(rb"[ \t,-](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ \t-]|[ \t]\d{4}-\d\d-\d\d[ \tT]", re.I)
 _YEAR = re.compile(rb"\b(?:19|20)\d\d\b|\b\d\d[ \t\r]*$")
 _BARE = re.compile(rb"From (?:[^ \t]+@[^ \t]+|-|MAILER-DAEMON)[ \t]*\r?$")
 _AT_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*([0-9]{1,12})[ \t]*\r?$", re.I | re.M)

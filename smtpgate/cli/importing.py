@@ -66,7 +66,11 @@ def import_(context: Context, paths: tuple[Path, ...], desk_name: str | None, st
     missing = next((path for path in paths if not path.exists()), None)
     if missing is not None:
         raise UsageError(f"there is no {missing}")
-    report = _import(config, paths, options)
+    try:
+        report = _import(config, paths, options)
+    except KeyboardInterrupt:
+        click.echo("smtpgate: interrupted; start the same import again and it goes on", err=True)
+        raise
     _say(report, as_json)
     sys.exit(1 if report.unreadable else 0)
 

@@ -54,6 +54,9 @@ def test_mails_come_out_as_they_went_in(path: Path, end: bytes, blank: bytes) ->
         b"From -",
         b"From MAILER-DAEMON",
         b"From ???@??? Fri Jan 02 10:00:00 2026",
+        b"From alice@a.example 2026-01-02T10:00:00Z",
+        b"From Alice <alice@a.example>  Fri Jan  2 10:00:00 2026",
+        b"From 1842@xxx Fri Jan 02 10:00:00 +0000 2026",
         b"From 1842@xxx Fri, 2 Jan 2026 10:00:00 +0100",
     ],
 )

@@ -41,13 +41,14 @@ def test_a_folder_with_everything(tmp_path: Path) -> None:
     put(tmp_path / "b" / "c" / "d.EML", mail("deep"))
     put(tmp_path / "b" / "17", mail("no-name"))
     put(tmp_path / "b" / "m.msg", mail("msg"))
+    put(tmp_path / "9.emlx", b"%-10d\n" % len(mail("apple")) + mail("apple") + b"<?xml ?>\n<plist/>\n")
     put(tmp_path / "packed.eml.gz", gzip.compress(mail("packed")))
     put(tmp_path / "in.mbox", LINE + mail("mbox1") + b"\n" + LINE + mail("mbox2"))
     put(tmp_path / "2026-January.txt.gz", gzip.compress(LINE + mail("pipermail")))
     put(tmp_path / "README", b"Read me\n")
     put(tmp_path / "expect.json", b"{}")
     found = look(tmp_path)
-    assert subjects(found) == ["deep", "eml", "mbox1", "mbox2", "msg", "no-name", "packed", "pipermail"]
+    assert subjects(found) == ["apple", "deep", "eml", "mbox1", "mbox2", "msg", "no-name", "packed", "pipermail"]
     assert sorted(Path(one.source).name for one in found.ignored) == ["README", "expect.json"]
     assert found.unreadable == []
 
