@@ -21,7 +21,7 @@ from smtpgate.archive.box import Box, Unreadable
 from smtpgate.archive.search import Found
 from smtpgate.clock import Clock, id_text, new_id
 from smtpgate.config import Config, Desk
-from smtpgate.errors import ArchiveError, ParseFailed, StoreError
+from smtpgate.errors import ArchiveError, ParseFailed, StoreError, StoreMisuse
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.mail.parse import opaque
 from smtpgate.mail.worker import ParserPool
@@ -157,18 +157,11 @@ class Importer:
         fresh = [one for one in batch if one.decision is None]
         try:
             await self._commit(fresh)
-        except StoreError:
-            raise
-        except Exception:  # a bug of ours in one of them: the others are filed all the same, in their order
+        except Exception as error:
+            if _refused(error):
+                raise
             log.exception("filing failed, mail by mail now")
-            for one in fresh:
-                try:
-                    await self._commit([one])
-                except StoreError:
-                    raise
-                except Exception as error:
-                    log.exception("filing failed", source=one.source)
-                    report.unreadable.append(Unreadable(one.source, f"filing it fails ({type(error).__name__}); see the log"))
+            await self._commit_each(fresh, report)
         for one in batch:
             if one.decision is not None:
                 report.count(one.decision)
@@ -177,6 +170,17 @@ class Importer:
         pause = self.patience(self.clock.monotonic() - began)
         if pause > 0:
             await self.clock.sleep(pause)
+
+    async def _commit_each(self, batch: list[_Ready], report: Report) -> None:
+        """One of them is what a bug of ours stumbles over: the others are filed all the same, in their order."""
+        for one in batch:
+            try:
+                await self._commit([one])
+            except Exception as error:
+                if _refused(error):
+                    raise
+                log.exception("filing failed", source=one.source)
+                report.unreadable.append(Unreadable(one.source, f"filing it fails ({type(error).__name__}); see the log"))
 
     async def _commit(self, batch: list[_Ready]) -> None:
         if batch:
@@ -211,6 +215,11 @@ class _Ready:
     source: str
     parsed: ParsedMail | None = None
     decision: str | None = None
+
+
+def _refused(error: Exception) -> bool:
+    """The store cannot do it now, whichever mail it is."""
+    return isinstance(error, StoreError) and not isinstance(error, StoreMisuse)
 
 
 def _in_order(boxes: list[Box]) -> Iterator[tuple[Box, int]]:

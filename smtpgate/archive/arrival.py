@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import calendar
 import re
-from email.utils import parsedate_tz
+from datetime import datetime
+
+from smtpgate.mail import dates
 
 HEAD = 64 * 1024  # octets of a mail in which its times are looked for
 EARLIEST = 315_532_800.0  # 1980-01-01: what is older was written by a clock that nobody had set
 _AHEAD = 86_400.0  # seconds that a wrong zone can put a mail into the future
 _LINES = re.compile(rb"^(received|date)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.I | re.M)
 _BLANK = re.compile(rb"\n\r?\n")
-_COMMENT = re.compile(r"\([^()]{0,100}\)")
 _FIELD = re.compile(rb"[!-9;-~]{1,100}[ \t]*:")
 _MAIL_FIELDS = frozenset(
     b"received return-path delivered-to from to cc date subject message-id mime-version content-type reply-to sender x-original-to"
@@ -44,15 +44,9 @@ def arrival(head: bytes, otherwise: float, now: float) -> float:
 
 
 def moment(value: bytes) -> float | None:
-    """A date of RFC 5322, or as in the From_ line of an mbox."""
-    try:
-        parts = parsedate_tz(_COMMENT.sub(" ", value[:200].decode("latin-1")))
-        if parts is None:
-            return None
-        offset = parts[9] or 0
-        return calendar.timegm((*parts[:6], 0, 1, 0)) - (offset if abs(offset) < 86_400 else 0)
-    except (ValueError, IndexError, TypeError, OverflowError):
-        return None
+    """A date of RFC 5322, or as in the From_ line of an mbox, in any form that mail programs write."""
+    read = dates.read(" ".join(value[:500].decode("utf-8", "replace").split())).text
+    return None if read is None else datetime.fromisoformat(read).timestamp()
 
 
 def field_like(line: bytes) -> bool:

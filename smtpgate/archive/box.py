@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
-LARGEST = 512 * 1024**2  # octets of one mail: what the store can hold with room to spare
+LARGEST = 256 * 1024**2  # octets of one mail: what the store can hold when every line end becomes two octets
 Step = Callable[[int], None]  # called with how many more mails were found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from smtpgate.archive.search import search
+from smtpgate.handlers import thread
 from smtpgate.importing import Importer, Options, Report
 from smtpgate.model import EntryKind, Status
 from smtpgate.store.seen import SourcedEntry
@@ -336,3 +337,22 @@ async def test_a_return_path_of_ours_in_old_mail_bounces_nothing(past: Past) -> 
     past.put("b", head.encode())
     await past.run()
     assert [r.state for r in await past.desk.store.queue(states=(), ticket_number=None, limit=9)] == ["queued"]
+
+
+async def test_a_mail_on_which_our_own_code_fails_keeps_no_other(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(5):
+        past.put(str(i), by("alice", f"S{i}", f"<{i}@x>"), i)
+    whole = thread.named
+
+    def broken(incoming: Any, parsed: Any) -> Any:
+        if parsed.subject == "S2":
+            raise ZeroDivisionError
+        return whole(incoming, parsed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(thread, "named", broken)
+        report = await past.run()
+    assert [(Path(one.source).stem, "ZeroDivisionError" in one.reason) for one in report.unreadable] == [("2", True)]
+    assert await past.tickets() == [["0"], ["1"], ["3"], ["4"]]
+    assert (await past.run()).already == 4
+    assert len(await past.tickets()) == 5
