@@ -8,110 +8,22 @@ from __future__ import annotations
 
 import html as stdlib_html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import nh3
 
 from smtpgate.mail import safe
+from smtpgate.mail.htmlstyle import suspicious
 from smtpgate.mail.htmltext import Writer, tells, unmarked
+from smtpgate.mail.htmltokens import SELF_CLOSING, VOID, tokens, unescape
 
 _DEEP = 500  # nh3 costs the square of the nesting; beyond this a mail is shown as text
 _LONG_TAG = 32 * 1024  # nor does it like a tag of thousands of attributes
-_MOST_ATTRIBUTES = 200
+_NOT_COUNTED = VOID | SELF_CLOSING
 
-_VOID = frozenset({
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
-})  # fmt: skip
-_SELF_CLOSING = frozenset({  # an unclosed one does not nest
-    "p", "li", "td", "th", "tr", "dd", "dt", "option", "thead", "tbody", "tfoot", "colgroup",
-})  # fmt: skip
-_NOT_COUNTED = _VOID | _SELF_CLOSING
-_RAW = frozenset({  # no tags within
-    "script", "style", "title", "textarea", "xmp", "noembed", "noframes", "iframe",
-})  # fmt: skip
-_NAME = re.compile(r"/?[a-zA-Z][a-zA-Z0-9:-]{0,40}")
-_HUGE_REFERENCE = re.compile(r"&#[0-9]{8,}")
-_ATTRIBUTE = re.compile(r"""([a-zA-Z_:][a-zA-Z0-9_:.-]*)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
-
-Token = tuple[str, str]  # ("", text) · (name, attributes) for a start tag · ("/name", "") for an end tag
-
-
-def tokens(source: str) -> Iterator[Token]:
-    """Tags and text in order, comments and declarations left out. One pass; what is no tag is text."""
-    pos = 0
-    lower = source.lower() if len(source.lower()) == len(source) else source
-    while (start := source.find("<", pos)) >= 0:
-        if start > pos:
-            yield "", source[pos:start]
-        if source.startswith("<!--", start):
-            end = source.find("-->", start + 2)
-            pos = end + 3 if end >= 0 else _after_close(source, start)
-            continue
-        match = _NAME.match(source, start + 1)
-        if match is None:
-            if source[start + 1 : start + 2] in ("!", "?", "/"):
-                pos = _after_close(source, start)
-            else:
-                yield "", "<"
-                pos = start + 1
-            continue
-        name = match.group().lower()
-        end = _tag_end(source, match.end())
-        pos = min(end + 1, len(source))
-        yield name, "" if name[0] == "/" else source[match.end() : end]
-        if name in _RAW and source[end - 1 : end] != "/":
-            close = lower.find(f"</{name}", pos)
-            close = len(source) if close < 0 else close
-            if name == "textarea":
-                yield "", source[pos:close]
-            pos = close
-    if pos < len(source):
-        yield "", source[pos:]
-
-
-def _after_close(source: str, start: int) -> int:
-    end = source.find(">", start)
-    return end + 1 if end >= 0 else len(source)
-
-
-def _tag_end(source: str, pos: int) -> int:
-    """Where the > of this tag stands; quotes may hold others. Looks at 16 of them at most, so it stays linear."""
-    first = end = source.find(">", pos)
-    start = pos
-    quote = ""
-    for _ in range(16):
-        if end < 0:
-            break
-        for c in _QUOTES.findall(source, start, end):
-            quote = c if not quote else "" if c == quote else quote
-        if not quote:
-            return end
-        start, end = end + 1, source.find(">", end + 1)
-    return first if first >= 0 else len(source)
-
-
-_QUOTES = re.compile("[\"']")
-
-
-def attributes(text: str) -> dict[str, str]:
-    """The attributes of a start tag, names in lower case, values unescaped. Bounded; the first of a name counts."""
-    found: dict[str, str] = {}
-    for i, match in enumerate(_ATTRIBUTE.finditer(text[:8192])):
-        if i >= _MOST_ATTRIBUTES:
-            break
-        found.setdefault(match[1].lower(), unescape(match[2] or match[3] or match[4] or ""))
-    return found
-
-
-def unescape(text: str) -> str:
-    """Character references to characters. Python's own raises on numbers of thousands of digits."""
-    if "&" not in text:
-        return text
-    return stdlib_html.unescape(_HUGE_REFERENCE.sub("\ufffd", text))
-
-
-_READ = frozenset(("a", "img", "ol", "p", "blockquote"))
-_STYLED = re.compile("style|hidden", re.IGNORECASE)
+# Tags that change nothing about the text, as long as nothing is hidden or marked.
+_NAMES = ("span", "b", "i", "u", "font", "strong", "em", "small", "big", "sub", "sup", "s", "tt", "code", "o:p")
+_PLAIN = frozenset(slash + name for name in _NAMES for slash in ("", "/"))
 
 
 def to_text(source: str, pictures: Mapping[str, str] | None = None, *, marks: bool = False) -> str:
@@ -127,12 +39,14 @@ def to_text(source: str, pictures: Mapping[str, str] | None = None, *, marks: bo
     for name, rest in tokens(source):
         if not name:
             writer.text(unescape(rest))
+        elif name in _PLAIN and not writer.busy and not (rest and suspicious(rest)) and not (marks and name == "span"):
+            continue
         elif name[0] == "/":
             writer.end(name[1:])
         else:
             if marks:
                 writer.tell(name, rest)
-            writer.start(name, attributes(rest) if name in _READ or _STYLED.search(rest) else {})
+            writer.start(name, rest)
     return safe.block(writer.finish())
 
 
@@ -168,16 +82,31 @@ _STYLES = {
     "text-decoration", "text-indent", "text-transform", "vertical-align", "white-space", "word-break", "word-wrap",
 }  # fmt: skip
 _NO_CONTENT = {"script", "style", "title", "template", "object", "iframe", "noembed", "noframes", "xmp", "math", "svg"}
-_BAD_STYLE = re.compile(r"url\s*\(|expression|image-set|@import|\\|/\*|margin[a-z-]*\s*:[^;]*-\s*\d", re.IGNORECASE)
+_NEGATIVE_MARGIN = re.compile(r"margin[a-z-]*\s*:[^;]*-\s*\d")
+_INVISIBLE = re.compile(r"(?:font-size|line-height)\s*:\s*[01](?:\.0*)?(?:px|pt|%)?\s*(?:;|!|$)")
+
+
+def _bad_style(style: str) -> bool:
+    """Does it load something, run something, move over other things, or hide words?"""
+    return (
+        "url" in style
+        or "expression" in style
+        or "image-set" in style
+        or "@" in style
+        or "\\" in style
+        or "/*" in style
+        or ("margin" in style and "-" in style and _NEGATIVE_MARGIN.search(style) is not None)
+        or ("size" in style and _INVISIBLE.search(style) is not None)
+    )
 
 
 def _filter(tag: str, name: str, value: str) -> str | None:
+    if name == "style":
+        return None if _bad_style(value.lower()) else value
     if name == "src":
         return value if value[:4].lower() == "cid:" else None  # nothing is loaded from outside
     if name == "href":
         return value if value.lower().startswith(("http:", "https:", "mailto:", "tel:")) else None
-    if name == "style":
-        return None if _BAD_STYLE.search(value) else value
     return value
 
 
@@ -196,12 +125,45 @@ _CLEANER = nh3.Cleaner(
 def sanitise(source: str) -> tuple[str, str]:
     """HTML that loads nothing, runs nothing and stays where it is put; and a defect ("" if none).
 
-    Pictures keep only cid: addresses. HTML nested beyond 500, or with monstrous tags, is shown as its text.
+    Pictures keep only cid: addresses; a link whose text does not say where it leads is followed by its host. HTML nested
+    beyond 500, or with monstrous tags, is shown as its text.
     """
     source = safe.scrub(source).replace("\0", "")
     if reason := _monstrous(source):
         return f"<pre>{stdlib_html.escape(to_text(source))}</pre>", reason
-    return _CLEANER.clean(source), ""
+    return _with_targets(_CLEANER.clean(source)), ""
+
+
+_LINK = re.compile(r'<a((?: [a-z-]+="[^"]*+")*+)>|</a>')
+_HREF = re.compile(r' href="([^"]*)"')
+_TAGS_OF_TEXT = re.compile(r"<[^>]*>")
+
+
+def _with_targets(clean: str) -> str:
+    """Clean HTML with the host behind each link that hides it. Knows how nh3 writes, and nothing else."""
+    if "<a " not in clean:
+        return clean
+    out: list[str] = []
+    done, target, begun = 0, "", 0
+    for match in _LINK.finditer(clean):
+        if match[1] is not None:
+            href = _HREF.search(match[1])
+            target, begun = (_host(stdlib_html.unescape(href[1])) if href else ""), match.end()
+        elif target:
+            if target not in _TAGS_OF_TEXT.sub("", clean[begun : match.start()]).lower():
+                out.append(f"{clean[done : match.end()]} <small>[{stdlib_html.escape(target)}]</small>")
+                done = match.end()
+            target = ""
+    return "".join((*out, clean[done:]))
+
+
+def _host(link: str) -> str:
+    """Where a link leads, short: the host, the address, the number; lower case."""
+    scheme, _, rest = link.strip().lower().partition(":")
+    if scheme in ("mailto", "tel"):
+        return safe.line(rest.partition("?")[0], 100)
+    host = rest.lstrip("/\\").replace("\\", "/").partition("/")[0].partition("?")[0].partition("#")[0]
+    return safe.line(host.rpartition("@")[2].removeprefix("www."), 100)
 
 
 _ANY_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
