@@ -71,16 +71,6 @@ def unmarked(text: str) -> str:
     return text if text.isascii() else text.translate(_MARKS)
 
 
-class _Table:
-    """An open table: where the cells of the open row begin among the lines (None: no row is open)."""
-
-    __slots__ = ("cells", "joined")
-
-    def __init__(self) -> None:
-        self.cells: list[int] | None = None
-        self.joined = False  # the last row became one line
-
-
 class Writer:
     def __init__(self, pictures: Mapping[str, str]) -> None:
         self._pictures = pictures
@@ -96,7 +86,10 @@ class Writer:
         self._quotes: list[bool] = []  # one for each open blockquote: is it a quote (or an indent)?
         self._lists: list[tuple[int, bool]] = []  # the next number, 0 for bullets; as letters?
         self._bullet = ""
-        self._tables: list[_Table] = []
+        # Tables without an object for each: a hundred thousand of them would keep the garbage collector busy.
+        self._rows: list[int] = []  # one for each open table: where its open row's cells begin in _cells, -1 for no open row
+        self._cells: list[int] = []  # where the cells of open rows begin among the lines
+        self._joined: list[bool] = []  # one for each open table: did the last row become one line?
         self._pre = 0
         self._kept = ""  # the element whose style keeps blanks, and how many of its name are open
         self._kept_depth = 0
@@ -216,9 +209,10 @@ class Writer:
             self._lists.pop()
             self._block(gap=not self._lists)
             return
-        if name == "table" and self._tables:
+        if name == "table" and self._rows:
             self._end_row()
-            self._tables.pop()
+            self._rows.pop()
+            self._joined.pop()
         self._block(gap=name != "p" or not self._tight)
         if name == "blockquote" and self._quotes:
             self._quotes.pop()
@@ -279,7 +273,8 @@ class Writer:
         elif name == "pre":
             self._pre += 1
         elif name == "table":
-            self._tables.append(_Table())
+            self._rows.append(-1)
+            self._joined.append(False)
 
     def _item(self, rest: str) -> None:
         indent = "  " * min(max(len(self._lists) - 1, 0), _DEEPEST)
@@ -296,32 +291,32 @@ class Writer:
 
     def _start_row(self) -> None:
         self._end_row()
-        if self._tables:
-            self._tables[-1].cells = []
+        if self._rows:
+            self._rows[-1] = len(self._cells)
 
     def _start_cell(self) -> None:
-        cells = self._tables[-1].cells if self._tables else None
-        if cells is None:
+        if not self._rows or self._rows[-1] < 0:
             self._block(gap=False)
             return
         self._end_line()
-        cells.append(len(self._lines))
+        self._cells.append(len(self._lines))
 
     def _end_row(self) -> None:
-        table = self._tables[-1] if self._tables else None
-        if table is None or table.cells is None:
+        if not self._rows or self._rows[-1] < 0:
             return
         self._end_line()
-        cells, table.cells = table.cells, None
+        cells = self._cells[self._rows[-1] :]
+        del self._cells[self._rows[-1] :]
+        self._rows[-1] = -1
         start = self._mark + self._prefix()
         found = self._row(cells, start)
         if len(found) > 1 and sum(map(len, found)) <= _LONGEST_ROW:
-            gap = not table.joined and not self._lines[cells[0]].strip("> " + start)
+            gap = not self._joined[-1] and not self._lines[cells[0]].strip("> " + start)
             self._lines[cells[0] :] = ([start.rstrip()] if gap else []) + [start + " | ".join(found)]
             self._gap = False
-            table.joined = True
+            self._joined[-1] = True
         elif found or not cells or len(self._lines) > cells[0]:
-            table.joined = False
+            self._joined[-1] = False
 
     def _row(self, cells: list[int], start: str) -> list[str]:
         """The texts of cells that hold one line or none each, without what goes before each line; none if one holds more."""
