@@ -24,7 +24,6 @@ _TWO_IN_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]")
 _ANY_IN_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _GLUE = re.compile(r"[;,\"'*\s()]")
 _C1 = re.compile(rb"[\x80-\x9f]")
-_HIGH = re.compile(rb"[\x80-\xff]")
 _SAMPLE = 32 * 1024
 _WINDOWS = {2: 1250, 5: 1251, 6: 1256, 7: 1253, 8: 1255, 13: 1257, 15: 1252}  # what has letters where the ISO charset has none
 
@@ -198,7 +197,7 @@ def _mostly_utf8(data: bytes, start: int) -> bool:
     """
     piece = data[max(0, start - _SAMPLE // 2) : start + _SAMPLE // 2]
     whole = sum(map(len, _ANY_IN_UTF8.findall(piece)))
-    bad = len(_HIGH.findall(piece)) - whole
+    bad = detect.eight_bit(piece) - whole
     return whole >= 4 * bad or sum(map(len, _CJK_IN_UTF8.findall(piece))) >= 2 * bad
 
 
@@ -260,7 +259,7 @@ _FAMILIAR_BYTES = {name: tuple(c.encode(FAMILIES[name][0]) for c in text) for na
 
 def _familiar(data: bytes, known: str) -> bool:
     piece = data[:2048]
-    return known in _FAMILIAR_BYTES and sum(map(piece.count, _FAMILIAR_BYTES[known])) * 24 >= len(_HIGH.findall(piece))
+    return known in _FAMILIAR_BYTES and sum(map(piece.count, _FAMILIAR_BYTES[known])) * 24 >= detect.eight_bit(piece)
 
 
 # --- odd bytes --------------------------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ SAMPLE = 1024  # octets that are scored
 SURE = 1.2  # a score from which a reading is text and no accident
 
 _HIGH = re.compile(rb"[\x80-\xff]")
-_ASCII_LETTER = re.compile(rb"[A-Za-z]")
+_ASCII = bytes(range(128))
+_NO_LETTERS = bytes(b for b in range(256) if not chr(b).isascii() or not chr(b).isalpha())
 
 # --- what people write ------------------------------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ def best(data: bytes, hint: str | None = None) -> str:
     hint: the family that something near by is in.
     """
     piece = sample(data)
-    high = len(_HIGH.findall(piece))
+    high = eight_bit(piece)
     weight = 8 / (8 + high)
     scores = {
         name: value + weight * (_PRIOR.get(name, 0.0) + (2.0 if name == hint else 0.0)) for name, value in _scores(piece).items()
@@ -139,7 +140,7 @@ def best(data: bytes, hint: str | None = None) -> str:
 def contradicts(data: bytes, name: str) -> str:
     """The family that this text is in when it is clearly not in the declared one; "" when it may well be."""
     piece = sample(data)
-    high = len(_HIGH.findall(piece))
+    high = eight_bit(piece)
     if name not in CODECS or high < 3:
         return ""
     slavic = name in _CYRILLIC
@@ -150,7 +151,7 @@ def contradicts(data: bytes, name: str) -> str:
     if scores[found] < SURE + 4 / high or scores[found] - scores[name] < (0.5 if slavic and found in _CYRILLIC else 1.0):
         return ""
     if name in _LATIN and found not in _LATIN:  # a text of another alphabet has nearly all its letters there
-        return found if high * 2 >= len(_ASCII_LETTER.findall(piece)) else ""
+        return found if high * 2 >= len(piece.translate(None, _NO_LETTERS)) else ""
     if found in _LATIN:  # accents are weak evidence: only against signs within words, or rare characters where none are
         return found if scores[name] < 0.3 and (name not in _LATIN or name == "windows-1252") else ""
     return found
@@ -158,6 +159,11 @@ def contradicts(data: bytes, name: str) -> str:
 
 _CYRILLIC = frozenset(name for name, (_, alphabets) in _SINGLE.items() if alphabets == _SLAVS)  # read with cases swapped
 _LATIN = frozenset(name for name, (_, alphabets) in _SINGLE.items() if alphabets[0][0] < "\u0250")
+
+
+def eight_bit(data: bytes) -> int:
+    """How many octets have their eighth bit set."""
+    return len(data.translate(None, _ASCII))
 
 
 def sample(data: bytes) -> bytes:

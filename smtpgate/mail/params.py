@@ -83,6 +83,9 @@ def parse(value: bytes) -> tuple[str, dict[str, str]]:
     """(the main value in lower case, parameters by lower-case name). Of two with one name the first counts."""
     text = header.unfolded(header.Field("", value, b""))
     main, _, rest = text.partition(";")
+    main, _, behind = main.strip().partition(" ")  # a comment, or parameters whose semicolon is missing
+    if "=" in behind and not behind.lstrip().startswith("("):
+        rest = f"{behind};{rest}"
     values: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[bool, str]]] = {}  # RFC 2231 §3: name*N or name*N*
     for name, raw in _pairs(rest):
@@ -96,7 +99,7 @@ def parse(value: bytes) -> tuple[str, dict[str, str]]:
         pieces.setdefault(base, {}).setdefault(int(number or 0), (tail.endswith("*") or not tail, raw))
     for base, parts in pieces.items():
         values[base] = _joined(parts)  # RFC 2231 wins over a plain one, which is there for old readers
-    return main.strip().lower(), values
+    return main.partition("(")[0].strip(" \t\"'").lower(), values
 
 
 def _pairs(text: str) -> Iterable[tuple[str, str]]:

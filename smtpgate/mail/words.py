@@ -107,14 +107,12 @@ def _kin(word: _Word) -> str:
 
 def _same_charset(words: list[_Word]) -> str:
     label = words[0].label
-    if len(words) == 1 or charset.family(label) is None:
-        return charset.decode(b"".join(w.data() for w in words), label)[0]
-    if _base64_cut(words):
+    if len(words) > 1 and _base64_cut(words):
         text, defect = charset.decode(_unbase64("".join(w.payload for w in words)), label)
-        if not defect and "\ufffd" not in text:
+        if "\ufffd" not in text and (not defect or any(_begun(w.payload) for w in words[:-1])):
             return text
     text, defect = charset.decode(b"".join(w.data() for w in words), label)
-    if not defect:
+    if not defect or len(words) == 1 or charset.family(label) is None:
         return text
     apart = "".join(charset.decode(w.data(), label)[0] for w in words)
     return apart if apart.count("\ufffd") < text.count("\ufffd") else text
@@ -127,6 +125,16 @@ def _base64_cut(words: list[_Word]) -> bool:
         and any(not w.payload.endswith("=") and len(w.payload.strip()) % 4 for w in words[:-1])
         and not any(w.payload.endswith("=") for w in words[:-1])
     )
+
+
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+
+def _begun(payload: str) -> bool:
+    """Does this base64 end within an octet? Where only the padding is lost, the bits behind the last octet are zero."""
+    text = payload.strip()
+    left = len(text) % 4
+    return left == 1 or (left > 1 and _ALPHABET.find(text[-1]) % (16 if left == 2 else 4) != 0)
 
 
 def _unbase64(payload: str) -> bytes:
