@@ -140,7 +140,10 @@ def _named(tree: structure.Part, broken: list[str]) -> list[str]:
         if part.children:
             shells[id(part)].set_payload([shells[id(c)] for c in part.children])
     shells[id(tree)].defects = [_DEFECTS[name]() for name in broken if name in _DEFECTS]
-    found = mailparser.MailParser(shells[id(tree)]).defects_categories
+    try:
+        found = mailparser.MailParser(shells[id(tree)]).defects_categories
+    except Exception:  # it trips over odd boundaries and encodings, and it only names what we know: no reason to lose a mail
+        return broken
     return sorted(str(c) for c in found if c not in _ITS_OWN) + [b for b in broken if b not in _DEFECTS]
 
 

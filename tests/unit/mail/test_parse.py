@@ -370,3 +370,15 @@ def test_many_html_parts_cost_no_more_than_a_few() -> None:
     assert any("was cut" in d for d in found.defects)
     assert 0 < len(found.text) <= limits.text_kept
     assert found.text.count("x") < 4 * limits.text_kept / 3
+
+
+def test_a_file_in_a_multipart_without_its_end_is_read() -> None:
+    """mail-parser, which only names the defect, raised on it, and the whole mail was filed unread."""
+    raw = (
+        b"From: a@b.example\r\nContent-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n\r\nhello\r\n--B\r\n"
+        b"Content-Type: application/pdf; name=a.pdf\r\nContent-Disposition: attachment\r\n\r\n%PDF-1.4 x\r\n"
+    )
+    mail = parse.parse(raw, mail_from="a@b.example", limits=Limits())
+    assert mail.text == "hello"
+    assert [a.filename for a in mail.attachments] == ["a.pdf"]
+    assert structure.NOT_CLOSED in mail.defects
