@@ -103,6 +103,28 @@ def _address(value: str) -> str:
     return found[0].address if found else safe.line(text, 254)
 
 
+_TO = re.compile(rb"^To:(.*\n(?:[ \t].*\n){0,20})", re.IGNORECASE | re.MULTILINE)
+
+_CC = re.compile(rb"^B?cc:", re.IGNORECASE | re.MULTILINE)
+
+
+def _block(body: bytes, pos: int) -> bytes:
+    """The header fields around this offset."""
+    begin = max(body.rfind(blank, 0, pos) for blank in (b"\n\n", b"\n\r\n"))
+    ends = [end for blank in (b"\n\n", b"\n\r\n") if (end := body.find(blank, pos)) >= 0]
+    return body[max(0, begin) : min(ends, default=len(body))]
+
+
+def from_original(body: bytes) -> tuple[BounceRecipient, ...]:
+    """Whom the mail that came back was to, for a notice that names nobody. Only if it was to one person: of several it
+    is not known which one failed."""
+    match = _TO.search(body[:_RAW])
+    if match is None or _CC.search(_block(body, match.start())):
+        return ()
+    people = address.parse_list(header.unfolded(header.Field("to", match[1], b"")), limit=2)[0]
+    return (made(people[0].address, "failed", "", ""),) if len(people) == 1 and "@" in people[0].address else ()
+
+
 # --- notices in words -------------------------------------------------------------------------------------------------
 
 

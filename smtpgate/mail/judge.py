@@ -67,6 +67,8 @@ def judge(mail: Read, mail_from: str | None) -> tuple[BounceReport | None, Kind,
             said, notice = _as_text(mail, ours)
             introduced = notice.introduced
             recipients = said if introduced else recipients or said
+    if not recipients and system and returned and mail.raw and not kind.away_subject(mail.subject):
+        recipients = bounce.from_original(mail.raw[header.split(mail.raw[:_HEAD])[1] :])
     recipients = tuple(
         r if r.reason is not BounceReason.OTHER else replace(r, reason=reason(r.status, mail.text)) for r in recipients
     )
