@@ -63,7 +63,10 @@ def facts(found: History) -> dict[str, Any]:
             {"number": t.number, "desk": t.desk, "status": t.status.value, "subject": t.subject} for t in found.tickets.values()
         ],
         "sent": [_sent(mail) for mail in found.sent],
-        "bounces": [{"id": mail.id, "received_at": mail.received_at, "of": _about(mail)[0]} for mail in found.bounces],
+        "bounces": [
+            {"id": mail.id, "received_at": mail.received_at, "of": _about(mail)[0], "said": _about(mail)[2]}
+            for mail in found.bounces
+        ],
         "cut": found.cut,
     }
 

@@ -43,6 +43,8 @@ def _stored(found: dict[str, Any], console: Console) -> None:
     for mail in found["sent"]:
         console.print(Text(f"\n  sent {mail['id']}", style="bold"))
         _table(_went(mail), console)
+    for bounce in found["bounces"]:
+        console.print(Text(safe.line(f"\n  bounce {bounce['id']} of {bounce['of']}: {bounce['said']}".strip("\n"))))
     if found["cut"]:
         console.print("\n  there is more that is older")
 

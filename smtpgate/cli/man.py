@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,11 +44,12 @@ def _page(ctx: click.Context, name: str) -> str:
     lines = [f'.TH "{name.upper()}" 8', ".SH NAME", _text(f"{name} - {command.get_short_help_str(200)}")]
     lines += [".SH SYNOPSIS", f".B {_text(ctx.command_path)}", _text(" ".join(command.collect_usage_pieces(ctx)))]
     lines.append(".SH DESCRIPTION")
-    for paragraph in (command.help or "").split("\n\n"):
-        as_it_is = paragraph.startswith("\b\n")  # click's mark for lines that are not to be filled
-        lines += [".PP", *([".nf"] if as_it_is else [])]
-        lines += [_text(line) for line in paragraph.removeprefix("\b\n").splitlines()]
-        lines += [".fi"] if as_it_is else []
+    examples: list[str] = []
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        if paragraph.startswith("\b\n"):  # click's mark for lines that are not to be filled: our examples
+            examples += paragraph.removeprefix("\b\n").splitlines()
+        else:
+            lines += [".PP", *(_text(line) for line in paragraph.splitlines())]
     records = [record for p in command.get_params(ctx) if (record := p.get_help_record(ctx)) is not None]
     if records:
         lines.append(".SH OPTIONS")
@@ -58,6 +61,9 @@ def _page(ctx: click.Context, name: str) -> str:
             found = command.get_command(ctx, sub)
             assert found is not None
             lines += [".TP", f".BR {name}\\-{_text(sub)} (8)", _text(found.get_short_help_str(200))]
+    if examples:
+        shown = [re.sub(r"^Examples?[^:]*: *", "", line) for line in examples]
+        lines += [".SH EXAMPLES", ".nf", *(_text(line) for line in shown if line.strip()), ".fi"]
     if command.epilog:
         lines += [".SH NOTES", _text(command.epilog)]
     return "\n".join(lines) + "\n"

@@ -28,12 +28,12 @@ _PAGE = 1000  # recipients read at once
 _COLUMNS = (
     Column("id", "id", whole=True),
     Column("state", "state", whole=True),
-    Column("ticket", "ticket", whole=True),
+    Column("ticket", "ticket", whole=True, minor=True),
     Column("purpose", "what", whole=True, minor=True),
     Column("address", "to", room=18),
     Column("attempts", "tries", minor=True),
-    Column("next_at", "next try", minor=True),
-    Column("last_reply", "last reply"),
+    Column("next_in", "next try", whole=True),
+    Column("last_reply", "last reply", room=20),
 )
 
 
@@ -126,9 +126,17 @@ def _row(r: RecipientStatus) -> show.Row:
         "attempts": r.attempts,
         "created_at": moment(r.created_at),
         "next_at": moment(r.next_at) if r.state.pending else None,
+        "next_in": _until(r.next_at) if r.state.pending else None,
         "last_code": r.last_code,
         "last_reply": f"{r.last_code or ''} {r.last_reply}".strip(),
     }
+
+
+def _until(at: float) -> str:
+    from smtpgate.status import duration
+
+    left = at - SystemClock().now()
+    return f"in {duration(left)}" if left > 0 else "now"
 
 
 @queue.command("show")
@@ -182,9 +190,11 @@ def show_(context: Context, id_: int, as_raw: bool, as_json: bool) -> None:
         return
     show.pairs(list(row.items()))
     show.heading("recipients")
-    show.listing(_COLUMNS, recipients, as_json=False, empty="none")
+    shown = [column for column in _COLUMNS if column.key not in ("ticket", "purpose")]  # they stand above
+    show.listing(shown, recipients, as_json=False, empty="none")
     show.heading("attempts")
-    columns = (Column("at", "when"), Column("id", "id", whole=True), Column("state", "then"), Column("reply", "reply"))
+    ids = Column("id", "id", whole=True, minor=len(recipients) == 1)
+    columns = (Column("at", "when"), ids, Column("state", "then"), Column("reply", "reply", room=30))
     show.listing((*columns, Column("remote", "where")), attempts, as_json=False, empty="none yet")
 
 

@@ -35,6 +35,12 @@ def converse(gateway: Gateway, sink: Sink) -> str:
         f"Diagnostic-Code: smtp; 550 5.1.1 alice.secret is gone\r\n\r\n--b--\r\n"
     )
     with smtplib.SMTP("127.0.0.1", gateway.port, timeout=15) as client:
+        client.docmd("EHLO \x1b[31mforged")
+        client.docmd('MAIL FROM:<"\x1b]0;owned\x07"@a.example>')
+        client.docmd("EHLO", "h\\x1b" + "x" * 300)
+        client.docmd("RCPT TO:<a@b>" + "\x1b" * 50)
+        client.rset()
+        client.ehlo()
         client.sendmail("", [back], report)
     wait_for(lambda: gateway.count("SELECT count(*) FROM recipient WHERE state = 'bounced'") == 1)
     gateway.settle()
@@ -83,4 +89,5 @@ async def test_one_id_tells_the_whole_way_and_addresses_are_hidden(tmp_path: Pat
             return gateway.cli_list("log", mail)
 
         events = [row["what"] for row in await asyncio.to_thread(tool)]
+        assert f"bounce {told[-1]['mail']} of {first['mail']}: 5.1.1" in await asyncio.to_thread(gateway.cli, "explain", mail)
         assert events == ["accepted", "filed", "entry", "queued", "attempt", "attempt", "bounce"]

@@ -20,6 +20,9 @@ def test_every_command_has_its_page_with_all_its_options(tmp_path: Path) -> None
     for words in ("smtpgate\\-queue\\-list", "\\-\\-older\\-than", "the newest first", "May be repeated."):
         assert words in page
     assert "smtpgate\\-queue\\-hold" in pages["smtpgate-queue.8"].replace("smtpgate-queue", "smtpgate\\-queue")
+    wanted = ".SH EXAMPLES\n.nf\nsmtpgate queue list\nsmtpgate queue list \\-\\-state failed"
+    assert wanted in page
+    assert not any("\b" in text for text in pages.values())
     for name, text in pages.items():
         known = (".TH ", ".SH ", ".B ", ".BR ", ".PP", ".TP", ".nf", ".fi")
         assert all(line.startswith(known) for line in text.splitlines() if line.startswith((".", "'"))), name
