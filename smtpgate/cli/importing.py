@@ -15,9 +15,11 @@ import click
 from smtpgate.cli import show
 from smtpgate.cli.common import Context, json_option, pass_context, plural
 from smtpgate.errors import UsageError
+from smtpgate.mail import safe
 from smtpgate.model import Status
 
 if TYPE_CHECKING:
+    from smtpgate.archive.box import Unreadable
     from smtpgate.archive.search import Found
     from smtpgate.config import Config
     from smtpgate.importing import Options, Report
@@ -42,9 +44,12 @@ _SHOWN = 20  # unreadable places that a person is shown
     show_default=True,
     help="What mail through a discussion list is, when nothing else says that a machine wrote it.",
 )
+@click.option("--dry-run", is_flag=True, help="Only tell what is there and what cannot be read.")
 @json_option
 @pass_context
-def import_(context: Context, paths: tuple[Path, ...], desk_name: str | None, status: str, list_mail: str, as_json: bool) -> None:
+def import_(
+    context: Context, paths: tuple[Path, ...], desk_name: str | None, status: str, list_mail: str, dry_run: bool, as_json: bool
+) -> None:
     """File old mail as tickets, at the time when it arrived, and send nothing.
 
     A PATH is an mbox (also .gz), a Maildir, a folder of mails or a public-inbox. The gateway may be running. When an
@@ -66,6 +71,8 @@ def import_(context: Context, paths: tuple[Path, ...], desk_name: str | None, st
     missing = next((path for path in paths if not path.exists()), None)
     if missing is not None:
         raise UsageError(f"there is no {missing}")
+    if dry_run:
+        sys.exit(_look(paths, as_json))
     try:
         report = _import(config, paths, options)
     except KeyboardInterrupt:
@@ -73,6 +80,24 @@ def import_(context: Context, paths: tuple[Path, ...], desk_name: str | None, st
         raise
     _say(report, as_json)
     sys.exit(1 if report.unreadable else 0)
+
+
+def _look(paths: tuple[Path, ...], as_json: bool) -> int:
+    """The exit code."""
+    from smtpgate.archive.search import search
+    from smtpgate.clock import SystemClock
+
+    with _progress() as bar:
+        found = search(paths, now=SystemClock().now(), step=bar("looking for mail", None))
+    found.close()
+    times = [at for box in found.boxes for at in (min(box.times, default=None), max(box.times, default=None)) if at is not None]
+    row = {
+        "mails": sum(len(box.times) for box in found.boxes),
+        "oldest": show.moment(min(times)) if times else None,
+        "newest": show.moment(max(times)) if times else None,
+    }
+    _print(row, found.unreadable, found.ignored, as_json)
+    return 1 if found.unreadable else 0
 
 
 def _import(config: Config, paths: tuple[Path, ...], options: Options) -> Report:
@@ -152,20 +177,24 @@ def _say(report: Report, as_json: bool) -> None:
         "automatic": report.automatic,
         "opaque": report.opaque,
         "already": report.already,
-        "unreadable": len(report.unreadable),
     }
+    _print(row, report.unreadable, report.ignored, as_json)
+
+
+def _print(row: dict[str, Any], unreadable: list[Unreadable], ignored: list[Unreadable], as_json: bool) -> None:
+    row = {**row, "unreadable": len(unreadable)}
     if as_json:
         places = {
             name: [{"source": one.source, "reason": one.reason} for one in listed]
-            for name, listed in (("failed", report.unreadable), ("ignored", report.ignored))
+            for name, listed in (("failed", unreadable), ("ignored", ignored))
         }
         show.as_line({**row, **places})
         return
     show.pairs(list(row.items()))
-    for one in report.unreadable[:_SHOWN]:
-        click.echo(f"{one.source}: {one.reason}", err=True)
-    if len(report.unreadable) > _SHOWN:
-        click.echo(f"... and {len(report.unreadable) - _SHOWN} more; --json lists all", err=True)
-    if report.ignored:
-        files = plural(len(report.ignored), "file")
-        click.echo(f"{files} did not look like mail and {'was' if len(report.ignored) == 1 else 'were'} left out", err=True)
+    for one in unreadable[:_SHOWN]:
+        click.echo(safe.line(f"{one.source}: {one.reason}"), err=True)
+    if len(unreadable) > _SHOWN:
+        click.echo(f"... and {len(unreadable) - _SHOWN} more; --json lists all", err=True)
+    if ignored:
+        files = plural(len(ignored), "file")
+        click.echo(f"{files} did not look like mail and {'was' if len(ignored) == 1 else 'were'} left out", err=True)

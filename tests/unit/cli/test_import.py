@@ -32,6 +32,8 @@ def test_a_report_for_people_and_one_for_programs(shop: Shop, tmp_path: Path) ->
     (tmp_path / "old" / "a.eml").write_bytes(RAW)
     (tmp_path / "old" / "b.eml").write_bytes(b"")
     (tmp_path / "old" / "notes.txt").write_bytes(b"hello")
+    dry = shop.run("import", "--dry-run", "--json", str(tmp_path / "old"))
+    assert (dry.exit_code, json.loads(dry.stdout)["mails"], json.loads(dry.stdout)["unreadable"]) == (1, 1, 1)
     result = shop.run("import", "--desk", "sales", "--status", "received", str(tmp_path / "old"))
     assert result.exit_code == 1
     assert result.stdout.splitlines()[:2] == ["mails       1", "tickets     1"]
