@@ -135,6 +135,7 @@ def _named(tree: structure.Part, broken: list[str]) -> list[str]:
         for f in part.fields:
             if f.name.startswith("content-") and f.name != "content-transfer-encoding":
                 shell[f.name] = header.unfolded(f).encode("ascii", "replace").decode()
+        shell.set_payload("")
         shell.epilogue = ""
     for part in tree.walk():
         if part.children:

@@ -226,6 +226,14 @@ def test_sniffing_takes_anything() -> None:
         sniff.by_content(data)
 
 
+def test_a_broken_mail_with_files_is_read() -> None:
+    """mail-parser raises TypeError on a part without content, which once made every broken mail with a file opaque."""
+    whole = multi(TEXT, file(PNG, "image/png", "a.png"), file(b"x", name="b.bin"), b"Content-Type: text/rtf\r\n\r\n{}")
+    cut = read(whole.removesuffix(b"--B--\r\n"))
+    assert (cut.opaque, cut.text, names(cut)[:2]) == (False, "the text", ["a.png", "b.bin"])
+    assert cut.defects == ("CloseBoundaryNotFoundDefect",)
+
+
 # --- limits -----------------------------------------------------------------------------------------------------------
 
 
