@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from smtpgate.mail import address, bounce, bouncetext, header, kind, params
+from smtpgate.mail import address, bounce, bouncetext, header, kind, kindwords, params
 from smtpgate.mail.bouncereason import reason
 from smtpgate.mail.header import Field
 from smtpgate.model import Address, BounceReason, BounceRecipient, BounceReport, Kind
@@ -61,7 +61,7 @@ def judge(mail: Read, mail_from: str | None) -> tuple[BounceReport | None, Kind,
             named = bool(recipients)
         domain = author.domain if kind.daemon(author.address, author.name) else ""
         said, notice = bounce.from_text(mail.text, ours=ours, subject=mail.subject, failed=failed, domain=domain)
-        introduced = notice.introduced and (system or notice.sure)
+        introduced = notice.introduced and (system or (notice.sure and not _asks(mail.text)))
         recipients = recipients or said
         if system and not introduced and not named and mail.raw:
             said, notice = _as_text(mail, ours)
@@ -113,6 +113,12 @@ def _answer(mail: Read, report_type: str) -> bool:
     if report_type == "disposition-notification" or mail.receipt:
         return not _refused(mail, True)
     return kind.away_subject(mail.subject)
+
+
+def _asks(text: str) -> bool:
+    """Somebody asks for help: no notice does."""
+    low = text[:_TALK].lower()
+    return any(words in low for words in kindwords.HELP)
 
 
 def _refused(mail: Read, introduced: bool) -> bool:

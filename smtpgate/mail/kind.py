@@ -18,6 +18,8 @@ from smtpgate.mail.header import Field
 from smtpgate.model import BounceReport, Kind
 
 _BRACKETS = "[【(（「『<《*# \t"
+_SHORT = 70  # characters of a line that says little else
+_QUOTES = frozenset("?？\"“”«»「」‘’'")
 _SAID = 400  # characters of the beginning and of the end of a text in which it may say what it is
 
 
@@ -141,9 +143,14 @@ def _weak(phrase: str) -> bool:
 
 
 def declared(text: str) -> str:
-    """The phrase with which the beginning of a text says that a machine sends it; "" for none."""
-    low = " ".join(text[:_SAID].lower().split())
-    return next((phrase for phrase in kindwords.SELF_DECLARED if phrase in low), "")
+    """The phrase with which the beginning of a text says that a machine sends it; "" for none. It begins a line, or is most
+    of a short one: who quotes such a phrase within what he says is a person."""
+    for line in text[:_SAID].lower().split("\n"):
+        said = " ".join(line.strip(" \t*-=_#~()（）【】[]").split())
+        found = next((phrase for phrase in kindwords.SELF_DECLARED if phrase in said), "")
+        if found and (said.startswith(found) or (len(said) <= _SHORT and not _QUOTES & set(said))):
+            return found
+    return ""
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
@@ -313,11 +320,18 @@ def _machine(c: _Clues) -> _Answer:
     local = address.split_sub(author)[0].lower() if author else ""
     if _robot(local) or (local in kindwords.MACHINE_ACCOUNTS and not c.person):
         return Kind.SYSTEM, f"nobody reads what is sent to {local[:30]}@"
-    if c.facts.subject.lower().startswith(kindwords.WATCHERS) and not c.person:
+    if _watcher(c):
         return Kind.SYSTEM, "its subject is that of a program that watches machines"
     if c.mail_from is None:
         return Kind.SYSTEM, "its envelope sender is null and it is no report"
     return None
+
+
+def _watcher(c: _Clues) -> bool:
+    low = c.facts.subject.lower()
+    if c.person or not low.startswith(kindwords.WATCHERS):
+        return False
+    return low[:4].isascii() or not any(word in c.facts.text[:2000] for word in kindwords.ASKS)
 
 
 def _robot(local: str) -> bool:

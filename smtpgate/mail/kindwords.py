@@ -68,7 +68,7 @@ BOUNCE_SUBJECTS = (
 AWAY_SUBJECTS = (
     "automatic reply", "automatic response", "automatic email reply", "automatic message", "automatic out of office",
     "auto reply", "auto-reply", "autoreply", "auto response", "auto-response", "autoresponse", "auto responder",
-    "auto-responder", "autoresponder", "auto:", "auto-re", "auto re", "autore", "auto answer", "automated reply",
+    "auto-responder", "autoresponder", "auto: re", "auto-re", "auto re", "autore", "auto answer", "automated reply",
     "automated response", "automated email", "auto acknowledgement", "auto-acknowledgement",
     "out of office autoreply", "out of office auto-reply", "out of office auto reply", "out of office reply",
     "out of office response", "out of office message", "out of office notification", "out of office notice", "out of office",
@@ -78,8 +78,8 @@ AWAY_SUBJECTS = (
     "away from the office", "away message", "away notice", "ooo", "ooto", "on vacation", "on leave", "on holiday",
     "on annual leave", "on maternity leave", "on parental leave", "vacation reply", "vacation notice", "vacation message",
     "vacation response", "vacation autoreply", "holiday message", "absence notification", "currently out of the office",
-    "currently out of office", "currently unavailable", "thank you for contacting", "thank you for your email",
-    "thank you for your e-mail", "thanks for your email", "thanks for contacting", "we have received your",
+    "currently out of office", "currently unavailable", "thank you for contacting",
+      "thanks for contacting", "we have received your",
     "we received your", "your message has been received", "your email has been received", "your request has been received",
     "ticket received", "request received", "support ticket opened", "acknowledgement of your", "confirmation of receipt",
     "自动回复", "自动答复", "自动应答", "自动回信", "自动响应", "自動回覆", "自動回應", "自動答覆", "自動回復",
@@ -297,14 +297,33 @@ CLIENTS = (
     "snappymail", "rainloop", "protonmail", "airmail", "trojita", "rmail", "calypso", "forte agent",
 )  # fmt: skip
 
+# How a person asks who writes about a bounce.
+HELP = (
+    "谢谢",
+    "麻烦",
+    "帮忙",
+    "？",
+    "吗",
+    "謝謝",
+    "麻煩",
+    "please help",
+    "can you",
+    "could you",
+    "can i do",
+    "thanks",
+    "hello,",
+    "hi,",
+)
+# Words of a person who asks, in mail whose subject is that of an alarm.
+ASKS = ("你好", "您好", "请", "帮", "麻烦", "谢谢", "吗", "？", "?", "請", "幫", "謝謝")
 # Beginnings of subjects of machines that watch other machines.
 WATCHERS = (
     "cron <", "anacron job '", "logwatch for ", "** problem", "** recovery", "*** problem", "*** recovery",
-    "** flappingstart", "** acknowledgement service", "[firing:", "[fail2ban]", "monit alert --", "problem: ", "[nagios]",
-    "[zabbix]", "[pagerduty]", "report domain:", "tripwire integrity check", "smart error (", "smartd:", "apticron:",
-    "unattended-upgrades result for", "output from your job", "zfs ", "mdadm monitoring", "degradedarray event",
-    "security run output", "daily run output", "weekly run output", "monthly run output", "dmarc aggregate report", "[alert]",
-    "[alarm]", "告警通知", "【告警", "[告警", "报警通知", "【报警", "[报警", "监控报警", "【监控告警", "云监控告警",
+    "** flappingstart", "** acknowledgement service", "[firing:", "[fail2ban]", "monit alert --", "report domain:",
+    "tripwire integrity check", "smart error (", "smartd:", "apticron:",
+    "unattended-upgrades result for", "output from your job", "degradedarray event",
+    "dmarc aggregate report", "告警通知", "【告警", "[告警", "报警通知", "【报警", "[报警", "监控报警", "【监控告警",
+    "云监控告警",
 )  # fmt: skip
 
 FORWARD_MARKS = (
