@@ -17,6 +17,7 @@ _WRAPPED = 4  # lines
 DATE = re.compile(r"(?:19|20)[0-9]{2}|[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2}|[๐-๙]{4}|[٠-٩]{4}")
 TIME = re.compile(r"[0-9]{1,2}[:.h時时시点點][0-9]{2}|[0-9]{1,2} ?[ap]\.?m\b", re.IGNORECASE)
 _BRACKETED = re.compile(r"[<(\[（＜][^<>()\[\]\s]{1,200}@[^<>()\[\]\s]{1,200}[>)\]）＞]")
+_BARE = re.compile(r" [^\s@<>]{1,64}@[^\s@<>]{1,200}[:：]$")
 VERB = re.compile(
     r"(?<!\w)(?:" + "|".join(re.escape(w) for w in sorted(words.WROTE, key=len, reverse=True)) + r")(?!\w)|"
     + "|".join(re.escape(w) for w in words.WROTE_CJK)
@@ -30,6 +31,8 @@ def start_of(lines: list[str], letters: list[str], i: int) -> int:
     found, best = -1, 0
     for j in range(i, max(i - _WRAPPED, -1), -1):
         line = lines[j].strip(BLANKS)
+        if letters[j] == "b" and joined[:1] == "<":
+            continue  # every line end was doubled: no attribution begins with the address after a blank line
         if j < i and (letters[j] not in "tca" or _ends_sentence(line)):
             break
         joined = f"{line} {joined}" if joined else line
@@ -88,7 +91,9 @@ def is_attribution(text: str, quoted: bool) -> int:
             return 2 if date and time and (quoted or _begins(text)) else int(quoted and _names_alone(_BRACKETED.sub(" ", text)))
         return 2 if date or time or _at_end(verb, end) or (quoted and _words_after(verb, end) < 5) else 0
     if verb is None:
-        return 2 if quoted and low.startswith(words.CITES) else int(quoted and date and time and _names_alone(text))
+        if quoted and (low.startswith(words.CITES) or (date and time and _BARE.search(end) and len(text) < 120)):
+            return 2
+        return int(quoted and date and time and _names_alone(text))
     if verb.group() in words.SAID and not (date and time and _begins(text)):
         return 0
     before = text[: verb.start()]

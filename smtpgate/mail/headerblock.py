@@ -48,6 +48,8 @@ def join(lines: list[str], letters: list[str]) -> None:
             certain = False
         elif not certain and stop < len(letters) and letters[stop] == "q" and letters[stop - 1] != "b" and _from_alone(lines[i]):
             certain = True  # "From: somebody" over "> Sent: …", as some set it by hand
+        elif not certain and _over_attribution(lines, letters, i, stop):
+            certain = True
         elif not certain and (above := _lotus(lines, letters, i, stop)) >= 0:
             letters[above:i] = ["h" if x != "b" else "b" for x in letters[above:i]]
             certain = True
@@ -79,8 +81,8 @@ def _header_block(lines: list[str], letters: list[str], start: int) -> tuple[int
         elif letters[i] in "tc" and _continues(s, letters, i, wrapped):
             wrapped += 1
             addresses = addresses or "@" in s
-        elif letters[i] != "b" or i != last + 1 or i + 1 >= len(letters) or letters[i + 1] not in "hH":
-            break  # some clients put an empty line between all of them
+        elif letters[i] != "b" or i > last + 3 or not any(x in "hH" for x in letters[i + 1 : last + 5]):
+            break  # some clients put empty lines between all of them
         i += 1
     meanings -= {"", "other"}
     led = marked or _led(letters, start) or _one_line(lines[start])
@@ -102,6 +104,13 @@ def _patch(lines: list[str], letters: list[str], start: int, stop: int) -> bool:
         return True
     names = {field(lines[j].strip(BLANKS)) for j in range(start, stop)}
     return "to" not in names and any(mark in line for line in lines[start:stop] for mark in ("[PATCH", "[RFC"))
+
+
+def _over_attribution(lines: list[str], letters: list[str], start: int, stop: int) -> bool:
+    """Yandex names the recipients and the subject, and then says who wrote."""
+    below = next((j for j in range(stop, min(stop + 3, len(letters))) if letters[j] != "b"), -1)
+    names = {field(lines[j].strip(BLANKS)) for j in range(start, stop)}
+    return below >= 0 and letters[below] == "a" and {"to", "subject"} <= names and (_led(letters, start) or "@" in lines[start])
 
 
 def _from_alone(line: str) -> bool:

@@ -41,6 +41,7 @@ def letters_of(lines: list[str]) -> list[str]:
     _join_attributions(lines, letters)
     if "h" in letters or "H" in letters:
         headerblock.join(lines, letters)
+    _bare_dividers(lines, letters)
     _forward_in_quote(lines, letters)
     if marked:
         letters = ["h" if x == "H" else x for x in letters]
@@ -68,7 +69,7 @@ def _letter(line: str) -> str:
         return "b"
     first, last = s[0], s[-1]
     if first in ">＞":
-        return "q"
+        return "a" if s.startswith(">>> ") and s.endswith(" >>>") and DATE.search(s) else "q"  # GroupWise, over unmarked text
     if len(s) > _LONG_LINE:
         return "t"
     if first in _DASHES or (first == "|" and s.startswith("|>")):
@@ -143,6 +144,15 @@ def _join_attributions(lines: list[str], letters: list[str]) -> None:
         elif letter == "D":  # words between dashes: a divider when a header block follows
             after = [x for x in letters[i + 1 : i + 5] if x != "b"][:2]
             letters[i] = "d" if "h" in after else "t"
+
+
+def _bare_dividers(lines: list[str], letters: list[str]) -> None:
+    """ "Original Message" without dashes, as BlackBerry puts it over its header block."""
+    for i, letter in enumerate(letters):
+        if letter == "h" and i and letters[i - 1] != "h":
+            above = i - 1 if letters[i - 1] != "b" else i - 2
+            if above >= 0 and letters[above] == "t" and fold_name(lines[above]) in words.ORIGINAL:
+                letters[above] = "d"
 
 
 def _forward_in_quote(lines: list[str], letters: list[str]) -> None:

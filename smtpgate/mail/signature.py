@@ -119,7 +119,7 @@ def _sentence(line: str) -> bool:
 
 def _list_footer(lines: list[str], letters: list[str], start: int, stop: int) -> int:
     """A ruled line, and below it the name and the address of a mailing list."""
-    for i in range(stop - 2, max(start, stop - 9), -1):
+    for i in range(stop - 2, max(start - 1, stop - 9), -1):
         if letters[i] == "r" and len(lines[i].strip()) >= 20:
             below = "\n".join(lines[i + 1 : stop]).lower()
             if ("mailing list" in below or "unsubscribe" in below or "listinfo" in below) and _LINK.search(below):
