@@ -88,7 +88,12 @@ def is_attribution(text: str, quoted: bool) -> int:
     end = low.rstrip("-*_>›»\"' ")
     if _BRACKETED.search(text) is not None or ("@" in text and "mailto:" in low):
         if verb is None:
-            return 2 if date and time and (quoted or _begins(text)) else int(quoted and _names_alone(_BRACKETED.sub(" ", text)))
+            colon = end.endswith((":", "："))
+            return (
+                2
+                if date and time and (quoted or (colon and _begins(text)))
+                else int(quoted and _names_alone(_BRACKETED.sub(" ", text)))
+            )
         return 2 if date or time or _at_end(verb, end) or (quoted and _words_after(verb, end) < 5) else 0
     if verb is None:
         if quoted and (low.startswith(words.CITES) or (date and time and _BARE.search(end) and len(text) < 120)):

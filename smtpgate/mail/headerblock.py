@@ -12,6 +12,7 @@ from smtpgate.mail.attribution import BLANKS, DATE, TIME
 
 _LONGEST = 60  # lines
 _NAME = re.compile(r"\|?([^:：|]{1,24})([:：|])")
+_RAW = ("message-id:", "received:", "return-path:", "delivered-to")
 _MBOX = re.compile(r"From [0-9a-f]{40} ")
 # The names that follow each other when a bad conversion put a block on one line.
 _ON_ONE_LINE = tuple(
@@ -44,6 +45,9 @@ def join(lines: list[str], letters: list[str]) -> None:
             i += 1
             continue
         stop, certain = _header_block(lines, letters, i)
+        if certain and (gap := _last_gap(letters, i, stop)) > i and _header_block(lines, letters, gap) == (stop, True):
+            letters[i:gap] = ["t" if x in "hH" else x for x in letters[i:gap]]
+            i = gap  # what stands above the gap is the sender's own "Date: ..."
         if certain and _patch(lines, letters, i, stop):
             certain = False
         elif not certain and stop < len(letters) and letters[stop] == "q" and letters[stop - 1] != "b" and _from_alone(lines[i]):
@@ -97,11 +101,18 @@ def _header_block(lines: list[str], letters: list[str], start: int) -> tuple[int
     return last + 1, addresses or ("subject" in meanings and "date" in meanings and moments)
 
 
+def _last_gap(letters: list[str], start: int, stop: int) -> int:
+    """The line after the last blank one within a block; start if there is none."""
+    return next((j + 1 for j in range(stop - 1, start, -1) if letters[j] == "b"), start)
+
+
 def _patch(lines: list[str], letters: list[str], start: int, stop: int) -> bool:
-    """The header of a patch in the body of a mail, as git writes and reads it: that is the sender's own."""
+    """The header of a patch in the body of a mail, as git writes and reads it, or a raw one: that is the sender's own."""
     above = [j for j in range(max(start - 3, 0), start) if letters[j] != "b"]
     if above and (letters[above[-1]] == "o" or _MBOX.match(lines[above[-1]])):
         return True
+    if any(line[:12].lower().startswith(_RAW) for line in lines[max(start - 3, 0) : stop + 3]):
+        return True  # a whole header, pasted to be looked at
     names = {field(lines[j].strip(BLANKS)) for j in range(start, stop)}
     return "to" not in names and any(mark in line for line in lines[start:stop] for mark in ("[PATCH", "[RFC"))
 

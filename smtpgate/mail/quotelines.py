@@ -99,7 +99,7 @@ def _dashed(s: str, line: str) -> str:
     if not bare:
         if s in ("--", "- --"):
             return "s"
-        return "r" if len(s) >= 5 else "t"
+        return "r" if len(s) >= 5 and not s.strip("_-—－–─━ ") else "t"
     low = s.lower()
     if low.startswith(words.MARKERS) or (s[0] in "#-—=" and bare.lower() in words.MARKERS):
         return "m"

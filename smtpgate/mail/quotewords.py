@@ -13,7 +13,7 @@ def fold(text: str) -> str:
 
 # Lines of our own mail above which the answer is to be written; compared by how a line begins, in lower case.
 MARKERS = (
-    "##- ", "-## ", "## ", "— reply above this line", "请在此行上方回复", "請在此行上方回覆", "reply above this line",
+    "##- ", "-## ", "— reply above this line", "请在此行上方回复", "請在此行上方回覆", "reply above this line",
     "please reply above this line", "please type your reply above this line",
 )  # fmt: skip
 
@@ -70,7 +70,7 @@ FIELDS: dict[str, str] = {
             "מאת", "من", "จาก", "dari", "pengirim", "từ", "người gửi", "šalje", "saatja",
         ),
         "date": (
-            "date", "sent", "sent on", "sent at", "date sent", "sent date", "received", "发送时间", "发送日期", "日期", "时间",
+            "date", "sent", "sent on", "sent at", "date sent", "sent date", "发送时间", "发送日期", "日期", "时间",
             "发件时间", "寄件日期", "傳送時間", "日期时间", "發送時間", "发送", "時間", "寄件時間", "傳送日期", "已传送",
             "已傳送", "datum", "gesendet", "gesendet am", "date d'envoi", "envoyé", "envoyé le", "fecha", "enviado", "enviado el",
             "enviados", "fecha de envío", "enviada", "enviada em", "enviado em", "data", "data de envio", "送信日時", "日時",
@@ -163,21 +163,33 @@ OWN_SUBJECTS = frozenset((
     "вона", "ona", "ben", "tôi",
 ))  # fmt: skip
 
-# The sender says that the answers stand within the quoted mail: then nothing below is cut. In lower case.
-ANSWERS_BELOW = (
-    "inline", "in-line", "in line below", "see below", "see my answers", "see my comments", "see my response", "see my replies",
-    "in red", "in blue", "in green", "in bold", "in color", "in colour", "in caps", "answers below", "comments below",
-    "responses below", "replies below", "notes below", "answered below", "responded below", "replied below", "answer below",
-    "reply below", "response below", "between the lines", "within your", "interspersed", "embedded below", "siehe unten",
-    "in rot", "rot markiert", "in blau", "im text unten", "unten im text", "weiter unten", "antworten unten", "in grün", "farbig",
-    "ci-dessous", "en rouge", "en bleu", "en vert", "dans le texte", "dans le corps", "plus bas", "en gras", "en rojo", "en azul",
-    "más abajo", "mas abajo", "a continuación", "entre líneas", "em vermelho", "em azul", "abaixo", "in rosso", "in blu",
-    "qui sotto", "di seguito", "in het rood", "in rood", "in blauw", "hieronder", "i rött", "i rødt", "nedan", "nedenfor",
-    "punaisella", "alla olevat", "na czerwono", "poniżej", "červeně", "níže", "красным", "ниже", "червоним", "нижче", "kırmızı",
-    "aşağıda", "màu đỏ", "bên dưới", "见下", "红色", "红字", "标红", "蓝色", "蓝字", "下面回复", "下方回复", "逐条", "逐一回复",
-    "回复如下", "答复如下", "答复见", "回复见", "如下回复", "如下答复", "以下回复", "邮件中回复", "紅色", "紅字", "藍色", "逐項",
-    "回覆如下", "如下回覆", "見下", "以下に", "下記に", "赤字", "青字", "インライン", "文中に", "下記の通り", "아래에", "빨간",
-    "붉은", "파란", "본문에",
+# The sender says that the answers stand within the quoted mail: then nothing below is cut. A line that names a place and
+# speaks of answers, or names a colour and the place. In lower case.
+PLACES = (
+    "inline", "in-line", "in line", "below", "between the lines", "within your", "interspersed", "embedded", "siehe unten",
+    "im text", "weiter unten", "unten", "ci-dessous", "dans le texte", "dans le corps", "plus bas", "más abajo", "mas abajo",
+    "abajo", "a continuación", "entre líneas", "abaixo", "qui sotto", "sotto", "di seguito", "nel testo", "hieronder",
+    "in de tekst", "nedan", "nedenfor", "alla", "alapuolella", "poniżej", "níže", "nižšie", "ниже", "в тексте", "нижче",
+    "aşağıda", "bên dưới", "dưới đây", "lent", "mai jos", "παρακάτω", "di bawah", "ด้านล่าง", "למטה", "أدناه", "见下", "下面",
+    "下方", "如下", "逐条", "逐一", "邮件中", "文中", "正文中", "見下", "逐項", "信中", "以下", "下記", "インライン", "アラ",
+    "아래", "본문에",
+)  # fmt: skip
+COLOURS = (
+    "in red", "in blue", "in green", "in bold", "in color", "in colour", "in caps", "in rot", "in blau", "in grün", "farbig",
+    "rot markiert", "blau markiert", "en rouge", "en bleu", "en vert", "en gras", "en rojo", "en azul", "en verde", "em vermelho",
+    "em azul", "in rosso", "in blu", "in het rood", "in rood", "in blauw", "in het blauw", "i rött", "i rødt", "med rött",
+    "med rødt", "punaisella", "na czerwono", "červeně", "красным", "синим", "червоним", "kırmızı", "màu đỏ", "pirossal",
+    "cu roșu", "红色", "红字", "标红", "蓝色", "蓝字", "紅色", "紅字", "標紅", "藍色", "赤字", "青字", "赤で", "빨간", "붉은",
+    "파란",
+)  # fmt: skip
+ANSWERS = (
+    "see below", "see inline", "siehe unten", "voir ci-dessous", "ver abajo", "zie hieronder", "se nedan", "se nedenfor", "见下",
+    "見下", "answer", "repl", "comment", "respon", "notes", "see my", "remarks", "antwort", "kommentar", "anmerkung", "réponse",
+    "réponds", "répondu", "commentaire", "remarque", "respuesta", "respond", "comentario", "respost", "comentário", "rispost",
+    "comment", "antwoord", "opmerking", "svar", "vastau", "kommentt", "odpowied", "odpowied", "komentarz", "odpověd", "odpověď",
+    "odpoved", "komentář", "ответ", "коммент", "відповід", "коментар", "cevap", "yanıt", "yorum", "trả lời", "phản hồi", "válasz",
+    "răspuns", "απαντ", "jawab", "ตอบ", "תשוב", "הערות", "أجوب", "رد", "إجاب", "回复", "答复", "回答", "批注", "解答", "回覆",
+    "答覆", "回答", "回信", "返信", "コメント", "답변", "답장", "회신", "코멘트",
 )  # fmt: skip
 
 # Prefixes of a subject that say that the mail is a forward, and those that say that it is an answer; folded, without colon.

@@ -47,7 +47,9 @@ def own_end(lines: list[str], letters: list[str], start: int, stop: int) -> int:
     """The end of the sender's own words in lines[start:stop]; start when there are none."""
     delimited = False
     while True:
-        while stop > start and letters[stop - 1] in "brxs":
+        while stop > start and (
+            letters[stop - 1] in "bxs" or (letters[stop - 1] == "r" and _stands_alone(letters, start, stop - 1))
+        ):
             stop -= 1
         if stop == start:
             return start
@@ -68,6 +70,11 @@ def own_end(lines: list[str], letters: list[str], start: int, stop: int) -> int:
         if found == stop:
             return _contact(lines, start, stop)
         stop = found
+
+
+def _stands_alone(letters: list[str], start: int, i: int) -> bool:
+    """A ruled line below a blank one; right below words it may be their underline."""
+    return i == start or letters[i - 1] in "br"
 
 
 def is_phone(line: str) -> bool:
@@ -139,7 +146,7 @@ def _legal(lines: list[str], start: int, stop: int) -> int:
             bottom = min(bottom, i)
             continue
         low = line[:60].lower()
-        if _LEGAL.of(low):
+        if not line[0].islower() and _LEGAL.of(low):
             below = lines[i : found if found < stop else stop]
             if (_SURE.of(low) and len(line) < 60) or _legal_words(below, 2) or (_SURE.of(low) and _legal_words(below, 1)):
                 found = bottom = i

@@ -15,7 +15,8 @@ from smtpgate.mail.htmltext import unmarked
 
 _LONGEST = 256 * 1024  # characters and
 _MOST_LINES = 10_000  # lines that are looked at; longer text is returned whole
-_CUE = 1500  # characters of the answer in which "see my answers below" is looked for
+_CUE = 800  # characters that may stand above when "see my answers below" is believed
+_LONGEST_CUE = 160  # of a line that says so
 _LONGEST_CONTEXT = 12  # lines of a quoted passage that are shown with the answer to it
 
 
@@ -150,7 +151,7 @@ def _roles(lines: list[str], letters: list[str], *, forward: bool, answers: bool
 
 def _tail(roles: list[str], letters: list[str], i: int) -> tuple[list[str], int]:
     """From here to the end it is the original, with the ruled line over it."""
-    while i > 0 and letters[i - 1] in "br":
+    while i > 0 and (letters[i - 1] == "b" or (letters[i - 1] == "r" and (letters[i] != "b" or letters[i - 2 : i - 1] != ["t"]))):
         i -= 1
     roles[i:] = ["q"] * (len(roles) - i)
     return roles, i
@@ -179,10 +180,8 @@ def _unmarked_original(letters: list[str], i: int, stop: int) -> bool:
 
 def _answered_within(lines: list[str], roles: list[str], i: int, stop: int) -> bool:
     """Does the sender say, or show by "[name]" before each, that answers stand in the original below?"""
-    top = "\n".join(line for line, role in zip(lines[:i], roles, strict=False) if role == "o").lower()
-    if len(top) > _CUE:
-        top = top[:_CUE]
-    if any(cue in top for cue in words.ANSWERS_BELOW):
+    top = [line for line, role in zip(lines[:i], roles, strict=False) if role == "o"]
+    if sum(map(len, top)) < _CUE and any(len(line) < _LONGEST_CUE and _points_below(line.lower()) for line in top):
         return True
     labels: dict[str, int] = {}
     for line in lines[stop:]:
@@ -191,6 +190,13 @@ def _answered_within(lines: list[str], roles: list[str], i: int, stop: int) -> b
             if label.replace(" ", "").replace(".", "").isalpha():
                 labels[label] = labels.get(label, 0) + 1
     return any(count > 1 for count in labels.values())
+
+
+def _points_below(low: str) -> bool:
+    place = any(word in low for word in words.PLACES)
+    if place and any(word in low for word in words.ANSWERS):
+        return True
+    return any(word in low for word in words.COLOURS) and (place or any(word in low for word in words.ANSWERS))
 
 
 def _prompts(lines: list[str], letters: list[str]) -> bool:
