@@ -18,6 +18,7 @@ key = addrspec.key
 split_sub = addrspec.split_sub
 to_ascii = addrspec.to_ascii
 parse_list = mailboxes.parse_list
+local_name = mailboxes.local_name
 
 
 # --- strict -----------------------------------------------------------------------------------------------------------

@@ -47,6 +47,8 @@ class Head:
         if name not in self._lists:
             values = [header.unfolded(f, self._hint) for f in header.named(self.fields, name)[:_LISTS]]
             self._lists[name], defects = address.parse_list(", ".join(values), limit=self._limit)
+            if name == "from" and not self._lists[name] and (local := address.local_name(self._value(name))) is not None:
+                self._lists[name] = (local,)  # shown as it stands; nobody can be answered there
             self.defects.extend(f"{name}: {d}" for d in defects)
         return self._lists[name]
 

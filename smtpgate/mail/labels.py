@@ -62,7 +62,7 @@ _ALIASES: dict[str, str] = {
     "utf-16be": "unicodefffe ucs2be 1201",
     "utf-32": "ucs4 iso10646ucs4",
     "windows-1252": "iso88591 latin1 l1 819 ibm819 isolatin1 isoir100 ansi win1252 1252 windowslatin1 iso8859 88591 isolatin msansi"
-    " iso1 enus iso88591windows31latin1 western windowslatin iso885911987 iso88591i",
+    " iso1 enus iso88591windows31latin1 western windowslatin iso885911987 iso88591i ansix31101983",
     "windows-1254": "iso88599 latin5 l5 isolatin5 88599 isoir148 iso885991989",
     "koi8-r": "koi koi8 20866 koi8rur",
     "koi8-u": "koi8ru 21866",

@@ -64,6 +64,19 @@ def parse_list(text: str, *, limit: int = 500) -> tuple[tuple[Address, ...], tup
     return tuple(found[:limit]), tuple(defects)[:20]
 
 
+def local_name(text: str) -> Address | None:
+    """A From without any domain, as programs write for their own machine: `MAILER-DAEMON (Mail Delivery System)`, `<root>`."""
+    boxes = list(_boxes(text[: header.FIELD_LIMIT]))
+    if len(boxes) != 1 or len(boxes[0].angles) > 1:
+        return None
+    box = boxes[0]
+    phrase = "".join(box.words).strip()
+    local = "".join(box.angles).strip() or phrase
+    if addrspec.ATOM.fullmatch(local.replace(".", "")) is None or _bad(f"{local}@x"):
+        return None
+    return Address(_name(phrase if box.angles else box.comments[0] if box.comments else ""), local)
+
+
 def _unescaped(text: str) -> str:
     """With the signs that stand for @, < and > where these are missing."""
     if "<" not in text and "&lt;" in text:

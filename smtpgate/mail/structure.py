@@ -20,6 +20,7 @@ from smtpgate.mail.header import Field
 MESSAGES = frozenset(("message/rfc822", "message/global", "message/news"))  # a whole mail is within
 BOUNDARY_LIMIT = 200  # octets; RFC 2046 §5.1.1 allows 70, some programs write more
 _RESCANS = 4
+_PREAMBLE = 300  # octets of what programs write before the first part for readers without MIME
 _TRIES = 200  # lines looked at for a boundary that nobody announced
 
 NO_BOUNDARY = "NoBoundaryInMultipartDefect"
@@ -74,7 +75,7 @@ def tree(raw: bytes, fields: tuple[Field, ...], body: int, limits: Limits) -> tu
         raise ParseFailed(f"the header has more than {limits.header_section} octets or {limits.header_fields} fields")
     count = _Count(limits, len(raw))
     root = _part(raw, fields, body, len(raw), count)
-    if root.kind == "text/plain" and header.first(fields, "content-type") is None and _announced(root):
+    if root.kind == "text/plain" and header.first(fields, "content-type") is None and _begins(root, _announced(root)):
         root.kind = "multipart/mixed"  # the Content-Type was lost on the way
     _Scan(raw, count).run(root)
     return root, count.defects
@@ -300,6 +301,14 @@ def _announced(part: Part) -> bytes:
             return name
         line = end
     return b""
+
+
+def _begins(part: Part, boundary: bytes) -> bool:
+    """Does the content begin with this boundary? Behind words it is that of a mail which they quote, as qmail's bounces do."""
+    if not boundary:
+        return False
+    before = part.raw[part.start : part.raw.find(b"--" + boundary, part.start)].strip()
+    return len(before) < _PREAMBLE and (not before or b"MIME" in before)
 
 
 def _unbase64(data: bytes) -> bytes:

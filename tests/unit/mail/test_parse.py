@@ -382,3 +382,29 @@ def test_a_file_in_a_multipart_without_its_end_is_read() -> None:
     assert mail.text == "hello"
     assert [a.filename for a in mail.attachments] == ["a.pdf"]
     assert structure.NOT_CLOSED in mail.defects
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("MAILER-DAEMON (Mail Delivery System)", ("Mail Delivery System", "MAILER-DAEMON")),
+        ("Mail Delivery Subsystem <MAILER-DAEMON>", ("Mail Delivery Subsystem", "MAILER-DAEMON")),
+        ("root", ("", "root")),
+        ("Jane Doe", None),
+        ("", None),
+        ("a, b", None),
+        ("=?utf-8?q?a=40b?=", None),
+    ],
+)
+def test_a_sender_without_a_domain_is_shown(value: str, found: tuple[str, str] | None) -> None:
+    mail = parse.parse(f"From: {value}\r\n\r\nx".encode(), mail_from="a@b.example", limits=Limits())
+    assert [(a.name, a.address) for a in mail.from_] == ([found] if found else [])
+
+
+def test_words_before_a_quoted_multipart_are_the_text() -> None:
+    raw = (
+        b"From: MAILER-DAEMON@a.example\r\nSubject: failure notice\r\n\r\nHi. I was not able to deliver your message.\r\n\r\n"
+        b"<x@b.example>:\r\nno mailbox here\r\n\r\n--- Below this line is a copy of the message.\r\n\r\nFrom: y@c.example\r\n"
+        b"Content-Type: multipart/alternative; boundary=B\r\n\r\n--B\r\nContent-Type: text/plain\r\n\r\nplain\r\n--B--\r\n"
+    )
+    assert parse.parse(raw, mail_from=None, limits=Limits()).text.startswith("Hi. I was not able to deliver your message.")
