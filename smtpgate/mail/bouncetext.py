@@ -31,6 +31,7 @@ _BULLET = re.compile(
 )
 _NAMED = re.compile(r"^[^@<(]{1,80}[<(（](?:mailto:)?\s{0,2}$")  # `Name <` or `Name (` right before the address, nothing else
 _MAILBOX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,40}")
+_COMMAS = re.compile(r"[\s,;、，；<>\"']{1,12}")
 _DIALOGUE = re.compile(r"(?:>>>|<<<|rcpt to|[45]\d\d[ -]|[45]\.\d{1,3}\.\d{1,3}|said:|responded|replied|returned:|error:)")
 _HELP = re.compile(
     r"(?:contact|write to|mail to|reply to|help|questions|report|forward|visit|http|www\.|联系|咨询|客服|支持|反馈|聯絡"
@@ -135,6 +136,7 @@ class _Reader:
     def _line(self, line: str, low: str, sentence: str, *, begun: bool, technical: bool) -> None:
         label = _label(low)
         fresh: list[Found] = []
+        last, rank = 0, None
         for match in ADDRESS.finditer(line):
             text = _bare_address(match[0])
             if match.end() < len(line) and line[match.end()] in "@":  # a@b@c
@@ -142,7 +144,9 @@ class _Reader:
             before, after = line[: match.start()], line[match.end() :]
             if _inside_id(before, after, low):
                 continue
-            rank = self._rank(label, low, before, after, sentence, begun=begun, technical=technical)
+            if rank is None or not _COMMAS.fullmatch(line, last, match.start()):  # the first one of a list speaks for all
+                rank = self._rank(label, low, before, after, sentence, begun=begun, technical=technical)
+            last = match.end()
             if rank is None:
                 continue
             found = self._add(rank, text)

@@ -170,7 +170,7 @@ DELAY_SUBJECTS = (
 LABELS = (
     "final-recipient", "original-recipient", "x-failed-recipients", "x-actual-recipient", "failed recipient",
     "failed recipients", "failed recipient(s)", "recipient address", "recipient(s)", "recipients",
-    "recipient", "rcpt to", "failed address", "failed to", "undeliverable address", "invalid recipient", "unknown recipient",
+    "recipient", "failed address", "failed to", "undeliverable address", "invalid recipient", "unknown recipient",
     "delivery failed to", "intended recipient", "receiver", "email address", "address",
     "user", "mailbox", "could not deliver to", "to address",
     "收件人", "收件人地址", "收件人邮件地址", "收件人邮箱", "收信人", "收信地址", "接收方", "失败收件人", "无法送达的收件人",
