@@ -1,8 +1,9 @@
 """Kill the gateway with SIGKILL again and again while clients send, then count what is there.
 
-    python -m tests.fault.kill --kills 500 --clients 8 --seed 1
+    python -m tests.fault.kill --kills 1000 --clients 9 --seed 1
 
-Clients send without pause, each mail with its own Message-ID, and send a mail again, the same bytes, until they hear 250.
+Clients send without pause by SMTP, by LMTP over TCP and by LMTP over a Unix socket, each mail with its own Message-ID, and
+send a mail again, the same bytes, until they hear 250. By LMTP a mail has two recipients and needs two times 250.
 A sink that is never killed takes the acknowledgements. Kills come at random moments, in the middle of a start, and while
 the sink has a delivery in its hands (before its 354, or after the final dot and before its 250). At the end everything is
 audited (tests/support/audit.py). Exit code 0: nothing lost, nothing made up. The last line has the figures.
@@ -20,6 +21,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.support.audit import Caught, Report, Sent, audit, digest
 from tests.support.gateway import DESK, Gateway, free_port
@@ -114,9 +116,28 @@ class Gone(Exception):
     """The connection was lost, or it was told to come again: send the same mail once more."""
 
 
+@dataclass(frozen=True)
+class Door:
+    """One way in. port for TCP, else path."""
+
+    name: str
+    hello: str
+    rcpts: tuple[str, ...]
+    port: int = 0
+    path: str = ""
+
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await (asyncio.open_connection("127.0.0.1", self.port) if self.port else asyncio.open_unix_connection(self.path))
+
+    @property
+    def replies(self) -> int:
+        """To the data: one for each recipient by LMTP (RFC 2033)."""
+        return 1 if self.hello == "EHLO" else len(self.rcpts)
+
+
 @dataclass
 class Client:
-    port: int
+    door: Door
     rng: random.Random
     sent: dict[str, Sent]
     reader: asyncio.StreamReader | None = None
@@ -134,10 +155,13 @@ class Client:
 
     async def _attempt(self, mail: Sent, data: bytes) -> None:
         if self.writer is None:
-            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+            self.reader, self.writer = await self.door.open()
             await self._reply()
-            await self._say(b"EHLO client.example")
-        for command in (f"MAIL FROM:<{mail.sender}> BODY=8BITMIME", f"RCPT TO:<{DESK}>", "DATA"):
+            await self._say(f"{self.door.hello} client.example".encode())
+        if self.door.path:  # as Postfix does; nobody has an address on a Unix socket
+            await self._say(b"XFORWARD ADDR=127.0.0.1 HELO=client.example")
+        rcpts = [f"RCPT TO:<{rcpt}>" for rcpt in self.door.rcpts]
+        for command in (f"MAIL FROM:<{mail.sender}> BODY=8BITMIME", *rcpts, "DATA"):
             code, text = await self._say(command.encode())
             if code >= 500:
                 mail.refused.append(text)
@@ -147,9 +171,13 @@ class Client:
         mail.tries += 1
         assert self.writer is not None
         self.writer.write((b"\r\n" + data).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n")
-        code, text = await self._reply()
-        if code == 250:
+        heard = [await self._reply() for _ in range(self.door.replies)]
+        code, text = heard[0]
+        if any(other[0] != code for other in heard):
+            mail.refused.append(f"recipients of one mail heard different things: {heard}")
+        elif code == 250:
             mail.accepted += 1
+            mail.door = self.door.name
         elif code >= 500:
             mail.refused.append(text)
         else:
@@ -192,27 +220,57 @@ class Run:
         )
 
 
-async def run(
-    directory: Path, *, kills: int, clients: int, seed: int, life: float = 0.5, drain: float = 120.0, most: float = math.inf
+async def run(directory: Path, **how: Any) -> Run:
+    with tempfile.TemporaryDirectory(prefix="smtpgate-") as sockets:  # a short name: Unix sockets have 108 octets
+        return await _run(directory, Path(sockets), **how)
+
+
+def _gateway(directory: Path, sockets: Path, sink_port: int) -> tuple[Gateway, tuple[Door, ...]]:
+    lmtp, path, alias = free_port(), sockets / "lmtp", f"help@{DESK.partition('@')[2]}"
+    gateway = Gateway.make(
+        directory,
+        server={"lmtp": [f"127.0.0.1:{lmtp}", path]},
+        desk=[{"name": "support", "address": DESK, "aliases": [alias]}],
+        delivery={"mode": "smarthost", "smarthost": {"host": "127.0.0.1", "port": sink_port, "tls": "none"}},
+    )
+    return gateway, (
+        Door("SMTP", "EHLO", (DESK,), port=gateway.port),
+        Door("LMTP", "LHLO", (DESK, alias), port=lmtp),
+        Door("LMTP on a Unix socket", "LHLO", (alias, DESK), path=str(path)),
+    )
+
+
+async def _run(
+    directory: Path,
+    sockets: Path,
+    *,
+    kills: int,
+    clients: int,
+    seed: int,
+    life: float = 0.5,
+    drain: float = 300.0,
+    most: float = math.inf,
 ) -> Run:
     """life: how long, at most, the gateway may work between its greeting and its death. most: no kill after so many seconds."""
     began = time.monotonic()
     rng = random.Random(seed)
     sink, sink_port = Sink(), free_port()
     server = await sink.start(sink_port)
-    gateway = Gateway.make(
-        directory,
-        delivery={"mode": "smarthost", "smarthost": {"host": "127.0.0.1", "port": sink_port, "tls": "none"}},
-    )
+    gateway, doors = _gateway(directory, sockets, sink_port)
     sent: dict[str, Sent] = {}
     ending = asyncio.Event()
-    tasks = [asyncio.create_task(_client(gateway.port, random.Random(rng.random()), sent, sink, ending)) for _ in range(clients)]
+    tasks = [
+        asyncio.create_task(_client(doors[number % len(doors)], random.Random(rng.random()), sent, sink, ending))
+        for number in range(clients)
+    ]
     done = {"at random": 0, "while starting": 0, "before the sink's 354": 0, "after the final dot": 0}
     longest = 0.0
     try:
-        for _ in range(kills):
+        for number in range(kills):
             if time.monotonic() - began > most:
                 break
+            if number and number % 50 == 0:
+                print(f"{number} kills after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
             longest = max(longest, await _one_life(gateway, sink, rng, life, longest or 1.0, done))
         longest = max(longest, await _start(gateway))
         ending.set()
@@ -220,6 +278,7 @@ async def run(
         await _settled(gateway, sink, drain)
         code = await asyncio.to_thread(gateway.stop)
         report = audit(gateway.store, sent, sink.caught)
+        report.figures |= {f"by {door.name}": sum(mail.door == door.name for mail in sent.values()) for door in doors}
         if code != 0:
             report.problems.append(f"the last life ended with {code}")
         for _ in range(50):  # a parser sees within a moment that its gateway is gone
@@ -235,8 +294,8 @@ async def run(
     return Run(report, done, time.monotonic() - began, longest)
 
 
-async def _client(port: int, rng: random.Random, sent: dict[str, Sent], sink: Sink, ending: asyncio.Event) -> None:
-    client = Client(port, rng, sent)
+async def _client(door: Door, rng: random.Random, sent: dict[str, Sent], sink: Sink, ending: asyncio.Event) -> None:
+    client = Client(door, rng, sent)
     try:
         while not ending.is_set():
             if len(sent) - len(sink.message_ids) > BACKLOG:
@@ -273,7 +332,7 @@ async def _one_life(gateway: Gateway, sink: Sink, rng: random.Random, life: floa
     return took
 
 
-async def _start(gateway: Gateway, seconds: float = 30.0) -> float:
+async def _start(gateway: Gateway, seconds: float = 120.0) -> float:
     began = time.monotonic()
     gateway.spawn()
     while not await asyncio.to_thread(gateway.greets):
@@ -293,7 +352,7 @@ async def _settled(gateway: Gateway, sink: Sink, seconds: float) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--clients", type=int, default=9, help="a third of them at each door")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=math.inf, help="kill no more after this time")
     parser.add_argument("--keep", type=Path, help="work in this directory and leave it there")

@@ -28,6 +28,7 @@ class Sent:
     tries: int = 0
     accepted: int = 0
     refused: list[str] = field(default_factory=list)  # replies with 5xx
+    door: str = ""  # where it got its 250
 
 
 @dataclass(frozen=True)
