@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 _BUFFER = 32 * 1024  # of the stream reader: commands only
 _TOGETHER = 4096  # octets of replies that may wait for each other
+_IN_A_ROW = 20  # commands of one client that nobody else is served between
 _LINGER = 5.0  # seconds that a client gets to take our last words
 
 
@@ -179,9 +180,13 @@ class Connection(SMTP, ABC):
                 self.close("talked before the greeting")
                 return
             await self.say(f"220 {self.hostname} {self.service}")
+            count = 0
             while not self._closing:
                 self._wait_for_command()
                 await self._one_command()
+                count += 1
+                if count % _IN_A_ROW == 0:  # those that have come already are read without waiting: let others in between
+                    await asyncio.sleep(0)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client left
         finally:
@@ -249,7 +254,7 @@ class Connection(SMTP, ABC):
         if self._closing:
             return
         pace = self.pace
-        if reply.startswith("5"):
+        if reply.startswith(("5", "452 4.5.3")):  # recipients beyond the limit too, which else could come for ever
             self._errors += 1
             if pace.errors_slow is not None and self._errors > pace.errors_slow:
                 await asyncio.sleep(self._limits.error_delay)

@@ -33,7 +33,7 @@ from smtpgate.intake.gate import Gate
 from smtpgate.intake.lmtp import LmtpSession
 from smtpgate.intake.screen import Screen
 from smtpgate.intake.session import Session
-from smtpgate.intake.sockets import is_unix, remove, unix_socket
+from smtpgate.intake.sockets import inet_socket, is_unix, remove, unix_socket
 from smtpgate.intake.standing import Acquaintances, Standing, site
 from smtpgate.mail.token import Tokens
 from smtpgate.model import Envelope, Verdict
@@ -41,7 +41,8 @@ from smtpgate.store.api import Store
 
 log = structlog.get_logger(__name__)
 
-_BACKLOG = 1024
+_BACKLOG = 1024  # connections that wait in the kernel
+_AT_ONCE = 8  # of them taken before others are served again
 _TLS_BUFFER = 8 * 1024  # octets for each connection; asyncio's 256 KiB would be most of what an idle one costs
 _LOGGED = 1000  # refused places named in the log in a minute
 _REMEMBERED = 2000  # mails from which a start learns who is known
@@ -117,34 +118,32 @@ class Door:
         """Listen on the passed sockets, else on server.listen and server.lmtp."""
         logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's: would print what clients say
         self.tls = _tls(self.config)
-        loop = asyncio.get_running_loop()
         for mail in reversed(await self._store.mails(None, limit=_REMEMBERED)):
             self._known.learn(mail.envelope.peer, mail.verdict)
         try:
-            for ready in passed:
-                self._servers.append(await loop.create_server(self._gate, sock=ready, backlog=_BACKLOG))
-            for listen in () if passed else self.config.server.listen:
-                host, _, port = listen.rpartition(":")
-                server = await loop.create_server(self._gate, host.strip("[]"), int(port), backlog=_BACKLOG)
-                self._servers.append(server)
-            for ready in passed_lmtp:
-                self._lmtp.append(await loop.create_server(partial(self._gate, LmtpSession), sock=ready, backlog=_BACKLOG))
-            for place in () if passed_lmtp else self.config.server.lmtp:
-                self._lmtp.append(await self._listen_lmtp(place))
+            for ready in passed or map(inet_socket, self.config.server.listen):
+                self._servers.append(await self._serve(ready, Session))
+            for ready in passed_lmtp or map(self._lmtp_socket, self.config.server.lmtp):
+                self._lmtp.append(await self._serve(ready, LmtpSession))
         except BaseException:
             await self.stop(0)
             raise
         lmtp = [str(s.getsockname()) for server in self._lmtp for s in server.sockets]
         log.info("listening", addresses=[f"{h}:{p}" for h, p in self.addresses], lmtp=lmtp, tls=self.tls is not None)
 
-    async def _listen_lmtp(self, place: str) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
-        if place.startswith("/"):
-            listening = unix_socket(Path(place), self.config.server.lmtp_group)
-            self._unix_paths.append(Path(place))
-            return await loop.create_unix_server(partial(self._gate, LmtpSession), sock=listening, backlog=_BACKLOG)
-        host, _, port = place.rpartition(":")
-        return await loop.create_server(partial(self._gate, LmtpSession), host.strip("[]"), int(port), backlog=_BACKLOG)
+    async def _serve(self, listening: socket.socket, kind: type[Session]) -> asyncio.Server:
+        """asyncio takes as many connections in one turn of its loop as the backlog says, and serves nobody meanwhile. So it
+        hears of few, while the kernel keeps many waiting."""
+        server = await asyncio.get_running_loop().create_server(partial(self._gate, kind), sock=listening, backlog=_AT_ONCE)
+        listening.listen(_BACKLOG)
+        return server
+
+    def _lmtp_socket(self, place: str) -> socket.socket:
+        if not place.startswith("/"):
+            return inet_socket(place)
+        listening = unix_socket(Path(place), self.config.server.lmtp_group)
+        self._unix_paths.append(Path(place))
+        return listening
 
     def renew(self, config: Config, *, judge: Judge, tokens: Tokens) -> None:
         """New sessions go by this; those that are open go on as they began. Raises as start(); nothing has changed then."""

@@ -1,4 +1,4 @@
-"""Unix sockets to listen on: made for one group, a dead one replaced, a live one left alone. Raises OSError."""
+"""Sockets to listen on. A Unix socket is made for one group, a dead one replaced, a live one left alone. Raises OSError."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ import os
 import socket
 import stat
 from pathlib import Path
+
+
+def inet_socket(address: str) -> socket.socket:
+    """A bound socket for "192.0.2.1:25" or "[::1]:25"; one for IPv6 takes no IPv4."""
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind((host.strip("[]"), int(port)))
+    except OSError as error:
+        listening.close()
+        raise OSError(error.errno, error.strerror, address) from None
+    return listening
 
 
 def unix_socket(path: Path, group: str | None) -> socket.socket:
