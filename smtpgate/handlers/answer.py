@@ -9,9 +9,16 @@ from smtpgate.model import ParsedMail
 from smtpgate.store.api import Facts
 
 
+_SHORTEST = 100  # characters of a text that may quote something
+
+
 def may_quote(parsed: ParsedMail) -> bool:
-    """Is it worth asking the store for what this mail answers? Not when it is too short to quote anything."""
-    return bool(parsed.in_reply_to or parsed.references) and len(parsed.text) > 80
+    """Is it worth asking the store for what this mail answers? Only when it may hold a quote that nothing marks: an
+    original without marks below a header, or a long text without any quote."""
+    if not (parsed.in_reply_to or parsed.references) or len(parsed.text) < _SHORTEST:
+        return False
+    said = trim.split(parsed.text, subject=parsed.subject)
+    return said.tail >= 0 or "q" not in said.roles
 
 
 def refined(parsed: ParsedMail, facts: Facts) -> ParsedMail:
