@@ -8,7 +8,6 @@ from smtpgate.mail import parent, trim
 from smtpgate.model import ParsedMail
 from smtpgate.store.api import Facts
 
-
 _SHORTEST = 100  # characters of a text that may quote something
 
 

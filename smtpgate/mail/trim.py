@@ -135,6 +135,9 @@ def _roles(lines: list[str], letters: list[str], *, forward: bool, answers: bool
         elif letter in "adh":
             stop = _group(letters, i)
             if _unmarked_original(letters, i, stop):
+                if not above and "S" in letters[:i]:  # written where the program keeps the signature
+                    letters[:i] = ["t" if x == "S" else x for x in letters[:i]]
+                    above = True
                 if above and (forward or _answered_within(lines, roles, i, stop)):
                     return roles, -1
                 if above:

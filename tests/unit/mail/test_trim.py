@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from smtpgate.mail import trim
+from smtpgate.mail import html, trim
 from smtpgate.mail.trim import reply_part, split
 from tests.support.doubling import assert_linear
 
@@ -149,3 +149,50 @@ def test_doubling_c9(make: Callable[[int], str], monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(trim, "_LONGEST", 10**9)
     monkeypatch.setattr(trim, "_MOST_LINES", 10**9)
     assert_linear(make, reply_part, 4000)
+
+
+HEADER = (
+    "<b>From:</b> S &lt;s@e.example&gt;<br><b>Sent:</b> Friday, January 2, 2026 3:04 PM<br><b>To:</b> M<br><b>Subject:</b> RE: x"
+)
+CONTAINERS = {  # what is new, and the HTML around it
+    "a reply section": (
+        "mine",
+        '<div>mine</div><div name="messageReplySection">On Jan 2, 2026, 15:04 +0100, S &lt;s@e.example&gt;, wrote:<br>'
+        '<blockquote type="cite">old</blockquote></div>',
+    ),
+    "answers between": (
+        "a1\n\na2",
+        '<div class="gmail_quote"><div class="gmail_attr">S at some time:<br></div><blockquote>q1</blockquote>'
+        "<div>a1</div><blockquote>q2</blockquote><div>a2</div></div>",
+    ),
+    "a signature": (
+        "mine",
+        '<div>mine</div><div id="Signature"><div>Jane<br>ACME</div></div><div id="appendonsend"></div><hr>'
+        f'<div id="divRplyFwdMsg">{HEADER}</div><div>old</div>',
+    ),
+    "an answer in the signature": (
+        "mine",
+        f'<div id="Signature">mine</div><hr><div id="divRplyFwdMsg">{HEADER}</div><div>old</div>',
+    ),
+    "a header in no known language": (
+        "mine",
+        '<p>mine</p><div style="border:none;border-top:solid #E1E1E1 1.0pt"><p><b>Χ1:</b> S &lt;s@e.example&gt;'
+        "<br><b>Χ2:</b> 2026</p></div><p>old</p>",
+    ),
+    "an indent": (
+        "mine\n\n  indented",
+        '<div>mine</div><blockquote style="margin:0 0 0 40px;border:none">indented</blockquote>',
+    ),
+    "a divider": ("mine", f'<div>mine</div><hr id="zwchr"><div>{HEADER}</div><div>old</div>'),
+}
+
+
+@pytest.mark.parametrize(("own", "source"), CONTAINERS.values(), ids=CONTAINERS.keys())
+def test_what_html_says_of_its_parts(own: str, source: str) -> None:
+    text = html.to_text(source, marks=True)
+    assert reply_part(text) == own
+    assert trim.unmarked(text) == html.to_text(source)
+
+
+def test_marks_come_from_nobody_else() -> None:
+    assert trim.unmarked(html.to_text('<div class="gmail_attr">x</div>\ufdd0y', marks=True)) == "x\ny"
