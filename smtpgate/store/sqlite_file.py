@@ -79,7 +79,8 @@ def require_current(path: Path) -> None:
     try:
         version, ours = _version(connection, path), len(migrations())
         if version < ours:
-            raise StoreError(f"the store at {path} has schema {version} and needs {ours}: start `smtpgate serve` once")
+            mend = "restart the gateway (smtpgate serve), which brings it up to date"
+            raise StoreError(f"the store at {path} has schema {version}, this version needs {ours}: {mend}")
     except sqlite3.Error as error:
         raise store_error(error, f"opening {path}") from error
     finally:

@@ -137,7 +137,7 @@ class TestSchema:
         known = sqlite_file.migrations()
         step = "CREATE TABLE later (a TEXT) STRICT;\nALTER TABLE pause ADD COLUMN b TEXT;\n"
         monkeypatch.setattr(sqlite_file, "migrations", lambda: [*known, step])
-        with pytest.raises(StoreError, match="start `smtpgate serve` once"):
+        with pytest.raises(StoreError, match="restart the gateway"):
             await SqliteStore.open(path, read_only=True)
         for _ in range(2):
             store = await SqliteStore.open(path)
