@@ -73,7 +73,6 @@ def main() -> None:
 
 def _loaded() -> Callable[..., ParsedMail]:
     """mail.parse.parse, which the gateway must not load; and what is loaded late, before memory and files are limited."""
-    import charset_normalizer  # noqa: F401
     import idna  # noqa: F401
 
     from smtpgate.mail import parse

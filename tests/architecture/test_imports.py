@@ -47,7 +47,6 @@ HOMES = {
     "mailparser": {"mail/parse.py"},
     "jinja2": {"mail/compose.py"},
     "nh3": {"mail"},
-    "charset_normalizer": {"mail"},
     "re2": {"patterns.py"},
     "aiosmtplib": {"delivery"},
     "click": {"cli"},
