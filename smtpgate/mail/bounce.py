@@ -49,7 +49,8 @@ def from_raw(raw: bytes) -> tuple[BounceRecipient, ...]:
     """The same from anywhere in a mail whose structure is not that of a report: wrapped once more, or its types lost."""
     found: list[BounceRecipient] = []
     for match in _FIELDS.finditer(raw[:_RAW]):
-        found.extend(from_status(match[0]))
+        if b"\ndisposition:" not in match[0].lower():  # a read receipt names its reader by the same field
+            found.extend(from_status(match[0]))
         if len(found) >= _MOST:
             break
     return together(found)

@@ -107,6 +107,21 @@ def test_mailboxes_without_a_domain_are_those_of_the_system_that_wrote() -> None
     assert failed(text) == []
 
 
+def test_a_read_receipt_within_names_no_recipient() -> None:
+    fields = b"Final-Recipient: rfc822; a@b.example\nDisposition: manual-action/MDN-sent-manually; displayed\n"
+    assert bounce.from_raw(fields) == ()
+    assert [r.address for r in bounce.from_raw(b"x\r\nFinal-Recipient: rfc822; a@b.example\r\nAction: failed\r\n")] == [
+        "a@b.example"
+    ]
+
+
+def test_a_notice_that_names_nobody_is_about_the_one_whom_the_original_was_to() -> None:
+    assert [r.address for r in bounce.from_original(b"x\n\nSubject: y\nTo: Kim\n <a@b.example>\n\nz")] == ["a@b.example"]
+    assert bounce.from_original(b"x\n\nTo: a@b.example, c@d.example\n\nz") == ()
+    assert bounce.from_original(b"x\n\nTo: a@b.example\nCc: c@d.example\n\nz") == ()
+    assert bounce.from_original(b"x") == ()
+
+
 def test_message_id_in_text() -> None:
     assert bounce.id_in_text("x\n> Message-Id: <a@b>\n") == "<a@b>"
     assert bounce.id_in_text("no id") is None
