@@ -17,6 +17,7 @@ from smtpgate.config import Config, Desk
 from smtpgate.handlers import answer, dedupe, identify, notify, recognise, route, subject, thread, ticket
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.post import Post
+from smtpgate.mail import digest
 from smtpgate.mail.address import key, split_sub
 from smtpgate.mail.extract import Extractor
 from smtpgate.mail.token import Token, Tokens
@@ -59,7 +60,7 @@ class Pipeline:
             ticket_ids=tuple(t.id for t in tokens if t.kind == "r"),
             parents=references[:_PARENTS] if answer.may_quote(parsed) else (),
             recipient_ids=tuple(t.id for t in tokens if t.kind == "b"),
-            fingerprints=tuple(k for pair in _fingerprints(mail, parsed, desks).values() for k in pair),
+            fingerprints=tuple(k for pair in _fingerprints(mail, parsed, desks, self.patterns).values() for k in pair),
             serials=tuple({ticket.serial_key(self.patterns[0], desk, now): None for desk in desks}),
             imported=imported,
             named=thread.named(mail, parsed) if imported else (),
@@ -101,7 +102,7 @@ class Pipeline:
             numbers=query.numbers,
             pattern=self.patterns[0],
             details=self.extractor.details(parsed),
-            fingerprints=_fingerprints(mail, parsed, desks),
+            fingerprints=_fingerprints(mail, parsed, desks, self.patterns),
             named=query.named,
             opens_as=opens_as,
         )
@@ -139,14 +140,19 @@ def _sender(mail: Incoming) -> str:
     return key(mail.verdict.author) if mail.verdict.author else ""
 
 
-def _fingerprints(mail: Incoming, parsed: ParsedMail, desks: tuple[Desk, ...]) -> dict[str, tuple[str, str]]:
+def _fingerprints(
+    mail: Incoming, parsed: ParsedMail, desks: tuple[Desk, ...], patterns: tuple[NumberPattern, ...]
+) -> dict[str, tuple[str, str]]:
     """For each desk the key of this content within the window, and of this very mail (its Message-ID) at any time.
 
-    What it answers counts as content: a "yes" to one question is no repeat of a "yes" to another.
+    What it answers counts as content: a "yes" to one question is no repeat of a "yes" to another. Some clients name it in
+    References alone; and where it is not named, what is quoted tells it.
     """
-    answers = parsed.in_reply_to or parsed.references[-1:]  # some clients write only one of them
+    answers = parsed.in_reply_to or parsed.references[-1:] or ("".join(parsed.text.split()),)
     sender = _sender(mail) or (mail.envelope.mail_from or "")
-    content = parsed.digest or mail.sha256
+    ours = [number.casefold() for number in find(parsed.subject, patterns)]
+    foreign = [n for n in digest.numbers(parsed.subject) if not any(number in n for number in ours)]  # [A-1] is not [A-2]
+    content = "\0".join((parsed.digest or mail.sha256, *foreign))
 
     def fingerprint(*parts: str) -> str:
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

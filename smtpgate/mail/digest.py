@@ -22,8 +22,20 @@ def of(subject: str, text: str, attachments: Iterable[str]) -> str:
 
 def normal_subject(subject: str) -> str:
     """Without reply prefixes, bracketed ticket numbers and list tags at the front, blanks, case and width."""
-    text = "".join(unicodedata.normalize("NFKC", subject[:1000]).casefold().split())
-    text = _BRACKETS.sub(lambda m: "" if any(c.isdigit() for c in m.group()) and "-" in m.group() else m.group(), text)
+    text = _BRACKETS.sub(lambda m: "" if _numbered(m.group()) else m.group(), _folded(subject))
     while (match := _PREFIX.match(text)) is not None:
         text = text[match.end() :]
     return text
+
+
+def numbers(subject: str) -> tuple[str, ...]:
+    """The bracketed numbers that normal_subject leaves out, with their brackets: not each is a ticket's."""
+    return tuple(m.group() for m in _BRACKETS.finditer(_folded(subject)) if _numbered(m.group()))
+
+
+def _folded(subject: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", subject[:1000]).casefold().split())
+
+
+def _numbered(bracket: str) -> bool:
+    return any(c.isdigit() for c in bracket) and "-" in bracket

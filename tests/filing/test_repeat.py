@@ -27,6 +27,22 @@ async def test_within_thirty_minutes_of_the_first_copy(desk: Helpdesk, minutes: 
     assert (again.number == first.number) is repeat
 
 
+async def test_the_same_answer_to_what_is_only_quoted_is_not_a_repeat(desk: Helpdesk) -> None:
+    body = "Thanks!\n\nOn Mon, 1 Jan 2026, Support wrote:\n> Order {} has been sent.\n"
+    first = await desk.post(mail("Re: Your order", body.format(1), message_id="<1@c>"))
+    other = await desk.post(mail("Re: Your order", body.format(2), message_id="<2@c>"))
+    again = await desk.post(mail("Re: Your order", body.format(2), message_id="<3@c>"))
+    assert [first.outcome, other.outcome, again.outcome] == ["new", "new", "repeat"]
+    assert again.number == other.number != first.number
+
+
+async def test_a_foreign_number_in_brackets_is_content_and_ours_is_none(desk: Helpdesk) -> None:
+    first = await desk.post(mail("Alarm [INC-1001]", "It burns.", message_id="<1@c>"))
+    other = await desk.post(mail("Alarm [INC-1002]", "It burns.", message_id="<2@c>"))
+    again = await desk.post(mail(f"Alarm [INC-1001] [#{first.number}]", "It burns.", message_id="<3@c>"))
+    assert [first.outcome, other.outcome, again.outcome, again.number] == ["new", "new", "repeat", first.number]
+
+
 async def test_the_window_does_not_slide(desk: Helpdesk) -> None:
     await desk.post(mail(message_id="<1@c>"))
     desk.clock.advance(20 * 60)
