@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -61,6 +62,7 @@ def serve(context: Context, tryout: bool) -> None:
                 err=True,
             )
 
+    faulthandler.enable()  # the watchdog's SIGABRT: the log has where it hung
     try:
         code = asyncio.run(app.serve(config, load=lambda: configfile.load(path or Path()), ready=ready))
     except StoreError as error:

@@ -129,7 +129,7 @@ def _print_gateway(doing: dict[str, Any], now: float) -> None:
     until = doing.get("certificate_until")
     places = [f"{p['peer'] or 'a Unix socket'} ({p['open']})" for p in sessions.get("most_from", ())]
     parsers = [
-        f"{p['pid']} " + (f"reads {size(p['octets'])}" if p["octets"] is not None else "idle") + f", {p['served']} read"
+        f"{p['pid'] or 'unit'} " + (f"reads {size(p['octets'])}" if p["octets"] is not None else "idle") + f", {p['served']} read"
         for p in doing.get("parsers", ())
     ]
     mails = [f"{m['mail']} for {m['seconds']:g} s" for m in filing.get("mails", ())]

@@ -34,6 +34,7 @@ def test_the_service_is_watched_and_has_no_capability() -> None:
     assert service["WatchdogSec"] == "30"
     assert service["CapabilityBoundingSet"] == service["AmbientCapabilities"] == ""
     assert service["PrivateUsers"] == service["NoNewPrivileges"] == service["DynamicUser"] == "yes"
+    assert float(service["WatchdogSec"]) + float(service["TimeoutAbortSec"]) <= 45, "the longest time that it may hang"
     assert float(service["TimeoutStopSec"]) > 30 + 10, "less than server.shutdown_grace and what comes after it"
 
 

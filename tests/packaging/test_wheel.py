@@ -69,7 +69,8 @@ def test_what_is_in_it(wheel: Path) -> None:
         names = set(archive.namelist())
     source = {str(p.relative_to(ROOT)) for p in (ROOT / "smtpgate").rglob("*") if p.is_file() and "__pycache__" not in p.parts}
     templates = {"smtpgate/" + str(p.relative_to(ROOT)) for p in (ROOT / "templates").rglob("*") if p.is_file()}
-    assert source | templates | {"smtpgate/config.example.toml"} <= names
+    units = {f"smtpgate/systemd/{p.name}" for p in (ROOT / "systemd").iterdir()}
+    assert source | templates | units | {"smtpgate/config.example.toml"} <= names
     assert [n for n in names if n.endswith("/licenses/LICENSE")]
     assert {n.split("/")[0] for n in names if ".dist-info" not in n} == {"smtpgate"}
 
