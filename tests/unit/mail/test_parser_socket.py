@@ -78,7 +78,7 @@ async def test_answers_are_those_of_parse_and_nothing_is_left(tmp_path: Path) ->
 
 
 async def test_what_takes_too_much_ends_of_itself_and_is_replaced(tmp_path: Path) -> None:
-    async with pool(tmp_path, parse_cpu="1s", parse_wall="5s", parse_memory="2048MiB", text_kept="16MiB") as (p, server):
+    async with pool(tmp_path, parse_cpu="1s", parse_wall="60s", parse_memory="2048MiB", text_kept="16MiB") as (p, server):
         with pytest.raises(ParseFailed, match="CPU"):
             await p.parse(COSTLY, None)
         await works(p)
