@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from smtpgate import __version__
 from smtpgate.cli import show
 from smtpgate.cli.common import FAILED, Context, Duration, json_option, pass_context
 from smtpgate.cli.show import Column, moment
@@ -122,9 +123,12 @@ def _print_store(row: show.Row) -> None:
 
 
 def _print_gateway(doing: dict[str, Any], now: float) -> None:
-    """What it wrote a moment ago; an older gateway may not have written all of it."""
+    """What it wrote a moment ago."""
     from smtpgate.status import duration
 
+    if doing.get("version") != __version__:
+        show.heading(f"gateway: it runs version {doing.get('version')}, this is {__version__}: restart it")
+        return
     sessions, filing, delivery = (doing.get(key, {}) for key in ("sessions", "filing", "delivery"))
     until = doing.get("certificate_until")
     places = [f"{p['peer'] or 'a Unix socket'} ({p['open']})" for p in sessions.get("most_from", ())]

@@ -15,6 +15,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
+from smtpgate import __version__
 from smtpgate.clock import Clock
 
 EVERY = 2.0  # seconds between two writings
@@ -56,14 +57,18 @@ def live_path(store: Path) -> Path:
 
 
 def read(store: Path, now: float) -> tuple[Facts, float] | None:
-    """The facts and their age in seconds; None when there are none."""
+    """The facts and their age in seconds; None when there are none. Of what another version wrote only that it is another."""
     path = live_path(store)
     try:
         age = now - path.stat().st_mtime
         found = json.loads(path.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
-    return (found, max(age, 0.0)) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    if found.get("version") != __version__:  # its facts may have other shapes
+        found = {"version": str(found.get("version"))}
+    return found, max(age, 0.0)
 
 
 def certificate_until(path: Path | None) -> float | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from smtpgate import __version__
 from smtpgate.clock import SystemClock
 from smtpgate.model import MailState
 from smtpgate.status import NAMES, duration
@@ -149,7 +150,7 @@ def test_ages_need_units(fresh: Shop, text: str) -> None:
 
 def write_live(shop: Shop, age: float = 1.0, **facts: Any) -> None:
     path = shop.directory / "var" / "smtpgate.db.live"
-    path.write_text(json.dumps(facts))
+    path.write_text(json.dumps({"version": __version__, **facts}))
     at = SystemClock().now() - age
     os.utime(path, (at, at))
 
@@ -158,7 +159,6 @@ def test_what_the_gateway_does_is_shown(fresh: Shop) -> None:
     write_live(
         fresh,
         pid=4711,
-        version="1",
         started_at=SystemClock().now() - 7200,
         memory=90 * 1024**2,
         sessions={"open": 3, "limit": 1000, "receiving": 1, "octets": 9, "most_from": [{"peer": "192.0.2.1", "open": 3}]},
@@ -168,7 +168,7 @@ def test_what_the_gateway_does_is_shown(fresh: Shop) -> None:
     )
     text = fresh.good("status")
     for words in (
-        "4711, version 1, up 2h, 90 MiB in memory",
+        f"4711, version {__version__}, up 2h, 90 MiB in memory",
         "3 of 1000, 1 receiving",
         "192.0.2.1 (3)",
         "12 reads 2.0 KiB, 5 read",
@@ -190,7 +190,9 @@ def test_a_gateway_without_a_sign_of_life(fresh: Shop) -> None:
 def test_what_another_version_or_a_stranger_wrote_harms_nothing(fresh: Shop) -> None:
     write_live(fresh)
     assert fresh.good("status")
-    for text in ("", "[]", "{", "null"):
+    write_live(fresh, version="0.0.1", sessions=5, filing="x", certificate_until="soon", reload_refused=3)
+    assert "it runs version 0.0.1" in fresh.good("status")
+    for text in ("", "[]", "{", "null", "{}"):
         (fresh.directory / "var" / "smtpgate.db.live").write_text(text)
         assert names(fresh) == []
 
