@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from tests.support import memory
 from tests.support.gateway import ROOT
-from tests.trial.door import TO_DATA, TO_RCPT, Cost, Place, Target
+from tests.trial.door import FRIENDS, TO_DATA, TO_RCPT, Cost, Place, Target
 
 GREETED = 0.1  # seconds in which a new client is greeted beside idle ones
 PER_CONNECTION = 40.0  # KiB
@@ -107,7 +107,7 @@ def large(target: Target, place: Place, count: int) -> Large:
 
 # --- a neighbour that floods ------------------------------------------------------------------------------------------
 
-HONEST = "127.0.7.1"
+HONEST = FRIENDS[1]
 FLOODER = "127.0.66.66"
 
 

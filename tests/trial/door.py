@@ -21,6 +21,7 @@ from tests.support.dialogue import Client
 from tests.support.gateway import DESK, Gateway, free_port, letter, merged, wait_for
 
 MIB = 1024**2
+FRIENDS = ("127.0.0.1", "127.0.7.1")  # who may come as often as they like; every other address is a stranger's
 TO_RCPT = ("MAIL FROM:<alice@customer.example>", f"RCPT TO:<{DESK}>")
 TO_DATA = (*TO_RCPT, "DATA")
 
@@ -72,7 +73,7 @@ class Target:
         lmtp, unix = free_port(), directory / "lmtp.sock"
         directory.mkdir(parents=True, exist_ok=True)
         assert len(str(unix)) < 108, f"too long for a Unix socket: {unix}"
-        server = {"lmtp": [f"127.0.0.1:{lmtp}", str(unix)]}
+        server = {"lmtp": [f"127.0.0.1:{lmtp}", str(unix)], "trusted_networks": [f"{address}/32" for address in FRIENDS]}
         with Gateway.make(directory, **merged({"server": server}, sections)).running() as gateway:
             places = (
                 Place("SMTP", "EHLO", ("127.0.0.1", gateway.port)),

@@ -93,8 +93,9 @@ KINDS = (
 )  # fmt: skip
 
 
-def flood(target: Target, place: Place, kind: Kind, amount: int, *, source: str = "127.0.0.1") -> Flood:
-    done = Flood()
+def flood(target: Target, place: Place, kind: Kind, amount: int) -> Flood:
+    """From a stranger's address that only this kind has, so that limits for an address count for this kind alone."""
+    done, source = Flood(), f"127.0.66.{KINDS.index(kind) + 1}"
     began = time.monotonic()
     before = target.sockets()
     with target.memory() as cost:

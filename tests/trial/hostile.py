@@ -99,7 +99,7 @@ class Run:
             for state, commands, tls in kinds[: 3 if index == 0 else 1]:
                 title = f"{name}: idle {state}"
                 if self.wanted(title):
-                    with fresh(limits={"connections": count + 100, "connections_per_address": count}) as target:
+                    with fresh(limits={"connections": count * 2, "connections_per_address": count}) as target:
                         self.line(
                             title,
                             lambda i=index, c=commands, t=tls: crowd.idle(target, target.places[i], count, *c, tls=t),  # type: ignore[misc]
