@@ -1,10 +1,11 @@
-"""`python -m benchmarks`, which is `make bench`."""
+"""`python -m benchmarks`, which is `make bench`: what reading a mail costs, then the whole gateway. `mail` alone: the first."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks.intake import main
+from benchmarks import intake, mail
 
 if __name__ == "__main__":
-    sys.exit(main())
+    mail.main()
+    sys.exit(0 if sys.argv[1:] == ["mail"] else intake.main())

@@ -94,6 +94,8 @@ class Content:
 
     def bind_pictures(self) -> None:
         """A picture that the HTML shows is inline, whatever its disposition says."""
+        if not any(a.content_type.startswith("image/") or a.content_id for a in self.attachments):
+            return
         shown = {unquote(m).lower() for b in self.blocks if b.html for m in _SOURCE.findall(b.html)}
         for i, a in enumerate(self.attachments):
             if a.content_id and not a.inline and a.content_id.lower() in shown:

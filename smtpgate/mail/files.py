@@ -24,6 +24,9 @@ _NAMES = {
     "application/pgp-encrypted": "pgp-version.txt",
     "application/ms-tnef": "winmail.dat",
     "application/vnd.ms-tnef": "winmail.dat",
+    "text/rfc822-headers": "headers.txt",
+    "message/rfc822-headers": "headers.txt",
+    "message/global-headers": "headers.txt",
     "text/calendar": "invite.ics",
     "application/ics": "invite.ics",
 }

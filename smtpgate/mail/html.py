@@ -9,6 +9,7 @@ from __future__ import annotations
 import html as stdlib_html
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 import nh3
 
@@ -157,6 +158,7 @@ def _with_targets(clean: str) -> str:
     return "".join((*out, clean[done:]))
 
 
+@lru_cache(maxsize=256)
 def _host(link: str) -> str:
     """Where a link leads, short: the host, the address, the number; lower case."""
     scheme, _, rest = link.strip().lower().partition(":")

@@ -23,12 +23,13 @@ def suspicious(rest: str) -> bool:
         or "display" in low
         or "visib" in low
         or "opacity" in low
-        or "height:" in low
+        or "height:0" in low
+        or "height: 0" in low
         or "white-space" in low
         or "size:0" in low
         or "size: 0" in low
-        or "size:1" in low
-        or "size: 1" in low
+        or "size:1px" in low
+        or "size: 1px" in low
     )
 
 

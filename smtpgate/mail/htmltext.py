@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from smtpgate.mail import htmlstyle
-from smtpgate.mail.htmltokens import VOID, attributes
+from smtpgate.mail.htmltokens import VOID, attribute, attributes
 
 _SKIPPED = frozenset({
     "head", "script", "style", "title", "template", "object", "iframe", "noembed", "noframes", "xmp", "select", "datalist",
@@ -144,7 +144,7 @@ class Writer:
             self._break()
         elif name == "a":
             self._close_link()
-            self._link = attributes(rest).get("href", "").strip()
+            self._link = attribute(rest, "href").strip()
         elif name == "img":
             self._picture(attributes(rest))
         elif name in _CELL:

@@ -105,6 +105,17 @@ def attributes(text: str) -> dict[str, str]:
     return found
 
 
+def attribute(text: str, name: str) -> str:
+    """One attribute of a start tag, "" without it; as attributes(), and sooner."""
+    for i, match in enumerate(_ATTRIBUTE.finditer(text[:8192])):
+        if i >= _MOST_ATTRIBUTES:
+            break
+        if match[1].lower() == name:
+            value = match[2] or match[3] or match[4] or ""
+            return _REFERENCE.sub(_referred, value) if "&" in value else value
+    return ""
+
+
 def _referred(match: re.Match[str]) -> str:
     """In an attribute a reference without its semicolon counts only whole and not before "=": ?a=1&copy=2 is no (c)."""
     name, semicolon, equals = match.groups()

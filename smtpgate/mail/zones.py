@@ -165,14 +165,12 @@ _WINDOWS = {
 def zone(name: str) -> ZoneInfo | None:
     """The zone of this name; paths before it, as old Outlook and Mozilla write them, do not matter."""
     name = name.strip().strip('"').removeprefix("tzone://Microsoft/")
-    known = _WINDOWS.get(name.lower())
-    if known is None:
-        pieces = name.strip("/").split("/")  # /softwarestudio.org/Olson_20011030_5/America/New_York
-        known = "/".join(pieces[2:]) if name.startswith("/") and len(pieces) > 2 else name
-    known = {"utc": "UTC", "gmt": "UTC", "z": "UTC"}.get(known.lower(), known)
-    if not _NAME.fullmatch(known):
-        return None
-    try:
-        return ZoneInfo(known)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
+    known = _WINDOWS.get(name.lower(), name)
+    pieces = {"utc": "UTC", "gmt": "UTC", "z": "UTC"}.get(known.lower(), known).strip("/").split("/")
+    for first in range(min(len(pieces), 5)):  # /softwarestudio.org/Olson_20011030_5/America/New_York
+        if _NAME.fullmatch(candidate := "/".join(pieces[first:])):
+            try:
+                return ZoneInfo(candidate)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                continue
+    return None

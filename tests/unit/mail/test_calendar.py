@@ -52,6 +52,8 @@ def read(*lines: str, method: str = "REQUEST", zone: str = "") -> Meeting:
         ('DTSTART;TZID="W. Europe Standard Time":20260702T090000', "2026-07-02T09:00+02:00"),
         ("DTSTART;TZID=Eastern Standard Time:20260702T090000", "2026-07-02T09:00-04:00"),
         ("DTSTART;TZID=/freeassociation.sourceforge.net/Tzfile/Europe/Paris:20260102T090000", "2026-01-02T09:00+01:00"),
+        ("DTSTART;TZID=/mozilla.org/20070129_1/America/Argentina/Buenos_Aires:20260102T090000", "2026-01-02T09:00-03:00"),
+        ("DTSTART;TZID=/Europe/Stockholm:20260102T090000", "2026-01-02T09:00+01:00"),
         ("DTSTART;TZID=My Zone:20260102T090000", "2026-01-02T09:00+01:00"),
         ("DTSTART;TZID=My Zone:20260702T090000", "2026-07-02T09:00+02:00"),
         ("DTSTART;TZID=My Zone:20260329T030000", "2026-03-29T03:00+02:00"),
