@@ -186,6 +186,7 @@ def message_json(parsed: ParsedMail) -> dict[str, Any]:
         "thanks": parsed.thanks,
         "text": parsed.text,
         "reply": parsed.reply,
+        "context": parsed.context,
         "html": parsed.html,
         "attachments": [_attachment(a) for a in parsed.attachments],
         "meeting": _meeting(parsed.meeting),

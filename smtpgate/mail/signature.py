@@ -14,6 +14,7 @@ from smtpgate.mail import signwords as words
 _DELIMITED = 15  # lines after "-- "
 _CONTACT = 15  # lines after "Best regards"
 _LEGAL_LINES = 60
+_LONGEST_LEGAL = 4000  # characters that are looked through for such words
 _LONGEST_PHONE = 90
 _STRAY = "*_-=~|#<>()[]“”\"' \t\xa0\u3000\u200e\u200f"
 _NUMBER = re.compile(r"(?:\+|00|\(0|\b0|\b[0-9])[0-9() /.–-]{6,18}[0-9]")
@@ -161,7 +162,7 @@ def _legal_to_the_end(lines: list[str], found: int, stop: int) -> bool:
 
 
 def _legal_words(lines: list[str], least: int) -> bool:
-    low = " ".join(lines).lower()
+    low = " ".join(lines)[:_LONGEST_LEGAL].lower()
     count = 0
     for word in words.DISCLAIMER_WORDS:
         if word in low:
