@@ -114,6 +114,11 @@ class TestSchema:
         rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")
         return {(kind, name, table, re.sub(r" ([,)])", r"\1", re.sub(r"\s+", " ", sql or ""))) for kind, name, table, sql in rows}
 
+    def test_each_migration_has_a_number_of_its_own(self) -> None:
+        """Two of one number have no order: a store made between them would not open any more."""
+        names = sorted(file.name for file in (sqlite_file._SQL / "migrations").iterdir() if file.name.endswith(".sql"))
+        assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+
     def test_migrations_lead_to_the_schema(self) -> None:
         at_once, by_steps = sqlite3.connect(":memory:"), sqlite3.connect(":memory:")
         sqlite_file._run(at_once, sqlite_file.schema())
