@@ -13,6 +13,7 @@ from smtpgate.clock import utc
 from smtpgate.mail.header import Field
 from smtpgate.model import Envelope, Verdict
 
+_MARK_OR_BLANK = b"\xef\xbb\xbf \t\r\n"
 _ODD = re.compile(r"[^A-Za-z0-9._:\[\]-]")
 
 
@@ -45,15 +46,18 @@ def stripped(raw: bytes, fields: tuple[Field, ...], authserv_id: str) -> tuple[b
     """The mail without what only we may write, and the names of the fields that were taken out.
 
     Return-Path is written at final delivery alone (RFC 5321 §4.4); Authentication-Results in our name is a forgery or a
-    leftover (RFC 8601 §5). `fields` are those of header.split(raw).
+    leftover (RFC 8601 §5). `fields` are those of header.split(raw). A byte order mark or empty lines before the first field
+    go too: behind the fields that we write they would end the header.
     """
     ours = set(claims(fields, authserv_id))
     out = [i for i, f in enumerate(fields) if f.name == "return-path" or i in ours]
+    if fields and not fields[0].name and not fields[0].raw.strip(_MARK_OR_BLANK):
+        out.insert(0, 0)
     if not out:
         return raw, ()
     head = sum(len(f.raw) for f in fields)
     kept = b"".join(f.raw for i, f in enumerate(fields) if i not in out)
-    return kept + raw[head:], tuple(fields[i].name for i in out)
+    return kept + raw[head:], tuple(fields[i].name for i in out if fields[i].name)
 
 
 def _client(helo: str) -> str:

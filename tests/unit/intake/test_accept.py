@@ -170,3 +170,14 @@ async def test_a_mail_without_any_header_is_accepted() -> None:
 )
 def test_peer_address(host: str, peer: str) -> None:
     assert peer_address(host) == peer
+
+
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\r\n\r\n"])
+def test_what_stands_before_the_header_does_not_end_ours(before: bytes) -> None:
+    """With our fields in front, the mail's own header would be read as its text."""
+    raw = before + b"From: a@b.example\r\nSubject: x\r\n\r\nbody"
+    kept, removed = stripped(raw, header.split(raw)[0], "mx.support.example")
+    assert removed == ()
+    fields, _ = header.split(b"Received: by us\r\n" + kept)
+    assert [f.name for f in fields] == ["received", "from", "subject"]
+    assert kept.endswith(b"\r\n\r\nbody")
