@@ -120,6 +120,8 @@ def away_subject(subject: str) -> bool:
     """An automatic answer names itself at the front of its subject, and then comes an end, a mark or a time: people write
     the words too."""
     low = " ".join(subject.lower().lstrip(_BRACKETS).split())
+    if low.startswith("auto: ") and low.rstrip(".").endswith(")") and any(c.isdigit() for c in low[low.rfind("(") :]):
+        return True  # Notes, in each language: "AUTO: Somebody is out of the office. (returning 05/01/2010)"
     if not low.startswith(kindwords.AWAY_SUBJECTS):
         return False
     if low.startswith(kindwords.AWAY_LOOSE):
@@ -146,7 +148,7 @@ def declared(text: str) -> str:
     """The phrase with which the beginning of a text says that a machine sends it; "" for none. It begins a line, or is most
     of a short one: who quotes such a phrase within what he says is a person."""
     for line in text[:_SAID].lower().split("\n"):
-        said = " ".join(line.strip(" \t*-=_#~()（）【】[]").split())
+        said = " ".join(line.strip(" \t*-=_#~()（）【】[]").split()).removeprefix("note: ")
         found = next((phrase for phrase in kindwords.SELF_DECLARED if phrase in said), "")
         if found and (said.startswith(found) or (len(said) <= _SHORT and not _QUOTES & set(said))):
             return found

@@ -125,3 +125,23 @@ def test_a_notice_that_names_nobody_is_about_the_one_whom_the_original_was_to() 
 def test_message_id_in_text() -> None:
     assert bounce.id_in_text("x\n> Message-Id: <a@b>\n") == "<a@b>"
     assert bounce.id_in_text("no id") is None
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("551 is a deactivated mailbox", BounceReason.UNKNOWN),
+        ("550 No mail box available for this user", BounceReason.UNKNOWN),
+        ("550 is not an active address at this host", BounceReason.UNKNOWN),
+        ("452 Mailbox size limit exceeded", BounceReason.FULL),
+        ("550 The mailbox has exceeded its disk space limit", BounceReason.FULL),
+        ("550 Benutzer hat zuviele Mails auf dem Server", BounceReason.FULL),
+        ("552 message size exceeds limit", BounceReason.TOO_BIG),
+        ("550 5.7.1 Rejected - bulk email", BounceReason.SPAM),
+        ("550 Relaying denied", BounceReason.POLICY),
+        ("550 You may not relay", BounceReason.POLICY),
+    ],
+)
+def test_the_reason_in_one_word(words: str, reason: BounceReason) -> None:
+    found = bounce.from_status(status(f"{FINAL}\nDiagnostic-Code: smtp; {words}"))
+    assert [recipient.reason for recipient in found] == [reason]
