@@ -29,7 +29,7 @@ def read(content: bytes) -> list[bytes]:
         return mails
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(BODY, min_size=1, max_size=5))
 def test_mboxrd_gives_back_what_was_written(bodies: list[bytes]) -> None:
     mails = [b"Subject: %d\n\n" % i + body.replace(b"\r", b"").rstrip(b"\n") + b"\n" for i, body in enumerate(bodies)]
@@ -40,7 +40,7 @@ def test_mboxrd_gives_back_what_was_written(bodies: list[bytes]) -> None:
     assert read(written) == mails
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(BODY, st.binary(max_size=30))
 def test_anything_may_lie_in_an_archive(body: bytes, begin: bytes) -> None:
     with TemporaryDirectory() as directory:
