@@ -149,7 +149,7 @@ def _legal(lines: list[str], start: int, stop: int) -> int:
         low = line[:60].lower()
         if not line[0].islower() and _LEGAL.of(low):
             below = lines[i : found if found < stop else stop]
-            if (_SURE.of(low) and len(line) < 60) or _legal_words(below, 2) or (_SURE.of(low) and _legal_words(below, 1)):
+            if (_SURE.of(low) and len(line) < 60) or _legal_words(below, 3) or (_SURE.of(low) and _legal_words(below, 1)):
                 found = bottom = i
                 continue
     return found if found == stop or _legal_to_the_end(lines, found, stop) else stop

@@ -100,7 +100,7 @@ CONTACT_LABELS = (
     "wechat", "微信", "qq", "whatsapp", "internet", "url", "address", "adresse",
 )  # fmt: skip
 
-# A legal footer: two different ones in one paragraph, or one of the sure beginnings.
+# A legal footer begins so, and speaks of three such matters; the sure beginnings need one.
 DISCLAIMER_BEGINS = (
     "disclaimer", "confidentiality notice", "confidentiality:", "confidential:", "legal notice", "legal disclaimer",
     "privacy notice", "important notice", "this e-mail and any", "this email and any", "this message and any",
@@ -127,9 +127,9 @@ DISCLAIMER_BEGINS = (
     "это электронное", "це повідомлення", "цей лист", "bu e-posta", "bu mesaj", "bu elektronik", "yasal uyarı", "thư này",
     "email này", "thông tin trong", "acest mesaj", "acest e-mail", "ez az üzenet", "ez az e-mail", "jelen e-mail",
     "το παρόν μήνυμα", "αυτό το μήνυμα", "הודעה זו", "דוא\"ל זה", "هذه الرسالة", "هذا البريد", "email ini", "pesan ini",
-    "ข้อความนี้", "อีเมลนี้", "本邮件", "此邮件", "本电子邮件", "此电子邮件", "免责声明", "保密声明", "本信息", "声明：",
-    "保密提示", "保密通知", "本郵件", "此郵件", "本電子郵件", "免責聲明", "本信件", "このメール", "本メール", "このeメール",
-    "本電子メール", "免責事項", "이 메일", "본 메일", "이 이메일", "본 이메일", "이 메시지", "이 전자우편", "본 전자우편",
+    "ข้อความนี้", "อีเมลนี้", "本邮件", "此邮件", "本电子邮件", "此电子邮件", "免责声明", "保密声明", "保密提示", "保密通知",
+    "本郵件", "此郵件", "本電子郵件", "免責聲明", "本信件", "このメール", "本メール", "このeメール", "本電子メール", "免責事項",
+    "이 메일", "본 메일", "이 이메일", "본 이메일", "이 메시지", "이 전자우편", "본 전자우편",
 )  # fmt: skip
 DISCLAIMER_SURE = (
     "disclaimer", "confidentiality notice", "legal notice", "legal disclaimer", "privacy notice",
@@ -151,7 +151,7 @@ DISCLAIMER_WORDS = (
     "конфиденц", "предназнач", "получател", "удал", "ошибк", "конфіденц", "признач", "помилк", "видал", "gizli", "alıcı", "silin",
     "yetki", "bảo mật", "người nhận", "nhầm", "xóa", "confidențial", "destinat", "bizalmas", "címzett", "törölj", "εμπιστευτ",
     "παραλήπτ", "חסוי", "סודי", "נמען", "سري", "المرسل إليه", "rahasia", "penerima", "ความลับ", "ผู้รับ", "机密", "保密",
-    "收件人", "误收", "误发", "删除", "法律责任", "未经授权", "披露", "機密", "收件者", "刪除", "誤收", "授權", "秘密",
-    "機密情報", "受信者", "削除", "誤って", "宛先", "기밀", "비밀", "수신인", "삭제", "잘못", "avast", "privileg", "attorney",
-    "legally",
+    "收件人", "误收", "错收", "禁止", "仅限", "僅限", "錯收", "误发", "删除", "法律责任", "未经授权", "披露", "機密", "收件者",
+    "刪除", "誤收", "授權", "秘密", "機密情報", "受信者", "削除", "誤って", "宛先", "기밀", "비밀", "수신인", "삭제", "잘못",
+    "avast", "privileg", "attorney", "legally",
 )  # fmt: skip
