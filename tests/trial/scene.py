@@ -53,9 +53,13 @@ class Day:
         with smtplib.SMTP("127.0.0.1", self.front.port, local_hostname="out.customer.example", timeout=30) as client:
             client.sendmail(CUSTOMER, to, mail.as_bytes())
 
-    def mailbox(self, count: int, seconds: float = 30.0) -> EmailMessage:
+    def mailbox(self, count: int, seconds: float = 60.0) -> EmailMessage:
         """Wait for the customer to have so many mails; the newest. More is a failure."""
-        wait_for(lambda: len(self.behind.mails()) >= count, seconds=seconds, why=f"mail {count}\n{self.service.log()[-3000:]}")
+        try:
+            wait_for(lambda: len(self.behind.mails()) >= count, seconds=seconds)
+        except AssertionError as error:
+            logs = "\n\n".join(log()[-3000:] for log in (self.front.log, self.service.log, self.behind.log))
+            raise AssertionError(f"mail {count}: {error}\n{logs}") from None
         assert len(self.behind.mails()) == count, [m["Subject"] for m in self.behind.mails()]
         return self.behind.mails()[-1]
 
