@@ -10,7 +10,7 @@ import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,8 @@ class Explainer:
 
     async def explain(self, path: Path, options: Options) -> dict[str, Any]:
         """One JSON-ready object. Raises OSError, StoreError and whatever a broken file provokes."""
-        raw = police(self._content(path), "normalize") or b""
+        content = self._content(path)
+        raw = police(content, "normalize") or b""
         envelope, sender = self._envelope(raw, options)
         verdict = await judge(envelope=envelope, raw=raw, config=self.config, resolver=self.resolver, clock=self.clock)
         parsed = self._parse(raw, sender)
@@ -80,7 +81,7 @@ class Explainer:
             parsed = answer.refined(parsed, facts)
         return {
             "file": str(path),
-            "message": message_json(parsed),
+            "message": message_json(self._as_it_lies(content, parsed, sender)),
             "auth": auth_json(verdict),
             "kind": parsed.kind.value,
             "kind_reason": parsed.kind_reason,
@@ -118,6 +119,14 @@ class Explainer:
             received_at=now,
         )
         return envelope, mail_from or (None if null else "")
+
+    def _as_it_lies(self, content: bytes, parsed: ParsedMail, sender: str | None) -> ParsedMail:
+        """Size and hash of text files in a mail that somebody stored with LF: as other tools tell them of that file. Over SMTP
+        its lines would end with CRLF."""
+        if b"\r" in content or not parsed.attachments or parsed.opaque:
+            return parsed
+        stored = self._parse(content, sender)
+        return parsed if stored.opaque else replace(parsed, attachments=stored.attachments)
 
     def _parse(self, raw: bytes, sender: str | None) -> ParsedMail:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -148,3 +149,15 @@ def test_nothing_is_made_or_changed(here: Path) -> None:
     before = sorted(p.name for p in here.iterdir())
     one("m.eml")
     assert sorted(p.name for p in here.iterdir()) == before
+
+
+def test_a_text_file_has_the_bytes_that_lie_in_the_file(here: Path) -> None:
+    """Stored with LF it ends its lines with LF; as it came over SMTP, with CRLF."""
+    mail = (
+        "From: a@b.example\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n--B\n\nhello\n"
+        "--B\nContent-Type: text/csv\nContent-Disposition: attachment; filename=a.csv\n\n1,2\n3,4\n\n--B--\n"
+    )
+    for name, text, content in (("lf", mail, b"1,2\n3,4\n"), ("crlf", mail.replace("\n", "\r\n"), b"1,2\r\n3,4\r\n")):
+        (here / f"{name}.eml").write_bytes(text.encode())
+        (file,) = one(f"{name}.eml")["message"]["attachments"]
+        assert (file["size"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest()), name
