@@ -49,13 +49,14 @@ class Pipeline:
     def question(self, mail: Incoming, parsed: ParsedMail, now: float) -> FactsQuery:
         desks, _, tokens = self._recipients(mail, now)
         imported = mail.verdict.evidence is Evidence.IMPORTED
+        own = parsed.message_id
         references = thread.references(parsed, imported=imported)[:_REFERENCES]
         return FactsQuery(
             mail_id=mail.id,
             now=now,
             sender=_sender(mail),
             message_id=parsed.message_id,
-            references=tuple(r for r in references if r != parsed.message_id),
+            references=tuple(r for r in references if r != own) + ((own,) if imported and own else ()),
             numbers=find(parsed.subject, self.patterns)[:_NUMBERS],
             ticket_ids=tuple(t.id for t in tokens if t.kind == "r"),
             parents=references[:_PARENTS] if answer.may_quote(parsed) else (),

@@ -26,6 +26,11 @@ def alone(parsed: ParsedMail) -> bool:
     return answers and bare != ""
 
 
+def same(one: str, other: str) -> bool:
+    """Prefixes of answers and tags of lists aside."""
+    return _bare(one)[0] == _bare(other)[0]
+
+
 def key(desk: str, subject: str) -> str:
     return hashlib.sha256(f"{desk}\0{_bare(subject)[0]}".encode("utf-8", "surrogatepass")).hexdigest()
 

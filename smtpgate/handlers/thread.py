@@ -75,8 +75,13 @@ def references(parsed: ParsedMail, *, imported: bool) -> tuple[str, ...]:
 
 
 def _in_history(case: Case) -> Ticket | None:
-    """The ticket of a mail that it refers to, else the one in which the same mails are missing, or this very one was."""
+    """The ticket that has another copy of it, or a mail that it refers to, else the one in which the same mails are missing,
+    or this very one was."""
     facts = case.facts
+    for held in facts.holders.get(case.parsed.message_id or "", ()):  # through another list, with another foot
+        ticket = facts.tickets[held]
+        if subject.same(ticket.subject, case.parsed.subject) and case.takes_part(ticket):
+            return ticket
     for ref in references(case.parsed, imported=True):
         ids = facts.holders.get(ref, ())
         mine = [i for i in ids if case.takes_part(facts.tickets[i])]

@@ -21,7 +21,7 @@ def of(subject: str, text: str, attachments: Iterable[str]) -> str:
 
 
 def normal_subject(subject: str) -> str:
-    """Without reply prefixes, bracketed ticket numbers and list tags at the front, blanks, case and width."""
+    """Without reply prefixes, bracketed ticket numbers, blanks, case and width."""
     text = _BRACKETS.sub(lambda m: "" if _numbered(m.group()) else m.group(), _folded(subject))
     while (match := _PREFIX.match(text)) is not None:
         text = text[match.end() :]

@@ -167,6 +167,17 @@ async def test_words_that_were_said_in_two_tickets_tell_nothing(past: Past) -> N
     assert len(await past.tickets()) == 3
 
 
+async def test_a_copy_through_another_list_belongs_to_the_first_one(past: Past) -> None:
+    past.put("a", by("alice", "Pump", "<1@x>", body="It leaks.\n\n-- \nlist one"), 0)
+    past.put("copy", by("alice", "[two] Pump", "<1@x>", body="It leaks.\n\n-- \nlist two"), 1)
+    past.put("copy2", by("alice", "Pump", "<1@x>", body="It leaks.\n\nunsubscribe: list three"), 2)
+    past.put("b", by("bob", "Re: Pump", "<2@x>", refs=("<1@x>",)), 3)
+    past.put("stranger", by("mallory", "Pump", "<1@x>", body="Quite another pump."), 4)
+    past.put("other", by("alice", "Valve", "<1@x>", body="Another one."), 5)
+    await past.run()
+    assert await past.tickets() == [["a", "copy", "copy2", "b"], ["other"], ["stranger"]]
+
+
 async def test_a_message_id_that_many_mails_have_threads_nothing(past: Past) -> None:
     for i in range(3):
         past.put(str(i), by(f"p{i}", f"Form {i}", "<same@x>"), i)
