@@ -86,7 +86,7 @@ class Explainer:
             "kind": parsed.kind.value,
             "kind_reason": parsed.kind_reason,
             "bounce": bounce_json(parsed),
-            "details": [{"name": d.name, "value": d.value, "where": d.where} for d in self.pipeline.extractor.details(parsed)],
+            "details": [{"name": d.name, "value": d.value, "where": d.where} for d in self.pipeline.details(parsed)],
             "decision": decision_json(door, why, changes),
         }
 

@@ -21,7 +21,7 @@ from smtpgate.mail import digest
 from smtpgate.mail.address import key, split_sub
 from smtpgate.mail.extract import Extractor
 from smtpgate.mail.token import Token, Tokens
-from smtpgate.model import Address, EntryKind, Evidence, MailState, ParsedMail, Status
+from smtpgate.model import Address, Detail, EntryKind, Evidence, MailState, ParsedMail, Status
 from smtpgate.numbers import NumberPattern, find
 from smtpgate.store.api import Changes, Facts, FactsQuery, Incoming
 
@@ -102,7 +102,7 @@ class Pipeline:
             returns=tuple(t for t in tokens if t.kind == "b"),
             numbers=query.numbers,
             pattern=self.patterns[0],
-            details=self.extractor.details(parsed),
+            details=self.details(parsed),
             fingerprints=_fingerprints(mail, parsed, desks, self.patterns),
             named=query.named,
             opens_as=opens_as,
@@ -115,6 +115,12 @@ class Pipeline:
         answers = any(e.kind is EntryKind.REPLY for e in work.changes.entries)
         assert case.imported or not answers, "no mail from outside is our answer"
         return _settle(work, query.numbers)
+
+    def details(self, parsed: ParsedMail) -> tuple[Detail, ...]:
+        """What the mail is about. Our own ticket numbers are no numbers of orders or errors."""
+        found = self.extractor.details(parsed)
+        ours = [n.casefold() for text in (parsed.subject, parsed.reply) for n in find(text, self.patterns)] if found else []
+        return tuple(d for d in found if not any(d.value.casefold() in number for number in ours))
 
     def _recipients(self, mail: Incoming, now: float) -> tuple[tuple[Desk, ...], tuple[str, ...], tuple[Token, ...]]:
         """Desks, role addresses and valid signed addresses of the envelope. A role without a postmaster is a desk's."""

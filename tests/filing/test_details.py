@@ -28,7 +28,9 @@ async def filed(tmp_path: Path) -> TicketDetail:
     own = [{"name": "asset", "pattern": "asset ([A-Z]{2}[0-9]{5})"}]
     async with helpdesk(tmp_path, extract=own) as desk:
         first = await desk.post(mail("[Bug] example.org login fails", "order no. AB-4711, asset AB12345"))
-        await desk.post(mail(f"Re: [#{first.number}]", "it is order no. AB-4712", sender=CUSTOMER))
+        await desk.post(
+            mail(f"Re: {first.number} [#{first.number}]", f"it is order no. AB-4712, my ticket: {first.number}", sender=CUSTOMER)
+        )
         found = await desk.store.ticket(first.number)
     assert found is not None
     return found
@@ -43,6 +45,7 @@ def test_details_are_kept_and_shown(tmp_path: Path) -> None:
         Detail("asset", "AB12345", "text"),
         Detail("order", "AB-4711", "text"),
     )
+    assert found.entries[-1].details == (Detail("order", "AB-4712", "text"),), "our own number is none of theirs"
     (tmp_path / "smtpgate.toml").write_text(FILE)
     command = ["--config", str(tmp_path / "smtpgate.toml"), "ticket", "show", found.ticket.number]
     shown = CliRunner().invoke(cli, [*command, "--json"])
