@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks import mail as bench
-from smtpgate.limitsettings import Limits
-from smtpgate.mail import parse
+from benchmarks import mails
+from smtpgate.model import Kind
 
 
-def test_the_mails_of_the_benchmark_are_read() -> None:
-    made = (bench.plain(4096), bench.alternative(4096), bench.chinese(), bench.rich(30 * 1024), bench.attachment(1000))
-    plain, both, chinese, rich, attachment = (parse.parse(raw, mail_from="alice@example.net", limits=Limits()) for raw in made)
-    assert 0 < len(plain.reply) < len(plain.text)
-    assert both.html
-    assert "原始邮件" not in chinese.reply
-    assert "打印机" in chinese.reply
-    assert len(rich.text) > 10_000
-    assert attachment.attachments[0].size == 1000
-    assert not any(m.opaque for m in (plain, both, chinese, rich, attachment))
+@pytest.mark.parametrize("shape", [s for s in mails.SHAPES if s.several], ids=lambda s: s.name)
+def test_each_shape_is_read_as_what_it_is(shape: mails.Shape) -> None:
+    one, other = (bench.read(shape.make(seed)) for seed in (1, 2))
+    kinds = {"absence note": Kind.AUTO_REPLY, "bounce with the original": Kind.BOUNCE}
+    assert one.kind is kinds.get(shape.name, Kind.HUMAN)
+    assert one.text
+    assert one.reply
+    assert one.text != other.text
+    assert not one.opaque
+    assert not one.defects
+    assert "\ufffd" not in one.text
 
 
-def test_cost_is_the_best_run() -> None:
-    assert 0 <= bench.cost(lambda: sum(range(1000)), least=0.01) < 0.01
+def test_what_is_quoted_is_found() -> None:
+    for make in (mails.reply, mails.outlook, mails.gmail, mails.qq, mails.inline):
+        mail = bench.read(make(3))
+        assert 0 < len(mail.reply) < len(mail.text) - 200
+
+
+def test_the_attachment_is_whole() -> None:
+    assert [a.size for a in bench.read(mails.attachment(1, 1000)).attachments] == [1000]
+
+
+def test_costs_are_counted() -> None:
+    found = bench.cost(len, [b"x", b"y"], spend=0.001)
+    assert 0 <= found.best <= found.median <= found.p95 < 0.1
+
+
+def test_stages_add_up_and_leave_nothing_behind() -> None:
+    before = bench.parse.trim.split
+    found = bench.stages([mails.gmail(1)], spend=0.0)
+    assert found["header"] > 0
+    assert found["html"] > 0
+    assert found["extraction"] > 0
+    assert all(value >= 0 for value in found.values())
+    assert bench.parse.trim.split is before
