@@ -143,6 +143,8 @@ def contradicts(data: bytes, name: str) -> str:
     high = eight_bit(piece)
     if name not in CODECS or high < 3:
         return ""
+    if name in _CODEC and _cjk(piece, name) > 2.0:
+        return ""  # no other reading can be better by as much as is asked for below: three is the most
     slavic = name in _CYRILLIC
     if name in _SINGLE and _alphabetic(piece, _counts(piece), *_SINGLE[name]) >= (1.4 if slavic else 1.0):
         return ""
@@ -193,7 +195,7 @@ def _scores(piece: bytes, every: str = "") -> dict[str, float]:
 
 
 def _counts(piece: bytes) -> list[tuple[int, int]]:
-    return [(b, piece.count(b)) for b in range(0x80, 0x100) if b in piece]
+    return [(b, piece.count(b)) for b in sorted(set(piece)) if b >= 0x80]
 
 
 def _cjk(piece: bytes, name: str) -> float:

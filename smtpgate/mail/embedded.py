@@ -43,7 +43,7 @@ class _Parts:
 
 def extract(text: bytes) -> tuple[bytes, list[File]]:
     """The text without the files in it, and the files in order."""
-    if _MARK.search(text) is None:
+    if b"begin" not in text or _MARK.search(text) is None:
         return text, []
     kept: list[bytes] = []
     files: list[File] = []

@@ -28,6 +28,7 @@ _USUAL = frozenset(
         "resent-from", "arc-seal",
     )
 )  # fmt: skip
+_REST = re.compile(rb"[^\n]*+\n?(?:[ \t][^\n]*+\n?)*+")  # of a field: its line, and those that belong to it
 _BLANK = re.compile(rb"\n\r?\n")
 _LINE_END = re.compile(r"[\r\n]+")
 
@@ -55,7 +56,8 @@ def split(raw: bytes, *, limit: int = 131072, fields: int = 1000, part: bool = F
         if pos >= limit or len(found) >= fields:
             found.append(Field(TRUNCATED, b"", raw[pos:end]))
             break
-        stop = _field_end(raw, pos, end)
+        rest = _REST.match(raw, pos, end)
+        stop = rest.end() if rest is not None else end
         whole = raw[pos:stop]
         match = _NAME.match(whole)
         if match is None and not begun and not whole.startswith((b"From ", b">From ", b" ", b"\t")):
@@ -106,15 +108,6 @@ def _section(raw: bytes, pos: int) -> tuple[int, int]:
     return (match.start() + 1, match.end()) if match else (len(raw), len(raw))
 
 
-def _field_end(raw: bytes, pos: int, end: int) -> int:
-    while True:
-        pos = raw.find(b"\n", pos, end) + 1
-        if pos == 0 or pos >= end:
-            return end
-        if raw[pos : pos + 1] not in (b" ", b"\t"):
-            return pos
-
-
 def _chomp(value: bytes) -> bytes:
     return value.removesuffix(b"\n").removesuffix(b"\r")
 
@@ -127,7 +120,9 @@ def unfolded(field: Field, hint: str | None = None) -> str:
     value = field.value[:FIELD_LIMIT]
     plain = value.isascii() and b"\x1b" not in value
     text = value.decode("ascii") if plain else charset.guess(value, hint)[0]
-    return _LINE_END.sub("", text).replace("\0", "").strip(" \t")
+    if "\n" in text or "\r" in text:
+        text = _LINE_END.sub("", text)
+    return text.replace("\0", "").strip(" \t")
 
 
 def named(fields: Iterable[Field], name: str) -> tuple[Field, ...]:

@@ -43,7 +43,7 @@ QUOTED = "\ufdd0"  # within a container of quoted mail
 ATTRIBUTION = "\ufdd1"  # "somebody wrote:"
 HEADER = "\ufdd2"  # the header of a quoted mail begins with this line
 SIGNATURE = "\ufdd3"  # within the sender's signature
-_MARKS = dict.fromkeys(map(ord, QUOTED + ATTRIBUTION + HEADER + SIGNATURE))
+_MARKS = QUOTED + ATTRIBUTION + HEADER + SIGNATURE
 
 # What clients write into class, id and style of these containers; one group for each mark.
 _TOLD = re.compile(
@@ -68,7 +68,9 @@ def tells(source: str) -> bool:
 
 def unmarked(text: str) -> str:
     """The text without the marks of lines."""
-    return text if text.isascii() else text.translate(_MARKS)
+    for mark in _MARKS if not text.isascii() else "":
+        text = text.replace(mark, "")
+    return text
 
 
 class Writer:

@@ -147,7 +147,11 @@ def _weak(phrase: str) -> bool:
 def declared(text: str) -> str:
     """The phrase with which the beginning of a text says that a machine sends it; "" for none. It begins a line, or is most
     of a short one: who quotes such a phrase within what he says is a person."""
-    for line in text[:_SAID].lower().split("\n"):
+    low = text[:_SAID].lower()
+    together = " ".join(low.split())
+    if not any(phrase in together for phrase in kindwords.SELF_DECLARED):
+        return ""
+    for line in low.split("\n"):
         said = " ".join(line.strip(" \t*-=_#~()（）【】[]").split()).removeprefix("note: ")
         found = next((phrase for phrase in kindwords.SELF_DECLARED if phrase in said), "")
         if found and (said.startswith(found) or (len(said) <= _SHORT and not _QUOTES & set(said))):

@@ -59,7 +59,10 @@ _CYRILLIC_WORDS = _index(CYRILLIC)
 _LETTERS = {letter: tuple(one for one, own in LETTERS.items() if letter in own) for letter in set("".join(LETTERS.values()))}
 _OWN_LETTER = re.compile(f"[{''.join(sorted(_LETTERS))}]")
 _VIETNAMESE = re.compile("[\u1ea0-\u1ef9]")
-_HANS, _HANT = frozenset(SIMPLIFIED) - frozenset(TRADITIONAL), frozenset(TRADITIONAL) - frozenset(SIMPLIFIED)
+_HANS, _HANT = (
+    re.compile(f"[{''.join(sorted(frozenset(one) - frozenset(other)))}]")
+    for one, other in ((SIMPLIFIED, TRADITIONAL), (TRADITIONAL, SIMPLIFIED))
+)
 
 
 def of(text: str, subject: str = "", hints: tuple[str, ...] = ()) -> str:
@@ -76,6 +79,8 @@ def of(text: str, subject: str = "", hints: tuple[str, ...] = ()) -> str:
 
 def _words_only(line: str) -> str:
     """Without links, addresses and codes, which are of no language."""
+    if _CODE.search(line) is None:  # noise always has one of these signs
+        return " ".join(line.split())
     return " ".join(t for t in (_NOISE.sub(" ", t) if not t.isascii() else "" if _CODE.search(t) else t for t in line.split()) if t)
 
 
@@ -84,7 +89,7 @@ def script(text: str) -> str:
     sample = text[:_SAMPLE]
     if sample.isascii():
         return ""
-    simplified, traditional = sum(c in _HANS for c in sample), sum(c in _HANT for c in sample)
+    simplified, traditional = len(_HANS.findall(sample)), len(_HANT.findall(sample))
     if simplified == traditional:
         return ""
     return "Hans" if simplified > traditional else "Hant"

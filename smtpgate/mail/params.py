@@ -125,6 +125,10 @@ def _pairs(text: str) -> Iterable[tuple[str, str]]:
 def _quoted(text: str, i: int) -> tuple[str, int]:
     """The quoted string from i on, and where the next parameter begins. A backslash counts only before \\ and ":
     clients that send Windows paths do not escape theirs."""
+    end = text.find('"', i)
+    end = len(text) if end < 0 else end
+    if text.find("\\", i, end) < 0:
+        return text[i:end], end + 1
     out: list[str] = []
     while i < len(text) and text[i] != '"':
         if text[i] == "\\" and text[i + 1 : i + 2] in ('"', "\\"):

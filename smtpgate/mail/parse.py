@@ -64,7 +64,8 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
     answers = bool(head.ids("in-reply-to") or head.ids("references")) or trim.is_answer(head.subject)
     said = trim.split(text, subject=head.subject, answers=answers)
     text = trim.unmarked(text)
-    reply = said.own() or text.strip()
+    own = said.own()
+    reply = own or text.strip()
     if not reply and content.meeting is not None:
         text = reply = calendar.alone(content.meeting)
     report, found, why = judge.judge(_judged(raw, head, content, text, reply), mail_from)
@@ -86,7 +87,7 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
         script=language.script(reply or head.subject) if spoken == "zh" else "",
         text=text,
         reply=reply,
-        context=context if (context := said.in_context()) != reply and said.own() else "",
+        context=context if own and (context := said.in_context()) != reply else "",
         html=shown,
         attachments=tuple(content.attachments),
         defects=tuple(dict.fromkeys(defects))[:_MOST_DEFECTS],

@@ -43,16 +43,29 @@ _BLOCK = _Table(keep="\n\t", breaks="\n")
 
 def line(text: str, limit: int = 1000) -> str:
     """One line of at most `limit` characters: breaks become spaces, controls and invisible characters go."""
-    return " ".join(text[: 4 * limit].translate(_LINE).split())[:limit]
+    text = text[: 4 * limit]
+    return " ".join((text if text.isprintable() else text.translate(_LINE)).split())[:limit]
 
 
 def block(text: str) -> str:
     """Text of many lines, with \\n between them; everything else as in `line`."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_BLOCK)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.isascii() and _clean(text):
+        return text
+    return text.translate(_BLOCK)
+
+
+def _clean(text: str) -> bool:
+    """Has it nothing but printable characters, line ends and blanks? Looking is ten times as quick as translating."""
+    for blank in "\n\t\xa0\u3000":
+        text = text.replace(blank, " ")
+    return text.isprintable()
 
 
 def hidden(text: str) -> bool:
     """Is there a character that a reader does not see or that is no character: control, format, separator, surrogate?"""
+    if text.isprintable():
+        return False
     return any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for c in text)
 
 
