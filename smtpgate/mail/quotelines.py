@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from smtpgate.mail import attribution, headerblock
+from smtpgate.mail import attribution, headerblock, rewrapped
 from smtpgate.mail import quotewords as words
 from smtpgate.mail.attribution import BLANKS, DATE, VERB
 from smtpgate.mail.headerblock import field
@@ -181,21 +181,12 @@ def _mend_quotes(lines: list[str], letters: list[str]) -> None:
                 fence = i
         elif letter == "q" and lines[i].startswith(">From ") and _alone(letters, i):
             letters[i] = "t"
-    tails = [i for i in range(1, len(letters) - 1) if letters[i] == "t" and _wrapped_tail(lines, letters, i)]
-    if len(tails) > 1:  # one alone may be a short answer
-        for i in tails:
-            letters[i] = "q"
+    for i in rewrapped.ends(lines, letters):
+        letters[i] = "q"
 
 
 def _alone(letters: list[str], i: int) -> bool:
     return (i == 0 or letters[i - 1] not in "qa") and (i + 1 == len(letters) or letters[i + 1] != "q")
-
-
-def _wrapped_tail(lines: list[str], letters: list[str], i: int) -> bool:
-    if letters[i - 1] != "q" or letters[i + 1] != "q" or len(lines[i - 1]) < 66:
-        return False
-    before, s = lines[i - 1].rstrip(), lines[i].strip()
-    return len(s) <= 40 and before[-1] not in ".!?:;。！？：" and (s[0].islower() or s[0].isdigit() or s[0] in ",.;)")
 
 
 def _odd_marks(lines: list[str], letters: list[str]) -> None:

@@ -67,7 +67,7 @@ def own_end(lines: list[str], letters: list[str], start: int, stop: int) -> int:
             found = _list_footer(lines, letters, start, stop)
         if found == stop and not delimited:
             found = _delimited(lines, letters, start, stop)
-            delimited = found != stop
+            delimited = found != stop and not _of_a_list(lines[found:stop])  # the sender's own may stand above it
         if found == stop:
             return _contact(lines, start, stop)
         stop = found
@@ -126,12 +126,26 @@ def _sentence(line: str) -> bool:
 
 
 def _list_footer(lines: list[str], letters: list[str], start: int, stop: int) -> int:
-    """A ruled line, and below it the name and the address of a mailing list."""
+    """A ruled line, and below it the name and the address of a mailing list; with the advertisement right above it."""
     for i in range(stop - 2, max(start - 1, stop - 9), -1):
         if letters[i] == "r" and len(lines[i].strip()) >= 20:
-            below = "\n".join(lines[i + 1 : stop]).lower()
-            if ("mailing list" in below or "unsubscribe" in below or "listinfo" in below) and _LINK.search(below):
-                return i
+            if _of_a_list(lines[i + 1 : stop]) and any(_LINK.search(line) for line in lines[i + 1 : stop]):
+                return _advertisement(lines, letters, start, i)
+            return stop
+    return stop
+
+
+def _of_a_list(block: list[str]) -> bool:
+    low = "\n".join(block).lower()
+    return "mailing list" in low or "unsubscribe" in low or "listinfo" in low
+
+
+def _advertisement(lines: list[str], letters: list[str], start: int, stop: int) -> int:
+    """Some lines with a link between a ruled line and the footer of the list, and no blank one."""
+    for i in range(stop - 1, max(start - 1, stop - 9), -1):
+        if letters[i] == "r" and len(lines[i].strip()) >= 60:
+            return i if any(_LINK.search(line) for line in lines[i + 1 : stop]) else stop
+        if letters[i] == "b":
             return stop
     return stop
 
