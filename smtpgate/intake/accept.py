@@ -6,7 +6,9 @@ with their traceback and to nobody else. 250 is returned only after store.accept
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import structlog
@@ -28,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 Judge = Callable[[Envelope, bytes], Awaitable[Verdict]]
 
+_LARGE = 1024**2  # octets; such a mail is copied several times on its way into the store, so few go there at once
+_FEW = 2
 ROLES = ("postmaster", "abuse")  # RFC 5321 §4.5.1, RFC 2142
 
 
@@ -91,6 +95,7 @@ class Acceptor:
         self._judge = judge
         self._on_accept = on_accept
         self._may_mail_domain = may_mail_domain
+        self._few = asyncio.Semaphore(_FEW)
 
     def recipient(self, address: str) -> Recipient:
         return recipient(address, self.config, self.tokens, self.clock.now())
@@ -157,14 +162,20 @@ class Acceptor:
         if verdict.evidence in PROVED and not exempt and not self._may_mail_domain(domain):
             notes["why"] = f"more than limits.mail_rate_domain mails in this minute from {domain}"
             return "451 4.7.1 Too much mail from this domain in a minute, try again later"
-        raw, removed = stripped(raw, fields, server.name)
+        async with self._few if len(raw) > _LARGE else nullcontext():
+            await self._commit(envelope, verdict, raw, fields, notes)
+        self._on_accept(envelope, verdict)
+        return f"250 2.0.0 {envelope.mail_id} accepted"
+
+    async def _commit(
+        self, envelope: Envelope, verdict: Verdict, raw: bytes, fields: tuple[header.Field, ...], notes: dict[str, object]
+    ) -> None:
+        raw, removed = stripped(raw, fields, self.config.server.name)
         if removed:
             notes["removed"] = removed
         ids = header.message_ids(header.first(fields, "message-id") or "")
-        mail = Accepted(envelope, trace(envelope, verdict, server.name), raw, verdict, ids[0] if ids else None)
+        mail = Accepted(envelope, trace(envelope, verdict, self.config.server.name), raw, verdict, ids[0] if ids else None)
         await self._store.accept(mail)  # COMMIT 1: from here the mail is ours
-        self._on_accept(envelope, verdict)
-        return f"250 2.0.0 {envelope.mail_id} accepted"
 
     def new_mail_id(self) -> str:
         return id_text(new_id(self.clock))

@@ -27,11 +27,14 @@ class MemoryStore:
         self.gate = asyncio.Event()
         self.gate.set()
         self.begun = asyncio.Event()
+        self.waiting = 0  # at the gate
         self.error: BaseException | None = None
 
     async def accept(self, mail: Accepted) -> None:
         self.begun.set()
+        self.waiting += 1
         await self.gate.wait()
+        self.waiting -= 1
         if self.error is not None:
             raise self.error
         self.accepted.append(mail)

@@ -298,3 +298,25 @@ async def test_disk_is_asked_at_mail(free: int, size: int, reply: str) -> None:
         await peer.reply()
         assert (await peer.ask("EHLO c.example", "MAIL FROM:<a@client.example>")).startswith(reply)
         peer.close()
+
+
+async def test_few_large_mails_are_stored_at_once_and_small_ones_do_not_wait() -> None:
+    """Each is copied several times on its way; a dozen at once took twice what limits.memory_in_flight says."""
+    async with running() as up:
+        up.store.gate.clear()
+        large = [await up.client() for _ in range(4)]
+        for peer in large:
+            await peer.ready()
+            peer.writer.write(b"Subject: x\r\n\r\n" + b"0123456789abcde\r\n" * 70_000 + b".\r\n")
+        small = await up.client()
+        await small.ready()
+        small.writer.write(MAIL)
+        while up.store.waiting < 3:
+            await asyncio.sleep(0.001)
+        for _ in range(50):
+            await asyncio.sleep(0.001)
+        assert up.store.waiting == 3
+        up.store.gate.set()
+        for peer in (*large, small):
+            assert (await peer.reply()).startswith("250")
+            peer.close()
