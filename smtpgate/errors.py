@@ -4,6 +4,7 @@
     ├── ConfigError          what the admin wrote; carries every problem at once
     ├── StoreError           the store could not do it now: answered 451, tried again
     │   ├── StoreFull        no room: answered 452
+    │   ├── StoreAway        the database server cannot be reached or used: answered 451
     │   ├── StoreFatal       a failed sync or a damaged file: the process ends (exit 74)
     │   ├── StoreMisuse      what it was asked to store does not fit: it never will, a bug of ours
     │   └── LeaseLost        somebody else holds the row now: drop the work, change nothing
@@ -53,6 +54,10 @@ class StoreError(GatewayError):
 
 class StoreFull(StoreError):
     """No room on the disk."""
+
+
+class StoreAway(StoreError):
+    """The database server is away. Whoever starts again finds it no sooner."""
 
 
 class StoreFatal(StoreError):

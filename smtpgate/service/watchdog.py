@@ -1,7 +1,8 @@
 """The sign of life to systemd, given only while there is progress: the loop turns, the store writes, the workers come round.
 
 A gateway that only accepts, or one that hangs, is killed and started again; it loses nothing by that. A store that
-answers that it is full makes progress here: a restart would not make room, and 452 is the right answer meanwhile.
+answers that it is full makes progress here: a restart would not make room, and 452 is the right answer meanwhile. So does
+one whose database server is away: a restart would bring it back no sooner.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from smtpgate.clock import Clock
-from smtpgate.errors import StoreError, StoreFull
+from smtpgate.errors import StoreAway, StoreError, StoreFull
 from smtpgate.service import systemd
 
 log = structlog.get_logger(__name__)
@@ -81,8 +82,8 @@ class Watchdog:
         while not self.stopping:
             try:
                 await self.probe()
-            except StoreFull:
-                pass  # it answered; see above
+            except (StoreFull, StoreAway):
+                pass  # see above
             except StoreError as error:
                 log.warning("the store's write probe failed", error=str(error))
                 await self.clock.sleep(PROBE_EVERY)

@@ -117,9 +117,10 @@ def _insert_ticket(new: NewTicket) -> Verb[None]:
     yield from _add_participants(ticket.id, ticket.participants)
     if new.serial is not None:
         yield Query(
-            """INSERT INTO serial (day, channel, last) VALUES ($1, $2, max(1, $3))
-                ON CONFLICT (day, channel) DO UPDATE SET last = max(serial.last + 1, $3)""",
-            (*new.serial, new.used),
+            """INSERT INTO serial (day, channel, last) VALUES ($1, $2, $3)
+                ON CONFLICT (day, channel) DO UPDATE
+                SET last = CASE WHEN serial.last >= excluded.last THEN serial.last + 1 ELSE excluded.last END""",
+            (*new.serial, max(1, new.used)),
         )
 
 

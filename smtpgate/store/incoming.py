@@ -1,5 +1,7 @@
 """Verbs about incoming mail: accept, claim, give back, settle, look. They fail only as their statements do."""
 
+# ruff: noqa: S608 -- statements are put together from constants of this package only
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,7 +10,7 @@ from smtpgate.errors import LeaseLost, StoreError
 from smtpgate.model import MailState
 from smtpgate.store import rows
 from smtpgate.store.api import Accepted, Incoming
-from smtpgate.store.statement import Query, Row, Verb, Where, select_in
+from smtpgate.store.statement import SKIP_LOCKED, Query, Row, Verb, Where, select_in
 
 _FROM = " FROM incoming i "
 _FROM_RAW = " FROM incoming i JOIN incoming_raw r ON r.seq = i.seq "
@@ -46,10 +48,11 @@ def accept(mail: Accepted, packed: rows.Packed | None = None) -> Verb[None]:
 def claim(worker: str, now: float, lease: float, limit: int) -> Verb[tuple[Incoming, ...]]:
     # The conditions stand twice, so that two nodes that choose the same rows at once cannot both have them.
     taken = yield Query(
-        """UPDATE incoming SET leased_by = $1, leased_until = $2, claims = claims + 1
-            WHERE state = 'accepted' AND leased_until <= $3 AND seq IN (
+        f"""WITH chosen AS MATERIALIZED (
                 SELECT seq FROM incoming WHERE state = 'accepted' AND leased_until <= $3 AND not_before <= $3
-                ORDER BY seq LIMIT $4)
+                ORDER BY seq LIMIT $4 {SKIP_LOCKED})
+            UPDATE incoming SET leased_by = $1, leased_until = $2, claims = claims + 1
+            WHERE state = 'accepted' AND leased_until <= $3 AND seq IN (SELECT seq FROM chosen)
             RETURNING seq""",
         (worker, now + lease, now, limit),
     )

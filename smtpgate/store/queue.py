@@ -13,7 +13,7 @@ from smtpgate.model import Attempt, Delivery, DeliveryState, Entry
 from smtpgate.store import rows
 from smtpgate.store.api import Pause
 from smtpgate.store.changes import insert_entry
-from smtpgate.store.statement import Query, Verb, Where, select_in
+from smtpgate.store.statement import SKIP_LOCKED, Query, Verb, Where, select_in
 
 
 def claim_deliveries(
@@ -23,20 +23,18 @@ def claim_deliveries(
     where.add("due_at <= {}", now)
     if skip:
         where.add("domain NOT IN (" + ", ".join(["{}"] * len(skip)) + ")", *(name.lower() for name in skip))
-    due = yield where.query("SELECT id, due_at FROM recipient", "due_at, id", limit)
+    due = yield where.query("SELECT id, due_at, attempts FROM recipient", "due_at, id", limit, SKIP_LOCKED)
     taken: dict[int, int] = {}
-    for recipient_id, due_at in due:
-        # due_at as it was seen: two nodes that chose the same row at once cannot both have it
+    for recipient_id, due_at, attempts in due:
+        again = next_at(attempts + 1)
+        # as it was seen: two nodes that chose the same row at once cannot both have it
         claimed = yield Query(
-            "UPDATE recipient SET attempts = attempts + 1, claimed_by = $2 WHERE id = $1 AND due_at = $3 RETURNING attempts",
-            (recipient_id, worker, due_at),
+            """UPDATE recipient SET attempts = $2, claimed_by = $3, next_at = $4, due_at = $5
+                WHERE id = $1 AND due_at = $6 AND attempts = $7 RETURNING id""",
+            (recipient_id, attempts + 1, worker, again, max(again, now + lease), due_at, attempts),
         )
         if claimed:
-            again = next_at(claimed[0][0])
             taken[recipient_id] = len(taken)
-            yield Query(
-                "UPDATE recipient SET next_at = $2, due_at = $3 WHERE id = $1", (recipient_id, again, max(again, now + lease))
-            )
     found = yield from select_in(
         """SELECT r.id, r.outgoing_id, o.ticket_id, r.address, r.return_path, r.state, r.attempts, o.created_at, r.delay_told,
                 o.smtputf8, o.eightbit, o.message_id, w.packing, w.data, o.cause

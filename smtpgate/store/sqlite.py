@@ -8,15 +8,15 @@ and on_fatal has been called.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import aiosqlite
 import structlog
 
 from smtpgate.errors import StoreError, StoreFatal
-from smtpgate.store import meta, sqlite_file
-from smtpgate.store.sqlite_errors import Alarm
+from smtpgate.store import sqlite_file
+from smtpgate.store.alarm import Alarm
 from smtpgate.store.sqlite_readers import Readers
 from smtpgate.store.sqlite_writer import Writer
 from smtpgate.store.statement import T, Verb
@@ -71,18 +71,17 @@ class SqliteStore(VerbStore):
 
     @property
     def commits(self) -> int:
-        """Transactions that this store has committed, for tests and benchmarks."""
         return 0 if self._writer is None else self._writer.commits
 
-    async def probe(self, now: float) -> None:
-        """Write a little, all the way to the disk. Raises StoreError when that cannot be done."""
-        await self._write(lambda: meta.probe(now))
+    async def join(self, node: str, handlers: Mapping[str, Callable[[], None]]) -> None:
+        """The file's lock says who is at work; what other processes write is found by looking."""
 
     async def check(self) -> list[str]:
         """SQLite's own checks first, then those of the data."""
         return await self._readers.use(_integrity) + await super().check()
 
-    async def _write(self, make: Callable[[], Verb[T]], size: int = 0) -> T:
+    async def _write(self, make: Callable[[], Verb[T]], size: int = 0, *, ordered: bool = False, news: str = "") -> T:
+        del ordered, news  # one writer at a time has the file, and other processes find news by looking
         if self._writer is None:
             raise StoreError("the store is open for reading only")
         result: T = await self._writer.submit(make, size)

@@ -1,11 +1,8 @@
-"""What an error of SQLite means for us: not now, no room, or never again. And the alarm for never again."""
+"""What an error of SQLite means for us: not now, no room, or never again."""
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-import threading
-from collections.abc import Callable
 
 from smtpgate.errors import StoreError, StoreFatal, StoreFull, StoreMisuse
 
@@ -31,37 +28,3 @@ def store_error(error: sqlite3.Error, doing: str) -> StoreError:
     if code in (_CORRUPT, _NOTADB) or (code == _IOERR and detail != _IOERR_NOMEM):
         return StoreFatal(f"{text} ({getattr(error, 'sqlite_errorname', 'unknown')})")
     return StoreMisuse(text) if code in _MISUSE else StoreError(text)
-
-
-class Alarm:
-    """Set once, by whichever thread finds that nothing can be trusted any more; from then on check() raises.
-
-    on_fatal runs once, on the loop that opened the store.
-    """
-
-    def __init__(self, on_fatal: Callable[[StoreFatal], None]) -> None:
-        self.error: StoreFatal | None = None
-        self._on_fatal = on_fatal
-        self._told = False
-        self._loop = asyncio.get_running_loop()
-        self._lock = threading.Lock()
-
-    def set(self, error: StoreFatal) -> None:
-        """Stop every verb. The first error is the one that counts."""
-        self.error = self.error or error
-
-    def ring(self) -> None:
-        """Tell the owner, if it is set and he has not been told."""
-        with self._lock:
-            if self.error is None or self._told:
-                return
-            self._told = True
-        try:
-            self._loop.call_soon_threadsafe(self._on_fatal, self.error)
-        except RuntimeError:  # the loop is closed: the process is ending already
-            return
-
-    def check(self) -> None:
-        """Raises StoreFatal once it is set."""
-        if self.error is not None:
-            raise StoreFatal(str(self.error))

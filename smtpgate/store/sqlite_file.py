@@ -8,25 +8,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from importlib import resources
 from pathlib import Path
 
 from smtpgate.errors import StoreError
+from smtpgate.store.schema import migrations, schema, statements
 from smtpgate.store.sqlite_errors import BUSY, primary_code, store_error
 
 APPLICATION_ID = 0x534D5447  # "SMTG"
 BUSY_TIMEOUT = 10.0  # seconds that another process may hold the file
-_SQL = resources.files("smtpgate.store") / "sql"
-
-
-def migrations() -> list[str]:
-    """Migration n leads from version n-1 to n, for n from 1 on."""
-    files = sorted((_SQL / "migrations").iterdir(), key=lambda file: file.name)
-    return [file.read_text("utf-8") for file in files if file.name.endswith(".sql")]
-
-
-def schema() -> str:
-    return (_SQL / "schema.sql").read_text("utf-8")
 
 
 def prepare(path: Path, *, create: bool) -> None:
@@ -168,9 +157,5 @@ def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
 
 def _run(connection: sqlite3.Connection, script: str) -> None:
     """Statement by statement: executescript would commit first."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            connection.execute(statement)
-            statement = ""
+    for statement in statements(script):
+        connection.execute(statement)

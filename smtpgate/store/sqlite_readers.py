@@ -15,7 +15,8 @@ from typing import Any
 import aiosqlite
 
 from smtpgate.errors import StoreError, StoreFatal
-from smtpgate.store.sqlite_errors import Alarm, store_error
+from smtpgate.store.alarm import Alarm
+from smtpgate.store.sqlite_errors import store_error
 from smtpgate.store.sqlite_file import BUSY_TIMEOUT, uri
 from smtpgate.store.sqlite_writer import bind
 from smtpgate.store.statement import Row, T, Verb

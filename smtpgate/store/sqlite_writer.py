@@ -15,9 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from smtpgate.errors import StoreError, StoreFatal, StoreMisuse
-from smtpgate.store.sqlite_errors import BUSY, Alarm, primary_code, store_error
-from smtpgate.store.statement import Row, Value, Verb, storable
+from smtpgate.errors import StoreError, StoreFatal
+from smtpgate.store.alarm import Alarm
+from smtpgate.store.sqlite_errors import BUSY, primary_code, store_error
+from smtpgate.store.statement import Row, Value, Verb, fit
 
 _BATCH_VERBS = 64
 _BATCH_OCTETS = 8 * 1024**2
@@ -26,20 +27,9 @@ _CHECKPOINT_OCTETS = 4 * 1024**2
 _NAMES = tuple(str(i) for i in range(1, 300))
 
 
-_LARGEST = 2**63 - 1
-
-
 def bind(params: tuple[Value, ...]) -> dict[str, Value]:
     """SQLite's names for $1, $2, …, with text that it can hold. Raises StoreMisuse for an integer that it cannot."""
-    bound: dict[str, Value] = {}
-    for name, value in zip(_NAMES, params, strict=False):
-        if isinstance(value, str):
-            bound[name] = storable(str(value))
-        elif isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
-            raise StoreMisuse(f"{value} is too large for the store")
-        else:
-            bound[name] = value
-    return bound
+    return {name: fit(value) for name, value in zip(_NAMES, params, strict=False)}
 
 
 @dataclass(eq=False, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, MailState, Status, Ticket
 from smtpgate.store import changes, greylist, history, imported, incoming, look, meta, overview, queue, rows, verify
@@ -30,6 +30,7 @@ from smtpgate.store.check import check
 from smtpgate.store.seen import Finding, History, Overview, SourcedEntry
 from smtpgate.store.statement import T, Verb
 
+MAIL, OUTGOING = "mail", "outgoing"  # news: mail to file, mail to send
 ATTEMPT_LEASE = 3600.0  # seconds; longer than all timeouts of one delivery attempt together
 
 
@@ -37,8 +38,29 @@ class VerbStore(ABC):
     """store.api.Store over whatever runs the generators."""
 
     @abstractmethod
-    async def _write(self, make: Callable[[], Verb[T]], size: int = 0) -> T:
-        """Run a new verb in a transaction that is durable when this returns. size: its octets, for the batch limit."""
+    async def close(self) -> None:
+        """Finish what is queued and close. Safe to call twice."""
+
+    @property
+    @abstractmethod
+    def commits(self) -> int:
+        """Transactions that this store has committed, for tests and benchmarks."""
+
+    @abstractmethod
+    async def join(self, node: str, handlers: Mapping[str, Callable[[], None]]) -> None:
+        """Be known to the other nodes, if the database has any, and have handlers called for their news (MAIL, OUTGOING).
+
+        Raises StoreError when another one has that name.
+        """
+
+    @abstractmethod
+    async def _write(self, make: Callable[[], Verb[T]], size: int = 0, *, ordered: bool = False, news: str = "") -> T:
+        """Run a new verb in a transaction that is durable when this returns. size: its octets, for the batch limit.
+
+        ordered: its answer depends on what others write, so that such verbs happen one after the other, among all nodes.
+        news: what other nodes may want to know of when it has happened. The verb may be run more than once: only the last
+        run counts.
+        """
 
     @abstractmethod
     async def _read(self, make: Callable[[], Verb[T]]) -> T:
@@ -49,7 +71,7 @@ class VerbStore(ABC):
     async def accept(self, mail: Accepted) -> None:
         # Packing is slow: apart, so that neither the event loop nor the writer waits for it.
         packed = await asyncio.to_thread(rows.pack, mail.raw) if len(mail.raw) > rows.WORTH_PACKING else None
-        await self._write(lambda: incoming.accept(mail, packed), len(mail.raw))
+        await self._write(lambda: incoming.accept(mail, packed), len(mail.raw), news=MAIL)
 
     async def greylist(self, key: str, *, now: float, delay: float, window: float, remember: float) -> float:
         return await self._write(lambda: greylist.greylist(key, now, delay, window, remember))
@@ -63,12 +85,13 @@ class VerbStore(ABC):
         return await self._write(lambda: incoming.claim_poison(mail_id, worker, now, lease))
 
     async def file(self, mail_id: str, *, worker: str, query: FactsQuery, decide: Decide) -> Changes:
-        return await self._write(lambda: changes.file(mail_id, worker, query, decide))
+        return await self._write(lambda: changes.file(mail_id, worker, query, decide), ordered=True, news=OUTGOING)
 
     async def file_imported(self, mails: Sequence[OldMail]) -> Sequence[str]:
         large = [m.mail.raw for m in mails if len(m.mail.raw) > rows.WORTH_PACKING]
         packed = await asyncio.to_thread(lambda: {id(raw): rows.pack(raw) for raw in large}) if large else {}
-        return await self._write(lambda: imported.file_imported(mails, packed), sum(len(m.mail.raw) for m in mails))
+        size = sum(len(m.mail.raw) for m in mails)
+        return await self._write(lambda: imported.file_imported(mails, packed), size, ordered=True)
 
     async def imported(self, keys: Sequence[str]) -> dict[str, str]:
         return await self._read(lambda: imported.decisions(keys))
@@ -163,15 +186,15 @@ class VerbStore(ABC):
     # what an admin or agent does
 
     async def settle_mail(self, mail_id: str, *, expect: Sequence[MailState], to: MailState, reason: str) -> bool:
-        return await self._write(lambda: incoming.settle_mail(mail_id, expect, to, reason))
+        return await self._write(lambda: incoming.settle_mail(mail_id, expect, to, reason), news=MAIL)
 
     async def change(
         self, *, ticket_number: str | None, query: FactsQuery | None, decide: Callable[[Ticket | None, Facts], Changes]
     ) -> Changes:
-        return await self._write(lambda: changes.change(ticket_number, query, decide))
+        return await self._write(lambda: changes.change(ticket_number, query, decide), ordered=True, news=OUTGOING)
 
     async def settle_recipients(self, recipient_ids: Sequence[int], *, to: DeliveryState, now: float) -> int:
-        return await self._write(lambda: queue.settle_recipients(recipient_ids, to, now))
+        return await self._write(lambda: queue.settle_recipients(recipient_ids, to, now), news=OUTGOING)
 
     # delivery
 
@@ -210,8 +233,12 @@ class VerbStore(ABC):
 
     # small facts
 
+    async def probe(self, now: float) -> None:
+        """Write a little, all the way to the disk. Raises StoreError when that cannot be done."""
+        await self._write(lambda: meta.probe(now))
+
     async def number_patterns(self, current: str) -> tuple[str, ...]:
-        return await self._write(lambda: meta.number_patterns(current))
+        return await self._write(lambda: meta.number_patterns(current), ordered=True)
 
     async def known_number_patterns(self) -> tuple[str, ...]:
         return await self._read(meta.known_number_patterns)

@@ -39,6 +39,7 @@ GROUND = LAYERS[-1]
 HOMES = {
     "aiosmtpd": {"intake"},
     "aiosqlite": {"store"},
+    "asyncpg": {"store"},
     "sqlite3": {"store"},
     "dkim": {"auth"},
     "spf": {"auth"},

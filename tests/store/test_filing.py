@@ -28,7 +28,7 @@ from smtpgate.store.api import (
     SentRecipient,
     TicketUpdate,
 )
-from smtpgate.store.sqlite import SqliteStore
+from smtpgate.store.verbs import VerbStore
 from tests.store.conftest import OpenStore
 from tests.support.store_data import (
     NOW,
@@ -44,7 +44,7 @@ from tests.support.store_steps import accept_one, claim_all, file_as, open_ticke
 
 
 class TestFile:
-    async def test_everything_is_there_afterwards(self, store: SqliteStore) -> None:
+    async def test_everything_is_there_afterwards(self, store: VerbStore) -> None:
         ticket = a_ticket(other_desks=("sales",), unverified=True)
         mail_id = await accept_one(store)
         await claim_all(store)
@@ -69,7 +69,7 @@ class TestFile:
         assert found is not None
         assert (found.state, found.reason) == (MailState.FILED, "new")
 
-    async def test_what_decide_raises_is_raised_and_nothing_changes(self, store: SqliteStore) -> None:
+    async def test_what_decide_raises_is_raised_and_nothing_changes(self, store: VerbStore) -> None:
         mail_id = await accept_one(store)
         await claim_all(store)
 
@@ -83,7 +83,7 @@ class TestFile:
         assert found.state is MailState.ACCEPTED
         await file_as(store, mail_id, Changes(state=MailState.FILED, decision="{}"))  # the lease is still there
 
-    async def test_a_change_that_does_not_fit_undoes_all_of_them(self, store: SqliteStore) -> None:
+    async def test_a_change_that_does_not_fit_undoes_all_of_them(self, store: VerbStore) -> None:
         mail_id = await accept_one(store)
         await claim_all(store)
         ticket = a_ticket()
@@ -94,7 +94,7 @@ class TestFile:
         assert await store.ticket(ticket.number) is None
         await file_as(store, mail_id, opening(mail_id, ticket))
 
-    async def test_a_number_is_given_only_once(self, store: SqliteStore) -> None:
+    async def test_a_number_is_given_only_once(self, store: VerbStore) -> None:
         number = "20261121-EML-9999"
         await open_ticket(store, a_ticket(number=number))
         mail_id = await accept_one(store)
@@ -102,7 +102,7 @@ class TestFile:
         with pytest.raises(StoreError):
             await file_as(store, mail_id, opening(mail_id, a_ticket(number=number)))
 
-    async def test_updates(self, store: SqliteStore) -> None:
+    async def test_updates(self, store: VerbStore) -> None:
         ticket = a_ticket()
         await open_ticket(store, ticket)
         mail_id = await accept_one(store)
@@ -125,7 +125,7 @@ class TestFile:
             "wang@example.org", "li@example.org", "Wang@example.org",
         ]  # fmt: skip
 
-    async def test_hostile_text_is_kept_readable(self, store: SqliteStore) -> None:
+    async def test_hostile_text_is_kept_readable(self, store: VerbStore) -> None:
         ticket = a_ticket(subject="a\ud800b")
         await open_ticket(store, ticket, entries=(an_entry(ticket.id, text="x\0\udcffy' ; DROP TABLE ticket --"),))
         detail = await store.ticket(ticket.number)
@@ -167,13 +167,13 @@ class TestFile:
 
 
 class TestFacts:
-    async def test_nothing_known(self, store: SqliteStore) -> None:
+    async def test_nothing_known(self, store: VerbStore) -> None:
         query = a_query(
             references=("<a@x>",), message_id="<b@x>", numbers=("N-1",), ticket_ids=(7,), recipient_ids=(8,), fingerprints=("f",)
         )
         assert await store.facts(query) == Facts()
 
-    async def test_tickets_by_every_way(self, store: SqliteStore) -> None:
+    async def test_tickets_by_every_way(self, store: VerbStore) -> None:
         by_ref, by_number, by_token, by_print, by_bounce = tickets = [a_ticket() for _ in range(5)]
         bounced = an_outgoing(ticket_id=by_bounce.id)
         mails = [
@@ -207,7 +207,7 @@ class TestFacts:
             key: Fingerprint(key, by_print.id, mails[3], NOW, strong=True, told=False, entry_id=entry.entry.id)
         }
 
-    async def test_our_own_message_id_wins_over_a_strangers_claim(self, store: SqliteStore) -> None:
+    async def test_our_own_message_id_wins_over_a_strangers_claim(self, store: VerbStore) -> None:
         stranger, victim = a_ticket(), a_ticket()  # even when the stranger's is the older one
         await open_ticket(store, stranger, message_refs=(MessageRef("<m@us>", stranger.id, False),))
         await open_ticket(store, victim, message_refs=(MessageRef("<m@us>", victim.id, True),) * 2)
@@ -215,13 +215,13 @@ class TestFacts:
         assert facts.by_message_id["<m@us>"] == MessageRef("<m@us>", victim.id, True)
         assert set(facts.tickets) == {victim.id, stranger.id}
 
-    async def test_many_references(self, store: SqliteStore) -> None:
+    async def test_many_references(self, store: VerbStore) -> None:
         ticket = a_ticket()
         await open_ticket(store, ticket, message_refs=tuple(MessageRef(f"<{i}@x>", ticket.id, False) for i in range(300)))
         facts = await store.facts(a_query(references=tuple(f"<{i}@x>" for i in range(1000))))
         assert len(facts.by_message_id) == 300
 
-    async def test_fingerprint_told_and_replaced(self, store: SqliteStore) -> None:
+    async def test_fingerprint_told_and_replaced(self, store: VerbStore) -> None:
         first, second = a_ticket(), a_ticket()
         await open_ticket(store, first, fingerprints=(NewFingerprint("k", first.id, NOW, strong=False),), told=("k",))
         assert (await store.facts(a_query(fingerprints=("k",)))).fingerprints["k"].told
@@ -230,7 +230,7 @@ class TestFacts:
         entry = (await store.entries([second.id]))[second.id][0].entry
         assert facts.fingerprints["k"] == Fingerprint("k", second.id, mail_id, NOW + 3600, True, told=False, entry_id=entry.id)
 
-    async def test_unfiled_parents(self, store: SqliteStore) -> None:
+    async def test_unfiled_parents(self, store: VerbStore) -> None:
         parent = await accept_one(store, message_id="<p@x>")
         mine = await accept_one(store, message_id="<p@x>")  # refers to itself, as some mailers do
         query = a_query(mine, references=("<p@x>",))
@@ -240,7 +240,7 @@ class TestFacts:
         await file_as(store, parent, Changes(state=MailState.HELD, reason="forged"))
         assert (await store.facts(query)).unfiled_parents == ()
 
-    async def test_serials(self, store: SqliteStore) -> None:
+    async def test_serials(self, store: VerbStore) -> None:
         eml, tel = ("20261121", "EML"), ("20261121", "TEL")
         assert (await store.facts(a_query(serials=(eml, tel)))).serials == {eml: 1, tel: 1}
         one, two = a_ticket(), a_ticket()
@@ -248,7 +248,7 @@ class TestFacts:
         await open_ticket(store, one, tickets=(NewTicket(one, eml), NewTicket(two, eml)), entries=entries)
         assert (await store.facts(a_query(serials=(eml, tel)))).serials == {eml: 3, tel: 1}
 
-    async def test_acknowledgements(self, store: SqliteStore) -> None:
+    async def test_acknowledgements(self, store: VerbStore) -> None:
         """Notices have a cap of their own: a forger who causes one must not silence the real customer's answer."""
         me, you = "wang@example.org", "li@example.org"
         notes = (
@@ -267,7 +267,7 @@ class TestFacts:
         minute = int(NOW // 60)
         assert acks.to_all == {m: c for m in (minute, minute + 10) if (c := sum(int(n.at // 60) == m for n in notes))}
 
-    async def test_machine_mail_of_the_last_hour(self, store: SqliteStore) -> None:
+    async def test_machine_mail_of_the_last_hour(self, store: VerbStore) -> None:
         ticket = a_ticket()
         machine = [
             an_entry(ticket.id, kind=EntryKind.MACHINE, created_at=NOW - age) for age in (3600, 3599, 10)
@@ -275,13 +275,13 @@ class TestFacts:
         await open_ticket(store, ticket, entries=(*machine, an_entry(ticket.id)))
         assert (await store.facts(a_query(ticket_ids=(ticket.id,)))).machine_last_hour == {ticket.id: 2}
 
-    async def test_language_of_the_newest_ticket(self, store: SqliteStore) -> None:
+    async def test_language_of_the_newest_ticket(self, store: VerbStore) -> None:
         await open_ticket(store, a_ticket(language="zh"))
         await open_ticket(store, a_ticket(language="en"))
         assert (await store.facts(a_query())).language == "en"
         assert (await store.facts(a_query(sender="li@example.org"))).language == ""
 
-    async def test_pictures_that_came_before(self, store: SqliteStore) -> None:
+    async def test_pictures_that_came_before(self, store: VerbStore) -> None:
         logo, other, text = (Attachment("a", "image/png", 1, c * 64) for c in "abc")
         ticket = a_ticket()
         await open_ticket(store, ticket, entries=(an_entry(ticket.id, attachments=(logo, other)),))
@@ -292,7 +292,7 @@ class TestFacts:
         assert (await store.facts(on_ticket)).seen_pictures == {logo.sha256}
         assert (await store.facts(a_query())).seen_pictures == set()
 
-    async def test_file_is_shown_the_same_facts(self, store: SqliteStore) -> None:
+    async def test_file_is_shown_the_same_facts(self, store: VerbStore) -> None:
         ticket = a_ticket()
         await open_ticket(store, ticket)
         mail_id = await accept_one(store, message_id="<b@x>")
@@ -314,7 +314,7 @@ class TestBounced:
             (DeliveryState.EXPIRED, False),
         ],
     )
-    async def test_only_what_may_have_arrived(self, store: SqliteStore, state: DeliveryState, moves: bool) -> None:
+    async def test_only_what_may_have_arrived(self, store: VerbStore, state: DeliveryState, moves: bool) -> None:
         ticket = a_ticket()
         mail = an_outgoing(ticket_id=ticket.id)
         await open_ticket(store, ticket, mail)
@@ -330,7 +330,7 @@ class TestBounced:
 
 
 class TestChange:
-    async def test_decides_on_the_ticket_as_it_is(self, store: SqliteStore) -> None:
+    async def test_decides_on_the_ticket_as_it_is(self, store: VerbStore) -> None:
         ticket = a_ticket()
         await open_ticket(store, ticket)
         seen: list[tuple[Ticket | None, Facts]] = []
@@ -352,12 +352,12 @@ class TestChange:
         assert detail.ticket.status is Status.RESOLVED
         assert detail.entries[-1].text == "inside"
 
-    async def test_no_such_ticket(self, store: SqliteStore) -> None:
+    async def test_no_such_ticket(self, store: VerbStore) -> None:
         seen: list[tuple[Ticket | None, Facts]] = []
         await store.change(ticket_number="N-1", query=None, decide=lambda t, f: seen.append((t, f)) or Changes())  # type: ignore[func-returns-value]
         assert seen == [(None, Facts())]
 
-    async def test_says_nothing_about_a_mail(self, store: SqliteStore) -> None:
+    async def test_says_nothing_about_a_mail(self, store: VerbStore) -> None:
         for changes in (
             Changes(state=MailState.FILED),
             Changes(postpone_until=NOW),
@@ -366,7 +366,7 @@ class TestChange:
             with pytest.raises(StoreError):
                 await store.change(ticket_number=None, query=None, decide=lambda _t, _f, changes=changes: changes)
 
-    async def test_a_new_ticket_without_a_mail(self, store: SqliteStore) -> None:
+    async def test_a_new_ticket_without_a_mail(self, store: VerbStore) -> None:
         new = a_new_ticket(serial=("d", "TEL"))
         changes = Changes(tickets=(new,), entries=(an_entry(new.ticket.id),))
         await store.change(ticket_number=None, query=None, decide=lambda _t, _f: changes)

@@ -9,7 +9,7 @@ import pytest
 from smtpgate.errors import StoreMisuse
 from smtpgate.model import MailState
 from smtpgate.store.api import Changes, Decide, Facts, OldMail
-from smtpgate.store.sqlite import SqliteStore
+from smtpgate.store.verbs import VerbStore
 from tests.support.store_data import a_query, accepted, an_outgoing
 
 
@@ -21,7 +21,7 @@ def old(key: str, decide: Decide | None = None) -> OldMail:
     return OldMail(mail, f"old/{key}", key, replace(a_query(), mail_id=mail.envelope.mail_id, imported=True), decide or filed)
 
 
-async def test_what_has_come_before_stays_and_the_rest_is_filed_in_order(store: SqliteStore) -> None:
+async def test_what_has_come_before_stays_and_the_rest_is_filed_in_order(store: VerbStore) -> None:
     first, second, third = old("1"), old("2"), old("3")
     assert list(await store.file_imported([first, second])) == ['"1"', '"2"']
     assert list(await store.file_imported([old("2"), third, old("1"), old("3")])) == ['"2"', '"3"', '"1"', '"3"']
@@ -31,7 +31,7 @@ async def test_what_has_come_before_stays_and_the_rest_is_filed_in_order(store: 
     assert (await store.counts())["mail.accepted"] == 0
 
 
-async def test_one_that_fails_takes_its_batch_along(store: SqliteStore) -> None:
+async def test_one_that_fails_takes_its_batch_along(store: VerbStore) -> None:
     def broken(_: Facts) -> Changes:
         raise ZeroDivisionError
 
@@ -41,7 +41,7 @@ async def test_one_that_fails_takes_its_batch_along(store: SqliteStore) -> None:
     assert await store.imported(["1", "2"]) == {}
 
 
-async def test_history_that_would_send_is_refused(store: SqliteStore) -> None:
+async def test_history_that_would_send_is_refused(store: VerbStore) -> None:
     for changes in (
         Changes(state=MailState.FILED, outgoing=(an_outgoing(),)),
         Changes(state=MailState.FILED, bounced=((1, "no"),)),

@@ -10,14 +10,14 @@ import pytest
 from smtpgate.errors import LeaseLost, StoreError
 from smtpgate.model import MailState
 from smtpgate.store.api import Changes
-from smtpgate.store.sqlite import SqliteStore
+from smtpgate.store.verbs import VerbStore
 from tests.store.conftest import OpenStore
 from tests.support.store_data import NOW, a_mail_id, a_ticket, a_verdict, accepted
 from tests.support.store_steps import LEASE, accept_one, claim_all, file_as, open_ticket
 
 
 class TestAccept:
-    async def test_everything_comes_back(self, store: SqliteStore) -> None:
+    async def test_everything_comes_back(self, store: VerbStore) -> None:
         mail = accepted(mail_from=None)
         await store.accept(mail)
         found = await store.mail(mail.envelope.mail_id)
@@ -35,17 +35,17 @@ class TestAccept:
         [b"", b"\0\xff\r\n" * 3, b"text that packs well " * 50_000, os.urandom(300_000), b"x" * 65_537],
         ids=["empty", "binary", "prose", "dense", "just-packed"],
     )
-    async def test_raw_bytes_are_the_same_bytes(self, store: SqliteStore, raw: bytes) -> None:
+    async def test_raw_bytes_are_the_same_bytes(self, store: VerbStore, raw: bytes) -> None:
         mail_id = await accept_one(store, raw=raw)
         found = await store.mail(mail_id)
         assert found is not None
         assert found.raw == raw
         assert found.size == len(raw)
 
-    async def test_no_such_mail(self, store: SqliteStore) -> None:
+    async def test_no_such_mail(self, store: VerbStore) -> None:
         assert await store.mail(a_mail_id()) is None
 
-    async def test_the_same_id_twice_is_refused_and_the_first_stays(self, store: SqliteStore) -> None:
+    async def test_the_same_id_twice_is_refused_and_the_first_stays(self, store: VerbStore) -> None:
         mail_id = await accept_one(store, raw=b"first")
         with pytest.raises(StoreError):
             await accept_one(store, mail_id, raw=b"second")
@@ -53,7 +53,7 @@ class TestAccept:
         assert found is not None
         assert found.raw == b"first"
 
-    async def test_lone_surrogates_and_nul_do_not_stop_a_mail(self, store: SqliteStore) -> None:
+    async def test_lone_surrogates_and_nul_do_not_stop_a_mail(self, store: VerbStore) -> None:
         """What a session decodes from hostile bytes with surrogateescape."""
         mail_id = await accept_one(
             store, helo="x\udce4y\0z", rcpts=("a\udcff@desk.example",), message_id="<\udc80@x>", mail_from="\ud800@x"
@@ -67,7 +67,7 @@ class TestAccept:
 
 
 class TestClaim:
-    async def test_oldest_first_with_raw_and_counted(self, store: SqliteStore) -> None:
+    async def test_oldest_first_with_raw_and_counted(self, store: VerbStore) -> None:
         first = await accept_one(store, raw=b"first")
         second = await accept_one(store)
         third = await accept_one(store)
@@ -78,7 +78,7 @@ class TestClaim:
         assert [mail.claims for mail in claimed] == [1, 1]
         assert await claim_all(store, worker="w2") == [third]
 
-    async def test_a_lease_is_exclusive_until_it_ends(self, store: SqliteStore) -> None:
+    async def test_a_lease_is_exclusive_until_it_ends(self, store: VerbStore) -> None:
         mail_id = await accept_one(store)
         assert await claim_all(store, worker="w1") == [mail_id]
         assert await claim_all(store, worker="w2", now=NOW + LEASE - 0.1) == []
@@ -87,7 +87,7 @@ class TestClaim:
         assert found is not None
         assert found.claims == 2
 
-    async def test_only_accepted_mail_is_claimed(self, store: SqliteStore) -> None:
+    async def test_only_accepted_mail_is_claimed(self, store: VerbStore) -> None:
         await open_ticket(store, a_ticket())
         assert await claim_all(store, now=NOW + 10_000) == []
 
@@ -101,7 +101,7 @@ class TestClaim:
 
 
 class TestLease:
-    async def test_filing_without_the_lease_changes_nothing(self, store: SqliteStore) -> None:
+    async def test_filing_without_the_lease_changes_nothing(self, store: VerbStore) -> None:
         mail_id = await accept_one(store)
         with pytest.raises(LeaseLost):
             await file_as(store, mail_id, Changes(state=MailState.FILED, decision="{}"))
@@ -111,7 +111,7 @@ class TestLease:
             await file_as(store, mail_id, Changes(state=MailState.FILED, decision="{}"), worker="w1")
         await file_as(store, mail_id, Changes(state=MailState.FILED, decision="{}"), worker="w2")
 
-    async def test_a_lease_that_ended_untaken_still_files(self, store: SqliteStore) -> None:
+    async def test_a_lease_that_ended_untaken_still_files(self, store: VerbStore) -> None:
         mail_id = await accept_one(store)
         await claim_all(store, now=NOW - 10 * LEASE)
         await file_as(store, mail_id, Changes(state=MailState.FILED, decision="{}"))
@@ -119,12 +119,12 @@ class TestLease:
         assert found is not None
         assert found.state is MailState.FILED
 
-    async def test_filing_twice_with_one_lease(self, store: SqliteStore) -> None:
+    async def test_filing_twice_with_one_lease(self, store: VerbStore) -> None:
         mail_id = await open_ticket(store, a_ticket())
         with pytest.raises(LeaseLost):
             await file_as(store, mail_id, Changes(state=MailState.FILED, decision="{}"))
 
-    async def test_release_by_prefix(self, store: SqliteStore) -> None:
+    async def test_release_by_prefix(self, store: VerbStore) -> None:
         """A worker's name is text, not a pattern."""
         one, two, three = [await accept_one(store) for _ in range(3)]
         for worker in ("node%_1/1", "node%_1/2", "nodeXX1/1"):
@@ -135,7 +135,7 @@ class TestLease:
 
 
 class TestFailure:
-    async def test_third_failure_is_poison(self, store: SqliteStore) -> None:
+    async def test_third_failure_is_poison(self, store: VerbStore) -> None:
         mail_id = await accept_one(store)
         for attempt in (1, 2, 3):
             now = NOW + attempt * 100
@@ -150,7 +150,7 @@ class TestFailure:
         assert (found.state, found.tries, found.claims, found.reason) == (MailState.POISON, 3, 3, "no. 3")
         assert await claim_all(store, now=NOW + 10_000) == []
 
-    async def test_a_failure_that_is_nobodys_is_not_counted(self, store: SqliteStore) -> None:
+    async def test_a_failure_that_is_nobodys_is_not_counted(self, store: VerbStore) -> None:
         mail_id = await accept_one(store)
         for attempt in range(5):
             now = NOW + attempt * 100
@@ -161,19 +161,19 @@ class TestFailure:
         assert found is not None
         assert (found.tries, found.reason) == (0, "disk full")
 
-    async def test_without_the_lease(self, store: SqliteStore) -> None:
+    async def test_without_the_lease(self, store: VerbStore) -> None:
         mail_id = await accept_one(store)
         with pytest.raises(LeaseLost):
             await store.file_failed(mail_id, worker="w1", now=NOW, reason="", again_at=NOW, poison_after=3)
 
-    async def test_postponed_mail_waits(self, store: SqliteStore) -> None:
+    async def test_postponed_mail_waits(self, store: VerbStore) -> None:
         mail_id = await accept_one(store)
         await claim_all(store)
         await file_as(store, mail_id, Changes(postpone_until=NOW + 5))
         assert await claim_all(store, now=NOW + 4.9) == []
         assert await claim_all(store, now=NOW + 5) == [mail_id]
 
-    async def test_postponing_and_changing_at_once_is_refused(self, store: SqliteStore) -> None:
+    async def test_postponing_and_changing_at_once_is_refused(self, store: VerbStore) -> None:
         mail_id = await accept_one(store)
         await claim_all(store)
         with pytest.raises(StoreError):
@@ -183,7 +183,7 @@ class TestFailure:
 
 
 class TestSettle:
-    async def settled(self, store: SqliteStore, state: MailState) -> str:
+    async def settled(self, store: VerbStore, state: MailState) -> str:
         mail_id = await accept_one(store)
         await claim_all(store)
         if state is MailState.POISON:
@@ -192,7 +192,7 @@ class TestSettle:
             await file_as(store, mail_id, Changes(state=state, reason="why", decision="{}"))
         return mail_id
 
-    async def test_release(self, store: SqliteStore) -> None:
+    async def test_release(self, store: VerbStore) -> None:
         mail_id = await self.settled(store, MailState.HELD)
         assert await store.settle_mail(mail_id, expect=[MailState.HELD], to=MailState.ACCEPTED, reason="by wang")
         found = await store.mail(mail_id)
@@ -200,7 +200,7 @@ class TestSettle:
         assert (found.state, found.released, found.reason, found.claims) == (MailState.ACCEPTED, True, "by wang", 0)
         assert await claim_all(store) == [mail_id]
 
-    async def test_replay(self, store: SqliteStore) -> None:
+    async def test_replay(self, store: VerbStore) -> None:
         mail_id = await self.settled(store, MailState.POISON)
         assert await store.settle_mail(
             mail_id, expect=[MailState.HELD, MailState.POISON], to=MailState.ACCEPTED, reason="try again"
@@ -210,7 +210,7 @@ class TestSettle:
         assert (found.state, found.released, found.tries) == (MailState.ACCEPTED, False, 0)
         assert await claim_all(store) == [mail_id]
 
-    async def test_drop_keeps_the_raw_mail(self, store: SqliteStore) -> None:
+    async def test_drop_keeps_the_raw_mail(self, store: VerbStore) -> None:
         mail_id = await self.settled(store, MailState.HELD)
         assert await store.settle_mail(mail_id, expect=[MailState.HELD], to=MailState.DROPPED, reason="spam")
         found = await store.mail(mail_id)
@@ -219,20 +219,20 @@ class TestSettle:
         assert found.raw
         assert not found.released
 
-    async def test_only_from_an_expected_state(self, store: SqliteStore) -> None:
+    async def test_only_from_an_expected_state(self, store: VerbStore) -> None:
         mail_id = await self.settled(store, MailState.FILED)
         assert not await store.settle_mail(mail_id, expect=[MailState.HELD, MailState.POISON], to=MailState.ACCEPTED, reason="")
         assert not await store.settle_mail(a_mail_id(), expect=[MailState.HELD], to=MailState.DROPPED, reason="")
         assert await claim_all(store) == []
 
-    async def test_nothing_is_settled_to_filed(self, store: SqliteStore) -> None:
+    async def test_nothing_is_settled_to_filed(self, store: VerbStore) -> None:
         mail_id = await self.settled(store, MailState.HELD)
         with pytest.raises(StoreError):
             await store.settle_mail(mail_id, expect=[MailState.HELD], to=MailState.FILED, reason="")
 
 
 class TestListing:
-    async def test_newest_first_page_by_page_without_raw(self, store: SqliteStore) -> None:
+    async def test_newest_first_page_by_page_without_raw(self, store: VerbStore) -> None:
         ids = [await accept_one(store, raw=b"bytes") for _ in range(5)]
         page = await store.mails(None, limit=2)
         assert [mail.id for mail in page] == ids[:-3:-1]
@@ -241,12 +241,12 @@ class TestListing:
         assert [mail.id for mail in rest] == ids[2::-1]
         assert await store.mails(MailState.HELD, limit=10) == ()
 
-    async def test_copies_of_one_message_oldest_first(self, store: SqliteStore) -> None:
+    async def test_copies_of_one_message_oldest_first(self, store: VerbStore) -> None:
         ids = [await accept_one(store, message_id="<same@x>") for _ in range(3)]
         await accept_one(store, message_id=None)
         assert [mail.id for mail in await store.mails_of_message_id("<same@x>")] == ids
 
-    async def test_tickets_of_a_mail(self, store: SqliteStore) -> None:
+    async def test_tickets_of_a_mail(self, store: VerbStore) -> None:
         ticket = a_ticket()
         mail_id = await open_ticket(store, ticket)
         found = await store.mail(mail_id)

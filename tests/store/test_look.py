@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from smtpgate.model import DeliveryState, Participant, Role, Status
-from smtpgate.store.sqlite import SqliteStore
+from smtpgate.store.verbs import VerbStore
 from tests.store.conftest import OpenStore
 from tests.support.store_data import NOW, a_recipient, a_ticket, an_attempt, an_outgoing
 from tests.support.store_steps import accept_one, open_ticket, queue_to
 
 
 class TestTickets:
-    async def test_filters_and_pages(self, store: SqliteStore) -> None:
+    async def test_filters_and_pages(self, store: VerbStore) -> None:
         li = (Participant("li@example.org", "", Role.CUSTOMER), Participant("wang@example.org", "", Role.CC))
         made = [
             a_ticket(),
@@ -38,12 +38,12 @@ class TestTickets:
         assert await listed(sender="wang@example.org", statuses=(Status.CLOSED,)) == [2]
         assert await listed(sender="%@example.org") == []
 
-    async def test_no_such_ticket(self, store: SqliteStore) -> None:
+    async def test_no_such_ticket(self, store: VerbStore) -> None:
         assert await store.ticket("20261121-EML-0000") is None
 
 
 class TestQueue:
-    async def test_filters_and_pages(self, store: SqliteStore) -> None:
+    async def test_filters_and_pages(self, store: VerbStore) -> None:
         ticket = a_ticket()
         one, two, three = a_recipient("a@x.example"), a_recipient("b@x.example"), a_recipient("c@x.example")
         await open_ticket(store, ticket, an_outgoing(one, two, ticket_id=ticket.id, purpose="resolved"))
@@ -64,12 +64,12 @@ class TestQueue:
         assert (shown.ticket_number, shown.purpose, shown.attempts) == (ticket.number, "resolved", 1)
         assert (await store.queue(states=[], ticket_number=None, limit=1))[0].ticket_number is None
 
-    async def test_no_such_mail(self, store: SqliteStore) -> None:
+    async def test_no_such_mail(self, store: VerbStore) -> None:
         assert await store.outgoing(1) is None
 
 
 class TestSmallFacts:
-    async def test_counts(self, store: SqliteStore) -> None:
+    async def test_counts(self, store: VerbStore) -> None:
         await accept_one(store)
         await open_ticket(store, a_ticket(), an_outgoing(a_recipient(), a_recipient()))
         counts = await store.counts()

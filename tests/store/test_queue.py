@@ -7,7 +7,7 @@ import pytest
 from smtpgate.errors import StoreError
 from smtpgate.model import DeliveryState, EntryKind
 from smtpgate.store.api import Changes, Pause
-from smtpgate.store.sqlite import SqliteStore
+from smtpgate.store.verbs import VerbStore
 from tests.store.conftest import OpenStore
 from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, an_attempt, an_entry, an_outgoing
 from tests.support.store_steps import open_ticket, queue_to
@@ -16,7 +16,7 @@ WAIT = 60.0
 
 
 async def take(
-    store: SqliteStore, *, worker: str = "w1", now: float = NOW, limit: int = 100, skip: tuple[str, ...] = (), wait: float = WAIT
+    store: VerbStore, *, worker: str = "w1", now: float = NOW, limit: int = 100, skip: tuple[str, ...] = (), wait: float = WAIT
 ) -> list[int]:
     taken = await store.claim_deliveries(
         worker=worker, now=now, limit=limit, next_at=lambda attempts: now + wait * attempts, skip=skip, lease=600.0
@@ -24,12 +24,12 @@ async def take(
     return [delivery.recipient_id for delivery in taken]
 
 
-async def state_of(store: SqliteStore, recipient_id: int) -> DeliveryState:
+async def state_of(store: VerbStore, recipient_id: int) -> DeliveryState:
     return (await store.facts(a_query(recipient_ids=(recipient_id,)))).recipients[recipient_id].state
 
 
 class TestClaim:
-    async def test_everything_an_attempt_needs(self, store: SqliteStore) -> None:
+    async def test_everything_an_attempt_needs(self, store: VerbStore) -> None:
         ticket = a_ticket()
         mail = an_outgoing(
             a_recipient("a@x.example"), a_recipient("b@x.example", return_path=None), ticket_id=ticket.id, eightbit=True
@@ -43,7 +43,7 @@ class TestClaim:
         assert (first.smtputf8, first.eightbit, first.message_id) == (False, True, mail.message_id)
         assert first.data == mail.data
 
-    async def test_longest_due_first(self, store: SqliteStore) -> None:
+    async def test_longest_due_first(self, store: VerbStore) -> None:
         late, early, future = (a_recipient(next_at=NOW + at) for at in (-1, -5, 1))
         await queue_to(store, late, early, future)
         assert await take(store, limit=1) == [early.id]
@@ -64,7 +64,7 @@ class TestClaim:
         taken = await again.claim_deliveries(worker="w", now=NOW + WAIT, limit=1, next_at=lambda _n: NOW + 999)
         assert [delivery.attempts for delivery in taken] == [2]
 
-    async def test_nobody_else_takes_it_while_the_attempt_lasts(self, store: SqliteStore) -> None:
+    async def test_nobody_else_takes_it_while_the_attempt_lasts(self, store: VerbStore) -> None:
         """However near the next attempt is."""
         mail = await queue_to(store)
         assert await take(store, wait=1) == [mail.recipients[0].id]
@@ -72,7 +72,7 @@ class TestClaim:
         assert await store.next_due() == NOW + 600
         assert await take(store, worker="w2", now=NOW + 600, wait=1) == [mail.recipients[0].id]
 
-    async def test_paused_destinations_are_skipped(self, store: SqliteStore) -> None:
+    async def test_paused_destinations_are_skipped(self, store: VerbStore) -> None:
         one, two, three = (a_recipient(f"a@{domain}") for domain in ("x.example", "Y.example", "z.example"))
         await queue_to(store, one, two, three)
         assert await take(store, skip=("X.example", "y.example")) == [three.id]
@@ -87,7 +87,7 @@ class TestClaim:
             taken += await take(store, limit=2)
         assert sorted(taken) == sorted(person.id for person in people)
 
-    async def test_release_is_by_prefix(self, store: SqliteStore) -> None:
+    async def test_release_is_by_prefix(self, store: VerbStore) -> None:
         one, two = a_recipient(next_at=NOW - 1), a_recipient()
         await queue_to(store, one, two)
         await take(store, worker="a/1", limit=1)
@@ -97,7 +97,7 @@ class TestClaim:
 
 
 class TestRecord:
-    async def test_delivered(self, store: SqliteStore) -> None:
+    async def test_delivered(self, store: VerbStore) -> None:
         ticket = a_ticket()
         mail = an_outgoing(ticket_id=ticket.id)
         await open_ticket(store, ticket, mail)
@@ -119,7 +119,7 @@ class TestRecord:
         assert told.entries[-1] == event
 
     @pytest.mark.parametrize("state", [DeliveryState.QUEUED, DeliveryState.UNCERTAIN])
-    async def test_pending_comes_again_at_its_time(self, store: SqliteStore, state: DeliveryState) -> None:
+    async def test_pending_comes_again_at_its_time(self, store: VerbStore, state: DeliveryState) -> None:
         mail = await queue_to(store)
         recipient = mail.recipients[0].id
         await take(store)
@@ -133,14 +133,14 @@ class TestRecord:
         assert (shown.last_code, len(shown.last_reply)) == (451, 1000)
 
     @pytest.mark.parametrize("state", [DeliveryState.FAILED, DeliveryState.EXPIRED])
-    async def test_given_up(self, store: SqliteStore, state: DeliveryState) -> None:
+    async def test_given_up(self, store: VerbStore, state: DeliveryState) -> None:
         mail = await queue_to(store)
         await take(store)
         await store.record_attempts([an_attempt(mail.recipients[0].id, state, code=550)])
         assert await store.next_due() is None
         assert await state_of(store, mail.recipients[0].id) is state
 
-    async def test_dropped_meanwhile_stays_dropped_unless_it_was_delivered(self, store: SqliteStore) -> None:
+    async def test_dropped_meanwhile_stays_dropped_unless_it_was_delivered(self, store: VerbStore) -> None:
         one, two = a_recipient(), a_recipient()
         await queue_to(store, one, two)
         await take(store)
@@ -150,7 +150,7 @@ class TestRecord:
         assert await state_of(store, two.id) is DeliveryState.DELIVERED
         assert await store.next_due() is None
 
-    async def test_a_bounce_that_is_faster_than_our_note_of_delivery_wins(self, store: SqliteStore) -> None:
+    async def test_a_bounce_that_is_faster_than_our_note_of_delivery_wins(self, store: VerbStore) -> None:
         mail = await queue_to(store)
         recipient = mail.recipients[0].id
         await take(store)
@@ -158,7 +158,7 @@ class TestRecord:
         await store.record_attempts([an_attempt(recipient)])
         assert await state_of(store, recipient) is DeliveryState.BOUNCED
 
-    async def test_all_or_nothing(self, store: SqliteStore) -> None:
+    async def test_all_or_nothing(self, store: VerbStore) -> None:
         mail = await queue_to(store)
         recipient = mail.recipients[0].id
         await take(store)
@@ -168,7 +168,7 @@ class TestRecord:
 
 
 class TestGiveBack:
-    async def test_unclaim_is_due_at_once_and_not_counted(self, store: SqliteStore) -> None:
+    async def test_unclaim_is_due_at_once_and_not_counted(self, store: VerbStore) -> None:
         mail = await queue_to(store)
         await take(store)
         await store.unclaim([mail.recipients[0].id], now=NOW)
@@ -176,7 +176,7 @@ class TestGiveBack:
         (delivery,) = await store.claim_deliveries(worker="w2", now=NOW, limit=1, next_at=lambda _n: NOW + 99)
         assert delivery.attempts == 1
 
-    async def test_unclaim_of_what_is_not_claimed_does_nothing(self, store: SqliteStore) -> None:
+    async def test_unclaim_of_what_is_not_claimed_does_nothing(self, store: VerbStore) -> None:
         mail = await queue_to(store)
         recipient = mail.recipients[0].id
         await store.unclaim([recipient, 12345], now=NOW + 77)
@@ -199,7 +199,7 @@ class TestSettle:
             (DeliveryState.DELIVERED, False, False),
         ],
     )
-    async def test_from_each_state(self, store: SqliteStore, state: DeliveryState, retried: bool, dropped: bool) -> None:
+    async def test_from_each_state(self, store: VerbStore, state: DeliveryState, retried: bool, dropped: bool) -> None:
         one, two = a_recipient(), a_recipient()
         await queue_to(store, one, two)
         await take(store)
@@ -210,13 +210,13 @@ class TestSettle:
         assert await state_of(store, one.id) is (DeliveryState.QUEUED if retried else state)
         assert await state_of(store, two.id) is (DeliveryState.DROPPED if dropped else state)
 
-    async def test_retry_leaves_an_attempt_under_way_alone(self, store: SqliteStore) -> None:
+    async def test_retry_leaves_an_attempt_under_way_alone(self, store: VerbStore) -> None:
         mail = await queue_to(store)
         await take(store)
         assert await store.settle_recipients([mail.recipients[0].id], to=DeliveryState.QUEUED, now=NOW) == 0
         assert await take(store, worker="w2") == []
 
-    async def test_unknown_and_nonsense(self, store: SqliteStore) -> None:
+    async def test_unknown_and_nonsense(self, store: VerbStore) -> None:
         assert await store.settle_recipients([1, 2], to=DeliveryState.QUEUED, now=NOW) == 0
         assert await store.settle_recipients([], to=DeliveryState.DROPPED, now=NOW) == 0
         with pytest.raises(StoreError):
@@ -224,7 +224,7 @@ class TestSettle:
 
 
 class TestPause:
-    async def test_pause_and_resume(self, store: SqliteStore) -> None:
+    async def test_pause_and_resume(self, store: VerbStore) -> None:
         assert await store.pauses() == ()
         await store.pause(Pause("relay.example", NOW, "535 refused"))
         await store.pause(Pause("relay.example", NOW + 5, "535 still refused"))

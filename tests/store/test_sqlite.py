@@ -12,7 +12,7 @@ import pytest
 
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.model import DeliveryState, MailState, Status
-from smtpgate.store import changes, incoming, look, queue, sqlite_file, sqlite_writer
+from smtpgate.store import changes, incoming, look, queue, schema, sqlite_file, sqlite_writer
 from smtpgate.store.api import AckNote, Changes, TicketUpdate
 from smtpgate.store.sqlite import SqliteStore
 from smtpgate.store.statement import Verb
@@ -116,7 +116,7 @@ class TestSchema:
 
     def test_each_migration_has_a_number_of_its_own(self) -> None:
         """Two of one number have no order: a store made between them would not open any more."""
-        names = sorted(file.name for file in (sqlite_file._SQL / "migrations").iterdir() if file.name.endswith(".sql"))
+        names = sorted(file.name for file in (schema.SQL / "migrations").iterdir() if file.name.endswith(".sql"))
         assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
 
     def test_migrations_lead_to_the_schema(self) -> None:
@@ -259,7 +259,7 @@ def test_no_daily_verb_reads_a_whole_table() -> None:
                 plan = [step[3] for step in connection.execute("EXPLAIN QUERY PLAN " + query.sql, params)]
                 page = any(order in query.sql for order in ("ORDER BY i.seq DESC", "ORDER BY r.id DESC"))
                 sorts = any("TEMP" in step for step in plan) and "t.number =" not in query.sql  # one ticket's mail is little
-                if (page and sorts) or (not page and any(step.startswith("SCAN") for step in plan)):
+                if (page and sorts) or (not page and any(step.startswith("SCAN") and step != "SCAN chosen" for step in plan)):
                     faults.append((name, query.sql, plan))
                 explained.add(query.sql)
                 rows = connection.execute(query.sql, params).fetchall()

@@ -1,0 +1,148 @@
+"""Connections to PostgreSQL: how they are made, what the server must be, and waiting for one that is away.
+
+A server that would lose what it has promised (synchronous_commit or fsync off) and one that only follows another (a
+standby) are refused at every connection, since a fail-over may lead to either. Raises StoreAway when none can be had now,
+StoreError when the admin has to change something. The password never is in an address, a message or a log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+
+from smtpgate.errors import StoreAway, StoreError
+from smtpgate.store.postgres_dialect import statement
+from smtpgate.store.postgres_errors import ERRORS, store_error
+from smtpgate.store.statement import Row, T, Verb, fit
+
+PATIENCE = 10.0  # seconds for which a verb waits for a server that is away
+CONNECT_WITHIN = 5.0
+_ANSWER_WITHIN = 30.0  # for one statement of a verb; a server that is silent for longer is away
+_PAUSES = (0.05, 2.0)  # seconds before the first and at most before a later try to reach it
+_OLDEST = 150000
+
+_SESSION = {
+    "jit": "off",  # costs more than it saves with statements as small as ours
+    "lock_timeout": "10s",
+    # A node that stops in the middle of a transaction must not stop the others: the server ends its transaction.
+    "idle_in_transaction_session_timeout": "10s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+_LOOK = """SELECT pg_is_in_recovery(), current_setting('synchronous_commit'), current_setting('fsync'),
+    current_setting('full_page_writes'), current_setting('server_version_num')::int, current_setting('server_encoding')"""
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the database is. url has no password; name is who we are in pg_stat_activity."""
+
+    url: str
+    password_file: Path | None = None
+    name: str = "smtpgate"
+    read_only: bool = False
+
+    async def connect(self, *, patient: bool = False) -> asyncpg.Connection:
+        """patient: for statements that may take long, as those that look through everything."""
+        settings = _SESSION | {"application_name": self.name[:63]}
+        if self.read_only:
+            settings["default_transaction_read_only"] = "on"
+        try:
+            connection = await asyncpg.connect(
+                self.url,
+                password=self._password(),
+                timeout=CONNECT_WITHIN,
+                command_timeout=None if patient else _ANSWER_WITHIN,
+                statement_cache_size=512,
+                max_cached_statement_lifetime=0,
+                server_settings=settings,
+                target_session_attrs="any" if self.read_only else "primary",
+            )
+        except asyncpg.exceptions.TargetServerAttributeNotMatched as error:
+            raise StoreAway("the database is a read-only standby: store.url must lead to the primary") from error
+        except asyncpg.exceptions.InvalidAuthorizationSpecificationError as error:
+            raise StoreError(f"the database does not let us in: {error}; see store.url and store.password_file") from error
+        except ValueError as error:
+            raise StoreError(f"store.url cannot be used: {error}") from error
+        except ERRORS as error:
+            raise store_error(error, "connecting to the database") from error
+        try:
+            self._check(tuple(await connection.fetchrow(_LOOK)))
+        except ERRORS as error:
+            connection.terminate()
+            raise store_error(error, "connecting to the database") from error
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    def _password(self) -> str | None:
+        if self.password_file is None:
+            return None
+        try:
+            return self.password_file.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise StoreError(f"store.password_file cannot be read: {error}") from error
+
+    def _check(self, found: Row) -> None:
+        standby, synchronous, fsync, pages, version, encoding = found
+        if version < _OLDEST:
+            raise StoreError(f"the database is PostgreSQL {version // 10000}; 15 or later is needed")
+        if encoding != "UTF8":
+            raise StoreError(f"the database has the encoding {encoding}: make one with ENCODING 'UTF8'")
+        if self.read_only:
+            return
+        if standby:
+            raise StoreAway("the database is a read-only standby: store.url must lead to the primary")
+        if synchronous == "off":
+            raise StoreError(
+                "synchronous_commit is off, so that accepted mail could be lost: ALTER ROLE … SET synchronous_commit = on"
+            )
+        if (fsync, pages) != ("on", "on"):
+            raise StoreError("the server has fsync or full_page_writes off and would lose mail at a power cut: turn both on")
+
+
+async def patiently(attempt: Callable[[], Awaitable[Made]], until: float) -> Made:
+    """Again while the server is away, until so late (time of the event loop). Raises StoreAway then."""
+    pause = _PAUSES[0]
+    while True:
+        try:
+            return await attempt()
+        except StoreAway:
+            if asyncio.get_running_loop().time() + pause > until:
+                raise
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _PAUSES[1])
+
+
+def patience() -> float:
+    return asyncio.get_running_loop().time() + PATIENCE
+
+
+async def run(connection: asyncpg.Connection, verb: Verb[T]) -> T:
+    """All statements of one verb, within the transaction that is open."""
+    rows: list[Row] | None = None
+    try:
+        while True:
+            query = verb.send(rows) if rows is not None else next(verb)
+            found = await connection.fetch(statement(query.sql), *(fit(value) for value in query.params))
+            rows = [tuple(row) for row in found]
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+async def closed(connection: Any) -> None:
+    """Close it, politely if the server is there."""
+    try:
+        await connection.close(timeout=2.0)
+    except ERRORS:
+        connection.terminate()

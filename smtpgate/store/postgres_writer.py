@@ -1,0 +1,256 @@
+"""Writing to PostgreSQL: what waits goes into one transaction, and no caller hears of success before its commit.
+
+Each lane has a connection of its own and runs one transaction at a time. Verbs whose answer depends on what others write
+(filing: the repeat rule, ticket numbers, caps) are `ordered`: their lane takes one lock that all nodes share, so that they
+happen one after the other in the whole cluster, as with SQLite's one writer. The others need no order among nodes; their
+rows are taken with SKIP LOCKED or change only if they still are what they were.
+
+When one of many fails, each is run again alone, so that it takes nothing along. A server that went away is waited for;
+whether a commit that it did not answer has happened is asked of it by the transaction's number. A caller that is
+cancelled changes nothing: its verb runs whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import asyncpg
+
+from smtpgate.errors import StoreAway, StoreError, StoreFatal, StoreMisuse
+from smtpgate.store.alarm import Alarm
+from smtpgate.store.postgres_errors import ERRORS, Again, store_error
+from smtpgate.store.postgres_link import Server, closed, patience, patiently, run
+from smtpgate.store.statement import Verb
+
+ORDER_LOCK = 0x534D5447  # "SMTG": the advisory lock of ordered verbs
+_BATCH_VERBS = 64
+_ORDERED_VERBS = 16  # the other nodes wait for all of them
+_BATCH_OCTETS = 8 * 1024**2
+_VERB_OCTETS = 8192  # what a verb writes besides its mail, about
+_AGAIN = 20  # times that one verb is run again because it met another one
+
+# The number is asked for first: after a commit without an answer it is too late. The timeline tells whether the server
+# that is asked then has the same past.
+_NUMBER = "SELECT pg_current_xact_id()::text, left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+_FATE = "SELECT pg_xact_status($1::text::xid8), left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    make: Callable[[], Verb[Any]]
+    size: int
+    news: str  # what others may be told of when it has happened
+    until: float  # for so long it waits for a server that is away (time of the event loop)
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class _Unanswered(Exception):
+    def __init__(self, number: str, timeline: str) -> None:
+        super().__init__(number)
+        self.number, self.timeline = number, timeline
+
+
+@dataclass(eq=False, slots=True)
+class Lane:
+    """Begun by start(); close() finishes what is queued."""
+
+    server: Server
+    alarm: Alarm
+    ordered: bool
+    told: Callable[[set[str]], None]  # called after a commit with the news of its verbs
+    commits: int = 0  # transactions committed, for tests and benchmarks
+    _jobs: deque[Job] = field(default_factory=deque)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _closing: bool = False
+    _connection: asyncpg.Connection | None = None
+    _task: asyncio.Task[None] | None = None
+
+    def start(self, connection: asyncpg.Connection | None) -> None:
+        """connection: one that is there already."""
+        self._connection = connection
+        self._task = asyncio.create_task(self._work(), name="store lane")
+
+    def submit(self, make: Callable[[], Verb[Any]], size: int, news: str) -> asyncio.Future[Any]:
+        """Queue a verb. The future may be abandoned; the verb happens all the same. Raises StoreError at once when closed."""
+        self.alarm.check()
+        if self._closing:
+            raise StoreError("the store is closed")
+        future = asyncio.get_running_loop().create_future()
+        self._jobs.append(Job(make, size + _VERB_OCTETS, news, patience(), future))
+        self._wake.set()
+        return future
+
+    async def close(self) -> None:
+        """Safe to call twice."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    # --- the task -------------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while batch := await self._next_batch():
+            try:
+                await self._serve(batch)
+            except Exception as error:  # a bug of ours: callers must not wait for ever
+                _reject(batch, StoreError(f"the store's writer failed: {error!r}"))
+                self._drop()
+            self._answer(batch)
+        if self._connection is not None:
+            await closed(self._connection)
+
+    async def _next_batch(self) -> list[Job]:
+        """What is queued, bounded; waits for the first. Empty: closed and nothing left."""
+        while not self._jobs and not self._closing:
+            self._wake.clear()
+            await self._wake.wait()
+        batch: list[Job] = []
+        octets = 0
+        most = _ORDERED_VERBS if self.ordered else _BATCH_VERBS
+        while self._jobs and len(batch) < most and (not batch or octets + self._jobs[0].size <= _BATCH_OCTETS):
+            job = self._jobs.popleft()
+            octets += job.size
+            batch.append(job)
+        return batch
+
+    async def _serve(self, batch: list[Job]) -> None:
+        """Each job has a result or an error after it."""
+        if self.alarm.error is not None:
+            _reject(batch, self.alarm.error)
+            return
+        if len(batch) == 1 or not await self._all_at_once(batch):
+            for job in batch:
+                await self._alone(job)
+
+    async def _all_at_once(self, batch: list[Job]) -> bool:
+        """False: one of them does not go together with the rest, and nothing has happened."""
+        try:
+            await self._happen(batch)
+        except (StoreMisuse, Again):
+            return False
+        except StoreError as error:
+            if self._refused_by_verb(error):
+                return False
+            _reject(batch, error)
+        except Exception:  # what a decide raised
+            return False
+        return True
+
+    @staticmethod
+    def _refused_by_verb(error: StoreError) -> bool:
+        """A verb raised it of itself (LeaseLost); what the server raised has the server's error as its cause."""
+        return error.__cause__ is None and not isinstance(error, (StoreAway, StoreFatal))
+
+    async def _alone(self, job: Job) -> None:
+        for _ in range(_AGAIN):
+            try:
+                await self._happen([job])
+            except Again as error:
+                job.error = StoreError(str(error))
+                continue
+            except Exception as error:
+                job.error = error
+                return
+            job.error = None
+            return
+
+    async def _happen(self, batch: list[Job]) -> None:
+        """One transaction, waiting for the server if need be. Raises what kept it from happening."""
+        until = max(job.until for job in batch)
+        while True:
+            try:
+                return await patiently(lambda: self._transaction(batch), until)
+            except _Unanswered as asked:
+                if await patiently(partial(self._fate, asked), patience()):
+                    return self._committed(batch)
+
+    async def _transaction(self, batch: list[Job]) -> None:
+        connection = await self._connected()
+        number: tuple[str, str] | None = None
+        try:
+            await connection.execute("BEGIN")
+            if self.ordered:
+                await connection.fetchval("SELECT pg_advisory_xact_lock($1)", ORDER_LOCK)
+            found = await connection.fetchrow(_NUMBER)
+            for job in batch:
+                job.result = await run(connection, job.make())
+            number = tuple(found)
+            await connection.execute("COMMIT")
+        except ERRORS as error:
+            translated = store_error(error, "writing")
+            if not isinstance(translated, StoreAway):
+                await self._roll_back()
+                raise translated from error
+            self._drop()
+            if number is not None:
+                raise _Unanswered(*number) from error
+            raise translated from error
+        except BaseException:
+            await self._roll_back()
+            raise
+        self._committed(batch)
+
+    def _committed(self, batch: list[Job]) -> None:
+        self.commits += 1
+        news = {job.news for job in batch if job.news}
+        if news:
+            self.told(news)
+
+    async def _fate(self, asked: _Unanswered) -> bool:
+        """Whether that transaction has happened. Raises StoreError when nobody can know."""
+        connection = await self._connected()
+        try:
+            status, timeline = await connection.fetchrow(_FATE, asked.number)
+        except ERRORS as error:
+            self._drop()
+            raise store_error(error, "asking for the fate of a commit") from error
+        if timeline != asked.timeline:
+            raise StoreError("the database failed over in the middle of a commit; whether it has happened is not known")
+        if status == "in progress":  # its server process has not noticed yet that we are gone
+            raise StoreAway("a commit without an answer is still under way")
+        return bool(status == "committed")
+
+    async def _connected(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self.server.connect()
+        return self._connection
+
+    async def _roll_back(self) -> None:
+        """Leave no transaction open, or no connection."""
+        connection = self._connection
+        if connection is None or connection.is_closed():
+            return
+        try:
+            await connection.execute("ROLLBACK")
+        except ERRORS:
+            self._drop()
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    def _answer(self, batch: list[Job]) -> None:
+        for job in batch:
+            if isinstance(job.error, StoreFatal):
+                self.alarm.set(job.error)
+            if job.future.done():  # its caller was cancelled
+                continue
+            if job.error is not None:
+                job.future.set_exception(job.error)
+            else:
+                job.future.set_result(job.result)
+        self.alarm.ring()
+
+
+def _reject(batch: list[Job], error: StoreError) -> None:
+    for job in batch:
+        job.error = type(error)(str(error))  # one of its own for each caller: a traceback grows where it is raised

