@@ -77,7 +77,7 @@ def read(text: str, subject: str, *, ours: frozenset[str], failed: tuple[str, ..
     late = any(word in subject.lower() for word in DELAY_SUBJECTS)
     delayed = (late or any(word in low for word in DELAYS)) and not any(word in low for word in GIVEN_UP)
     people = tuple((a, reader.said(a)) for a in failed) or reader.best() or reader.in_subject(subject)
-    people = people or _bare(lines[max(0, start) :], domain)
+    people = people or _bare(lines[max(0, start) :], domain) or reader.best(ours=True)
     return Notice(people, delayed, introduced, reader.sure or reader.names(subject), words)
 
 
@@ -196,19 +196,16 @@ class _Reader:
         if len(self._kinds[4]) > 1:
             self._kinds[4].clear()
 
-    def best(self) -> tuple[tuple[str, str], ...]:
-        """The addresses of the surest kind that has any; our own ones only if there is no other."""
-        for ours in (False, True):
-            for rank, kind in enumerate(self._kinds):
-                if ours and rank > 2:
-                    break
-                people = [
-                    f
-                    for key, f in kind.items()
-                    if not key.startswith(_SYSTEMS) and (key in self._ours) is ours and "." in key.rpartition("@")[2]
-                ]
-                if people:
-                    return tuple((f.address, safe.line(" ".join(f.words), 1000)) for f in people[:_MOST])
+    def best(self, *, ours: bool = False) -> tuple[tuple[str, str], ...]:
+        """The addresses of the surest kind that has any. ours: our own ones, which count only if there is no other."""
+        for kind in self._kinds[:3] if ours else self._kinds:
+            people = [
+                f
+                for key, f in kind.items()
+                if not key.startswith(_SYSTEMS) and (key in self._ours) is ours and "." in key.rpartition("@")[2]
+            ]
+            if people:
+                return tuple((f.address, safe.line(" ".join(f.words), 1000)) for f in people[:_MOST])
         return ()
 
     def in_subject(self, subject: str) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from smtpgate.mail import bounce
+from smtpgate.mail import bounce, bouncetext
 from smtpgate.model import BounceReason, BounceRecipient
 
 FINAL = "Final-Recipient: rfc822; z@y.example\nAction: failed"
@@ -145,3 +145,15 @@ def test_message_id_in_text() -> None:
 def test_the_reason_in_one_word(words: str, reason: BounceReason) -> None:
     found = bounce.from_status(status(f"{FINAL}\nDiagnostic-Code: smtp; {words}"))
     assert [recipient.reason for recipient in found] == [reason]
+
+
+def test_a_mailbox_without_its_domain_counts_before_the_address_of_whom_the_notice_is_to() -> None:
+    notice = (
+        "Sorry support@example.org. Your mail to the following recipients could not be delivered because they are not"
+        " accepting mail with attachments:\n\tsomebody\n"
+    )
+    found = bouncetext.read(notice, "Mail Delivery Problem", ours=OURS, domain="post.example")
+    assert [name for name, _ in found.recipients] == ["somebody@post.example"]
+    notice = "Your mail could not be delivered:\n\n<support@example.org>: user unknown\n"
+    alone = bouncetext.read(notice, "x", ours=OURS, domain="post.example")
+    assert [name for name, _ in alone.recipients] == ["support@example.org"]
