@@ -50,15 +50,22 @@ def decode(data: bytes, encoding: str, *, text: bool = False) -> tuple[bytes, st
 
 def _base64(data: bytes, *, text: bool) -> tuple[bytes, str]:
     odd = data.translate(None, _BASE64 + _SPACES)
-    if text and (odd or b" " in data.strip()):
+    checksum = b"\n=" in data[-20:]  # of OpenPGP's armour, left below its base64
+    if odd or checksum or (text and b" " in data.strip()):
         before, behind = _split(data)
-        if behind:
-            decoded, defect = _octets(before)
-            if not decoded:
-                return data, "text that says it is base64 and is not"
-            return decoded + b"\r\n" + behind, defect or "text behind the end of base64"
+        decoded, defect = _octets(before)
+        if behind and decoded and (text or checksum or _no_code(behind)):  # words behind a file are not the file's
+            return decoded + (b"\r\n" + behind if text else b""), defect or "text behind the end of base64"
+        if behind and text:
+            return data, "text that says it is base64 and is not"
     decoded, defect = _octets(data)
     return decoded, defect or ("base64 with characters that do not belong there" if odd else "")
+
+
+def _no_code(behind: bytes) -> bool:
+    """Is its first line no damaged line of base64?"""
+    line = behind.partition(b"\n")[0]
+    return len(line.translate(None, _BASE64)) * 8 > len(line)
 
 
 def _octets(data: bytes) -> tuple[bytes, str]:

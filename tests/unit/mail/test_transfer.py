@@ -34,6 +34,9 @@ def test_names(value: str, found: str | None) -> None:
         (b"aGVsbG8=\r\nd29ybGQ=\r\n", b"helloworld", False),  # two pieces, each with its padding
         (b"aGVsbG8gd29ybGQ", b"hello world", False),
         (b"aGVsbG8!gd29y*bGQ=", b"hello world", False),
+        (LINES + b"\r\n*** cut here by the gateway after 20 kbytes ***\r\n", TEXT * 3, False),
+        (LINES + b"\n=zH6Q\n", TEXT * 3, False),  # the checksum of OpenPGP's armour
+        (WRAPPED.replace(b"\r\n", b"!\r\n", 1), TEXT * 3, False),
         (b"a", b"", False),
         (b"", b"", True),
     ],
