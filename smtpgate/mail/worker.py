@@ -17,6 +17,7 @@ import os
 import re
 import signal
 import sys
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import structlog
@@ -159,7 +160,7 @@ class ParserPool:
         self._idle.put_nowait(child)
 
 
-class _Child:
+class _Child(ABC):
     """One parser process as the pool sees it."""
 
     def __init__(self, limits: Limits) -> None:
@@ -217,21 +218,21 @@ class _Child:
         """False when it is known to have ended."""
         return self._source is not None and not self._source.at_eof()
 
-    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        raise NotImplementedError
+    @abstractmethod
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]: ...
 
-    def _what(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _what(self) -> str: ...
 
-    async def _death(self, seconds: float) -> _Died:
-        raise NotImplementedError
+    @abstractmethod
+    async def _death(self, seconds: float) -> _Died: ...
 
-    def kill(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def kill(self) -> None: ...
 
+    @abstractmethod
     async def end(self) -> None:
         """Kill it and leave nothing behind."""
-        raise NotImplementedError
 
 
 class _Spawned(_Child):
