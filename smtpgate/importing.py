@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 BATCH = 64  # mails in one transaction
 BATCH_OCTETS = 8 * 1024**2
 AHEAD = 3  # batches that are read and parsed before their turn
+_OVERTAKEN = 300.0  # seconds by which an answer may arrive before what it answers, and is filed behind it all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ class Importer:
     async def _file(self, batch: list[_Ready], report: Report) -> None:
         began = self.clock.monotonic()
         report.already += sum(one.decision is not None for one in batch)
-        fresh = [one for one in batch if one.decision is None]
+        fresh = _questions_first([one for one in batch if one.decision is None])
         try:
             await self._commit(fresh)
         except Exception as error:
@@ -215,6 +216,37 @@ class _Ready:
     source: str
     parsed: ParsedMail | None = None
     decision: str | None = None
+
+    @property
+    def arrived(self) -> float:
+        return self.old.accepted.envelope.received_at
+
+
+def _questions_first(batch: list[_Ready]) -> list[_Ready]:
+    """An answer that came through a list a moment before its question is filed right behind it: alone it would open a
+    ticket, and the question, which may belong to another one, could not join both."""
+    places: dict[str, int] = {}
+    for i, one in enumerate(batch):
+        if one.parsed and one.parsed.message_id:
+            places.setdefault(one.parsed.message_id, i)
+    behind: dict[int, list[int]] = {}
+    held: set[int] = set()
+    for i, one in enumerate(batch):
+        names = (*one.parsed.in_reply_to, *one.parsed.references) if one.parsed else ()
+        question = max((places.get(name, -1) for name in names), default=-1)
+        if question > i and batch[question].arrived - one.arrived <= _OVERTAKEN:
+            behind.setdefault(question, []).append(i)
+            held.add(i)
+    if not held:
+        return batch
+    out: list[_Ready] = []
+    for i in range(len(batch)):
+        todo = [] if i in held else [i]
+        while todo:
+            place = todo.pop()
+            out.append(batch[place])
+            todo.extend(reversed(behind.get(place, ())))
+    return out
 
 
 def _refused(error: Exception) -> bool:

@@ -110,6 +110,19 @@ async def test_a_parent_that_comes_later_joins_its_answer(past: Past) -> None:
     assert await past.rung("parent") == "reference"
 
 
+async def test_an_answer_that_overtook_its_question_opens_no_second_ticket(past: Past) -> None:
+    past.put("a", by("alice", "Hall", "<1@x>"), 0)
+    past.put("last", by("carol", "Re: Hall", "<4@x>", more=("In-Reply-To: <3@x>",)), 9.8)
+    past.put("answer", by("bob", "Re: Hall", "<3@x>", more=("In-Reply-To: <2@x>",)), 9.9)
+    past.put("question", by("alice", "Re: Hall", "<2@x>", refs=("<1@x>",)), 10)
+    past.put("circle", by("dan", "Wheel", "<5@x>", more=("In-Reply-To: <6@x>",)), 20)
+    past.put("wheel", by("dora", "Wheel", "<6@x>", more=("In-Reply-To: <5@x>",)), 21)
+    await past.run()
+    assert [set(names) for names in await past.tickets()] == [{"a", "question", "answer", "last"}, {"circle", "wheel"}]
+    entry = (await past.entries())["last"].entry
+    assert entry.created_at == START - 1e6 + 9.8 * MINUTE
+
+
 @pytest.mark.parametrize("seed", range(2))
 async def test_the_order_of_files_does_not_matter(past: Past, seed: int) -> None:
     names = [str(i) for i in range(12)]
