@@ -105,7 +105,10 @@ class PostgresStore(VerbStore):
         if self._news is not None:
             self._news.tell(news)
 
-    async def _write(self, make: Callable[[], Verb[T]], size: int = 0, *, ordered: bool = False, news: str = "") -> T:
+    async def _write(
+        self, make: Callable[[], Verb[T]], size: int = 0, *, ordered: bool = False, news: str = "", patience: float = 0.0
+    ) -> T:
+        del patience  # a round trip to the server is long enough for company to come
         if self._server.read_only:
             raise StoreError("the store is open for reading only")
         result: T = await self._lanes[ordered].submit(make, size, news)

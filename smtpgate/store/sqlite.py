@@ -80,11 +80,13 @@ class SqliteStore(VerbStore):
         """SQLite's own checks first, then those of the data."""
         return await self._readers.use(_integrity) + await super().check()
 
-    async def _write(self, make: Callable[[], Verb[T]], size: int = 0, *, ordered: bool = False, news: str = "") -> T:
+    async def _write(
+        self, make: Callable[[], Verb[T]], size: int = 0, *, ordered: bool = False, news: str = "", patience: float = 0.0
+    ) -> T:
         del ordered, news  # one writer at a time has the file, and other processes find news by looking
         if self._writer is None:
             raise StoreError("the store is open for reading only")
-        result: T = await self._writer.submit(make, size)
+        result: T = await self._writer.submit(make, size, patience)
         return result
 
     async def _read(self, make: Callable[[], Verb[T]]) -> T:

@@ -1,15 +1,19 @@
 """The one thread that writes to the SQLite file, and group commit.
 
 Everything that waits in the queue, up to a bound, becomes one transaction; each verb has its own savepoint, so that one
-that fails takes nothing along. Callers hear of success only after COMMIT. A caller that is cancelled changes nothing:
-its verb runs whole. A failed BEGIN or COMMIT fails all of the batch; StoreFatal ends the writer's work for good.
+that fails takes nothing along. A verb that nobody outside waits for has patience: for a few milliseconds it waits for
+others to share its commit, and it goes at once with the first that has none. Callers hear of success only after COMMIT.
+A caller that is cancelled changes nothing: its verb runs whole. A failed BEGIN or COMMIT fails all of the batch;
+StoreFatal ends the writer's work for good.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +40,7 @@ def bind(params: tuple[Value, ...]) -> dict[str, Value]:
 class _Job:
     make: Callable[[], Verb[Any]]
     size: int
+    due: float  # monotonic time at which it waits no longer for company
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     result: Any = None
@@ -50,22 +55,26 @@ class Writer:
         self._connection = connection
         self._alarm = alarm
         self._jobs: deque[_Job] = deque()
+        self._due = math.inf  # of the most impatient job
         self._wake = threading.Condition()
         self._closing = False
         self._since_checkpoint = 0
         self._thread = threading.Thread(target=self._work, name="smtpgate-store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, make: Callable[[], Verb[Any]], size: int) -> asyncio.Future[Any]:
-        """Queue a verb. The future may be abandoned; the verb happens all the same. Raises StoreError at once when closed."""
+    def submit(self, make: Callable[[], Verb[Any]], size: int, patience: float = 0.0) -> asyncio.Future[Any]:
+        """Queue a verb, which waits at most `patience` seconds for others. The future may be abandoned; the verb happens all
+        the same. Raises StoreError at once when closed."""
         loop = asyncio.get_running_loop()
-        job = _Job(make, size + _VERB_OCTETS, loop, loop.create_future())
+        job = _Job(make, size + _VERB_OCTETS, time.monotonic() + patience if patience else 0.0, loop, loop.create_future())
         with self._wake:
             self._alarm.check()
             if self._closing:
                 raise StoreError("the store is closed")
             self._jobs.append(job)
-            self._wake.notify()
+            if job.due < self._due or len(self._jobs) == _BATCH_VERBS:
+                self._due = min(job.due, self._due)
+                self._wake.notify()
         return job.future
 
     def close(self) -> None:
@@ -89,16 +98,17 @@ class Writer:
         self._finish()
 
     def _next_batch(self) -> list[_Job]:
-        """What is queued, bounded; waits for the first. Empty: closed and nothing left."""
+        """What is queued, bounded; waits for the first, and as long as all are patient. Empty: closed and nothing left."""
         with self._wake:
-            while not self._jobs and not self._closing:
-                self._wake.wait()
+            while not self._closing and (wait := self._due - time.monotonic()) > 0 and len(self._jobs) < _BATCH_VERBS:
+                self._wake.wait(None if wait == math.inf else wait)
             batch: list[_Job] = []
             octets = 0
             while self._jobs and len(batch) < _BATCH_VERBS and (not batch or octets + self._jobs[0].size <= _BATCH_OCTETS):
                 job = self._jobs.popleft()
                 octets += job.size
                 batch.append(job)
+            self._due = min((job.due for job in self._jobs), default=math.inf)
             return batch
 
     def _run_batch(self, batch: list[_Job]) -> None:
@@ -113,6 +123,7 @@ class Writer:
                 with self._wake:  # those behind have waited as long: they must not wait once more
                     batch += self._jobs
                     self._jobs.clear()
+                    self._due = math.inf
             self._reject(batch, store_error(error, "beginning a transaction"))
             return
         try:

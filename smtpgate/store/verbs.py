@@ -30,6 +30,7 @@ from smtpgate.store.check import check
 from smtpgate.store.seen import Finding, History, Overview, SourcedEntry
 from smtpgate.store.statement import T, Verb
 
+_PATIENCE = 0.005  # seconds that work which nobody outside waits for may wait for others to share its commit
 MAIL, OUTGOING = "mail", "outgoing"  # news: mail to file, mail to send
 ATTEMPT_LEASE = 3600.0  # seconds; longer than all timeouts of one delivery attempt together
 
@@ -54,12 +55,14 @@ class VerbStore(ABC):
         """
 
     @abstractmethod
-    async def _write(self, make: Callable[[], Verb[T]], size: int = 0, *, ordered: bool = False, news: str = "") -> T:
+    async def _write(
+        self, make: Callable[[], Verb[T]], size: int = 0, *, ordered: bool = False, news: str = "", patience: float = 0.0
+    ) -> T:
         """Run a new verb in a transaction that is durable when this returns. size: its octets, for the batch limit.
 
         ordered: its answer depends on what others write, so that such verbs happen one after the other, among all nodes.
         news: what other nodes may want to know of when it has happened. The verb may be run more than once: only the last
-        run counts.
+        run counts. patience: seconds that it may wait for others to share its commit.
         """
 
     @abstractmethod
@@ -79,13 +82,15 @@ class VerbStore(ABC):
     # filing
 
     async def claim(self, *, worker: str, now: float, lease: float, limit: int) -> Sequence[Incoming]:
-        return await self._write(lambda: incoming.claim(worker, now, lease, limit))
+        return await self._write(lambda: incoming.claim(worker, now, lease, limit), patience=_PATIENCE)
 
     async def claim_poison(self, mail_id: str, *, worker: str, now: float, lease: float) -> Incoming | None:
         return await self._write(lambda: incoming.claim_poison(mail_id, worker, now, lease))
 
     async def file(self, mail_id: str, *, worker: str, query: FactsQuery, decide: Decide) -> Changes:
-        return await self._write(lambda: changes.file(mail_id, worker, query, decide), ordered=True, news=OUTGOING)
+        return await self._write(
+            lambda: changes.file(mail_id, worker, query, decide), ordered=True, news=OUTGOING, patience=_PATIENCE
+        )
 
     async def file_imported(self, mails: Sequence[OldMail]) -> Sequence[str]:
         large = [m.mail.raw for m in mails if len(m.mail.raw) > rows.WORTH_PACKING]
@@ -209,12 +214,12 @@ class VerbStore(ABC):
         lease: float = ATTEMPT_LEASE,
     ) -> Sequence[Delivery]:
         """lease: seconds for which nobody else takes them, however near next_at is; record_attempts and unclaim end it."""
-        return await self._write(lambda: queue.claim_deliveries(worker, now, limit, next_at, skip, lease))
+        return await self._write(lambda: queue.claim_deliveries(worker, now, limit, next_at, skip, lease), patience=_PATIENCE)
 
     async def record_attempts(
         self, attempts: Sequence[Attempt], *, delay_told: Sequence[int] = (), events: Sequence[Entry] = ()
     ) -> None:
-        await self._write(lambda: queue.record_attempts(attempts, delay_told, events))
+        await self._write(lambda: queue.record_attempts(attempts, delay_told, events), patience=_PATIENCE)
 
     async def unclaim(self, recipient_ids: Sequence[int], *, now: float) -> None:
         await self._write(lambda: queue.unclaim(recipient_ids, now))

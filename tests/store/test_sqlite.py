@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 import stat
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.model import DeliveryState, MailState, Status
-from smtpgate.store import changes, incoming, look, queue, schema, sqlite_file, sqlite_writer
+from smtpgate.store import changes, incoming, look, meta, queue, schema, sqlite_file, sqlite_writer
 from smtpgate.store.api import AckNote, Changes, TicketUpdate
 from smtpgate.store.sqlite import SqliteStore
 from smtpgate.store.statement import Verb
@@ -23,6 +25,41 @@ from tests.support.store_steps import accept_one, opening
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "a" / "private" / "store.db"
+
+
+class TestPatience:
+    """Work that nobody outside waits for shares commits."""
+
+    @pytest.fixture
+    async def store(self, path: Path) -> AsyncIterator[SqliteStore]:
+        store = await SqliteStore.open(path)
+        yield store
+        await store.close()
+
+    @staticmethod
+    def submit(store: SqliteStore, patience: float) -> asyncio.Future[Any]:
+        assert store._writer is not None
+        return store._writer.submit(lambda: meta.probe(NOW), 0, patience)
+
+    async def test_it_waits_for_the_first_that_has_none(self, store: SqliteStore) -> None:
+        patient = [self.submit(store, 3600) for _ in range(5)]
+        before = store.commits
+        await asyncio.wait(patient, timeout=0.02)
+        assert not any(future.done() for future in patient)
+        await accept_one(store)
+        assert store.commits == before + 1
+        await asyncio.gather(*patient)
+
+    async def test_it_waits_no_longer_than_it_said_nor_when_there_is_much(self, store: SqliteStore) -> None:
+        await self.submit(store, 0.01)
+        before = store.commits
+        await asyncio.gather(*(self.submit(store, 3600) for _ in range(64)))
+        assert store.commits == before + 1
+
+    async def test_it_is_done_when_the_store_closes(self, store: SqliteStore) -> None:
+        patient = self.submit(store, 3600)
+        await store.close()
+        await patient
 
 
 class TestOpen:
