@@ -117,7 +117,7 @@ def _longest(key: str) -> int:
 
 def _text(value: Any, limit: int) -> Any:
     """A value as text, still longer than it may be shown."""
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, (bool, int, float)):  # a union would be built anew for each value
         return value
     if isinstance(value, list | tuple | set | frozenset):
         value = ", ".join(map(str, list(value)[:_LONGEST_VALUE]))
@@ -138,7 +138,9 @@ def _shown(key: str, value: Any, shown: Shown, hidden: frozenset[str]) -> Any:
         text = shown.without(text, hidden)
     limit = _longest(key)
     breaks = "\n" if limit == _LONGEST_TRACEBACK else ""
-    safe = "".join(c if c.isprintable() or c in breaks else c.encode("unicode_escape").decode() for c in text[: limit + 1])
+    safe = text[: limit + 1]
+    if not safe.isprintable():
+        safe = "".join(c if c.isprintable() or c in breaks else c.encode("unicode_escape").decode() for c in safe)
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
@@ -163,4 +165,4 @@ def _console(*, colours: bool) -> Callable[[Fields], str]:
 def _quoted(value: Any) -> str:
     """A value with a blank or quote in it is quoted, so that it cannot look like two fields."""
     text = str(value)
-    return json.dumps(text, ensure_ascii=False) if not text or any(c in ' "=' for c in text) else text
+    return json.dumps(text, ensure_ascii=False) if not text or " " in text or "=" in text or '"' in text else text

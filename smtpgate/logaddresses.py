@@ -31,7 +31,7 @@ class Shown:
 
     def text(self, text: str) -> str:
         """The text with every address in it as it may be shown."""
-        if "@" not in text:
+        if "@" not in text or (self.mode == "full" and "+" not in text):  # of whole addresses only signed ones are changed
             return text
         parts, done = [], 0
         for start, at, end in _addresses(text):

@@ -105,6 +105,8 @@ def find(subject: str, patterns: tuple[NumberPattern, ...]) -> tuple[str, ...]:
 
 def _fold(text: str) -> str:
     """Full-width to ASCII, all dashes to -, all brackets to [ and ], one space for many, nothing invisible, upper case."""
+    if text.isascii():
+        return " ".join(text.translate(_ASCII_FOLDED).split()).upper()
     return " ".join("".join(map(_fold_character, unicodedata.normalize("NFKC", text))).split()).upper()
 
 
@@ -121,6 +123,9 @@ def _fold_character(c: str) -> str:
     if category == "Ps" or c == "<":
         return "["
     return "]" if category == "Pe" or c == ">" else c
+
+
+_ASCII_FOLDED = {code: _fold_character(chr(code)) for code in range(128)}
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:

@@ -67,6 +67,10 @@ class Resolver(Protocol):
 
 def canonical(name: str) -> str | None:
     """A name as DNS compares it: lower-case A-labels, no trailing dot. None: it cannot be a name in DNS (RFC 1035 §2.3.4)."""
+    plain = name.removesuffix(".").lower()
+    if plain.isascii():
+        sizes = [len(label) for label in plain.split(".")]
+        return plain if min(sizes) > 0 and max(sizes) < 64 and len(plain) <= 253 else None
     labels = []
     for label in name.removesuffix(".").split("."):
         text = label.lower()

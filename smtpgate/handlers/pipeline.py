@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from types import ModuleType
 
@@ -61,7 +62,7 @@ class Pipeline:
             ticket_ids=tuple(t.id for t in tokens if t.kind == "r"),
             parents=references[:_PARENTS] if answer.may_quote(parsed) else (),
             recipient_ids=tuple(t.id for t in tokens if t.kind == "b"),
-            fingerprints=tuple(k for pair in _fingerprints(mail, parsed, desks, self.patterns).values() for k in pair),
+            fingerprints=tuple(_fingerprints(mail, parsed, desks, self.patterns)),
             serials=tuple({ticket.serial_key(self.patterns[0], desk, now): None for desk in desks}),
             imported=imported,
             named=thread.named(mail, parsed) if imported else (),
@@ -84,6 +85,7 @@ class Pipeline:
     ) -> Changes:
         """opens_as: the state of a ticket that it opens."""
         desks, roles, tokens = self._recipients(mail, query.now)
+        pairs = iter(query.fingerprints)  # as question made them for the same desks
         author = mail.verdict.author
         person = next((a for a in parsed.from_ if key(a.address) == key(author)), Address("", author)) if author else None
         case = Case(
@@ -103,7 +105,7 @@ class Pipeline:
             numbers=query.numbers,
             pattern=self.patterns[0],
             details=self.details(parsed),
-            fingerprints=_fingerprints(mail, parsed, desks, self.patterns),
+            fingerprints={desk.name: pair for desk, pair in zip(desks, zip(pairs, pairs, strict=True), strict=True)},
             named=query.named,
             opens_as=opens_as,
         )
@@ -149,7 +151,7 @@ def _sender(mail: Incoming) -> str:
 
 def _fingerprints(
     mail: Incoming, parsed: ParsedMail, desks: tuple[Desk, ...], patterns: tuple[NumberPattern, ...]
-) -> dict[str, tuple[str, str]]:
+) -> Iterator[str]:
     """For each desk the key of this content within the window, and of this very mail (its Message-ID) at any time.
 
     What it answers counts as content: a "yes" to one question is no repeat of a "yes" to another. Some clients name it in
@@ -164,13 +166,9 @@ def _fingerprints(
     def fingerprint(*parts: str) -> str:
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
-    return {
-        desk.name: (
-            fingerprint(desk.name, sender, content, *answers),
-            fingerprint(desk.name, sender, content, "this very mail", parsed.message_id or mail.sha256),
-        )
-        for desk in desks
-    }
+    for desk in desks:
+        yield fingerprint(desk.name, sender, content, *answers)
+        yield fingerprint(desk.name, sender, content, "this very mail", parsed.message_id or mail.sha256)
 
 
 _STATES = {"held": MailState.HELD}

@@ -102,7 +102,7 @@ def _path(arg: bytes, keyword: bytes) -> tuple[bytes, list[bytes]] | None:
         words = rest.split()
         return (words[0], words[1:]) if words and b">" not in words[0] else None
     quoted = False
-    at = 1
+    at = 1 if b'"' in rest else max(rest.find(b">"), 1)  # without quotes the first > is the end
     while at < len(rest):
         octet = rest[at : at + 1]
         if octet == b"\\" and quoted:

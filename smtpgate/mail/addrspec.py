@@ -75,7 +75,7 @@ def local_reason(address: str) -> str:
         return "has more than one @"
     if "=?" in local:
         return "holds an encoded word"
-    if safe.hidden(address) or any(c.isspace() for c in address.replace(" ", "")):
+    if not address.isprintable() and (safe.hidden(address) or any(c.isspace() for c in address.replace(" ", ""))):
         return "holds an invisible character"
     if LOCAL.fullmatch(local) is None and QUOTED_LOCAL.fullmatch(local) is None:
         return "has a local part that is neither a dot-atom nor a simple quoted string"

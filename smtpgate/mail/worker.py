@@ -197,8 +197,7 @@ class _Child(ABC):
         about = json.dumps(mail_from).encode()
         self.reading = len(raw)
         try:
-            self._sink.write(REQUEST.pack(len(about), len(raw)) + about)
-            self._sink.write(raw)
+            self._sink.writelines((REQUEST.pack(len(about), len(raw)), about, raw))  # one system call
             await self._sink.drain()
             last, size, reason = ANSWER.unpack(await self._source.readexactly(ANSWER.size))
             if size + reason > _ANSWER_ROOM + _ANSWER_TIMES * len(raw):

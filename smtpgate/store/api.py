@@ -83,7 +83,7 @@ class FactsQuery:
     numbers: tuple[str, ...]  # candidates found in the subject
     ticket_ids: tuple[int, ...]  # from valid signed reply addresses
     recipient_ids: tuple[int, ...]  # from valid signed return paths
-    fingerprints: tuple[str, ...]  # one for each desk it went to
+    fingerprints: tuple[str, ...]  # two for each desk it went to
     serials: tuple[tuple[str, str], ...]  # (day, channel) counters that a new ticket might need
     imported: bool = False  # history: a reference counts whoever sent it
     named: tuple[str, ...] = ()  # of history: its own id and those it refers to, where they may not have come
