@@ -102,7 +102,8 @@ def is_attribution(text: str, quoted: bool) -> int:
     if verb.group() in words.SAID and not (date and time and _begins(text)):
         return 0
     before = text[: verb.start()]
-    framed = _at_end(verb, end) or (_words_after(verb, end) < 9 and (_begins(text) or _names_alone(before)))
+    named = _names_alone(before) or ("@" in before and " " not in before.strip())
+    framed = _at_end(verb, end) or (_words_after(verb, end) < 9 and (_begins(text) or named))
     if framed and ((date and time) or (quoted and (date or time or "@" in text))):
         return 2
     return 2 if quoted and _at_end(verb, end) and (_names_alone(before) or before.strip().lower() in words.YOU) else 0

@@ -150,7 +150,7 @@ def _bare_dividers(lines: list[str], letters: list[str]) -> None:
     """ "Original Message" without dashes, as BlackBerry puts it over its header block."""
     for i, letter in enumerate(letters):
         if letter == "h" and i and letters[i - 1] != "h":
-            above = i - 1 if letters[i - 1] != "b" else i - 2
+            above = next((j for j in range(i - 1, max(i - 6, -1), -1) if letters[j] != "b"), -1)
             if above >= 0 and letters[above] == "t" and fold_name(lines[above]) in words.ORIGINAL:
                 letters[above] = "d"
 

@@ -16,7 +16,7 @@ _CONTACT = 15  # lines after "Best regards"
 _LEGAL_LINES = 60
 _LONGEST_LEGAL = 4000  # characters that are looked through for such words
 _LONGEST_PHONE = 90
-_STRAY = "*_-=~|#<>()[]“”\"' \t\xa0\u3000\u200e\u200f"
+_STRAY = "*_-=~|#/<>()[]“”\"' \t\xa0\u3000\u200e\u200f"
 _NUMBER = re.compile(r"(?:\+|00|\(0|\b0|\b[0-9])[0-9() /.–-]{6,18}[0-9]")
 _LABEL = re.compile(r"(?:^|[ |,;/])([^\W\d_][\w-]{0,16})\.?\s?[.:：|]", re.UNICODE)
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>]{3,200}|<?[\w.+-]{1,64}@[\w-]{1,60}\.[\w.-]{1,60}>?", re.IGNORECASE)
@@ -46,7 +46,7 @@ _JAPANESE_SENT = ("から送信", "から送信されたメール", "에서 보�
 
 def own_end(lines: list[str], letters: list[str], start: int, stop: int) -> int:
     """The end of the sender's own words in lines[start:stop]; start when there are none."""
-    delimited = False
+    delimited = legal = False
     while True:
         while stop > start and (
             letters[stop - 1] in "bxs" or (letters[stop - 1] == "r" and _stands_alone(letters, start, stop - 1))
@@ -63,6 +63,9 @@ def own_end(lines: list[str], letters: list[str], start: int, stop: int) -> int:
         found = _framed(lines, start, stop)
         if found == stop:
             found = _legal(lines, start, stop)
+            legal = legal or found != stop
+        if found == stop and legal:
+            found = _card(lines, letters, start, stop)
         if found == stop:
             found = _list_footer(lines, letters, start, stop)
         if found == stop and not delimited:
@@ -201,6 +204,21 @@ def _contact(lines: list[str], start: int, stop: int) -> int:
             return stop  # such as the tags of those who reviewed a patch
         return below[0] + 1
     return stop
+
+
+def _card(lines: list[str], letters: list[str], start: int, stop: int) -> int:
+    """A business card between ruled lines, right above a legal footer."""
+    if letters[stop - 1] != "r":
+        return stop
+    found = stop
+    for i in range(stop - 2, max(start, stop - _CONTACT) - 1, -1):
+        line = lines[i].strip()
+        if letters[i] == "r":
+            found = i
+        elif _sentence(line) and not _LINK.search(line):
+            break
+    block = [line for line in lines[found + 1 : stop - 1] if line.strip()]
+    return found if sum(map(_is_contact, block)) > 1 and any(map(_is_number, block)) else stop
 
 
 def _is_contact(line: str) -> bool:
