@@ -44,6 +44,8 @@ _CHARSETS = {
     "tis-620": "th", "windows-1254": "tr", "iso-8859-9": "tr", "windows-1258": "vi",
 }  # fmt: skip
 
+_TAG = re.compile(r"([a-z]{2})(?:-(?:[a-z]{2}|[a-z]{4}|[0-9]{3}))*(?![\w-])")  # BCP 47: language, script, region; not us-ascii
+
 
 def _index(lists: dict[str, str]) -> dict[str, tuple[tuple[str, float], ...]]:
     """What each word is worth, for each language that has it."""
@@ -100,9 +102,8 @@ def _hinted(hints: tuple[str, ...]) -> str:
         low = hint.strip().lower()
         if low in _CHARSETS:
             return _CHARSETS[low]
-        tag = low.partition(",")[0].partition("-")[0].strip()
-        if len(tag) == 2 and tag.isalpha() and tag.isascii():
-            return tag
+        if (tag := _TAG.match(low)) is not None:
+            return tag[1]
     return ""
 
 

@@ -56,3 +56,21 @@ def test_any_text_is_read(text: str, subject: str, hint: str) -> None:
 @pytest.mark.parametrize("piece", ["a", "@", "a@", "中", "1a", "://", "é", "の ", "ы"])
 def test_linear(piece: str) -> None:
     assert_linear(lambda n: piece * n, language.of, 200_000)
+
+
+@pytest.mark.parametrize(
+    ("hint", "found"),
+    [
+        ("us-ascii", ""),
+        ("cp-1251", ""),
+        ("gb-18030", ""),
+        ("utf-8", ""),
+        ("de-AT", "de"),
+        ("zh-Hant-TW", "zh"),
+        ("es-419", "es"),
+        ("fr, en", "fr"),
+        ("en", "en"),
+    ],
+)
+def test_a_charset_is_no_tag_of_a_language(hint: str, found: str) -> None:
+    assert language.of("4711", hints=(hint,)) == found
