@@ -39,7 +39,7 @@ def to_text(source: str, pictures: Mapping[str, str] | None = None, *, marks: bo
         source = unmarked(source)
     for name, rest in tokens(source):
         if not name:
-            writer.text(unescape(rest))
+            writer.text(unescape(rest) if "&" in rest else rest)
         elif name in _PLAIN and not writer.busy and not (rest and suspicious(rest)) and not (marks and name == "span"):
             continue
         elif name[0] == "/":
@@ -87,8 +87,9 @@ _NEGATIVE_MARGIN = re.compile(r"margin[a-z-]*\s*:[^;]*-\s*\d")
 _INVISIBLE = re.compile(r"(?:font-size|line-height)\s*:\s*[01](?:\.0*)?(?:px|pt|%)?\s*(?:;|!|$)")
 
 
-def _bad_style(style: str) -> bool:
+def _bad_style(value: str) -> bool:
     """Does it load something, run something, move over other things, or hide words?"""
+    style = value.lower()
     return (
         "url" in style
         or "expression" in style
@@ -101,9 +102,13 @@ def _bad_style(style: str) -> bool:
     )
 
 
+_OFTEN = 400  # characters; a mail writes styles of this size again and again
+_known_style = lru_cache(maxsize=512)(_bad_style)
+
+
 def _filter(tag: str, name: str, value: str) -> str | None:
     if name == "style":
-        return None if _bad_style(value.lower()) else value
+        return None if (_known_style(value) if len(value) < _OFTEN else _bad_style(value)) else value
     if name == "src":
         return value if value[:4].lower() == "cid:" else None  # nothing is loaded from outside
     if name == "href":
@@ -137,6 +142,7 @@ def sanitise(source: str) -> tuple[str, str]:
 
 _LINK = re.compile(r'<a((?: [a-z-]+="[^"]*+")*+)>|</a>')
 _HREF = re.compile(r' href="([^"]*)"')
+_SIMPLE = re.compile(r' href="https?://([a-z0-9][a-z0-9.-]{0,90})(?=[/?#"])')  # the host of a link, with nothing odd before it
 _TAGS_OF_TEXT = re.compile(r"<[^>]*>")
 
 
@@ -148,17 +154,24 @@ def _with_targets(clean: str) -> str:
     done, target, begun = 0, "", 0
     for match in _LINK.finditer(clean):
         if match[1] is not None:
-            href = _HREF.search(match[1])
-            target, begun = (_host(stdlib_html.unescape(href[1])) if href else ""), match.end()
+            target, begun = _target(match[1]), match.end()
         elif target:
-            if target not in _TAGS_OF_TEXT.sub("", clean[begun : match.start()]).lower():
+            shown = clean[begun : match.start()]
+            if target not in (_TAGS_OF_TEXT.sub("", shown) if "<" in shown else shown).lower():
                 out.append(f"{clean[done : match.end()]} <small>[{stdlib_html.escape(target)}]</small>")
                 done = match.end()
             target = ""
     return "".join((*out, clean[done:]))
 
 
-@lru_cache(maxsize=256)
+def _target(attributes: str) -> str:
+    """Where the link with these attributes leads, "" for nowhere."""
+    if (simple := _SIMPLE.search(attributes)) is not None:
+        return simple[1].removeprefix("www.")
+    href = _HREF.search(attributes)
+    return _host(stdlib_html.unescape(href[1])) if href else ""
+
+
 def _host(link: str) -> str:
     """Where a link leads, short: the host, the address, the number; lower case."""
     scheme, _, rest = link.strip().lower().partition(":")
@@ -168,26 +181,26 @@ def _host(link: str) -> str:
     return safe.line(host.rpartition("@")[2].removeprefix("www."), 100)
 
 
-_ANY_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
+_OPENED = re.compile(r"<([a-zA-Z][a-zA-Z0-9]{0,20})")
+_ANY_TAG = re.compile(r"<(/?[a-zA-Z][a-zA-Z0-9]{0,20})")
 
 
 def _monstrous(source: str) -> str:
     """Why nh3 must not see this. Counts open tags by name, so that end tags of others do not hide nesting."""
     if len(source) > _LONG_TAG and any(len(p) > _LONG_TAG and ">" not in p[:_LONG_TAG] for p in source.split("<")[1:]):
         return "html has a monstrous tag, shown as text"
-    tags = _ANY_TAG.findall(source)
-    if len(tags) <= _DEEP:
+    if sum(name.lower() not in _NOT_COUNTED for name in _OPENED.findall(source)) <= _DEEP:
         return ""
     open_tags: dict[str, int] = {}
     depth = 0
-    for slash, name in tags:
-        key = name.lower()
-        if slash:
-            if open_tags.get(key, 0) > 0:
-                open_tags[key] -= 1
+    for tag in _ANY_TAG.findall(source):
+        name = tag.lower()
+        if name[0] == "/":
+            if open_tags.get(name[1:], 0) > 0:
+                open_tags[name[1:]] -= 1
                 depth -= 1
-        elif key not in _NOT_COUNTED:
-            open_tags[key] = open_tags.get(key, 0) + 1
+        elif name not in _NOT_COUNTED:
+            open_tags[name] = open_tags.get(name, 0) + 1
             depth += 1
             if depth > _DEEP:
                 return "html is nested too deep, shown as text"

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from smtpgate.mail import htmlstyle
 from smtpgate.mail.htmltokens import VOID, attribute, attributes
+from smtpgate.patterns import Pattern
 
 _SKIPPED = frozenset({
     "head", "script", "style", "title", "template", "object", "iframe", "noembed", "noframes", "xmp", "select", "datalist",
@@ -27,7 +28,7 @@ _BLOCK = frozenset({
 _CELL = frozenset(("td", "th"))
 _NOT_NESTED = frozenset(("p", "li", "td", "th", "tr", "dd", "dt", "option"))  # the next one closes it
 _SPACE = re.compile(r"[ \t\r\n\f]+")
-_SPACE_ODD = re.compile(r"[\t\r\n\f]|  ")
+_BLANKS = " \t\r\n\f"
 _WIDE = "\u2e80-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef"  # no blanks between these
 _WIDE_BREAK = re.compile(f"([{_WIDE}])[ \\t\\r]*+\\n[ \\t\\r\\n]*+(?=[{_WIDE}])")
 _FILLER = "\u034f\u200b\u200c\u00ad\u2007\ufeff"  # what newsletters fill the preview of a mail program with
@@ -54,16 +55,16 @@ _TOLD = re.compile(
     r"|spnEditorSign|FoxMailSign)",
     re.IGNORECASE,
 )
-_KEYS = (
-    "yahoo_quoted", "isReplyContent", "gmail_attr", "moz-cite-prefix", "divRplyFwdMsg", "appendonsend", "stopSpelling", "zwchr",
-    "reference-message", "OLK_SRC_BODY", "#E1E1E1", "#B5C4DF", "#e1e1e1", "#b5c4df", "ignature", "spnEditorSign", "FoxMailSign",
-)  # fmt: skip
+_KEYS = Pattern(
+    "yahoo_quoted|isReplyContent|gmail_attr|moz-cite-prefix|divRplyFwdMsg|appendonsend|stopSpelling|zwchr|reference-message"
+    "|OLK_SRC_BODY|#E1E1E1|#B5C4DF|#e1e1e1|#b5c4df|ignature|spnEditorSign|FoxMailSign"
+)
 _TELLING = frozenset(("div", "blockquote", "hr", "span", "table"))
 
 
 def tells(source: str) -> bool:
     """Is there anything in this HTML that marks would be made of?"""
-    return any(key in source for key in _KEYS)
+    return _KEYS.within(source.encode("utf-8", "replace"))
 
 
 def unmarked(text: str) -> str:
@@ -230,9 +231,15 @@ class Writer:
                     self._break()
                 self._emit(piece.rstrip("\r"), collapse=False)
             return
+        if not text.strip(_BLANKS):  # between two tags
+            if text:
+                self._soft = not self._space and "\n" in text
+                self._space = True
+            return
         if not text.isascii() and "\n" in text:
             text = _WIDE_BREAK.sub(r"\1", text)
-        words = _SPACE.sub(" ", text) if _SPACE_ODD.search(text) else text
+        odd = "\n" in text or "  " in text or "\t" in text or "\r" in text or "\f" in text
+        words = _SPACE.sub(" ", text) if odd else text
         if words[:1] == " ":
             self._soft = not self._space and "\n" in text[: len(text) - len(text.lstrip())]
             self._space = True
@@ -374,7 +381,10 @@ class Writer:
     def _end_line(self) -> None:
         if self._filled:
             self._depth = len(self._quotes)
-            self._lines.append((self._line_mark() + self._prefix() + "".join(self._line)).rstrip())
+            line = "".join(self._line).rstrip()
+            if self._quotes or self._mark or self._header:
+                line = (self._line_mark() + self._prefix() + line).rstrip()
+            self._lines.append(line)
         self._line.clear()
         self._filled = self._space = self._soft = False
 
@@ -386,13 +396,18 @@ class Writer:
 
     def _close_link(self) -> None:
         """After a link's text its target, unless the text says it already."""
-        link, shown = self._link, "".join(self._link_text).strip()
+        link = self._link
+        if not link:
+            return
+        shown = "".join(self._link_text).strip()
         self._link = ""
         self._link_text.clear()
-        if not link.lower().startswith(("http://", "https://", "mailto:", "tel:")) or not shown:
+        scheme = link[:8].lower()
+        if not shown or not scheme.startswith(("http://", "https://", "mailto:", "tel:")):
             return
         link = htmlstyle.unwrapped(link)
-        target = link[7:] if link.lower().startswith("mailto:") else link[4:] if link.lower().startswith("tel:") else link
+        scheme = link[:8].lower()
+        target = link[7:] if scheme.startswith("mailto:") else link[4:] if scheme.startswith("tel:") else link
         if htmlstyle.bare(target) != htmlstyle.bare(shown) and len(target.split()) == 1:
             self._space = True
             self._emit(f"<{target[:_LONGEST_LINK]}>")

@@ -19,8 +19,8 @@ SELF_CLOSING = frozenset({  # an unclosed one does not nest
     "p", "li", "td", "th", "tr", "dd", "dt", "option", "thead", "tbody", "tfoot", "colgroup",
 })  # fmt: skip
 _MOST_ATTRIBUTES = 200
-# A tag with nothing strange in it; possessive, and no < even in quotes, so that no attempt looks beyond the next tag.
-_TAG = re.compile(r"""<(/?[a-zA-Z][a-zA-Z0-9:-]{0,40}+)((?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+)>""")
+# Text, and a tag with nothing strange in it; possessive, and no < even in quotes, so that no attempt looks beyond the next tag.
+_STEP = re.compile(r"""([^<]*+)<(/?[a-zA-Z][a-zA-Z0-9:-]{0,40}+)((?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+)>""")
 _NAME = re.compile(r"/?[a-zA-Z][a-zA-Z0-9:-]{0,40}")
 _HUGE_REFERENCE = re.compile(r"&#[0-9]{8,}")
 _REFERENCE = re.compile(r"&(#[xX]?[0-9a-fA-F]{1,8}|[a-zA-Z][a-zA-Z0-9]{1,31})(?:(;)|(?![a-zA-Z0-9]))(=?)")
@@ -34,13 +34,18 @@ def tokens(source: str) -> Iterator[Token]:
     """Tags and text in order, comments and declarations left out."""
     pos = 0
     lower = ""
-    find, tag = source.find, _TAG.match
-    while (start := find("<", pos)) >= 0:
-        if start > pos:
-            yield "", source[pos:start]
-        if (match := tag(source, start)) is not None:
-            name, rest, pos = match[1].lower(), match[2], match.end()
+    find, step = source.find, _STEP.match
+    while True:
+        if (match := step(source, pos)) is not None:
+            text, name, rest = match.groups()
+            if text:
+                yield "", text
+            name, pos = name.lower(), match.end()
+        elif (start := find("<", pos)) < 0:
+            break
         else:
+            if start > pos:
+                yield "", source[pos:start]
             found = _odd(source, start)
             if len(found) == 1:
                 pos = found[0]
@@ -119,6 +124,8 @@ def attribute(text: str, name: str) -> str:
 def _referred(match: re.Match[str]) -> str:
     """In an attribute a reference without its semicolon counts only whole and not before "=": ?a=1&copy=2 is no (c)."""
     name, semicolon, equals = match.groups()
+    if name == "amp" and semicolon:
+        return "&" + equals
     if not semicolon and (equals or (name[0] != "#" and name not in html5)):
         return match[0]
     return stdlib_html.unescape(f"&{name};") + equals

@@ -85,7 +85,7 @@ def judge(mail: Read, mail_from: str | None) -> tuple[BounceReport | None, Kind,
         bounce=report,
         introduced=introduced,
         receipt=mail.receipt and top == "multipart/report" and not _refused(mail, introduced),
-        feedback=mail.feedback or _FEEDBACK.search(mail.text[:_TALK]) is not None,
+        feedback=mail.feedback or _speaks_as_feedback(mail.text[:_TALK]),
         calendar=mail.calendar,
         status=named,
         packed=mail.packed,
@@ -93,6 +93,10 @@ def judge(mail: Read, mail_from: str | None) -> tuple[BounceReport | None, Kind,
     found, why = kind.kind_of(mail.fields, facts, mail_from)
     told = found in (Kind.BOUNCE, Kind.DELAYED) or (named and found is Kind.RECEIPT)
     return (report if told else None), found, why
+
+
+def _speaks_as_feedback(text: str) -> bool:
+    return "feedback-type:" in text.lower() and _FEEDBACK.search(text) is not None
 
 
 def _as_text(mail: Read, ours: frozenset[str]) -> tuple[tuple[BounceRecipient, ...], bouncetext.Notice]:
