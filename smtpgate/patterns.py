@@ -50,6 +50,11 @@ class Pattern:
                 yield start, end, found.decode("utf-8", "replace")
 
 
+def words(texts: Iterable[str]) -> Pattern:
+    """One that finds any of these as they stand: asked once for hundreds of them, instead of for each."""
+    return Pattern("|".join(map(re2.escape, texts)), limit=LONGEST * 100)
+
+
 def any_of(patterns: Iterable[Pattern]) -> Pattern:
     """One that finds something wherever any of them does: a cheap question before asking each."""
     return Pattern("|".join(f"(?:{one.text})" for one in patterns), limit=LONGEST * 100)

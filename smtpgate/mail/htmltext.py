@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
+from smtpgate import patterns
 from smtpgate.mail import htmlstyle
 from smtpgate.mail.htmltokens import VOID, attribute, attributes
-from smtpgate.patterns import Pattern
 
 _SKIPPED = frozenset({
     "head", "script", "style", "title", "template", "object", "iframe", "noembed", "noframes", "xmp", "select", "datalist",
@@ -55,10 +55,10 @@ _TOLD = re.compile(
     r"|spnEditorSign|FoxMailSign)",
     re.IGNORECASE,
 )
-_KEYS = Pattern(
-    "yahoo_quoted|isReplyContent|gmail_attr|moz-cite-prefix|divRplyFwdMsg|appendonsend|stopSpelling|zwchr|reference-message"
-    "|OLK_SRC_BODY|#E1E1E1|#B5C4DF|#e1e1e1|#b5c4df|ignature|spnEditorSign|FoxMailSign"
-)
+_KEYS = patterns.words((
+    "yahoo_quoted", "isReplyContent", "gmail_attr", "moz-cite-prefix", "divRplyFwdMsg", "appendonsend", "stopSpelling", "zwchr",
+    "reference-message", "OLK_SRC_BODY", "#E1E1E1", "#B5C4DF", "#e1e1e1", "#b5c4df", "ignature", "spnEditorSign", "FoxMailSign",
+))  # fmt: skip
 _TELLING = frozenset(("div", "blockquote", "hr", "span", "table"))
 
 

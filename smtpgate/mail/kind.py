@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from smtpgate import patterns
 from smtpgate.mail import address, header, kindwords
 from smtpgate.mail.header import Field
 from smtpgate.model import BounceReport, Kind
@@ -144,12 +145,15 @@ def _weak(phrase: str) -> bool:
     return " " not in phrase and (len(phrase) <= 4 if phrase[0] > "\u2e80" else len(phrase) <= 10)
 
 
+_DECLARES = patterns.words(kindwords.SELF_DECLARED)
+
+
 def declared(text: str) -> str:
     """The phrase with which the beginning of a text says that a machine sends it; "" for none. It begins a line, or is most
     of a short one: who quotes such a phrase within what he says is a person."""
     low = text[:_SAID].lower()
     together = " ".join(low.split())
-    if not any(phrase in together for phrase in kindwords.SELF_DECLARED):
+    if not _DECLARES.within(together.encode("utf-8", "replace")):
         return ""
     for line in low.split("\n"):
         said = " ".join(line.strip(" \t*-=_#~()（）【】[]").split()).removeprefix("note: ")

@@ -83,7 +83,8 @@ def _words_only(line: str) -> str:
     """Without links, addresses and codes, which are of no language."""
     if _CODE.search(line) is None:  # noise always has one of these signs
         return " ".join(line.split())
-    return " ".join(t for t in (_NOISE.sub(" ", t) if not t.isascii() else "" if _CODE.search(t) else t for t in line.split()) if t)
+    kept = (t if _CODE.search(t) is None else "" if t.isascii() else _NOISE.sub(" ", t) for t in line.split())
+    return " ".join(t for t in kept if t)
 
 
 def script(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from smtpgate import patterns
 from smtpgate.mail import signwords as words
 
 _DELIMITED = 15  # lines after "-- "
@@ -41,6 +42,7 @@ _PHONE = Beginnings(words.PHONE)
 _UNSURE = Beginnings(words.PHONE_UNSURE)
 _LEGAL = Beginnings(words.DISCLAIMER_BEGINS)
 _SURE = Beginnings(words.DISCLAIMER_SURE)
+_SPEAKS = patterns.words(words.DISCLAIMER_WORDS)
 _JAPANESE_SENT = ("から送信", "から送信されたメール", "에서 보냄", "に送信", "を入手", "传送", "傳送")
 
 
@@ -180,6 +182,8 @@ def _legal_to_the_end(lines: list[str], found: int, stop: int) -> bool:
 
 def _legal_words(lines: list[str], least: int) -> bool:
     low = " ".join(lines)[:_LONGEST_LEGAL].lower()
+    if not _SPEAKS.within(low.encode("utf-8", "replace")):
+        return False
     count = 0
     for word in words.DISCLAIMER_WORDS:
         if word in low:
