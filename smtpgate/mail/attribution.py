@@ -92,7 +92,7 @@ def is_attribution(text: str, quoted: bool) -> int:
             return (
                 2
                 if date and time and (quoted or (colon and _begins(text)))
-                else int(quoted and _names_alone(_BRACKETED.sub(" ", text)))
+                else int(quoted and ((date and text[:1].isdigit() and len(text) < 120) or _names_alone(_BRACKETED.sub(" ", text))))
             )
         return 2 if date or time or _at_end(verb, end) or (quoted and _words_after(verb, end) < 5) else 0
     if verb is None:

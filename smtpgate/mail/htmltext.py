@@ -48,7 +48,7 @@ _MARKS = QUOTED + ATTRIBUTION + HEADER + SIGNATURE
 
 # What clients write into class, id and style of these containers; one group for each mark.
 _TOLD = re.compile(
-    r"(yahoo_quoted|isReplyContent)"
+    r"(yahoo_quoted|isReplyContent|messageReplySection)"
     r"|(gmail_attr|moz-cite-prefix)"
     r"|(divRplyFwdMsg|appendonsend|stopSpelling|zwchr|reference-message|OLK_SRC_BODY|border-top: ?solid #(?:E1E1E1|B5C4DF))"
     r"|(gmail_signature|moz-signature|protonmail_signature_block|outlook-mobile-signature|[\"']x?_?Signature[\"' >]|pcmac-signature"
@@ -57,7 +57,8 @@ _TOLD = re.compile(
 )
 _KEYS = patterns.words((
     "yahoo_quoted", "isReplyContent", "gmail_attr", "moz-cite-prefix", "divRplyFwdMsg", "appendonsend", "stopSpelling", "zwchr",
-    "reference-message", "OLK_SRC_BODY", "#E1E1E1", "#B5C4DF", "#e1e1e1", "#b5c4df", "ignature", "spnEditorSign", "FoxMailSign",
+    "messageReplySection", "reference-message", "OLK_SRC_BODY", "#E1E1E1", "#B5C4DF", "#e1e1e1", "#b5c4df", "ignature",
+    "spnEditorSign", "FoxMailSign",
 ))  # fmt: skip
 _TELLING = frozenset(("div", "blockquote", "hr", "span", "table"))
 

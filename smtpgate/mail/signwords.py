@@ -24,7 +24,7 @@ PHONE = (
     "发送自 outlook", "发送自 windows", "发送自 mail", "发送自我", "获取 outlook", "获取outlook", "取得 outlook", "取得outlook",
     "下载适用于", "下載適用於", "由网易邮箱大师", "签名由网易邮箱大师", "| 由", "此邮件由", "寄自我的", "從我的 iphone",
     "從我的 ipad", "从我的 iphone", "从我的 ipad", "从 windows", "從 windows", "von meinem", "von unterwegs gesendet",
-    "gesendet von mail", "gesendet von outlook", "gesendet von meinem", "gesendet mit der", "gesendet mit proton",
+    "von samsung", "gesendet von mail", "gesendet von outlook", "gesendet von meinem", "gesendet mit der", "gesendet mit proton",
     "gesendet von yahoo", "gesendet von iphone", "gesendet von android", "gesendet aus der", "holen sie sich outlook",
     "outlook für ios", "outlook für android", "diese nachricht wurde von meinem", "meinem iphone gesendet", "gesendet über",
     "envoyé de mon", "envoyé depuis mon", "envoyé depuis l'app", "envoyé depuis outlook", "envoyé depuis yahoo",
@@ -71,7 +71,8 @@ DEVICES = (
     "邮箱", "mail", "smartphone", "mobile", "mobil", "handy", "téléphone", "telefon", "teléfono", "cellulare", "telefoon",
     "puhelin", "телефон", "điện thoại", "móvil", "celular", "portable", "tablet", "app", "小米", "华为", "荣耀", "企业微信",
     "手机qq", "yahoo", "gmail", "proton", "aol", "gmx", "web.de", "stratus", "スマ", "携帯", "휴대", "스마트", "갤럭시", "spark",
-    "airmail", "k-9", "هاتف", "جوال", "آيفون", "אייפון", "หมือถือ", "โทรศัพท์",
+    "airmail", "k-9", "phone", "cell", " pc", "vivo", "oppo", "realme", "meizu", "魅族", "电子邮件",
+    "هاتف", "جوال", "آيفون", "אייפון", "หมือถือ", "โทรศัพท์",
 )  # fmt: skip
 
 # The line before a name. Compared without punctuation at its end.

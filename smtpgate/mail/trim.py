@@ -7,6 +7,7 @@ To teach it a new mail client, add its words to quotewords or signwords and a fo
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from smtpgate.mail import quotelines, signature
@@ -17,6 +18,7 @@ _LONGEST = 256 * 1024  # characters and
 _MOST_LINES = 10_000  # lines that are looked at; longer text is returned whole
 _CUE = 800  # characters that may stand above when "see my answers below" is believed
 _LONGEST_CUE = 160  # of a line that says so
+_RULE = re.compile(r"[ \t]{0,4}(?:-{3}|\*{3}|\* \* \*)\s*")
 _LONGEST_CONTEXT = 12  # lines of a quoted passage that are shown with the answer to it
 
 
@@ -129,7 +131,7 @@ def _roles(lines: list[str], letters: list[str], *, forward: bool, answers: bool
         if letter == "f":
             return roles, -1  # shown to us on purpose
         if letter == "m" and above:
-            return _tail(roles, letters, i)
+            return _tail(lines, roles, letters, i)
         if letter == "q" and marks_count:
             roles[i] = "q"
         elif letter in "adh":
@@ -141,7 +143,7 @@ def _roles(lines: list[str], letters: list[str], *, forward: bool, answers: bool
                 if above and (forward or _answered_within(lines, roles, i, stop)):
                     return roles, -1
                 if above:
-                    return _tail(roles, letters, i)
+                    return _tail(lines, roles, letters, i)
             elif stop < len(letters) or above:
                 roles[i:stop] = ["b" if x == "b" else "q" for x in letters[i:stop]]
             i = stop
@@ -152,8 +154,11 @@ def _roles(lines: list[str], letters: list[str], *, forward: bool, answers: bool
     return roles, -1
 
 
-def _tail(roles: list[str], letters: list[str], i: int) -> tuple[list[str], int]:
-    """From here to the end it is the original, with the ruled line over it."""
+def _tail(lines: list[str], roles: list[str], letters: list[str], i: int) -> tuple[list[str], int]:
+    """From here to the end it is the original, with the ruled line over it (in Markdown, three dashes)."""
+    above = next((j for j in range(i - 1, max(i - 3, -1), -1) if letters[j] != "b"), -1)
+    if above >= 0 and _RULE.fullmatch(lines[above]):
+        i = above
     while i > 0 and (letters[i - 1] == "b" or (letters[i - 1] == "r" and (letters[i] != "b" or letters[i - 2 : i - 1] != ["t"]))):
         i -= 1
     roles[i:] = ["q"] * (len(roles) - i)
