@@ -44,7 +44,8 @@ from smtpgate.service.files import make_room
 from smtpgate.service.watchdog import Watchdog
 from smtpgate.store.api import Store
 from smtpgate.store.file import room
-from smtpgate.store.sqlite import SqliteStore
+from smtpgate.store.opening import missing, node_name, open_store, place
+from smtpgate.store.verbs import MAIL, OUTGOING, VerbStore
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +97,7 @@ class Gateway:
     clock: Clock = field(default_factory=SystemClock)
     resolver: Resolver | None = None
     passed: Mapping[str, Sequence[socket.socket]] = field(default_factory=dict)
-    store: SqliteStore = field(init=False)
+    store: VerbStore = field(init=False)
     door: Door = field(init=False)
     filing: Filing = field(init=False)
     runner: Runner = field(init=False)
@@ -119,15 +120,16 @@ class Gateway:
         """Raises StoreError when the store cannot be used or another gateway has it, OSError when a port is taken."""
         config, clock = self.config, self.clock
         self._ended = asyncio.Event()
-        config.store.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        config.store.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # with a database too, for our lock
         self._lock = reloading.lock(config.store.path)
         make_room(config.limits.connections + config.delivery.connections)
-        node = socket.gethostname()
+        node = node_name(config.store)
         self._worker = f"{node}:{os.getpid()}:{secrets.token_hex(4)}"
-        if not config.store.path.exists():
+        if missing(config.store):
             log.info("there is no store: a new, empty one is made", path=str(config.store.path))  # a disk that is missing?
-        self.store = await SqliteStore.open(config.store.path, on_fatal=lambda error: self._fatal(str(error)))
-        ended = await self.store.release_leases(f"{node}:")  # the lock says that no other life of this node is at work
+        self.store = await open_store(config.store, on_fatal=lambda error: self._fatal(str(error)))
+        await self.store.join(node, {MAIL: self._incoming, OUTGOING: self._outgoing})
+        ended = await self.store.release_leases(f"{node}:")  # no other life of this node is at work, here or elsewhere
         if ended:
             log.info("leases of an earlier run ended", count=ended)
         await self.store.probe(clock.now())
@@ -155,7 +157,7 @@ class Gateway:
         self._watch()
         self._started, self._certificate_until = clock.now(), live.certificate_until(config.server.tls_certificate)
         self._pulse = asyncio.create_task(live.Pulse(config.store.path, self._doing, clock).run(), name="pulse")
-        log.info("ready", listen=[f"{host}:{port}" for host, port in self.door.addresses], store=str(config.store.path))
+        log.info("ready", listen=[f"{host}:{port}" for host, port in self.door.addresses], store=place(config.store), node=node)
         systemd.notify("READY=1", "STATUS=running")
 
     async def reload(self, wanted: Config) -> list[str]:
@@ -183,8 +185,13 @@ class Gateway:
         """What was wrong with the configuration that was last to be taken in; nothing when it was."""
         self._refused = problems
 
+    def _incoming(self) -> None:
+        if hasattr(self, "filing"):  # another node may have news before we have started
+            self.filing.wake()
+
     def _outgoing(self) -> None:
-        self.runner.wake()  # whichever it is by now
+        if hasattr(self, "runner"):
+            self.runner.wake()  # whichever it is by now
 
     async def _retire(self, runner: Runner, patience: float) -> None:
         await runner.stop(patience)

@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, SecretBytes, model_validator
 
 from smtpgate.limitsettings import Blocklist, Greylist, Limits, Stress
 from smtpgate.settingtypes import (
+    Database,
     File,
     HostName,
     Language,
@@ -20,6 +21,7 @@ from smtpgate.settingtypes import (
     MailAddress,
     NameServer,
     Network,
+    Node,
     Numbers,
     Re2,
     Seconds,
@@ -79,7 +81,27 @@ class Server(Section):
 class Store(Section):
     """Where everything lies."""
 
-    path: File = Field(default=Path("var/smtpgate.db"), description="The SQLite file. Its directory must be ours alone.")
+    path: File = Field(
+        default=Path("var/smtpgate.db"),
+        description="The SQLite file. Its directory must be ours alone. With url only the small files of this node lie beside it:"
+        " lock, state for status.",
+    )
+    url: Database | None = Field(
+        default=None,
+        description="A PostgreSQL database (15 or later) instead of the file; several gateways may share it. Hosts may be several:"
+        " postgresql://smtpgate@db1,db2/smtpgate?sslmode=verify-full. Needs the extra: pip install smtpgate[postgres].",
+    )
+    password_file: File | None = Field(
+        default=None,
+        description="File with the password for url (a systemd credential, mode 0600). It is read at each connection.",
+    )
+    node: Node | None = Field(
+        default=None,
+        description="The name of this gateway among those that share url; no two may have the same. Unset: the name of the host.",
+    )
+    connections: int = Field(
+        default=8, ge=4, le=100, description="Connections to url, at most: two write, one listens, the others read."
+    )
 
 
 class Dns(Section):

@@ -51,8 +51,10 @@ def cross_checks(config: Config, problem: ProblemMaker, broken: frozenset[Loc]) 
         yield problem(("delivery", "smarthost", "tls"), "a password would travel unprotected", mend)
     if config.dns.zone_file is not None and config.dns.servers:
         yield problem(("dns", "zone_file"), "a zone file and name servers exclude each other", "keep one of them")
+    if config.store.password_file is not None and config.store.url is None:
+        yield problem(("store", "password_file"), "url is missing", "a password is for a database: name it, or leave this out")
     yield from _memory(config, problem)
-    if config.store.path.is_dir():
+    if config.store.path.is_dir() and config.store.url is None:
         yield problem(("store", "path"), f"{config.store.path} is a directory", "name a file in it")
 
 
@@ -120,6 +122,10 @@ def read_files(config: Config, problem: ProblemMaker) -> list[Problem]:
     if group is not None and not _is_group(group):
         reader.blame(("server", "lmtp_group"), f"there is no group {group!r}", "make it, or name the one of your mail server")
     config._token_keys = tuple(_token_keys(config, reader))
+    if config.store.password_file:  # as the store will, at each connection
+        secret = reader.read(config.store.password_file, ("store", "password_file"), show=False)
+        if secret is not None and not secret.strip():
+            reader.blame(("store", "password_file"), "the file is empty", "write the password into it")
     hop = config.delivery.smarthost
     if hop.password_file:
         secret = reader.read(hop.password_file, ("delivery", "smarthost", "password_file"), show=False)

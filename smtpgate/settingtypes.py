@@ -9,6 +9,7 @@ import ipaddress
 import string
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 from email_validator import EmailNotValidError, validate_email
@@ -124,6 +125,25 @@ def _hostname(value: str) -> str:
     return value.rstrip(".").lower()
 
 
+def _database(value: str) -> str:
+    try:
+        found = urlsplit(value)
+        password = found.password is not None or "password" in parse_qs(found.query)
+    except ValueError:
+        found, password = urlsplit(""), False
+    if found.scheme not in ("postgresql", "postgres"):
+        raise ValueError('is not a database; write for example "postgresql://smtpgate@db.example.com/smtpgate"')
+    if password:
+        raise ValueError("holds a password; put it into a file and name that in password_file")
+    return value
+
+
+def _node(value: str) -> str:
+    if not 0 < len(value) < 64 or not set(value) <= set(string.ascii_letters + string.digits + ".-_"):
+        raise ValueError('is not a name; write letters, digits, dots and hyphens, for example "mx1"')
+    return value
+
+
 def _path(value: object) -> object:
     if isinstance(value, str):
         if not value or "\0" in value:
@@ -152,6 +172,8 @@ Listen = Annotated[str, AfterValidator(_listen)]
 Lmtp = Annotated[str, AfterValidator(_lmtp)]
 Network = Annotated[str, AfterValidator(_network)]
 NameServer = Annotated[str, AfterValidator(_server_address)]
+Database = Annotated[str, AfterValidator(_database)]
+Node = Annotated[str, AfterValidator(_node)]
 HostName = Annotated[str, AfterValidator(_hostname)]
 Language = Literal["zh", "en"]
 Re2 = Annotated[str, AfterValidator(_re2)]

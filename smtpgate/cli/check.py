@@ -74,6 +74,7 @@ def _secrets(config: Config) -> Iterator[tuple[str, Path]]:
     yield from (("secrets.old_token_key_files", path) for path in config.secrets.old_token_key_files)
     for key, path in (
         ("server.tls_key", config.server.tls_key),
+        ("store.password_file", config.store.password_file),
         ("secrets.token_key_file", config.secrets.token_key_file),
         ("delivery.smarthost.password_file", config.delivery.smarthost.password_file),
     ):

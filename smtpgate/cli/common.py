@@ -15,7 +15,7 @@ from smtpgate.errors import UsageError
 
 if TYPE_CHECKING:
     from smtpgate.config import Config
-    from smtpgate.store.sqlite import SqliteStore
+    from smtpgate.store.verbs import VerbStore
 
 FAILED, WRONG, STORE_FAILED = 1, 2, 74  # docs/operations.md has the table
 
@@ -55,22 +55,22 @@ class Context:
 
         return Config.model_validate(assumed) if self.config_path() is None else self.config()
 
-    def with_store(self, work: Callable[[SqliteStore], Awaitable[T]], *, config: Config | None = None, change: bool = False) -> T:
+    def with_store(self, work: Callable[[VerbStore], Awaitable[T]], *, config: Config | None = None, change: bool = False) -> T:
         """Open the store, do the work, close it. Without `change` the store is opened for reading only.
 
         The gateway may be running: it sees what changed when it next looks (filing.poll, delivery.poll).
         """
         from smtpgate import log
         from smtpgate.config import Log
-        from smtpgate.store.sqlite import SqliteStore
+        from smtpgate.store.opening import missing, open_store
 
-        path = (config or self.config(read_files=False)).store.path
-        if not path.exists():
-            raise UsageError(f"there is no store at {path}; `smtpgate serve` makes it")
+        settings = (config or self.config(read_files=False)).store
+        if missing(settings):
+            raise UsageError(missing(settings))
         log.configure(Log(level="warning"))
 
         async def run() -> T:
-            store = await SqliteStore.open(path, create=False, read_only=not change)
+            store = await open_store(settings, create=False, read_only=not change)
             try:
                 return await work(store)
             finally:

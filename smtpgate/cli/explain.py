@@ -141,11 +141,11 @@ async def _explainer(config: Any, zone: Path | None, at: float | None) -> AsyncI
     from smtpgate.auth.dns import ZoneResolver, make_resolver
     from smtpgate.clock import FixedClock, SystemClock
     from smtpgate.explain import Explainer
-    from smtpgate.store.sqlite import SqliteStore
+    from smtpgate.store.opening import missing, open_store
 
     clock = SystemClock() if at is None else FixedClock(at)
     resolver = ZoneResolver.from_file(zone) if zone else make_resolver(config.dns, clock)
-    store = await SqliteStore.open(config.store.path, read_only=True) if config.store.path.exists() else None
+    store = None if missing(config.store) else await open_store(config.store, read_only=True)
     try:
         if store is None:
             patterns: tuple[str, ...] = (config.tickets.number_pattern,)

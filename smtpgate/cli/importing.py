@@ -130,12 +130,13 @@ async def _file(config: Config, found: Found, options: Options, step: Callable[[
     from smtpgate.importing import Importer
     from smtpgate.mail.worker import ParserPool
     from smtpgate.store.file import in_use
-    from smtpgate.store.sqlite import SqliteStore
+    from smtpgate.store.opening import open_store
 
     clock = SystemClock()
     parser = ParserPool(config.limits, processes=config.parser.processes, socket=config.parser.socket)
-    store = await SqliteStore.open(config.store.path)
+    store = await open_store(config.store)
     try:
+        await store.join("import", {})  # from another host too, one at a time
         pipeline = await app.build_pipeline(config, store, clock)
         await parser.start()
 

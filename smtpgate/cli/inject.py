@@ -93,18 +93,18 @@ async def _take(config: Any, content: bytes, client: Any, rcpts: tuple[str, ...]
     from smtpgate.mail.token import Tokens
     from smtpgate.model import Envelope, Verdict
     from smtpgate.store import file as store_file
-    from smtpgate.store.sqlite import SqliteStore
+    from smtpgate.store.opening import missing, open_store
 
     path = config.store.path
-    if not path.exists():
-        raise StoreError(f"there is no store at {path}; `smtpgate serve` makes it")
+    if missing(config.store):
+        raise StoreError(missing(config.store))
     clock = SystemClock()
     resolver = make_resolver(config.dns, clock)
 
     async def verify(envelope: Envelope, raw: bytes) -> Verdict:
         return await judge(envelope=envelope, raw=raw, config=config, resolver=resolver, clock=clock)
 
-    store = await SqliteStore.open(path, create=False)
+    store = await open_store(config.store, create=False)
     try:
         keys = config.token_keys or (await store.token_key(secrets.token_bytes(32)),)
         tokens = Tokens(keys, config.secrets.token_lifetime)

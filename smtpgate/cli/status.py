@@ -15,9 +15,9 @@ from smtpgate.clock import SystemClock
 
 if TYPE_CHECKING:
     from smtpgate.status import Alarm
-    from smtpgate.store.api import Store
     from smtpgate.store.file import StoreFile
     from smtpgate.store.seen import Overview
+    from smtpgate.store.verbs import VerbStore
 
 
 @click.command()
@@ -39,19 +39,21 @@ def status(context: Context, accepted_age: float, queue_age: float, held_age: fl
     from smtpgate.service import live
     from smtpgate.status import Bounds, alarms
     from smtpgate.store import file
+    from smtpgate.store.opening import place
 
     config = context.config(read_files=False)
     now = SystemClock().now()
 
-    async def work(store: Store) -> Overview:
-        return await store.overview(now)
+    async def work(store: VerbStore) -> tuple[Overview, int]:
+        return await store.overview(now), await store.size()
 
-    seen = context.with_store(work, config=config)
-    found = file.inspect(config.store.path)
+    seen, octets = context.with_store(work, config=config)
+    database = config.store.url is not None
+    found = file.beside_database(config.store.path, octets) if database else file.inspect(config.store.path)
     doing = live.read(config.store.path, now) if found.running else None
     bounds = Bounds(accepted_age, queue_age, held_age, config.limits.least_free(found.disk))
     wrong = list(alarms(seen, found, doing, bounds, now))
-    row = _row(seen, found, wrong, now, str(config.store.path))
+    row = _row(seen, found, wrong, now, place(config.store))
     row["gateway"] = {**doing[0], "written_seconds_ago": round(doing[1], 1)} if doing is not None else None
     if as_json:
         show.as_line(row)

@@ -17,7 +17,7 @@ from smtpgate.errors import UsageError
 
 if TYPE_CHECKING:
     from smtpgate.store.seen import Finding
-    from smtpgate.store.sqlite import SqliteStore
+    from smtpgate.store.verbs import VerbStore
 
 
 @click.command()
@@ -37,17 +37,19 @@ def verify(context: Context, file: Path | None, as_json: bool) -> None:
     """
     now = SystemClock().now()
 
-    async def work(store: SqliteStore) -> Sequence[Finding]:
+    async def work(store: VerbStore) -> Sequence[Finding]:
         return await store.verify(now)
 
     from smtpgate.store.file import permissions
 
     config = context.config(read_files=False)
     if file is not None:
-        config = config.model_copy(update={"store": config.store.model_copy(update={"path": file.absolute()})})
+        config = config.model_copy(update={"store": config.store.model_copy(update={"path": file.absolute(), "url": None})})
         if not file.exists():
             raise UsageError(f"there is no backup at {file}")
-    found = [*context.with_store(work, config=config), *permissions(config.store.path)]
+    found = [*context.with_store(work, config=config)]
+    if config.store.url is None:
+        found += permissions(config.store.path)
     if as_json:
         _as_json(found)
     else:
@@ -68,6 +70,14 @@ def _print(found: Sequence[Finding]) -> None:
         show.body(f"{one.text}\n      {one.mend}", indent="")
 
 
+def _file(context: Context, instead: str) -> Path:
+    """The SQLite file. Raises UsageError, which says what to do instead, for a database."""
+    settings = context.config(read_files=False).store
+    if settings.url is not None:
+        raise UsageError(f"the store is a PostgreSQL database: {instead}; docs/postgresql.md has more")
+    return settings.path
+
+
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--keep", type=click.IntRange(0, 1000), default=0, show_default=True, help="Older copies to keep: FILE.1, FILE.2, …")
@@ -83,7 +93,7 @@ def backup(context: Context, file: Path, keep: int, as_json: bool) -> None:
     """
     from smtpgate.store import copies
 
-    store = context.config(read_files=False).store.path
+    store = _file(context, "pg_dump --format=custom --file FILE URL, from any host, while the gateways go on")
     if file.resolve() == store.resolve():
         raise UsageError(f"{file} is the store itself")
     size = copies.backup(store, file, keep=keep)
@@ -113,7 +123,7 @@ def maintain(context: Context, within: float, as_json: bool) -> None:
     """
     from smtpgate.store import upkeep
 
-    store = context.config(read_files=False).store.path
+    store = _file(context, "autovacuum looks after it")
     wrong = False
     for done in upkeep.maintain(store, SystemClock().now(), seconds=within):
         wrong = wrong or done.wrong
@@ -142,7 +152,7 @@ def restore(context: Context, file: Path, force: bool, as_json: bool) -> None:
     from smtpgate.store import copies
     from smtpgate.store.sqlite import SqliteStore
 
-    path = context.config(read_files=False).store.path
+    path = _file(context, "stop all gateways, then pg_restore --clean --if-exists --dbname URL FILE")
     now = SystemClock().now()
 
     async def look(made: Path) -> tuple[Sequence[Finding], int]:

@@ -33,8 +33,8 @@ class StoreFile:
 
 
 def room(path: Path) -> tuple[int, int]:
-    """Bytes free on the disk of this store, and bytes in all."""
-    usage = shutil.disk_usage(path.parent)
+    """Bytes free on the disk of this store, and bytes in all. Its directory may be still to be made."""
+    usage = shutil.disk_usage(next(place for place in path.absolute().parents if place.exists()))
     return usage.free, usage.total
 
 
@@ -52,6 +52,12 @@ def inspect(path: Path) -> StoreFile:
         checked=checked,
         running=in_use(path),
     )
+
+
+def beside_database(path: Path, size: int) -> StoreFile:
+    """What there is to say of this node's own files when the store is a database of so many bytes."""
+    free, disk = room(path)
+    return StoreFile(size=size, wal=0, free=free, disk=disk, damage="", checked=False, running=in_use(path))
 
 
 def permissions(path: Path) -> list[Finding]:

@@ -23,7 +23,7 @@ from smtpgate.store.postgres_link import Server, patience, patiently
 from smtpgate.store.postgres_news import Handlers, News
 from smtpgate.store.postgres_readers import Readers
 from smtpgate.store.postgres_writer import ORDER_LOCK, Lane
-from smtpgate.store.statement import T, Verb
+from smtpgate.store.statement import Query, T, Verb
 from smtpgate.store.verbs import VerbStore
 
 log = structlog.get_logger(__name__)
@@ -90,6 +90,13 @@ class PostgresStore(VerbStore):
     @property
     def commits(self) -> int:
         return sum(lane.commits for lane in self._lanes.values())
+
+    async def size(self) -> int:
+        def verb() -> Verb[int]:
+            found = yield Query("SELECT pg_database_size(current_database())")
+            return int(found[0][0])
+
+        return await self._read(verb)
 
     async def join(self, node: str, handlers: Handlers) -> None:
         """Be known to the other nodes as `node`. handlers are called when one of them has such news (store.verbs)."""

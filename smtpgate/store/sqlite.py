@@ -32,7 +32,8 @@ def _no_call(error: StoreFatal) -> None:
 class SqliteStore(VerbStore):
     """Made by open(); close() must be reached, or the process does not end."""
 
-    def __init__(self, readers: Readers, writer: Writer | None) -> None:
+    def __init__(self, path: Path, readers: Readers, writer: Writer | None) -> None:
+        self._path = path
         self._readers = readers
         self._writer = writer
 
@@ -59,9 +60,9 @@ class SqliteStore(VerbStore):
         readers = Readers(path, alarm)
         if read_only:
             await asyncio.to_thread(sqlite_file.require_current, path)
-            return cls(readers, None)
+            return cls(path, readers, None)
         await asyncio.to_thread(sqlite_file.prepare, path, create=create)
-        return cls(readers, Writer(await asyncio.to_thread(sqlite_file.connect, path), alarm))
+        return cls(path, readers, Writer(await asyncio.to_thread(sqlite_file.connect, path), alarm))
 
     async def close(self) -> None:
         """Finish what is queued and close. Safe to call twice."""
@@ -72,6 +73,9 @@ class SqliteStore(VerbStore):
     @property
     def commits(self) -> int:
         return 0 if self._writer is None else self._writer.commits
+
+    async def size(self) -> int:
+        return self._path.stat().st_size
 
     async def join(self, node: str, handlers: Mapping[str, Callable[[], None]]) -> None:
         """The file's lock says who is at work; what other processes write is found by looking."""

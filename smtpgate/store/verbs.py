@@ -48,6 +48,10 @@ class VerbStore(ABC):
         """Transactions that this store has committed, for tests and benchmarks."""
 
     @abstractmethod
+    async def size(self) -> int:
+        """Bytes of the file or the database."""
+
+    @abstractmethod
     async def join(self, node: str, handlers: Mapping[str, Callable[[], None]]) -> None:
         """Be known to the other nodes, if the database has any, and have handlers called for their news (MAIL, OUTGOING).
 
