@@ -138,6 +138,15 @@ def _database(value: str) -> str:
     return value
 
 
+def is_database(value: str) -> str:
+    """What is wrong with it as the URL of a database; "" when nothing is."""
+    try:
+        _database(value)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def _node(value: str) -> str:
     if not 0 < len(value) < 64 or not set(value) <= set(string.ascii_letters + string.digits + ".-_"):
         raise ValueError('is not a name; write letters, digits, dots and hyphens, for example "mx1"')

@@ -12,6 +12,8 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from tests.support import postgres
+
 # A busy machine is no fault of the code, and a build server should say the same twice.
 settings.register_profile("ours", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("ours")
@@ -47,6 +49,20 @@ def _no_network() -> Iterator[None]:
     patch.setattr(socket.socket, "sendto", _guarded_sendto)
     yield
     patch.undo()
+
+
+@pytest.fixture(scope="session")
+def session_database() -> Iterator[str]:
+    """The URL of the PostgreSQL database of this session, as the last test left it."""
+    with postgres.databases() as url:
+        yield url
+
+
+@pytest.fixture
+async def database(session_database: str) -> str:
+    """The URL of a PostgreSQL database without rows."""
+    await postgres.emptied(session_database)
+    return session_database
 
 
 @pytest.fixture(autouse=True)

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "backup": ("smtpgate.cli.upkeep", "backup", "Copy the store while the gateway goes on."),
     "maintain": ("smtpgate.cli.upkeep", "maintain", "Do what a store wants done now and then."),
     "restore": ("smtpgate.cli.upkeep", "restore", "Put a backup in the place of the store."),
+    "store": ("smtpgate.cli.store", "store", "Move everything from a SQLite file to PostgreSQL, or back."),
     "completion": ("smtpgate.cli.completion", "completion", "Print the completion script of bash, zsh or fish."),
     "man": ("smtpgate.cli.man", "man", "Write manual pages, made from this help."),
     "demo": ("smtpgate.cli.demo", "demo", "Play a scripted conversation."),

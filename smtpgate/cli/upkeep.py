@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,8 +113,9 @@ def maintain(context: Context, within: float, as_json: bool) -> None:
     """Do what a store wants done now and then, while the gateway goes on: best each week, as smtpgate-maintain.timer does.
 
     Removes counts of acknowledgements older than a week and fingerprints of mail older than 400 days, counts the tables
-    for the query planner, empties the write-ahead log and looks through the file. Mail, tickets and history stay. It works
-    in bites of some milliseconds, so that no mail waits for it.
+    for the query planner, empties the write-ahead log and looks through the file (of a PostgreSQL database: only the first
+    two, the rest is autovacuum's). Mail, tickets and history stay. It works in bites of some milliseconds, so that no mail
+    waits for it.
 
     Exit codes: 0 done, 1 something needs a person, 74 the store cannot be trusted.
 
@@ -123,9 +124,17 @@ def maintain(context: Context, within: float, as_json: bool) -> None:
     """
     from smtpgate.store import upkeep
 
-    store = _file(context, "autovacuum looks after it")
+    config = context.config(read_files=False)
+    now = SystemClock().now()
     wrong = False
-    for done in upkeep.maintain(store, SystemClock().now(), seconds=within):
+    steps: Iterable[upkeep.Done]
+    if config.store.url is None:
+        steps = upkeep.maintain(config.store.path, now, seconds=within)
+    else:
+        from smtpgate.store import postgres_upkeep
+
+        steps = context.with_store(lambda store: postgres_upkeep.maintain(store, now, seconds=within), config=config, change=True)
+    for done in steps:
         wrong = wrong or done.wrong
         if as_json:
             show.as_line({"step": done.step, "text": done.text, "wrong": done.wrong, "longest": round(done.longest, 4)})

@@ -51,7 +51,7 @@ def restoring(source: Path, store: Path, *, force: bool) -> Iterator[Path]:
     if not source.is_file():
         raise StoreError(f"there is no backup at {source}")
     store.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(store), _beside(store) as made:
+    with locked(store), _beside(store) as made:
         if store.exists() and not force:
             raise StoreError(f"there is a store at {store} already; --force replaces it and keeps it as {_kept(store).name}")
         if source.resolve() == store.resolve():
@@ -94,7 +94,8 @@ def _hold(path: Path) -> None:
 
 
 @contextmanager
-def _locked(store: Path) -> Iterator[None]:
+def locked(store: Path) -> Iterator[None]:
+    """Hold the gateway's lock on it. Raises StoreError while one runs."""
     try:
         handle = new_file(lock_path(store))
     except FileExistsError:

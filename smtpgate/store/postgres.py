@@ -11,25 +11,22 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-import asyncpg
 import structlog
 
 from smtpgate.errors import StoreError, StoreFatal
-from smtpgate.store import schema
 from smtpgate.store.alarm import Alarm
-from smtpgate.store.postgres_dialect import ddl
 from smtpgate.store.postgres_errors import ERRORS, store_error
 from smtpgate.store.postgres_link import Server, patience, patiently
 from smtpgate.store.postgres_news import Handlers, News
 from smtpgate.store.postgres_readers import Readers
-from smtpgate.store.postgres_writer import ORDER_LOCK, Lane
+from smtpgate.store.postgres_schema import prepare
+from smtpgate.store.postgres_writer import Lane
 from smtpgate.store.statement import Query, T, Verb
 from smtpgate.store.verbs import VerbStore
 
 log = structlog.get_logger(__name__)
 
 _OTHERS = 3  # connections besides the readers': two lanes and the news
-_MIGRATE_WITHIN = 3600.0  # seconds for one statement
 LEAST_CONNECTIONS = _OTHERS + 1
 
 
@@ -65,7 +62,7 @@ class PostgresStore(VerbStore):
         server = replace(server, read_only=read_only)
         connection = await server.connect()
         try:
-            await _prepare(connection, create=create, change=not read_only)
+            await prepare(connection, create=create, change=not read_only)
         except ERRORS as error:
             connection.terminate()
             raise store_error(error, "opening the database") from error
@@ -123,45 +120,3 @@ class PostgresStore(VerbStore):
 
     async def _read(self, make: Callable[[], Verb[T]]) -> T:
         return await self._readers.run(make)
-
-
-async def _prepare(connection: asyncpg.Connection, *, create: bool, change: bool) -> None:
-    """Bring the schema to our version, in one transaction; another node that does so at the same time is waited for."""
-    steps = schema.migrations()
-    if await _version(connection) == len(steps):
-        return
-    if not change:
-        raise StoreError(f"the database has not schema {len(steps)}: start the gateway (smtpgate serve), which brings it there")
-    async with connection.transaction():
-        await connection.execute("SET LOCAL lock_timeout = '60s'")
-        await connection.fetchval("SELECT pg_advisory_xact_lock($1)", ORDER_LOCK, timeout=_MIGRATE_WITHIN)
-        version = await _version(connection)
-        if version == 0:
-            if not create:
-                raise StoreError("there is no store in this database; `smtpgate serve` makes it")
-            scripts = [schema.schema()]
-        else:
-            scripts = steps[version:]
-        for script in scripts:
-            for statement in ddl(script):
-                await connection.execute(statement, timeout=_MIGRATE_WITHIN)
-        await connection.execute(
-            "INSERT INTO meta (key, value) VALUES ('schema version', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            str(len(steps)),
-        )
-
-
-async def _version(connection: asyncpg.Connection) -> int:
-    """0 for a database without tables. Raises StoreError for what is not ours or newer than us."""
-    if await connection.fetchval("SELECT to_regclass('incoming') IS NULL"):
-        if await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"):
-            raise StoreError("the database has tables of some other program: give smtpgate a database of its own")
-        return 0
-    version = int(await connection.fetchval("SELECT value FROM meta WHERE key = 'schema version'"))
-    ours = len(schema.migrations())
-    if version > ours:
-        raise StoreError(
-            f"the database was written by a newer smtpgate (schema {version}, this one knows {ours}): "
-            "install that version again, or restore the backup from before the upgrade"
-        )
-    return version

@@ -5,10 +5,13 @@ The PostgreSQL driver translates both (store.postgres_dialect), so that there is
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import resources
 
+_TABLE = re.compile(r"CREATE TABLE (\w+) \(\n(.*?)\n\) STRICT;", re.DOTALL)
 SQL = resources.files("smtpgate.store") / "sql"
 
 
@@ -20,6 +23,30 @@ def migrations() -> list[str]:
 
 def schema() -> str:
     return (SQL / "schema.sql").read_text("utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the schema: its columns in their order, and those of its primary key."""
+
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+
+
+def tables() -> list[Table]:
+    """In an order in which no row refers to one of a later table."""
+    found = []
+    for name, body in _TABLE.findall(schema()):
+        lines = [line.partition("--")[0].strip().rstrip(",") for line in body.splitlines()]
+        columns = tuple(line.split()[0] for line in lines if line and not line.startswith(("PRIMARY KEY", "UNIQUE")))
+        several = [line for line in lines if line.startswith("PRIMARY KEY")]
+        if several:
+            key = tuple(several[0].partition("(")[2].rstrip(")").split(", "))
+        else:
+            key = tuple(line.split()[0] for line in lines if "PRIMARY KEY" in line)
+        found.append(Table(name, columns, key))
+    return found
 
 
 def statements(script: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -15,19 +15,6 @@ from tests.support import postgres
 
 DRIVERS = ["sqlite", "postgres"]
 OpenStore = Callable[[], Awaitable[VerbStore]]
-
-
-@pytest.fixture(scope="session")
-def session_database() -> Iterator[str]:
-    with postgres.databases() as url:
-        yield url
-
-
-@pytest.fixture
-async def database(session_database: str) -> str:
-    """The URL of an empty PostgreSQL database."""
-    await postgres.emptied(session_database)
-    return session_database
 
 
 @pytest.fixture(params=DRIVERS)

@@ -65,7 +65,18 @@ class OwnServer:
 
     def _ready(self) -> bool:
         lines = (self.data / "postmaster.pid").read_text().splitlines() if (self.data / "postmaster.pid").exists() else []
-        return len(lines) > 7 and lines[7].strip() == "ready"
+        return len(lines) > 7 and lines[7].strip() in ("ready", "standby")
+
+    def standby(self) -> None:
+        """From its next start it follows another server, which is not there, until it is promoted."""
+        signals = self.data / "standby.signal"
+        signals.touch()
+        if self._as:
+            shutil.chown(signals, _USER, pwd.getpwnam(_USER).pw_gid)
+
+    def promote(self) -> None:
+        done = self._run("pg_ctl", "promote", "-w")
+        assert done.returncode == 0, done.stdout.decode()
 
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
         """SIGINT: in order; SIGQUIT: at once, as pg_ctl stop -m immediate; SIGKILL: all of its processes."""

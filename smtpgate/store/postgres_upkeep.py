@@ -1,0 +1,68 @@
+"""Maintenance of a PostgreSQL database: what nothing asks for any more goes, in small bites, each a transaction of its own.
+
+The rest is autovacuum's. Raises StoreError as every verb does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from smtpgate.store.statement import Query, Verb, select_in
+from smtpgate.store.upkeep import KEEP_ACKNOWLEDGEMENTS, KEEP_FINGERPRINTS, Done
+from smtpgate.store.verbs import VerbStore
+
+_BITE = 200  # rows removed at once
+_LOOK_AT = 2000  # rows looked at for old ones
+_REST = 0.02  # seconds between bites
+
+
+async def maintain(store: VerbStore, now: float, *, seconds: float) -> list[Done]:
+    """For so many seconds at most: what is left is for the next time."""
+    until = asyncio.get_running_loop().time() + seconds
+    after = ""
+
+    async def acknowledgements() -> tuple[int, bool]:
+        count = await store._write(lambda: _acknowledgements(now - KEEP_ACKNOWLEDGEMENTS))
+        return count, count == _BITE
+
+    async def fingerprints() -> tuple[int, bool]:
+        nonlocal after
+        count, after = await store._write(lambda: _fingerprints(after, now - KEEP_FINGERPRINTS))
+        return count, after != ""
+
+    return [
+        await _step("acknowledgements", "counts of old acknowledgements removed", acknowledgements, until),
+        await _step("fingerprints", "fingerprints of old mail removed", fingerprints, until),
+        Done("room", f"{await store.size()} bytes; autovacuum makes free room in it usable again"),
+    ]
+
+
+async def _step(name: str, what: str, bite: Callable[[], Awaitable[tuple[int, bool]]], until: float) -> Done:
+    loop = asyncio.get_running_loop()
+    total, more, longest = 0, True, 0.0
+    while more and loop.time() < until:
+        began = loop.time()
+        count, more = await bite()
+        longest = max(longest, loop.time() - began)
+        total += count
+        await asyncio.sleep(_REST)
+    return Done(name, f"{total} {what}" + (", more next time" if more else ""), longest=longest)
+
+
+def _acknowledgements(before: float) -> Verb[int]:
+    gone = yield Query(
+        "DELETE FROM acknowledgement WHERE id IN (SELECT id FROM acknowledgement WHERE minute < $1 LIMIT $2) RETURNING id",
+        (int(before // 60), _BITE),
+    )
+    return len(gone)
+
+
+def _fingerprints(after: str, before: float) -> Verb[tuple[int, str]]:
+    """How many went, and the key after which to go on; "" when that was all."""
+    page = yield Query("SELECT key, first_at FROM fingerprint WHERE key > $1 ORDER BY key LIMIT $2", (after, _LOOK_AT))
+    old = [key for key, first_at in page if first_at < before]
+    gone = yield from select_in("DELETE FROM fingerprint WHERE first_at < $1 AND key IN (...) RETURNING key", old[:_BITE], before)
+    if len(old) > _BITE:
+        return len(gone), old[_BITE - 1]
+    return len(gone), page[-1][0] if len(page) == _LOOK_AT else ""

@@ -1,0 +1,87 @@
+"""Gateways on a PostgreSQL database: one machine's worth of commands, two nodes that behave as one, a database that restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import postgres
+from tests.support.gateway import Gateway, letter, wait_for
+
+if postgres.missing():
+    pytest.skip(postgres.missing(), allow_module_level=True)
+
+
+def status(gateway: Gateway) -> dict[str, Any]:
+    """Whatever its exit code is: another node's files are not here."""
+    done = subprocess.run(
+        [*gateway.argv, "--config", str(gateway.config), "status", "--json"], capture_output=True, text=True, check=False
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+WAITING = """SELECT 1 FROM incoming WHERE state = 'accepted'
+    UNION ALL SELECT 1 FROM recipient WHERE state IN ('queued', 'uncertain')"""
+
+
+def settle(url: str) -> None:
+    wait_for(lambda: not asyncio.run(postgres.execute(url, WAITING)), why="mail is still waiting")
+
+
+def a_node(directory: Path, database: str, node: str) -> Gateway:
+    return Gateway.make(directory, store={"url": database, "node": node}, filing={"poll": "5s"})
+
+
+def test_two_nodes_behave_as_one(tmp_path: Path, database: str) -> None:
+    one, two = a_node(tmp_path / "one", database, "mx1"), a_node(tmp_path / "two", database, "mx2")
+    letters = [letter(f"Window {i}", f"The window on floor {i} does not close any more.") for i in range(4)]
+    with one.running(), two.running():
+        for i, mail in enumerate(letters):
+            (one, two)[i % 2].send(mail)
+        two.send(letters[0])  # the client did not hear the 250 of the other node
+        settle(database)
+        tickets = two.cli_list("ticket", "list")
+        assert sorted(ticket["number"][-4:] for ticket in tickets) == ["0001", "0002", "0003", "0004"]
+        assert len(one.mails() + two.mails()) == 4
+        number = tickets[-1]["number"]
+        assert "repeat" in one.cli("log", number)
+        assert two.cli("verify") == "all is well\n"
+        seen = status(two)
+        assert seen["store"]["path"] == database
+        assert seen["store"]["size"] > 1_000_000
+        assert seen["running"]
+        third = a_node(tmp_path / "three", database, "mx1")
+        third.spawn()
+        assert third.process is not None
+        assert third.process.wait(30) == 1
+        assert "under the name 'mx1'" in third.log()
+        assert "pg_dump" in one.cli("backup", str(tmp_path / "copy"), code=1)
+    assert not any("secret" in node.log() for node in (one, two))
+    copied = tmp_path / "copy.db"
+    assert "all the same on both sides" in one.cli("store", "copy", database, str(copied))
+    alone = Gateway.make(tmp_path / "alone", store={"path": str(copied)})
+    assert [ticket["number"] for ticket in alone.cli_list("ticket", "list")] == [ticket["number"] for ticket in tickets]
+
+
+def test_a_client_does_not_notice_that_the_database_restarts(tmp_path: Path) -> None:
+    with postgres.a_server() as server:
+        gateway = a_node(tmp_path / "gateway", server.url(), "mx1")
+        with gateway.running():
+            gateway.send(letter("Before", "The door on the first floor is stuck."))
+            settle(server.url())
+            server.stop(signal.SIGKILL)
+            back = threading.Thread(target=lambda: (time.sleep(0.5), server.start()))
+            back.start()
+            gateway.send(letter("Meanwhile", "The lift on the second floor makes a noise."))
+            back.join()
+            settle(server.url())
+            assert len(gateway.mails()) == 2
