@@ -175,7 +175,8 @@ def sample(data: bytes) -> bytes:
     out: list[bytes] = []
     size = pos = 0
     while size < SAMPLE and (found := _HIGH.search(data, pos)) is not None:
-        start = max(data.rfind(b"\n", max(0, found.start() - SAMPLE), found.start()) + 1, pos)
+        before = max(pos, found.start() - SAMPLE)
+        start = max(data.rfind(b"\n", before, found.start()) + 1, before)
         end = data.find(b"\n", found.start(), found.start() + SAMPLE) + 1 or min(len(data), found.start() + SAMPLE)
         out.append(data[start:end])
         size += end - start

@@ -121,6 +121,14 @@ def test_program_text_is_no_hz() -> None:
     assert detect.escapes("您好".encode("hz")) == "hz"
 
 
+def test_a_sample_is_small_where_the_text_is_one_long_line() -> None:
+    line = b"er" * 50_000
+    for data in (line + b"\xe9" + line, line + b"\n" + b"\xe9" + line, b"\xe9" + line + b"\xe9"):
+        piece = detect.sample(data)
+        assert b"\xe9" in piece
+        assert len(piece) <= 4 * detect.SAMPLE
+
+
 def test_doubling() -> None:
     for piece in (b"\xd6\xd0", b"a\xe9 ", b"\xff", b"\xe4\xb8\xad\xff", b"~{VP~}", b"\x1b$BF|K\\\x1b(B\xe9"):
         assert_linear(lambda n, piece=piece: piece * n, charset.guess, 20000)
