@@ -22,7 +22,7 @@ _NAMELESS = 8  # pieces between commas that may belong to the name behind them
 _WIDE = {"＠": "@", "＜": "<", "＞": ">"}
 _SCHEME = re.compile(r"(?:mailto|smtp|e-?mail):\s*", re.IGNORECASE)
 _PREFIX = re.compile(r"[\s,;]*(?:mailto|smtp|to|from|cc)\s*$", re.IGNORECASE)
-_SPELLED = re.compile(r"(.*?)([^\s<>()@]+)\s+at\s+([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)", re.DOTALL)
+_DOTTED = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _LOOSE_DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_-])?")
 _ESCAPED = re.compile(r"\\(.)")
 
@@ -187,8 +187,8 @@ def _bare(phrase: str) -> list[tuple[str, str]]:
     """(name, address) for each address of a mailbox without angle brackets; blanks around the @ are taken out."""
     at = phrase.rfind("@")
     if at < 0:
-        match = _SPELLED.fullmatch(phrase)  # `user at example.org`, as archives show addresses
-        return [(match[1], f"{match[2]}@{match[3]}")] if match else []
+        spelled = _spelled(phrase)
+        return [spelled] if spelled else []
     tokens = phrase.split()
     if '"' not in phrase and len(tokens) > 1 and all(0 < t.find("@") < len(t) - 1 for t in tokens):
         return [("", t) for t in tokens]  # only blanks between addresses
@@ -207,9 +207,19 @@ def _bare(phrase: str) -> list[tuple[str, str]]:
 def _unusual(box: _Mailbox) -> bool:
     """Is there an address without a bare @: `user at example.org`, `"a@b.example"`?"""
     phrase = "".join(box.words).strip()
-    if " at " in phrase and _SPELLED.fullmatch(phrase):
+    if " at " in phrase and _spelled(phrase):
         return True
     return len(box.words) == 1 and phrase.count("@") == 1 and " " not in phrase and phrase[0] == phrase[-1] == '"'
+
+
+def _spelled(text: str) -> tuple[str, str] | None:
+    """What goes before it, and the address, when a text ends in one as archives write them: `user at example.org`."""
+    words = text.rsplit(None, 2)
+    if len(words) < 3 or words[1] != "at" or _DOTTED.fullmatch(words[2]) is None:
+        return None
+    last = words[0].rsplit(None, 1)[-1]
+    local = last[max(map(last.rfind, "<>()@")) + 1 :]
+    return (words[0][: len(words[0]) - len(local)], f"{local}@{words[2]}") if local else None
 
 
 def _add(found: list[Address], defects: dict[str, None], name: str, spec: str) -> None:
@@ -232,8 +242,8 @@ def _tidy(spec: str) -> str:
     """An address without what was put around it: blanks, quotes, brackets, `mailto:`, comments inside its brackets."""
     if "(" in spec and '"' not in spec:
         spec = _without_comments(spec)
-    if "@" not in spec and (match := _SPELLED.fullmatch(spec.strip())) is not None and not match[1]:
-        spec = f"{match[2]}@{match[3]}"
+    if "@" not in spec and (found := _spelled(spec)) is not None and not found[0]:
+        spec = found[1]
     spec = "".join(spec.split()) if '"' not in spec else spec.strip()
     spec = _SCHEME.sub("", spec, count=1) if _SCHEME.match(spec) else spec
     if len(spec) > 2 and spec[0] == spec[-1] and spec[0] in "'\"":

@@ -299,6 +299,8 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "dots": lambda n: "." * n + "@x",
     "names with commas": lambda n: "a," * n + "b <c@d>",
     "spelled out": lambda n: "a at b.c " * n,
+    "spelled out behind a long word": lambda n: "a" * n + " at x",
+    "spelled out in brackets": lambda n: "<" + "a" * n + " at x",
     "entities": lambda n: "&lt;" * n,
     "colons": lambda n: "a:" * n,
     "blanks between addresses": lambda n: "a@b " * n,
