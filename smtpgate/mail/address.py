@@ -21,6 +21,9 @@ parse_list = mailboxes.parse_list
 local_name = mailboxes.local_name
 
 
+_BRACKETS = frozenset("＜＞＠")  # of full width, which a lenient reader takes for the narrow ones
+
+
 # --- strict -----------------------------------------------------------------------------------------------------------
 
 
@@ -116,6 +119,8 @@ def _spec(spec: str) -> tuple[str, str]:
     if reason:
         return "", f"the address in the From field {reason}"
     local, _, dom = spec.rpartition("@")
+    if local.startswith("{") or not set(local).isdisjoint(_BRACKETS):
+        return "", "the address in the From field has a bracket that parsers read differently"
     encoded = to_ascii(dom)
     if not encoded or "_" in encoded or encoded.rpartition(".")[2].isdigit():
         return "", "the address in the From field has no valid domain"
