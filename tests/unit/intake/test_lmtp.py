@@ -26,7 +26,7 @@ from smtpgate.intake.trace import trace
 from smtpgate.model import LOCAL, Envelope
 from tests.support.server import make_config, verdict
 from tests.unit.intake.door import Peer, Running, running
-from tests.unit.intake.test_session import connect, settle
+from tests.unit.intake.wire import connect, settle
 
 MAIL = "Subject: x\r\n\r\nhello\r\n."
 FORWARDERS = {"server": {"forwarders": ["127.0.0.0/8"]}}

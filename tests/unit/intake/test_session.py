@@ -15,65 +15,12 @@ from hypothesis import strategies as st
 from smtpgate.intake.session import Session
 from smtpgate.model import Envelope, Verdict
 from tests.support.server import verdict
-from tests.unit.intake.door import MemoryStore, Running, running
+from tests.unit.intake.door import MemoryStore, running
+from tests.unit.intake.wire import connect, settle
 
 COMMANDS = b"EHLO c.example\r\nMAIL FROM:<a@client.example>\r\nRCPT TO:<help@support.example>\r\nDATA\r\n"
 CONTENT = b"Subject: x\r\n\r\n..dot\r\n.\r\n"
 NEXT = b"MAIL FROM:<>\r\nRCPT TO:<postmaster>\r\nDATA\r\n"
-
-
-class Wire(asyncio.Transport):
-    """A transport without a network: what the server says is kept."""
-
-    def __init__(self) -> None:
-        super().__init__({"peername": ("192.0.2.1", 1234)})
-        self.said = b""
-        self.closing = False
-        self.protocol: asyncio.BaseProtocol | None = None
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.said += bytes(data)
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self.protocol = protocol
-
-    def is_closing(self) -> bool:
-        return self.closing
-
-    def close(self) -> None:
-        if not self.closing:
-            self.closing = True
-            asyncio.get_running_loop().call_soon(self.lost)
-
-    abort = close
-
-    def lost(self) -> None:
-        self.closing = True
-        assert isinstance(self.protocol, Session)
-        self.protocol.connection_lost(None)
-
-    def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
-
-    def feed(self, data: bytes) -> None:
-        assert isinstance(self.protocol, Session)
-        if not self.closing:
-            self.protocol.data_received(data)
-
-
-async def settle() -> None:
-    for _ in range(12):
-        await asyncio.sleep(0)
-
-
-async def connect(up: Running, kind: type[Session] = Session) -> Wire:
-    wire = Wire()
-    up.door._gate(kind).connection_made(wire)
-    await settle()
-    return wire
 
 
 async def test_dialogue_split_at_every_octet() -> None:
