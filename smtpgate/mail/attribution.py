@@ -17,6 +17,7 @@ _WRAPPED = 4  # lines
 DATE = re.compile(r"(?:19|20)[0-9]{2}|[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2}|[๐-๙]{4}|[٠-٩]{4}")
 TIME = re.compile(r"[0-9]{1,2}[:.h時时시点點][0-9]{2}|[0-9]{1,2} ?[ap]\.?m\b", re.IGNORECASE)
 _BRACKETED = re.compile(r"[<(\[（＜][^<>()\[\]\s]{1,200}@[^<>()\[\]\s]{1,200}[>)\]）＞]")
+_BY = re.compile(r" (?:by|von|par|por|da|от|由) [^\s@<>]{1,64}@[^\s@<>]{1,200}[:：]$")  # Tuta, below the date and the time
 _BARE = re.compile(r" [^\s@<>]{1,64}@[^\s@<>]{1,200}[:：]$")
 VERB = re.compile(
     r"(?<!\w)(?:" + "|".join(re.escape(w) for w in sorted(words.WROTE, key=len, reverse=True)) + r")(?!\w)|"
@@ -96,6 +97,8 @@ def is_attribution(text: str, quoted: bool) -> int:
             )
         return 2 if date or time or _at_end(verb, end) or (quoted and _words_after(verb, end) < 5) else 0
     if verb is None:
+        if date and time and (by := _BY.search(end)) and _moment_alone(end[: by.start()]):
+            return 2
         if quoted and (low.startswith(words.CITES) or (date and time and _BARE.search(end) and len(text) < 120)):
             return 2
         return int(quoted and date and time and _names_alone(text))
@@ -128,6 +131,11 @@ def _own_subject(low: str, verb: re.Match[str]) -> bool:
     before = low[: verb.start()].rpartition(" ")[0].rpartition(" ")[2] if low[: verb.start()].endswith(" ") else ""
     after = low[verb.end() :].split(None, 1)[:1]
     return before in words.OWN_SUBJECTS or bool(after and after[0].strip(",:") in words.OWN_SUBJECTS)
+
+
+def _moment_alone(text: str) -> bool:
+    figures = [any(c.isdigit() for c in word) for word in text.split()]
+    return len(figures) < 7 and figures.count(False) < 3
 
 
 def _names_alone(text: str) -> bool:

@@ -20,7 +20,7 @@ from smtpgate.mail.htmltext import ATTRIBUTION, HEADER, QUOTED, SIGNATURE
 #          and while they are joined: c may end an attribution · A, H so says the HTML · D words between dashes
 
 _MARKS = QUOTED + ATTRIBUTION + HEADER + SIGNATURE
-_DASHES = "-_=*—－–─━~#"
+_DASHES = "-_=*—－–─━‐‑~#"
 _DASHES_AND_BLANKS = _DASHES + BLANKS
 _LONG_LINE = 500  # nothing beyond this is an attribution or a header line
 
@@ -99,14 +99,14 @@ def _dashed(s: str, line: str) -> str:
     if not bare:
         if s in ("--", "- --"):
             return "s"
-        return "r" if len(s) >= 5 and not s.strip("_-—－–─━ ") else "t"
+        return "r" if len(s) >= 5 and not s.strip("_-—－–─━‐‑ ") else "t"
     low = s.lower()
     if low.startswith(words.MARKERS) or (s[0] in "#-—=" and bare.lower() in words.MARKERS):
         return "m"
     if low.startswith("-----begin pgp") or low.startswith("-----end pgp"):
         return "x"
     folded = words.fold(bare).rstrip(":：")
-    if s[0] in "-_=*—－–─━" and folded in words.ORIGINAL:
+    if s[0] in "-_=*—－–─━‐‑" and folded in words.ORIGINAL:
         return "d"
     if folded in words.FORWARD or (s.startswith("--") and folded.startswith(("forwardedby", "转发的邮件", "转发邮件"))):
         return "f"

@@ -62,7 +62,7 @@ FIELDS: dict[str, str] = {
     fold(name): meaning
     for meaning, names in {
         "from": (
-            "from", "发件人", "寄件者", "寄件人", "發件人", "发信人", "发送人", "發送者", "寄信人", "von", "absender", "de",
+            "from", "发件人", "寄件者", "寄件人", "發件人", "发信人", "发送人", "發送者", "寄信人", "从", "von", "absender", "de",
             "expéditeur", "remitente", "remetente", "差出人", "送信元", "送信者", "보낸 사람", "보낸이", "발신", "발신자",
             "발신인", "보내는 사람", "da", "mittente", "van", "afzender", "fra", "afsender", "avsender", "från", "avsändare",
             "lähettäjä", "od", "nadawca", "odesílatel", "odosielateľ", "от", "от кого", "отправитель", "від", "від кого",
@@ -83,7 +83,8 @@ FIELDS: dict[str, str] = {
             "στάλθηκε", "εστάλη", "αποστολή", "תאריך", "נשלח", "التاريخ", "تاريخ", "تم الإرسال", "الإرسال", "أُرسلت",
         ),
         "to": (
-            "to", "收件人", "收件者", "收信人", "發送至", "an", "empfänger", "à", "pour", "destinataire", "para", "destinatario",
+            "to", "收件人", "收件者", "收信人", "發送至", "至", "an", "empfänger", "à", "pour", "destinataire", "para",
+            "destinatario",
             "destinatário", "宛先", "受信者", "받는 사람", "받는이", "수신", "수신자", "수신인", "a", "per", "aan", "til", "till",
             "vastaanottaja", "do", "adresat", "komu", "pre", "címzett", "către", "destinatar", "destinatarul", "кому",
             "получатель", "одержувач", "kime", "alıcı", "đến", "tới", "người nhận", "ถึง", "kepada", "ke", "προς", "אל", "إلى",

@@ -89,7 +89,8 @@ def is_phone(line: str) -> bool:
     if not low or len(low) > _LONGEST_PHONE + (100 if "://" in low else 0):
         return False
     if _UNSURE.of(low):
-        return len(low) <= 60 and any(device in low for device in words.DEVICES) and not low.endswith(("?", "？"))
+        bare = low.partition("://")[0]
+        return len(bare) <= 60 and any(device in low for device in words.DEVICES) and not low.endswith(("?", "？"))
     if _PHONE.of(low):
         return True
     if low.endswith(_JAPANESE_SENT) and len(low) <= 40:

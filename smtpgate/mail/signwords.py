@@ -70,7 +70,8 @@ DEVICES = (
     "oneplus", "nokia", "lumia", "blackberry", "pixel", "motorola", "xperia", "windows", "outlook", "手机", "手機", "平板",
     "邮箱", "mail", "smartphone", "mobile", "mobil", "handy", "téléphone", "telefon", "teléfono", "cellulare", "telefoon",
     "puhelin", "телефон", "điện thoại", "móvil", "celular", "portable", "tablet", "app", "小米", "华为", "荣耀", "企业微信",
-    "手机qq", "yahoo", "gmail", "proton", "aol", "gmx", "web.de", "stratus", "スマ", "携帯", "휴대", "스마트", "갤럭시", "spark",
+    "手机qq", "yahoo", "gmail", "proton",
+    "shortwave", "aol", "gmx", "web.de", "stratus", "スマ", "携帯", "휴대", "스마트", "갤럭시", "spark",
     "airmail", "k-9", "phone", "cell", " pc", "vivo", "oppo", "realme", "meizu", "魅族", "电子邮件",
     "هاتف", "جوال", "آيفون", "אייפון", "หมือถือ", "โทรศัพท์",
 )  # fmt: skip
