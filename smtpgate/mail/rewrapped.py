@@ -10,10 +10,11 @@ and the mail has several such lines, or the sentence goes on in the marked line 
 
 from __future__ import annotations
 
-_NARROWEST, _WIDEST = 64, 82  # columns at which mail programs wrap, with a mark or two
+_NARROWEST, _WIDEST = 60, 82  # columns at which mail programs wrap, with a mark or two
 _LONGEST = 60  # characters of such an end
 _FINISHED = ".!?:。！？：…"
-_STARTS = "([{<'\"“‘*&,.;)]}/-+"  # what a piece of a line may begin with, besides a letter in lower case
+_MARKS = ">＞| \t\r"
+_STARTS = "([{<'\"“‘*&,.;!?)]}/-+"  # what a piece of a line may begin with, besides a letter in lower case
 # Alone on a line, these answer what stands above.
 _SAID = frozenset((
     "yes", "no", "ok", "okay", "done", "sure", "right", "fine", "true", "false", "none", "yep", "nope", "agreed", "correct",
@@ -27,33 +28,52 @@ def ends(lines: list[str], letters: list[str]) -> list[int]:
     between = [i for i in range(1, len(letters)) if letters[i] == "t" and letters[i - 1] == "q"]
     if not between:
         return []
-    width = _width(lines, letters)
-    if not _NARROWEST <= width <= _WIDEST:
-        return []
-    found = [i for i in between if _overflows(lines, i, width)]
+    widths = _widths(lines, letters)
+    over = [i for i in between if _overflows(lines, i, widths[_depth(lines[i - 1])])]
+    found = [i for i in over if not _finished(lines[i - 1], lines[i].strip())]
     inner = [i for i in found if letters[i + 1 : i + 2] == ["q"]]
     if len(inner) > 1 and sum(_goes_on(lines[i]) for i in inner) * 2 >= len(inner):
-        return [i for i in found if letters[i + 1 : i + 2] in (["q"], ["b"], []) and (i in inner or _goes_on(lines[i]))]
+        last = [i for i in found if letters[i + 1 : i + 2] in (["b"], []) and _goes_on(lines[i])]
+        begun = [i for i in over if letters[i + 1 : i + 2] == ["q"] and _begins_what_goes_on(lines, i)]
+        return sorted({*inner, *last, *begun})
     return [i for i in inner if _closes(lines, i) or (_goes_on(lines[i]) and _goes_on(_bare(lines[i + 1])))]
 
 
-def _width(lines: list[str], letters: list[str]) -> int:
-    """The longest quoted line that could have been wrapped."""
-    return max((len(line.rstrip()) for line, x in zip(lines, letters, strict=True) if x == "q" and " " in _bare(line)), default=0)
+def _widths(lines: list[str], letters: list[str]) -> dict[int, int]:
+    """For each number of marks the longest line that could have been wrapped; 0 if mail programs do not wrap there."""
+    widths: dict[int, int] = {}
+    for line, letter in zip(lines, letters, strict=True):
+        if letter == "q":
+            depth, length = _depth(line), len(line.rstrip()) if " " in _bare(line) else 0
+            widths[depth] = max(widths.get(depth, 0), length)
+    return {depth: width if _NARROWEST <= width <= _WIDEST else 0 for depth, width in widths.items()}
+
+
+def _depth(line: str) -> int:
+    return line[: len(line) - len(line.lstrip(_MARKS))].count(">")
 
 
 def _bare(line: str) -> str:
-    return line.strip(">＞| \t\r")
+    return line.strip(_MARKS)
 
 
 def _overflows(lines: list[str], i: int, width: int) -> bool:
+    """Would its first word have been too much for the line above?"""
     above, s = lines[i - 1].rstrip(), lines[i].strip()
-    said = _bare(above)
-    if not said or len(s) > _LONGEST or s.strip(".,!;").lower() in _SAID:
-        return False
-    if said[-1] in _FINISHED or (said[-1] in ";," and not (s[0].islower() or "@" in s)):
+    if not width or not _bare(above) or len(s) > _LONGEST or s.strip(".,!;").lower() in _SAID:
         return False
     return len(above) + 1 + len(s.split()[0]) > width
+
+
+def _finished(above: str, s: str) -> bool:
+    """Is the sentence above finished, so that what stands below may be an answer to it?"""
+    last = _bare(above)[-1]
+    return last in _FINISHED or (last in ";," and not (s[0].islower() or "@" in s))
+
+
+def _begins_what_goes_on(lines: list[str], i: int) -> bool:
+    """The first words of a sentence that goes on in the marked line below."""
+    return lines[i].rstrip()[-1] not in _FINISHED and _bare(lines[i + 1])[:1].islower()
 
 
 def _goes_on(text: str) -> bool:

@@ -146,6 +146,7 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "labels": lambda n: "x\nFrom: a@b 2026\nTo: x\nSubject: y\n" + "[Ann] z\n" * n,
     "legal": lambda n: "x\n\nThis email and any virus\n\n" * n,
     "long legal": lambda n: "x\n" + "\n".join("Disclaimer " + "y" * n for _ in range(50)),
+    "ends of wrapped lines": lambda n: ("> " + "word " * 14 + "\nthat goes on\n") * n,
     "phones": lambda n: "x\n" + "Sent from my phone\n" * n,
     "frames": lambda n: "| |\nx\n|\n" * n,
     "fences": lambda n: "```\n> x\n" * n,
