@@ -55,7 +55,9 @@ def field_like(line: bytes) -> bool:
 
 
 def mail_like(data: bytes) -> bool:
-    """Does data begin with the header of a mail? Two of its usual fields must be there, and nothing before the first field."""
-    head = head_of(data.removeprefix(b"\xef\xbb\xbf"))
+    """Does data begin with the header of a mail? Two of its usual fields must be there, and nothing before the first
+    field but a From_ line, whatever that says."""
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    head = head_of(data.partition(b"\n")[2] if data.startswith(b"From ") else data)
     names = [line.partition(b":")[0].strip().lower() for line in head.split(b"\n", 200)[:200] if field_like(line)]
     return field_like(head) and len(_MAIL_FIELDS.intersection(names)) >= 2

@@ -121,13 +121,24 @@ class _Finder:
         elif not begin.strip():
             if wanted and not _mbox_name(name):
                 self._bad(path, "it is empty")
-        elif _mbox_name(name):
+        elif _mbox_name(name) and not (mail_like(begin) and self._without_separators(path, packed=packed)):
             self._scan(PackedMbox(path) if packed else Mbox(path))
         elif wanted or mail_like(begin):
             self._files.add(path, begin, packed=packed, changed=changed, now=self._now)
             self._step(1)
         else:
             self._found.ignored.append(Unreadable(str(path), _OTHERS))
+
+    def _without_separators(self, path: Path, *, packed: bool) -> bool:
+        """Is this one saved mail that is only called .mbox?"""
+        box = PackedMbox(path) if packed else Mbox(path)
+        try:
+            box.scan(self._now, lambda _: None)
+            return not box.times
+        except ArchiveError:
+            return False  # the scan that follows says why
+        finally:
+            box.close()
 
     def _scan(self, box: Mbox | inbox.Inbox) -> None:
         try:

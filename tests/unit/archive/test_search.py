@@ -117,3 +117,14 @@ def test_pipes_and_devices_are_not_read(tmp_path: Path) -> None:
     found = look(tmp_path, Path("/dev/zero"))
     assert subjects(found) == []
     assert [one.source for one in found.unreadable] == ["/dev/zero"]
+
+
+def test_a_saved_mail_that_is_only_called_mbox_is_one_mail(tmp_path: Path) -> None:
+    put(tmp_path / "saved.mbox", mail("saved"))
+    put(tmp_path / "bare.txt", b"From \n" + mail("bare"))
+    put(tmp_path / "letter.txt", b"From the beginning:\nit was broken.\n")
+    put(tmp_path / "packed.mbox.gz", gzip.compress(mail("packed")))
+    put(tmp_path / "cut.mbox", mail("cut") + LINE + mail("whole"))  # an mbox that lost its first line stays one
+    found = look(tmp_path)
+    assert subjects(found) == ["bare", "packed", "saved", "whole"]
+    assert [one.source for one in found.unreadable] == [str(tmp_path / "cut.mbox")]
