@@ -33,9 +33,9 @@ _LIMITS = Limits.model_validate({"message_size": "40MiB"})
 _EXTRACTOR = Extractor([], Extraction())
 # The functions in which a stage begins, by the names under which their callers know them.
 _STAGES: dict[str, tuple[tuple[str, str], ...]] = {
-    "header": (("smtpgate.mail.header", "split"), ("smtpgate.mail.parse", "Head")),
+    "header": (("smtpgate.mail.header", "split"), ("smtpgate.mail.parse", "Head"), ("smtpgate.mail.head", "Head.addresses")),
     "structure": (("smtpgate.mail.structure", "tree"),),
-    "transfer": (("smtpgate.mail.transfer", "decode"),),
+    "transfer": (("smtpgate.mail.transfer", "decode"), ("smtpgate.mail.transfer", "flawless")),
     "charset": (("smtpgate.mail.charset", "decode"),),
     "files": (("smtpgate.mail.files", "Files.add"),),
     "html": (("smtpgate.mail.html", "to_text"), ("smtpgate.mail.html", "sanitise")),

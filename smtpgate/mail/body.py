@@ -225,7 +225,10 @@ class _Reader:
             return None
 
     def _decoded(self, part: Part) -> bytes:
-        data, defect = transfer.decode(part.body, part.encoding, text=part.kind.startswith("text/"))
+        text = part.kind.startswith("text/")
+        if not text and part.encoding == "base64" and (whole := transfer.flawless(part.raw, part.start, part.end)) is not None:
+            return whole
+        data, defect = transfer.decode(part.body, part.encoding, text=text)
         if defect:
             self.content.defects.append(defect)
         return data

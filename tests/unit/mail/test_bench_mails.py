@@ -32,6 +32,11 @@ def test_the_attachment_is_whole() -> None:
     assert [a.size for a in bench.read(mails.attachment(1, 1000)).attachments] == [1000]
 
 
+def test_an_attachment_is_not_copied_before_it_is_decoded() -> None:
+    size = 2 * mails.MIB
+    assert bench.peak(mails.attachment(1, size)) < 1.3 * size
+
+
 def test_costs_are_counted() -> None:
     found = bench.cost(len, [b"x", b"y"], spend=0.001)
     assert 0 <= found.best <= found.median <= found.p95 < 0.1

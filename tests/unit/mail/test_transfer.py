@@ -45,6 +45,7 @@ def test_base64(data: bytes, decoded: bytes, fine: bool) -> None:
     found, defect = transfer.decode(data, "base64")
     assert found == decoded
     assert (defect == "") is fine
+    assert transfer.flawless(b"=!" + data + b"!=", 2, 2 + len(data)) == (decoded if fine else None)
 
 
 def test_words_behind_base64_are_kept() -> None:
