@@ -380,14 +380,16 @@ class Writer:
         self._gap = self._gap or gap
 
     def _end_line(self) -> None:
-        if self._filled:
-            self._depth = len(self._quotes)
-            line = "".join(self._line).rstrip()
-            if self._quotes or self._mark or self._header:
-                line = (self._line_mark() + self._prefix() + line).rstrip()
-            self._lines.append(line)
+        self._space = self._soft = False
+        if not self._filled:
+            return
+        self._depth = len(self._quotes)
+        line = "".join(self._line).rstrip()
+        if self._quotes or self._mark or self._header:
+            line = (self._line_mark() + self._prefix() + line).rstrip()
+        self._lines.append(line)
         self._line.clear()
-        self._filled = self._space = self._soft = False
+        self._filled = False
 
     def _line_mark(self) -> str:
         if self._header and self._line[0][:5] != "_____":
@@ -409,7 +411,7 @@ class Writer:
         link = htmlstyle.unwrapped(link)
         scheme = link[:8].lower()
         target = link[7:] if scheme.startswith("mailto:") else link[4:] if scheme.startswith("tel:") else link
-        if htmlstyle.bare(target) != htmlstyle.bare(shown) and len(target.split()) == 1:
+        if len(target.split()) == 1 and (" " in shown or htmlstyle.bare(target) != htmlstyle.bare(shown)):
             self._space = True
             self._emit(f"<{target[:_LONGEST_LINK]}>")
 

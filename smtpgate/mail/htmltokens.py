@@ -19,6 +19,7 @@ SELF_CLOSING = frozenset({  # an unclosed one does not nest
     "p", "li", "td", "th", "tr", "dd", "dt", "option", "thead", "tbody", "tfoot", "colgroup",
 })  # fmt: skip
 _MOST_ATTRIBUTES = 200
+_LONGEST = 8192  # characters of a tag in which attributes are looked for
 # Text, and a tag with nothing strange in it; possessive, and no < even in quotes, so that no attempt looks beyond the next tag.
 _STEP = re.compile(r"""([^<]*+)<(/?[a-zA-Z][a-zA-Z0-9:-]{0,40}+)((?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+)>""")
 _NAME = re.compile(r"/?[a-zA-Z][a-zA-Z0-9:-]{0,40}")
@@ -102,7 +103,7 @@ def _tag_end(source: str, pos: int) -> int:
 def attributes(text: str) -> dict[str, str]:
     """The attributes of a start tag, names in lower case, values unescaped. Bounded; the first of a name counts."""
     found: dict[str, str] = {}
-    for i, match in enumerate(_ATTRIBUTE.finditer(text[:8192])):
+    for i, match in enumerate(_ATTRIBUTE.finditer(text[:_LONGEST])):
         if i >= _MOST_ATTRIBUTES:
             break
         value = match[2] or match[3] or match[4] or ""
@@ -112,7 +113,10 @@ def attributes(text: str) -> dict[str, str]:
 
 def attribute(text: str, name: str) -> str:
     """One attribute of a start tag, "" without it; as attributes(), and sooner."""
-    for i, match in enumerate(_ATTRIBUTE.finditer(text[:8192])):
+    if text.startswith(f' {name}="') and 0 < (end := text.find('"', len(name) + 3)) < _LONGEST:
+        value = text[len(name) + 3 : end]
+        return _REFERENCE.sub(_referred, value) if "&" in value else value
+    for i, match in enumerate(_ATTRIBUTE.finditer(text[:_LONGEST])):
         if i >= _MOST_ATTRIBUTES:
             break
         if match[1].lower() == name:
