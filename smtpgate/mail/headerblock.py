@@ -11,7 +11,7 @@ from smtpgate.mail import quotewords as words
 from smtpgate.mail.attribution import BLANKS, DATE, TIME
 
 _LONGEST = 60  # lines
-_NAME = re.compile(r"\|?([^:：|]{1,24})([:：|])")
+_NAME = re.compile(r"\|?([^:：|]{1,24}+)([:：|])")
 _RAW = ("message-id:", "received:", "return-path:", "delivered-to")
 _MBOX = re.compile(r"From [0-9a-f]{40} ")
 # The names that follow each other when a bad conversion put a block on one line.
