@@ -1,6 +1,6 @@
 """What reading one mail costs: from its bytes to parsed, classified and trimmed, in CPU time of this process.
 
-    make bench ARGS=mail        a minute
+    make bench ARGS=mail        half a minute
 
 The mails are those of benchmarks/mails.py, several of each shape in turn, so that no cache answers twice. Beside them the
 two parsers that one would take otherwise, on the same bytes: both only open the mail and decode its parts, and neither

@@ -46,7 +46,7 @@ class Content:
     meeting: Meeting | None = None
 
     def text(self) -> str:
-        """All blocks as text, the plain form first, HTML where there is no other, with its marks (htmltext.unmarked)."""
+        """All blocks as text, the plain form first, HTML where there is no other, with its marks (htmlmarks.unmarked)."""
         blocks = self.blocks
         while blocks and blocks[-1].picture:  # a picture after all text needs no place
             blocks = blocks[:-1]

@@ -14,8 +14,9 @@ from functools import lru_cache
 import nh3
 
 from smtpgate.mail import safe
+from smtpgate.mail.htmlmarks import tells, unmarked
 from smtpgate.mail.htmlstyle import suspicious
-from smtpgate.mail.htmltext import Writer, tells, unmarked
+from smtpgate.mail.htmltext import Writer
 from smtpgate.mail.htmltokens import SELF_CLOSING, VOID, tokens, unescape
 
 _DEEP = 500  # nh3 costs the square of the nesting; beyond this a mail is shown as text
@@ -31,7 +32,7 @@ def to_text(source: str, pictures: Mapping[str, str] | None = None, *, marks: bo
     """What a reader would see: blocks as lines, links with their targets, quotes with >, lists, tables; no hidden text.
 
     pictures: the names of the mail's own pictures by content id and location, lower case.
-    marks: each line of which the HTML says that it is quoted, or a signature, begins with a mark (htmltext.unmarked).
+    marks: each line of which the HTML says that it is quoted, or a signature, begins with a mark (htmlmarks.unmarked).
     """
     writer = Writer(pictures or {})
     marks = marks and tells(source)

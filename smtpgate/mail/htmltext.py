@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from smtpgate import patterns
 from smtpgate.mail import htmlstyle
+from smtpgate.mail.htmlmarks import ATTRIBUTION, HEADER, QUOTED, SIGNATURE, TELLING, TOLD
 from smtpgate.mail.htmltokens import VOID, attribute, attributes
 
 _SKIPPED = frozenset({
@@ -37,42 +37,6 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _DEEPEST = 8  # quote marks and list indents that are shown
 _LONGEST_LINK = 1000
 _LONGEST_ROW = 400  # characters of a table row that is shown as one line
-
-# How a line tells trim.py what the HTML said of it, when marks are asked for: noncharacters (never for interchange,
-# Unicode 23.7) before its text. unmarked() takes them off again.
-QUOTED = "\ufdd0"  # within a container of quoted mail
-ATTRIBUTION = "\ufdd1"  # "somebody wrote:"
-HEADER = "\ufdd2"  # the header of a quoted mail begins with this line
-SIGNATURE = "\ufdd3"  # within the sender's signature
-_MARKS = QUOTED + ATTRIBUTION + HEADER + SIGNATURE
-
-# What clients write into class, id and style of these containers; one group for each mark.
-_TOLD = re.compile(
-    r"(yahoo_quoted|isReplyContent|messageReplySection)"
-    r"|(gmail_attr|moz-cite-prefix)"
-    r"|(divRplyFwdMsg|appendonsend|stopSpelling|zwchr|reference-message|OLK_SRC_BODY|border-top: ?solid #(?:E1E1E1|B5C4DF))"
-    r"|(gmail_signature|moz-signature|protonmail_signature_block|outlook-mobile-signature|[\"']x?_?Signature[\"' >]|pcmac-signature"
-    r"|spnEditorSign|FoxMailSign)",
-    re.IGNORECASE,
-)
-_KEYS = patterns.words((
-    "yahoo_quoted", "isReplyContent", "gmail_attr", "moz-cite-prefix", "divRplyFwdMsg", "appendonsend", "stopSpelling", "zwchr",
-    "messageReplySection", "reference-message", "OLK_SRC_BODY", "#E1E1E1", "#B5C4DF", "#e1e1e1", "#b5c4df", "ignature",
-    "spnEditorSign", "FoxMailSign",
-))  # fmt: skip
-_TELLING = frozenset(("div", "blockquote", "hr", "span", "table"))
-
-
-def tells(source: str) -> bool:
-    """Is there anything in this HTML that marks would be made of?"""
-    return _KEYS.within(source.encode("utf-8", "replace"))
-
-
-def unmarked(text: str) -> str:
-    """The text without the marks of lines."""
-    for mark in _MARKS if not text.isascii() else "":
-        text = text.replace(mark, "")
-    return text
 
 
 class Writer:
@@ -117,7 +81,7 @@ class Writer:
         """Before start(): what the attributes of a tag, as they stand in the source, say about quotes."""
         if self._mark and name == self._mark_name:
             self._mark_depth += 1
-        if name not in _TELLING or "=" not in attributes or (match := _TOLD.search(attributes)) is None:
+        if name not in TELLING or "=" not in attributes or (match := TOLD.search(attributes)) is None:
             return
         if match[3]:
             self._end_line()

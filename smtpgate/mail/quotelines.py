@@ -12,7 +12,7 @@ from smtpgate.mail import attribution, headerblock, rewrapped
 from smtpgate.mail import quotewords as words
 from smtpgate.mail.attribution import BLANKS, DATE, VERB
 from smtpgate.mail.headerblock import field
-from smtpgate.mail.htmltext import ATTRIBUTION, HEADER, QUOTED, SIGNATURE
+from smtpgate.mail.htmlmarks import ATTRIBUTION, HEADER, QUOTED, SIGNATURE
 
 # Letters: q quoted · a attribution · d divider of an original · f divider of a forward · h header line of a quoted mail
 #          m our own "write above" line · s signature delimiter · S signature by its HTML · x armour of a signed mail

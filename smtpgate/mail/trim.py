@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from smtpgate.mail import quotelines, signature
 from smtpgate.mail import quotewords as words
-from smtpgate.mail.htmltext import unmarked
+from smtpgate.mail.htmlmarks import unmarked
 
 _LONGEST = 256 * 1024  # characters and
 _MOST_LINES = 10_000  # lines that are looked at; longer text is returned whole

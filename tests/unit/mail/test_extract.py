@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from smtpgate.config import Extract, Extraction
 from smtpgate.mail.extract import Extractor, topic
 from smtpgate.model import Detail, ParsedMail
-from smtpgate.patterns import LONGEST, Pattern
+from smtpgate.patterns import LONGEST, Pattern, words
 from tests.support.doubling import assert_linear
 
 BUILT_IN = Extractor([], Extraction())
@@ -132,3 +132,10 @@ def test_linear(piece: str) -> None:
         Extraction(text=1048576),
     )
     assert_linear(lambda n: ParsedMail(reply=piece * n, text=piece * n), by.details, 20_000)
+
+
+def test_words_are_found_as_they_stand() -> None:
+    found = words(("a.b", "#E1E1E1", "回复", "(c)"))
+    assert [found.within(text.encode()) for text in ("xa.bx", "azb", "您的回复", "(c)", "c", "#e1e1e1", "")] == [
+        True, False, True, True, False, False, False,
+    ]  # fmt: skip
