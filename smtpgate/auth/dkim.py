@@ -1,8 +1,9 @@
 """DKIM signatures of a mail (RFC 6376, 8301, 8463): which hold, and which of those we count.
 
-dkimpy does the cryptography; this module closes what it leaves open: keys come from the shared resolver, DNS trouble is
-told from a missing key, canonicalisation is linear, and a signature that holds is no pass when part of the mail is not
-covered by it. Never raises for any mail: what dkimpy trips over is a permerror.
+dkimpy reads signatures and vets their tags; what a signature covers is put together here, in linear time and a fifth of its
+time, with dkimpy as the judge of that in a test. Besides, this module closes what dkimpy leaves open: keys come from the
+shared resolver, DNS trouble is told from a missing key, and a signature that holds is no pass when part of the mail is
+not covered by it. Never raises for any mail: what the libraries trip over is a permerror.
 """
 
 from __future__ import annotations
@@ -10,16 +11,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+from hashlib import sha256
 
 import dkim
 import structlog
 from dkim.util import InvalidTagValueList, parse_tag_value
 
+from nacl.exceptions import BadSignatureError
+
 from smtpgate.auth import keys, message
 from smtpgate.auth.dns import Lookups, canonical
 from smtpgate.auth.keys import Key, KeyProblem
 from smtpgate.auth.message import Message
+from smtpgate.auth.sign import canonical_field
 from smtpgate.mail.header import Field
 from smtpgate.model import DkimResult
 
@@ -173,13 +179,38 @@ def _broken(mail: Message, signature: Signature, key: Key) -> tuple[str, str] | 
 
 def holds(mail: Message, tags: dict[bytes, bytes], field: Field, names: tuple[bytes, ...], key: Key) -> bool:
     """Is the signature in this field over these header fields made with this key? The body is not looked at."""
-    verifier = dkim.DKIM()
-    verifier.headers = list(mail.pairs)
-    # dkimpy hands an Ed25519 key the digest and the signature; ours for RSA takes the same (keys.RsaVerifier).
-    verifier.pk, verifier.ktag = key.material, b"ed25519"
-    pair = (field.raw.partition(b":")[0], field.value + b"\r\n")
-    without_body = {k: v for k, v in tags.items() if k != b"bh"}
-    return bool(verifier.verify_sig_process(without_body, list(names), pair, None))
+    try:
+        key.material.verify(sha256(covered(mail, tags, field, names)).digest(), base64.b64decode(tags[b"b"]))
+    except BadSignatureError:
+        return False
+    return True
+
+
+def covered(mail: Message, tags: dict[bytes, bytes], field: Field, names: tuple[bytes, ...]) -> bytes:
+    """The octets of the header that a signature is over (RFC 6376 §3.7): of several fields with one name the lowest first
+    (§5.4.2), and one From more than it names, so that none can be added. The signature itself comes last, with the value of
+    b= and all blanks around it taken out, and without its line end."""
+    relaxed = tags.get(b"c", b"").startswith(b"relaxed")
+    taken: Counter[bytes] = Counter()
+    pieces = []
+    for name in (*names, b"from"):
+        present = mail.by_name.get(name, ())
+        if taken[name] < len(present):
+            taken[name] += 1
+            pieces.append(_canonical(present[-taken[name]], relaxed=relaxed))
+    own = b";".join(_without_b(spec) for spec in field.value.split(b";"))
+    return b"".join((*pieces, _canonical(replace(field, value=own), relaxed=relaxed)[:-2]))
+
+
+def _without_b(spec: bytes) -> bytes:
+    name, equals, _ = spec.partition(b"=")
+    return name + equals if name.strip() == b"b" else spec
+
+
+def _canonical(field: Field, *, relaxed: bool) -> bytes:
+    if relaxed:
+        return canonical_field(field.name, field.value)
+    return b"%b:%b\r\n" % (field.raw.partition(b":")[0], field.value)
 
 
 def _uncounted(mail: Message, signature: Signature, key: Key) -> tuple[str, str] | None:

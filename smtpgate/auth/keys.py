@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import dkim
@@ -23,6 +24,7 @@ from nacl.exceptions import BadSignatureError
 from smtpgate.auth.dns import DnsStatus, Lookups
 
 _RECORD = 4096  # octets; an RSA key of 8192 bits needs 1,400
+_REMEMBERED = 512  # keys, most of them of senders who write again; 8 KB each at most
 _LARGEST_MODULUS = 8192  # bits
 _LARGEST_EXPONENT = 33  # bits; a hostile one makes each verification cost seconds
 
@@ -78,6 +80,11 @@ def parse(record: bytes) -> Key | KeyProblem:
     """A key record, read and vetted."""
     if len(record) > _RECORD:
         return KeyProblem("permerror", "the key record is longer than 4 KiB")
+    return _parsed(record)
+
+
+@lru_cache(_REMEMBERED)
+def _parsed(record: bytes) -> Key | KeyProblem:
     try:
         tags = parse_tag_value(record)
     except InvalidTagValueList:

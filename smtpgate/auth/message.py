@@ -104,6 +104,15 @@ class Message:
         return cls(fields, pairs, raw[body:], problem)
 
     @cached_property
+    def by_name(self) -> dict[bytes, list[Field]]:
+        """The fields with each name (lower case), in order."""
+        found: dict[bytes, list[Field]] = {}
+        for field in self.fields:
+            if field.name and field.name != TRUNCATED:
+                found.setdefault(field.name.encode("ascii"), []).append(field)
+        return found
+
+    @cached_property
     def _bodies(self) -> dict[bytes, tuple[bytes, int]]:
         return {}
 
