@@ -18,7 +18,6 @@ from hashlib import sha256
 import dkim
 import structlog
 from dkim.util import InvalidTagValueList, parse_tag_value
-
 from nacl.exceptions import BadSignatureError
 
 from smtpgate.auth import keys, message

@@ -1,29 +1,27 @@
 """A few connections that only read, apart from the writer, so that nobody who looks waits for a commit.
 
-Each verb runs whole on one snapshot, in a task of its own: a caller that is cancelled leaves no transaction open.
-Every connection has a thread that is not a daemon: close() must be reached, or the process does not end.
+Each verb runs whole on one snapshot, in one of a few threads: one hop there and back, however many statements it has, and
+a caller that is cancelled leaves no transaction open.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
-
-import aiosqlite
 
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.store.alarm import Alarm
 from smtpgate.store.sqlite_errors import store_error
 from smtpgate.store.sqlite_file import BUSY_TIMEOUT, uri
-from smtpgate.store.sqlite_writer import bind
-from smtpgate.store.statement import Row, T, Verb
+from smtpgate.store.sqlite_writer import run
+from smtpgate.store.statement import T, Verb
 
 _CONNECTIONS = 3
 
-Read = Callable[[aiosqlite.Connection], Coroutine[Any, Any, T]]
+Read = Callable[[sqlite3.Connection], T]
 
 
 class Readers:
@@ -32,70 +30,66 @@ class Readers:
     def __init__(self, path: Path, alarm: Alarm) -> None:
         self._path = path
         self._alarm = alarm
-        self._slots = asyncio.Semaphore(_CONNECTIONS)
-        self._idle: list[aiosqlite.Connection] = []
-        self._running: set[asyncio.Task[Any]] = set()
+        self._threads = ThreadPoolExecutor(_CONNECTIONS, "smtpgate-store-reader")
+        self._idle: list[sqlite3.Connection] = []  # as many as threads at most; taken and put back by them
         self._closed = False
 
     async def run(self, make: Callable[[], Verb[T]]) -> T:
-        return await self.use(lambda connection: _run(connection, make()))
+        return await self.use(lambda connection: run(connection, make()))
 
     async def use(self, read: Read[T]) -> T:
         """Run read with a connection, inside a transaction. Raises StoreError and StoreFatal."""
         self._alarm.check()
         if self._closed:
             raise StoreError("the store is closed")
-        task = asyncio.create_task(self._use(read))
-        self._running.add(task)
-        task.add_done_callback(self._done)
-        return await asyncio.shield(task)
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # seen here, for a caller that was cancelled
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._use, read)
 
     async def close(self) -> None:
         """Wait for the reads that are under way, then close all. Safe to call twice."""
         self._closed = True
-        if self._running:
-            await asyncio.wait(set(self._running))
+        await asyncio.to_thread(self._threads.shutdown)
         while self._idle:
-            await self._idle.pop().close()
+            self._idle.pop().close()
 
-    async def _use(self, read: Read[T]) -> T:
-        async with self._slots:
+    # --- in the threads -----------------------------------------------------------------------------------------------
+
+    def _use(self, read: Read[T]) -> T:
+        try:
+            connection = self._idle.pop() if self._idle else self._connect()
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+        sound = False
+        try:
+            connection.execute("BEGIN DEFERRED")
             try:
-                connection = self._idle.pop() if self._idle else await self._connect()
-            except sqlite3.Error as error:
-                raise self._translated(error) from error
-            sound = False
-            try:
-                await connection.execute("BEGIN DEFERRED")
-                try:
-                    result = await read(connection)
-                finally:
-                    await connection.execute("COMMIT")
-                sound = True
-            except sqlite3.Error as error:
-                raise self._translated(error) from error
+                result = read(connection)
             finally:
-                if sound:
-                    self._idle.append(connection)
-                else:
-                    await connection.close()
-            return result
+                connection.execute("COMMIT")
+            sound = True
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+        finally:
+            if sound:
+                self._idle.append(connection)
+            else:
+                connection.close()
+        return result
 
-    async def _connect(self) -> aiosqlite.Connection:
-        connection = await aiosqlite.connect(
-            uri(self._path, "ro"), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, cached_statements=256
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            uri(self._path, "ro"),
+            uri=True,
+            timeout=BUSY_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
         )
         try:
-            await connection.execute("PRAGMA query_only = ON")
-            await connection.execute("PRAGMA cache_size = -2048")
-            await connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("PRAGMA cache_size = -2048")
+            connection.execute("PRAGMA temp_store = MEMORY")
         except BaseException:
-            await connection.close()
+            connection.close()
             raise
         return connection
 
@@ -105,14 +99,3 @@ class Readers:
             self._alarm.set(translated)
             self._alarm.ring()
         return translated
-
-
-async def _run(connection: aiosqlite.Connection, verb: Verb[T]) -> T:
-    rows: list[Row] | None = None
-    try:
-        while True:
-            query = verb.send(rows) if rows is not None else next(verb)
-            rows = [tuple(row) for row in await connection.execute_fetchall(query.sql, bind(query.params))]
-    except StopIteration as done:
-        result: T = done.value
-        return result

@@ -10,7 +10,9 @@ StoreFatal ends the writer's work for good.
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
+import re
 import sqlite3
 import threading
 import time
@@ -22,18 +24,12 @@ from typing import Any
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.store.alarm import Alarm
 from smtpgate.store.sqlite_errors import BUSY, primary_code, store_error
-from smtpgate.store.statement import Row, Value, Verb, fit
+from smtpgate.store.statement import Query, Row, Value, Verb, fit
 
 _BATCH_VERBS = 64
 _BATCH_OCTETS = 8 * 1024**2
 _VERB_OCTETS = 8192  # what a verb writes besides its mail, about
 _CHECKPOINT_OCTETS = 4 * 1024**2
-_NAMES = tuple(str(i) for i in range(1, 300))
-
-
-def bind(params: tuple[Value, ...]) -> dict[str, Value]:
-    """SQLite's names for $1, $2, …, with text that it can hold. Raises StoreMisuse for an integer that it cannot."""
-    return {name: fit(value) for name, value in zip(_NAMES, params, strict=False)}
 
 
 @dataclass(eq=False, slots=True)
@@ -203,9 +199,20 @@ def run(connection: sqlite3.Connection, verb: Verb[Any]) -> Any:
     try:
         while True:
             query = verb.send(rows) if rows is not None else next(verb)
-            rows = connection.execute(query.sql, bind(query.params)).fetchall()
+            rows = connection.execute(*bound(query)).fetchall()
     except StopIteration as done:
         return done.value
+
+
+def bound(query: Query) -> tuple[str, tuple[Value, ...]]:
+    """Text and values of a statement as SQLite takes them. Raises StoreMisuse for an integer that it cannot hold."""
+    return _numbered(query.sql), tuple(map(fit, query.params))
+
+
+@functools.lru_cache(1024)  # statements are put together from few constants
+def _numbered(sql: str) -> str:
+    """With ?1, ?2, … for $1, $2, …: those SQLite finds by their place, which is faster than by a name."""
+    return re.sub(r"\$(\d+)", r"?\1", sql)
 
 
 def _resolve(jobs: list[_Job]) -> None:

@@ -22,8 +22,8 @@ from smtpgate.store import schema, sqlite_file
 from smtpgate.store.copies import locked
 from smtpgate.store.schema import Table
 from smtpgate.store.sqlite_errors import store_error
-from smtpgate.store.sqlite_writer import bind
-from smtpgate.store.statement import Row, Value
+from smtpgate.store.sqlite_writer import bound
+from smtpgate.store.statement import Query, Row, Value
 
 _PAGE = 500  # rows read and written at once
 _LARGE = 8  # of tables with whole mails in them
@@ -149,7 +149,7 @@ class _File:
     connection: sqlite3.Connection
 
     async def rows(self, sql: str, *values: Value) -> list[Row]:
-        return self.connection.execute(sql, bind(values)).fetchall()
+        return self.connection.execute(*bound(Query(sql, values))).fetchall()
 
     async def put(self, table: Table, rows: list[Row]) -> None:
         places = ", ".join("?" * len(table.columns))
