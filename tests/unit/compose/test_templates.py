@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,3 +98,17 @@ def test_admin_may_change_how_all_mails_of_a_language_end(tmp_path: Path) -> Non
 def test_number_in_an_admins_subject_is_not_doubled(tmp_path: Path) -> None:
     mine = admin(tmp_path, {"en/received.txt": "Subject: [#{{ number }}] Hi\n\nx\n"})
     assert f"Subject: [#{NUMBER}] Hi\r\n".encode() in compose(letter(), mine, None).data
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("purpose", Purpose)
+def test_filling_in_a_built_in_template_says_what_rendering_it_says(purpose: Purpose, language: Any) -> None:
+    templates = Templates()
+    for empty in itertools.product((False, True), repeat=4):
+        for evil in ("x", "<b> & \"quoted\" 'q'", "two\n\n  lines <i>", "{{ 7 * 7 }} {% if %}", "\ue000number\ue001", "中文\\1"):
+            values = variables(letter(purpose=purpose, language=language))
+            values = {name: f"{name} {evil}" for name in values}
+            values |= {name: "" for name, gone in zip(("subject", "name", "message", "desk"), empty, strict=True) if gone}
+            for kind in ("txt", "html"):
+                name = f"{language}/{purpose.value}.{kind}"
+                assert templates._filled(name, values) == templates._rendered(name, values)
