@@ -29,7 +29,6 @@ SETS = 5  # RFC 8617 §4.2.1 allows 50; real chains have one to three
 _NAMES = ("arc-seal", "arc-message-signature", "arc-authentication-results")
 _SIGNED_NAMES = 200
 _THREAD_ABOVE = 256 * 1024  # octets
-_HEADER = 128 * 1024  # octets; as much as is read of any header section
 _INSTANCE = re.compile(rb"\s*i\s*=\s*([0-9]{1,2})\s*;")  # the first tag, as everybody writes it
 
 
@@ -49,11 +48,8 @@ class _Set:
     last: int
 
 
-async def verify(raw: bytes, lookups: Lookups, *, now: float) -> Chain:
+async def verify(mail: Message, lookups: Lookups, *, now: float) -> Chain:
     """The chain of one mail. now is when it came, in seconds since 1970."""
-    if b"\narc-" not in raw[:_HEADER].lower() and raw[:4].lower() != b"arc-":
-        return Chain(ArcResult())  # most mail
-    mail = Message.read(raw)
     chain = _read(mail)
     if chain is None:
         return Chain(ArcResult())
@@ -76,7 +72,7 @@ async def verify(raw: bytes, lookups: Lookups, *, now: float) -> Chain:
             return Chain(ArcResult("fail", problem.reason, sealer))
     records = {f"{s}._domainkey.{d}": key.record for (d, s), key in found.items() if isinstance(key, Key)}
     work = (mail, records)
-    held, reason = await asyncio.to_thread(_holds, *work) if len(raw) > _THREAD_ABOVE else _holds(*work)
+    held, reason = await asyncio.to_thread(_holds, *work) if len(mail.body) > _THREAD_ABOVE else _holds(*work)
     if not held:
         return Chain(ArcResult("fail", reason, sealer))
     seen = unfolded(chain.fields["arc-authentication-results", chain.last])

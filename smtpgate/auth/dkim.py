@@ -50,14 +50,13 @@ class Signature:
         return DkimResult(result, self.domain, self.selector, reason)
 
 
-async def verify(raw: bytes, lookups: Lookups, *, limit: int, now: float) -> tuple[DkimResult, ...]:
+async def verify(mail: Message, lookups: Lookups, *, limit: int, now: float) -> tuple[DkimResult, ...]:
     """One result for each of the first `limit` signatures, and one more that counts the rest."""
-    mail = Message.read(raw)
     fields = [f for f in mail.fields if f.name == "dkim-signature"]
     read = [_read(field, now) for field in fields[:limit]]
     found = await asyncio.gather(*(_key(signature, lookups) for signature in read))
     work = (mail, read, found)
-    results = await asyncio.to_thread(_check_all, *work) if len(raw) > _THREAD_ABOVE else _check_all(*work)
+    results = await asyncio.to_thread(_check_all, *work) if len(mail.body) > _THREAD_ABOVE else _check_all(*work)
     if len(fields) > limit:
         rest = DkimResult("neutral", reason=f"{len(fields) - limit} further signatures were not looked at")
         results = (*results, rest)

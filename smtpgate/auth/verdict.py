@@ -19,11 +19,11 @@ from smtpgate.auth import arc, dkim, dmarc, results, spf
 from smtpgate.auth.arc import Chain
 from smtpgate.auth.dmarc import Discovery
 from smtpgate.auth.dns import Lookups, Resolver
-from smtpgate.auth.message import doubled
+from smtpgate.auth.message import Message, doubled
 from smtpgate.auth.results import Relayed
 from smtpgate.clock import Clock
 from smtpgate.config import Config
-from smtpgate.mail import address, header, safe
+from smtpgate.mail import address, safe
 from smtpgate.model import LOCAL, ArcResult, DkimResult, DmarcResult, Envelope, Evidence, SpfResult, Verdict
 
 log = structlog.get_logger(__name__)
@@ -55,14 +55,14 @@ async def judge(*, envelope: Envelope, raw: bytes, config: Config, resolver: Res
 
 
 async def _judge(envelope: Envelope, raw: bytes, config: Config, resolver: Resolver, clock: Clock) -> Verdict:
-    fields, _ = header.split(raw)
-    author, no_author = address.author(fields)
+    mail = Message.read(raw)  # once for all checks
+    author, no_author = address.author(mail.fields)
     if author and within(envelope.peer, config.server.trusted_networks):
         reason = f"the client {envelope.peer} is in server.trusted_networks: not checked"
         unchecked = SpfResult("none", reason=reason), (), DmarcResult("none", reason=reason), ArcResult()
         return Verdict(Evidence.TRUSTED, author, *unchecked, (reason,), results.write_none(config.server.name))
     ambiguous = [no_author] if not author else []
-    if twice := doubled(fields):
+    if twice := doubled(mail.fields):
         ambiguous.append(f"the mail has more than one {', '.join(twice)}")
 
     lookups = Lookups(resolver, clock, deadline=config.dns.deadline, limit=_DMARC_QUESTIONS)
@@ -71,11 +71,11 @@ async def _judge(envelope: Envelope, raw: bytes, config: Config, resolver: Resol
     known_client = bool(envelope.relay and envelope.peer)  # the relay has told (XFORWARD)
     behind_relay = relay == LOCAL or within(relay, config.auth.trusted_relays)
     if behind_relay and config.auth.trusted_authserv_id:
-        relayed = results.topmost(fields, config.auth.trusted_authserv_id)
+        relayed = results.topmost(mail.fields, config.auth.trusted_authserv_id)
     if relayed is not None:
         findings = await _from_relay(relayed, author, lookups)
     else:
-        findings = await _own_checks(envelope, raw, author, config, lookups, behind_relay=behind_relay and not known_client)
+        findings = await _own_checks(envelope, mail, author, config, lookups, behind_relay=behind_relay and not known_client)
 
     evidence, conclusion = _weigh(author, findings, config, ambiguous)
     reasons = (*_told(envelope, author, findings, relayed is not None), *conclusion)
@@ -114,7 +114,7 @@ def within(peer: str, networks: Sequence[str]) -> bool:
 
 
 async def _own_checks(
-    envelope: Envelope, raw: bytes, author: str, config: Config, lookups: Lookups, *, behind_relay: bool
+    envelope: Envelope, mail: Message, author: str, config: Config, lookups: Lookups, *, behind_relay: bool
 ) -> _Findings:
     """All checks at once: what one domain's slow DNS costs is not missing for another's."""
 
@@ -135,9 +135,9 @@ async def _own_checks(
     signatures = config.limits.dkim_signatures
     found_spf, found_dkim, discovery, chain = await asyncio.gather(
         check_spf(),
-        dkim.verify(raw, lookups.part(signatures), limit=signatures, now=lookups.clock.now()),
+        dkim.verify(mail, lookups.part(signatures), limit=signatures, now=lookups.clock.now()),
         discover(),
-        arc.verify(raw, lookups.part(_ARC_QUESTIONS), now=lookups.clock.now()),
+        arc.verify(mail, lookups.part(_ARC_QUESTIONS), now=lookups.clock.now()),
     )
     found_dmarc = _NO_AUTHOR
     if discovery is not None:

@@ -11,6 +11,7 @@ import pytest
 
 from smtpgate.auth import arc
 from smtpgate.auth.dns import Lookups, ZoneResolver
+from smtpgate.auth.message import Message
 from smtpgate.clock import SystemClock
 from tests.support.zones import Zone, key_record, mail, rsa_pem
 
@@ -26,7 +27,7 @@ def seal(raw: bytes, sealer: str, seen: str = SEEN) -> bytes:
 
 async def verify(raw: bytes, zone: Zone | None = None, *, now: float | None = None) -> arc.Chain:
     lookups = Lookups(ZoneResolver(ZONE if zone is None else zone), SystemClock(), deadline=10, limit=10)
-    return await arc.verify(raw, lookups, now=time.time() if now is None else now)
+    return await arc.verify(Message.read(raw), lookups, now=time.time() if now is None else now)
 
 
 async def test_no_chain() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from smtpgate.auth import dkim
 from smtpgate.auth.dns import Lookups, ZoneResolver
+from smtpgate.auth.message import Message
 from smtpgate.clock import SystemClock
 from smtpgate.model import DkimResult
 from tests.support.zones import Zone, key_record, mail, merged, rsa_pem, rsa_public_der, signed_mail
@@ -21,7 +22,7 @@ NAME = "s1._domainkey.example.org"
 
 async def verify(raw: bytes, zone: Zone, *, limit: int = 5, now: float | None = None) -> tuple[DkimResult, ...]:
     lookups = Lookups(ZoneResolver(zone), SystemClock(), deadline=10, limit=50)
-    return await dkim.verify(raw, lookups, limit=limit, now=time.time() if now is None else now)
+    return await dkim.verify(Message.read(raw), lookups, limit=limit, now=time.time() if now is None else now)
 
 
 async def one(raw: bytes, zone: Zone, **more: Any) -> DkimResult:
@@ -196,7 +197,7 @@ async def test_f7_only_the_first_signatures_are_looked_at_and_the_rest_is_counte
         raw, more = signed_mail(raw, f"d{i}.example", kind="ed25519")
         zone |= more
     lookups = Lookups(ZoneResolver(zone), SystemClock(), deadline=10, limit=500)
-    results = await dkim.verify(raw, lookups, limit=5, now=time.time())
+    results = await dkim.verify(Message.read(raw), lookups, limit=5, now=time.time())
     assert [r.result for r in results] == ["pass"] * 5 + ["neutral"]
     assert "95 further" in results[-1].reason
     assert len(lookups.asked) == 5
