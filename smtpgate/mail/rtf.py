@@ -89,6 +89,7 @@ _PAGES = {
     51949: "euc-kr", 54936: "gb18030", 65001: "utf-8",
     **{n: f"windows-{n}" for n in range(1250, 1259)}, **{28590 + n: f"iso-8859-{n}" for n in range(1, 17)},
 }  # fmt: skip
+_SEVEN_BITS = ("utf-16le", "iso-2022-jp")  # where ASCII octets may be other characters
 
 
 def codepage(number: int) -> str:
@@ -158,8 +159,12 @@ def _emit(r: _Reader, text: str) -> None:
 
 def _flush(r: _Reader) -> None:
     if r.pending:
-        text = charset.decode(bytes(r.pending), r.group.label or r.page)[0]
+        data, label = bytes(r.pending), r.group.label or r.page
         r.pending.clear()
+        if data.isascii() and label not in _SEVEN_BITS and not (b"\x1b" in data or b"~{" in data or b"\0" in data):
+            text = data.decode("ascii")
+        else:
+            text = charset.decode(data, label)[0]
         if _shown(r):
             r.out.append(text)
 

@@ -69,10 +69,12 @@ def test_plain_rich_text() -> None:
     assert rtf.read(PLAIN_RTF) == ("text", "Привет\nline\t2\n")
     assert rtf.read(rb"{\rtf1\fromtext a\par b {\pict 0102}\u-10179?\u-8704? \{x\}\~y}")[1] == "a\nb \U0001f600 {x}\xa0y"
     assert rtf.read(b"no rtf") == ("", "")
+    assert rtf.read(rb"{\rtf1\ansicpg936 a{~b}{~\{VP~\}}\ansicpg1200 {\'2d\'4e}{c\'00}")[1] == "a~b中中c"
 
 
 RTF: dict[str, Callable[[int], bytes]] = {
     "groups": lambda n: b"{\\rtf1" + b"{" * n,
+    "text in groups": lambda n: b"{\\rtf1" + b"r}" * n,
     "closed": lambda n: b"{\\rtf1" + b"{}" * n,
     "fonts": lambda n: b"{\\rtf1{\\fonttbl" + b"".join(b"{\\f%d\\fcharset134 x;}" % i for i in range(n)) + b"}",
     "switches": lambda n: b"{\\rtf1" + b"\\f1\\'c4" * n,
