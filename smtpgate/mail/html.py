@@ -84,7 +84,7 @@ _STYLES = {
     "text-decoration", "text-indent", "text-transform", "vertical-align", "white-space", "word-break", "word-wrap",
 }  # fmt: skip
 _NO_CONTENT = {"script", "style", "title", "template", "object", "iframe", "noembed", "noframes", "xmp", "math", "svg"}
-_NEGATIVE_MARGIN = re.compile(r"margin[a-z-]*\s*:[^;]*-\s*\d")
+_NEGATIVE = re.compile(r"-\s*\d")
 _INVISIBLE = re.compile(r"(?:font-size|line-height)\s*:\s*[01](?:\.0*)?(?:px|pt|%)?\s*(?:;|!|$)")
 
 
@@ -98,13 +98,18 @@ def _bad_style(value: str) -> bool:
         or "@" in style
         or "\\" in style
         or "/*" in style
-        or ("margin" in style and "-" in style and _NEGATIVE_MARGIN.search(style) is not None)
+        or ("margin" in style and "-" in style and any(map(_negative_margin, style.split(";"))))
         or ("size" in style and _INVISIBLE.search(style) is not None)
     )
 
 
 _OFTEN = 400  # characters; a mail writes styles of this size again and again
 _known_style = lru_cache(maxsize=512)(_bad_style)
+
+
+def _negative_margin(declaration: str) -> bool:
+    at = declaration.find("margin")
+    return at >= 0 and _NEGATIVE.search(declaration, at) is not None
 
 
 def _filter(tag: str, name: str, value: str) -> str | None:

@@ -35,6 +35,7 @@ def tokens(source: str) -> Iterator[Token]:
     """Tags and text in order, comments and declarations left out."""
     pos = 0
     lower = ""
+    comments = source.rfind("-->")  # behind it none ends: not to be looked for again and again
     find, step = source.find, _STEP.match
     while True:
         if (match := step(source, pos)) is not None:
@@ -47,7 +48,7 @@ def tokens(source: str) -> Iterator[Token]:
         else:
             if start > pos:
                 yield "", source[pos:start]
-            found = _odd(source, start)
+            found = _odd(source, start, comments)
             if len(found) == 1:
                 pos = found[0]
                 continue
@@ -64,11 +65,13 @@ def tokens(source: str) -> Iterator[Token]:
         yield "", source[pos:]
 
 
-def _odd(source: str, start: int) -> tuple[int] | tuple[str, str, int]:
-    """What begins at this < and is no simple tag: (name, rest, end) of a tag or a text, (end,) of what is left out."""
+def _odd(source: str, start: int, comments: int) -> tuple[int] | tuple[str, str, int]:
+    """What begins at this < and is no simple tag: (name, rest, end) of a tag or a text, (end,) of what is left out.
+
+    comments: where the last comment ends, -1 without any.
+    """
     if source.startswith("<!--", start):
-        end = source.find("-->", start + 2)
-        return (end + 3,) if end >= 0 else (_after_close(source, start),)
+        return (source.find("-->", start + 2) + 3 if start + 2 <= comments else _after_close(source, start),)
     match = _NAME.match(source, start + 1)
     if match is None:
         if source[start + 1 : start + 2] in ("!", "?", "/"):
