@@ -105,4 +105,6 @@ def test_whom_the_border_takes_as_author_can_be_written_to(local: str) -> None:
     fields, _ = header.split(f"From: {local}@example.org\r\n\r\n".encode())
     found, _ = author(fields)
     if found:
-        assert wire.checked_address(found) == found
+        written = wire.checked_address(found)
+        # a dot at an end or two together, as Japanese phones have them, must stand between quotes (RFC 5321 §4.1.2)
+        assert written == found or written == f'"{found.rpartition("@")[0]}"@example.org'
