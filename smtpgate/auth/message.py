@@ -25,7 +25,6 @@ _MIME_SINGLETONS = frozenset({"mime-version", "content-type", "content-transfer-
 _SIGNATURE_FIELD = 16 * 1024
 _PIECE = 256 * 1024
 _LONG_BLANK = re.compile(rb"[ \t\r\n\f\v]{100}")
-_BARE_NEWLINE = re.compile(rb"\r?\n")
 _RUN = re.compile(rb"[ \t]{2,}|\t")
 
 
@@ -89,7 +88,7 @@ class Message:
     @classmethod
     def read(cls, raw: bytes) -> Message:
         if raw.count(b"\n") != raw.count(b"\r\n"):
-            raw = _BARE_NEWLINE.sub(b"\r\n", raw)
+            raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         fields, body = split(raw)
         if fields and fields[0].name == "" and fields[0].raw.startswith((b"From ", b">From ")):
             fields = fields[1:]  # the line that mbox files begin with
