@@ -59,7 +59,7 @@ def large(target: Target, seconds: float, seed: int, corpus: Sequence[bytes], fi
             if (finding := attempt(target, made(size))) is not None:
                 findings.setdefault(finding.key, finding)
                 break
-            found = _better(target, made(size))
+            found = better(target, made(size))
             worst.cpu, worst.memory = max(worst.cpu, found.cpu), max(worst.memory, found.memory)
             if wrong := _too_much(found, first, size / (_MIB / 8)):
                 findings.setdefault(
@@ -69,7 +69,7 @@ def large(target: Target, seconds: float, seed: int, corpus: Sequence[bytes], fi
     return worst
 
 
-def _better(target: Target, data: bytes) -> Cost:
+def better(target: Target, data: bytes) -> Cost:
     """The machine does other things too: a cost that is too high counts when it is so twice."""
     one = cost(target, data)
     if one.cpu <= MOST_CPU and one.memory <= MOST_MEMORY:

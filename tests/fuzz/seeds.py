@@ -13,6 +13,7 @@ from smtpgate.mail import header, structure, transfer
 _MESSAGES = Path(__file__).resolve().parents[1] / "messages"
 CORPUS = Path(__file__).resolve().parent / "corpus"
 MORE = "SMTPGATE_FUZZ_MAILS"  # a directory of further mails, walked whole; each file of up to 64 KiB is one
+_CUT = b"\n8<\n"
 _LARGEST = 64 * 1024
 LIMITS = Limits()
 
@@ -62,6 +63,20 @@ def _parts() -> tuple[structure.Part, ...]:
         except Exception:
             continue
     return tuple(found)
+
+
+def repeats(path: Path) -> bool:
+    """repeat-*: what goes before, a piece to be repeated up to 1 MiB, and what comes after, with _CUT between them."""
+    return path.name.startswith("repeat-")
+
+
+def read(path: Path) -> bytes:
+    """One input of the corpus."""
+    data = path.read_bytes()
+    if not repeats(path):
+        return data
+    before, piece, after = data.split(_CUT)
+    return before + piece * ((1024**2 - len(before) - len(after)) // len(piece)) + after
 
 
 def committed(target: str) -> list[Path]:

@@ -52,8 +52,9 @@ def _key() -> str:
 def _signature(data: bytes) -> Any:
     """Signatures and chains of any content give results, with reasons that can be logged and written into a field."""
     zone = {f"{s}._domainkey.{d}": {"TXT": [_key()]} for s in ("s", "arc") for d in ("x.example", "one.example")}
-    found = wait(dkim.verify(data, _lookups(zone), limit=5, now=_NOW))
-    chain = wait(arc.verify(data, _lookups(zone), now=_NOW))
+    mail = message.Message.read(data)
+    found = wait(dkim.verify(mail, _lookups(zone), limit=5, now=_NOW))
+    chain = wait(arc.verify(mail, _lookups(zone), now=_NOW))
     for one in found:
         assert one.result in ("pass", "fail", "neutral", "temperror", "permerror", "policy", "none")
     return found, chain.result, chain.dmarc_passed_for
