@@ -13,6 +13,7 @@ from smtpgate import patterns
 from smtpgate.mail import signwords as words
 
 _DELIMITED = 15  # lines after "-- "
+_FOOTER = 13  # lines of a mailing list's footer
 _CONTACT = 15  # lines after "Best regards"
 _LEGAL_LINES = 60
 _LONGEST_LEGAL = 4000  # characters that are looked through for such words
@@ -21,6 +22,10 @@ _STRAY = "*_-=~|#/<>()[]“”\"' \t\xa0\u3000\u200e\u200f"
 _NUMBER = re.compile(r"(?:\+|00|\(0|\b0|\b[0-9])[0-9() /.–-]{6,18}[0-9]")
 _LABEL = re.compile(r"(?:^|[ |,;/])([^\W\d_][\w-]{0,16})\.?\s?[.:：|]", re.UNICODE)
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>]{3,200}|<?[\w.+-]{1,64}@[\w-]{1,60}\.[\w.-]{1,60}>?", re.IGNORECASE)
+_LIST = re.compile(
+    r"mailing list|listinfo|google groups|groups\.io links|(?:^|\n)(?:to unsubscribe|unsubscribe:)"
+    r"|[+-](?:unsubscribe|leave|request|signoff)[\w+.-]{0,60}@"
+)
 _LINK_ALONE = re.compile(r"<?https?://[^\s<>]{3,300}>?")
 
 
@@ -66,13 +71,18 @@ def own_end(lines: list[str], letters: list[str], start: int, stop: int) -> int:
         if found == stop:
             found = _legal(lines, start, stop)
             legal = legal or found != stop
+        if found == stop and legal and lines[stop - 1].strip() in ("---", "***"):
+            found = stop - 1
         if found == stop and legal:
             found = _card(lines, letters, start, stop)
         if found == stop:
             found = _list_footer(lines, letters, start, stop)
+        if found == stop:
+            found = _addresses_of_a_list(lines, start, stop)
         if found == stop and not delimited:
             found = _delimited(lines, letters, start, stop)
-            delimited = found != stop and not _of_a_list(lines[found:stop])  # the sender's own may stand above it
+            # The sender's own may stand above that of a list, or above one that lost its blank.
+            delimited = found != stop and lines[found].rstrip("\r").endswith(" ") and not _of_a_list(lines[found:stop])
         if found == stop:
             return _contact(lines, start, stop)
         stop = found
@@ -95,7 +105,13 @@ def is_phone(line: str) -> bool:
         return True
     if low.endswith(_JAPANESE_SENT) and len(low) <= 40:
         return any(device in low for device in words.DEVICES)
-    return "outlook" in low and "aka.ms/" in low
+    return ("outlook" in low and "aka.ms/" in low) or _advertises(low)
+
+
+def _advertises(low: str) -> bool:
+    """A virus scanner, in any language ("Virus-free. www.avast.com", and the anchor below it), or the host of a list."""
+    scanner = "www.avast.com" in low and len(low.partition("://")[0]) < 60
+    return scanner or low.startswith(("dab4fad8-2dd7-40bb", "your use of yahoo! groups is subject to"))
 
 
 def _framed(lines: list[str], start: int, stop: int) -> int:
@@ -133,17 +149,35 @@ def _sentence(line: str) -> bool:
 
 def _list_footer(lines: list[str], letters: list[str], start: int, stop: int) -> int:
     """A ruled line, and below it the name and the address of a mailing list; with the advertisement right above it."""
-    for i in range(stop - 2, max(start - 1, stop - 9), -1):
-        if letters[i] == "r" and len(lines[i].strip()) >= 20:
-            if _of_a_list(lines[i + 1 : stop]) and any(_LINK.search(line) for line in lines[i + 1 : stop]):
+    for i in range(stop - 2, max(start - 1, stop - _FOOTER), -1):
+        if _is_rule(lines[i]) and i > start:
+            block = lines[i + 1 : stop]
+            if _of_a_list(block) and any(_LINK.search(line) for line in block):
                 return _advertisement(lines, letters, start, i)
-            return stop
+            if any(line.strip() for line in block):
+                return stop
     return stop
 
 
+def _is_rule(line: str) -> bool:
+    """A line, straight or fancy: ______, -=-=-=-, --~--~--, ######."""
+    s = line.strip()
+    return len(s) >= 15 and not s.strip("_-=~#*—")
+
+
 def _of_a_list(block: list[str]) -> bool:
-    low = "\n".join(block).lower()
-    return "mailing list" in low or "unsubscribe" in low or "listinfo" in low
+    low = "\n".join(line.strip() for line in block).lower()
+    return _LIST.search(low) is not None or ("permalink:" in low and "delivery options:" in low)
+
+
+def _addresses_of_a_list(lines: list[str], start: int, stop: int) -> int:
+    """A last paragraph that only says where to subscribe, where to unsubscribe, and the like."""
+    first = stop
+    while first > start and lines[first - 1].strip() and stop - first < _FOOTER:
+        first -= 1
+    block = lines[first:stop]
+    links = sum(_LINK.search(line) is not None for line in block)
+    return first if links > 2 and links * 2 > len(block) and "\nunsubscribe:" in "\n".join(block).lower() else stop
 
 
 def _advertisement(lines: list[str], letters: list[str], start: int, stop: int) -> int:
