@@ -15,6 +15,7 @@ _SPACES = b" \t\r\n\v\f"
 _NOT_BASE64 = bytes(b for b in range(256) if b not in _BASE64.rstrip(b"=") or b == 0x3D)
 _ENCODED_LINE = re.compile(rb"[ \t]*[A-Za-z0-9+/]{4,}={0,3}[ \t\r]*")
 _LOOSE_SOFT_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
+_CHECKSUM = re.compile(rb"\n=[A-Za-z0-9+/]{4}\s*$")  # of OpenPGP's armour, left below its base64
 _COMMENT = re.compile(r"\([^()]*\)")
 _UU_BEGIN = re.compile(rb"^begin(?:-base64)? [0-7]{3,4} ?[^\n]*\n", re.MULTILINE)
 
@@ -68,12 +69,12 @@ def flawless(raw: bytes, start: int, end: int) -> bytes | None:
 
 def _base64(data: bytes, *, text: bool) -> tuple[bytes, str]:
     odd = data.translate(None, _BASE64 + _SPACES)
-    checksum = b"\n=" in data[-20:]  # of OpenPGP's armour, left below its base64
+    checksum = _CHECKSUM.search(data[-20:]) is not None
     if odd or checksum or (text and b" " in data.strip()):
         before, behind = _split(data)
         decoded, defect = _octets(before)
         if behind and decoded and (text or checksum or _no_code(behind)):  # words behind a file are not the file's
-            return decoded + (b"\r\n" + behind if text else b""), defect or "text behind the end of base64"
+            return decoded + (b"\r\n" + behind if text and not checksum else b""), defect or "text behind the end of base64"
         if behind and text:
             return data, "text that says it is base64 and is not"
     decoded, defect = _octets(data)

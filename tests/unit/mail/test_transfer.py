@@ -57,6 +57,11 @@ def test_words_behind_base64_are_kept() -> None:
         assert defect
 
 
+def test_the_checksum_of_openpgp_is_nobodys_words() -> None:
+    found, _ = transfer.decode(WRAPPED + b"=zH6Q\r\n", "base64", text=True)
+    assert found == TEXT * 3
+
+
 def test_text_that_only_says_that_it_is_base64() -> None:
     found, defect = transfer.decode(b"Hello,\r\nplease call me back.\r\n", "base64", text=True)
     assert found == b"Hello,\r\nplease call me back.\r\n"
