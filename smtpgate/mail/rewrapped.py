@@ -60,7 +60,7 @@ def _bare(line: str) -> str:
 def _overflows(lines: list[str], i: int, width: int) -> bool:
     """Would its first word have been too much for the line above?"""
     above, s = lines[i - 1].rstrip(), lines[i].strip()
-    if not width or not _bare(above) or len(s) > _LONGEST or s.strip(".,!;").lower() in _SAID:
+    if not s or not width or not _bare(above) or len(s) > _LONGEST or s.strip(".,!;").lower() in _SAID:
         return False
     return len(above) + 1 + len(s.split()[0]) > width
 

@@ -208,3 +208,9 @@ def test_what_html_says_of_its_parts(own: str, source: str) -> None:
 
 def test_marks_come_from_nobody_else() -> None:
     assert trim.unmarked(html.to_text('<div class="gmail_attr">x</div>\ufdd0y', marks=True)) == "x\ny"
+
+
+@pytest.mark.parametrize("blank", ["\u2003", "\x0b", "\x1c", "\x85", "\u2028"])
+def test_a_line_of_odd_blanks_below_a_quote_breaks_nothing(blank: str) -> None:
+    wide = "> " + "word " * 14
+    assert split(f"{wide}\n{blank}\n{wide}\n{blank}\n>{blank}\nthat goes on\n{wide}\n\nmine").own().endswith("mine")
