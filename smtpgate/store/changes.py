@@ -7,7 +7,7 @@ whatever decide raises.
 # ruff: noqa: S608 -- statements are put together from constants of this package only
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from smtpgate.errors import StoreMisuse
@@ -15,12 +15,12 @@ from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
 from smtpgate.store import incoming, rows
 from smtpgate.store.api import Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
 from smtpgate.store.facts import facts, tickets_by_id
-from smtpgate.store.statement import Query, Verb
+from smtpgate.store.statement import Query, Verb, together, written
 
 
 def file(mail_id: str, worker: str, query: FactsQuery, decide: Decide) -> Verb[Changes]:
-    yield from incoming.holds_lease(mail_id, worker)
-    changes = decide((yield from facts(query)))
+    _, known = yield from together(incoming.holds_lease(mail_id, worker), facts(query))
+    changes = decide(known)
     if changes.postpone_until is not None:
         if replace(changes, postpone_until=None) != Changes():
             raise StoreMisuse(f"mail {mail_id} is postponed and changed at once")
@@ -28,8 +28,7 @@ def file(mail_id: str, worker: str, query: FactsQuery, decide: Decide) -> Verb[C
         return changes
     if changes.state is None:
         raise StoreMisuse(f"mail {mail_id} is filed without a new state")
-    yield from apply(changes, mail_id)
-    yield from incoming.filed(mail_id, worker, changes.state, changes.reason, changes.decision)
+    yield from apply(changes, mail_id, incoming.filed(mail_id, changes.state, changes.reason, changes.decision))
     return changes
 
 
@@ -47,14 +46,28 @@ def change(ticket_number: str | None, query: FactsQuery | None, decide: Callable
     return changes
 
 
-def apply(changes: Changes, mail_id: str | None) -> Verb[None]:
-    """In the order in which the parts need each other."""
-    for new in changes.tickets:
-        yield from _insert_ticket(new)
+def apply(changes: Changes, mail_id: str | None, *also: Query) -> Verb[None]:
+    """In the order in which the parts need each other: new rows first, in one go with `also`, then changes of rows."""
+    yield from written([*_new_rows(changes, mail_id), *also])
     for update in changes.updates:
         yield from _update_ticket(update)
+    for key in changes.told:
+        yield Query("UPDATE fingerprint SET told = 1 WHERE key = $1", (key,))
+    for recipient_id, said in changes.bounced:
+        yield Query(
+            """UPDATE recipient SET state = 'bounced', due_at = NULL, claimed_by = NULL, last_code = 0, last_reply = $2
+                WHERE id = $1 AND state IN ('queued', 'uncertain', 'delivered', 'held')""",
+            (recipient_id, said[:1000]),
+        )
+
+
+def _new_rows(changes: Changes, mail_id: str | None) -> Iterator[Query]:
+    for new in changes.tickets:
+        yield from _a_ticket(new)
+    for update in changes.updates:
+        yield from _participants(update.ticket_id, update.add_participants)
     for entry in changes.entries:
-        yield from insert_entry(entry)
+        yield an_entry(entry)
     for ref in changes.message_refs:
         yield Query(
             """INSERT INTO message_ref (message_id, ticket_id, ours) VALUES ($1, $2, $3)
@@ -79,24 +92,16 @@ def apply(changes: Changes, mail_id: str | None) -> Verb[None]:
                     first_at = excluded.first_at, strong = excluded.strong, told = 0""",
             (fingerprint.key, fingerprint.ticket_id, mail_id, fingerprint.first_at, int(fingerprint.strong)),
         )
-    for key in changes.told:
-        yield Query("UPDATE fingerprint SET told = 1 WHERE key = $1", (key,))
     for mail in changes.outgoing:
-        yield from _insert_outgoing(mail, mail_id)
+        yield from _an_outgoing(mail, mail_id)
     for ack in changes.acks:
         yield Query(
             "INSERT INTO acknowledgement (address, at, minute, purpose) VALUES ($1, $2, $3, $4)",
             (rows.mailbox_key(ack.address), ack.at, int(ack.at // 60), ack.purpose),
         )
-    for recipient_id, said in changes.bounced:
-        yield Query(
-            """UPDATE recipient SET state = 'bounced', due_at = NULL, claimed_by = NULL, last_code = 0, last_reply = $2
-                WHERE id = $1 AND state IN ('queued', 'uncertain', 'delivered', 'held')""",
-            (recipient_id, said[:1000]),
-        )
 
 
-def _insert_ticket(new: NewTicket) -> Verb[None]:
+def _a_ticket(new: NewTicket) -> Iterator[Query]:
     ticket = new.ticket
     yield Query(
         """INSERT INTO ticket (id, number, desk, status, subject, language, created_at, updated_at, unverified, other_desks)
@@ -114,7 +119,7 @@ def _insert_ticket(new: NewTicket) -> Verb[None]:
             rows.strings(ticket.other_desks),
         ),
     )
-    yield from _add_participants(ticket.id, ticket.participants)
+    yield from _participants(ticket.id, ticket.participants)
     if new.serial is not None:
         yield Query(
             """INSERT INTO serial (day, channel, last) VALUES ($1, $2, $3)
@@ -132,10 +137,9 @@ def _update_ticket(update: TicketUpdate) -> Verb[None]:
     )
     if not moved:
         raise StoreMisuse(f"there is no ticket {update.ticket_id} to change")
-    yield from _add_participants(update.ticket_id, update.add_participants)
 
 
-def _add_participants(ticket_id: int, participants: tuple[Participant, ...]) -> Verb[None]:
+def _participants(ticket_id: int, participants: tuple[Participant, ...]) -> Iterator[Query]:
     for person in participants:
         yield Query(
             """INSERT INTO participant (ticket_id, address_key, address, name, role) VALUES ($1, $2, $3, $4, $5)
@@ -144,8 +148,8 @@ def _add_participants(ticket_id: int, participants: tuple[Participant, ...]) -> 
         )
 
 
-def insert_entry(entry: Entry) -> Verb[None]:
-    yield Query(
+def an_entry(entry: Entry) -> Query:
+    return Query(
         "INSERT INTO entry (" + rows.ENTRY + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         (
             entry.id,
@@ -166,7 +170,7 @@ def insert_entry(entry: Entry) -> Verb[None]:
     )
 
 
-def _insert_outgoing(mail: OutgoingMail, cause: str | None) -> Verb[None]:
+def _an_outgoing(mail: OutgoingMail, cause: str | None) -> Iterator[Query]:
     yield Query(
         """INSERT INTO outgoing (id, message_id, purpose, ticket_id, entry_id, created_at, smtputf8, eightbit, cause)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",

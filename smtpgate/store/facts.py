@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from smtpgate.model import DeliveryState, Participant, Ticket
 from smtpgate.store import rows
 from smtpgate.store.api import AckCounts, Facts, FactsQuery, Fingerprint, MessageRef, NumbersOf, SentRecipient
-from smtpgate.store.statement import Query, Verb, select_in
+from smtpgate.store.statement import Query, Verb, one, select_in, together
 
 NOTICE = "notice"  # AckNote.purpose of the short notice to unverified senders, which has a cap of its own
 _DAY, _HOUR, _MINUTE = 86_400.0, 3_600.0, 60.0
@@ -19,12 +20,24 @@ _MOST = 100  # rows of one kind that no decision needs more of
 
 
 def facts(query: FactsQuery) -> Verb[Facts]:
-    refs = yield from (_all_refs(query) if query.imported else _message_refs(query))
-    unseen = yield from _unseen(query)
-    talks = yield from _talks(query)
-    by_number = yield from _numbers(query)
-    fingerprints = yield from _fingerprints(query)
-    recipients = yield from _recipients(query)
+    reached, parents, serials, acks, language, letters = yield from together(
+        _reached(query), _unfiled_parents(query), _serials(query), _acks(query), _language(query), _letters(query)
+    )
+    whole: Facts = replace(reached, unfiled_parents=parents, serials=serials, acks=acks, language=language, letters=letters)
+    return whole
+
+
+def _reached(query: FactsQuery) -> Verb[Facts]:
+    """The tickets that any rung could reach, and what is asked of them."""
+    refs, unseen, talks, by_number, fingerprints, recipients, own = yield from together(
+        _all_refs(query) if query.imported else _message_refs(query),
+        _unseen(query),
+        _talks(query),
+        _numbers(query),
+        _fingerprints(query),
+        _recipients(query),
+        _own_tickets(query),
+    )
     tickets = yield from tickets_by_id(
         (
             *(ref.ticket_id for ref in refs),
@@ -35,6 +48,9 @@ def facts(query: FactsQuery) -> Verb[Facts]:
             *(found.ticket_id for found in fingerprints.values()),
             *(found.ticket_id for found in recipients.values() if found.ticket_id is not None),
         )
+    )
+    machine, pictures, texts = yield from together(
+        _machine_last_hour(tickets, query.now), _seen_pictures(query, (*tickets, *own)), _parents(query, tickets)
     )
     by_message_id: dict[str, MessageRef] = {}
     holders: dict[str, tuple[int, ...]] = {}
@@ -47,26 +63,20 @@ def facts(query: FactsQuery) -> Verb[Facts]:
         by_number=by_number,
         fingerprints=fingerprints,
         recipients=recipients,
-        unfiled_parents=(yield from _unfiled_parents(query)),
-        serials=(yield from _serials(query)),
-        acks=(yield from _acks(query)),
-        machine_last_hour=(yield from _machine_last_hour(tickets, query.now)),
-        language=(yield from _language(query)),
+        machine_last_hour=machine,
         holders=holders if query.imported else {},
         talks=talks,
         unseen=unseen,
-        seen_pictures=(yield from _seen_pictures(query, tickets)),
-        letters=(yield from _letters(query)),
-        parents=(yield from _parents(query, tickets)),
+        seen_pictures=pictures,
+        parents=texts,
     )
 
 
 def tickets_by_id(ids: Iterable[int]) -> Verb[dict[int, Ticket]]:
     wanted = tuple(dict.fromkeys(ids))
-    found = yield from select_in("SELECT " + rows.TICKET + " FROM ticket t WHERE t.id IN (...)", wanted)
-    people = yield from select_in(
-        "SELECT " + rows.PARTICIPANT + ", ticket_id FROM participant WHERE ticket_id IN (...) ORDER BY id",
-        [row[0] for row in found],
+    found, people = yield from together(
+        select_in("SELECT " + rows.TICKET + " FROM ticket t WHERE t.id IN (...)", wanted),
+        select_in("SELECT " + rows.PARTICIPANT + ", ticket_id FROM participant WHERE ticket_id IN (...) ORDER BY id", wanted),
     )
     of_ticket: dict[int, list[Participant]] = {}
     for row in people:
@@ -202,12 +212,16 @@ def _free(numbers_of: NumbersOf, counter: tuple[str, str], serial: int) -> Verb[
 
 def _acks(query: FactsQuery) -> Verb[AckCounts]:
     """Notices count apart: one that a forger's mail caused must not keep the real customer from an acknowledgement."""
-    mine = yield Query(  # nothing is queued for longer than two days: what lies beyond, a clock wrote that was wrong
-        "SELECT at, purpose FROM acknowledgement WHERE address = $1 AND at > $2 AND at <= $3 ORDER BY at LIMIT $4",
-        (rows.mailbox_key(query.sender), query.now - _DAY, query.now + 2 * _DAY, _MOST),
-    )
-    minutes = yield Query(
-        "SELECT minute, count(*) FROM acknowledgement WHERE minute >= $1 GROUP BY minute", (int(query.now // _MINUTE),)
+    mine, minutes = yield from together(
+        # nothing is queued for longer than two days: what lies beyond, a clock wrote that was wrong
+        one(
+            "SELECT at, purpose FROM acknowledgement WHERE address = $1 AND at > $2 AND at <= $3 ORDER BY at LIMIT $4",
+            rows.mailbox_key(query.sender),
+            query.now - _DAY,
+            query.now + 2 * _DAY,
+            _MOST,
+        ),
+        one("SELECT minute, count(*) FROM acknowledgement WHERE minute >= $1 GROUP BY minute", int(query.now // _MINUTE)),
     )
     return AckCounts(
         to_address=tuple(at for at, purpose in mine if purpose != NOTICE),
@@ -236,16 +250,22 @@ def _language(query: FactsQuery) -> Verb[str]:
     return found[0][0] if found else ""
 
 
-def _seen_pictures(query: FactsQuery, tickets: Iterable[int]) -> Verb[frozenset[str]]:
-    """Pictures that are on the sender's newest tickets, or on those that this mail may belong to."""
+def _own_tickets(query: FactsQuery) -> Verb[tuple[int, ...]]:
+    """The sender's newest, when they are asked for."""
     if not query.pictures:
-        return frozenset()
+        return ()
     own = yield Query(
         "SELECT ticket_id FROM participant WHERE address_key = $1 ORDER BY ticket_id DESC LIMIT 20",
         (rows.address_key(query.sender),),
     )
+    return tuple(row[0] for row in own)
+
+
+def _seen_pictures(query: FactsQuery, tickets: tuple[int, ...]) -> Verb[frozenset[str]]:
+    """Pictures that are on the sender's newest tickets, or on those that this mail may belong to."""
+    if not query.pictures:
+        return frozenset()
     found = yield from select_in(
-        "SELECT attachments FROM entry WHERE ticket_id IN (...) AND attachments <> '[]' ORDER BY seq DESC LIMIT 100",
-        tuple(dict.fromkeys((*tickets, *(row[0] for row in own)))),
+        "SELECT attachments FROM entry WHERE ticket_id IN (...) AND attachments <> '[]' ORDER BY seq DESC LIMIT 100", tickets
     )
     return frozenset(picture for picture in query.pictures if any(picture in row[0] for row in found))

@@ -10,7 +10,7 @@ from smtpgate.errors import LeaseLost, StoreError
 from smtpgate.model import MailState
 from smtpgate.store import rows
 from smtpgate.store.api import Accepted, Incoming
-from smtpgate.store.statement import SKIP_LOCKED, Query, Row, Verb, Where, select_in
+from smtpgate.store.statement import FOR_UPDATE, SKIP_LOCKED, Query, Row, Verb, Where, select_in
 
 _FROM = " FROM incoming i "
 _FROM_RAW = " FROM incoming i JOIN incoming_raw r ON r.seq = i.seq "
@@ -74,20 +74,24 @@ def claim_poison(mail_id: str, worker: str, now: float, lease: float) -> Verb[In
 
 
 def holds_lease(mail_id: str, worker: str) -> Verb[None]:
-    """Raises LeaseLost unless the mail is accepted and leased to worker. A lease that ended but was not taken counts."""
-    found = yield Query("SELECT 1 FROM incoming WHERE id = $1 AND state = 'accepted' AND leased_by = $2", (mail_id, worker))
+    """Raises LeaseLost unless the mail is accepted and leased to worker, and keeps it so until the transaction ends.
+
+    A lease that ended but was not taken counts.
+    """
+    found = yield Query(
+        f"SELECT 1 FROM incoming WHERE id = $1 AND state = 'accepted' AND leased_by = $2 {FOR_UPDATE}", (mail_id, worker)
+    )
     if not found:
         raise LeaseLost(f"mail {mail_id} is no longer leased to {worker}")
 
 
-def filed(mail_id: str, worker: str, state: MailState, reason: str, decision: str) -> Verb[None]:
-    """The mail's own part of COMMIT 2. Raises LeaseLost."""
-    moved = yield Query(
-        """UPDATE incoming SET state = $3, reason = $4, decision = $5, not_before = 0, leased_by = NULL, leased_until = 0
-            WHERE id = $1 AND state = 'accepted' AND leased_by = $2 RETURNING seq""",
-        (mail_id, worker, state, reason, decision),
+def filed(mail_id: str, state: MailState, reason: str, decision: str) -> Query:
+    """The mail's own part of COMMIT 2, in the transaction in which holds_lease was asked."""
+    return Query(
+        """UPDATE incoming SET state = $2, reason = $3, decision = $4, not_before = 0, leased_by = NULL, leased_until = 0
+            WHERE id = $1""",
+        (mail_id, state, reason, decision),
     )
-    _moved_or_lost(moved, mail_id, worker)
 
 
 def postponed(mail_id: str, worker: str, until: float) -> Verb[None]:

@@ -8,7 +8,7 @@ StoreError when the admin has to change something. The password never is in an a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 import asyncpg
 
 from smtpgate.errors import StoreAway, StoreError
-from smtpgate.store.postgres_dialect import statement
+from smtpgate.store.postgres_dialect import merged, statement
 from smtpgate.store.postgres_errors import ERRORS, store_error
-from smtpgate.store.statement import Row, T, Verb, fit
+from smtpgate.store.statement import Many, Query, Question, Row, Rows, T, Verb, fit
 
 PATIENCE = 10.0  # seconds for which a verb waits for a server that is away
 CONNECT_WITHIN = 5.0
@@ -28,6 +28,7 @@ _OLDEST = 150000
 
 _SESSION = {
     "jit": "off",  # costs more than it saves with statements as small as ours
+    "plan_cache_mode": "force_generic_plan",  # planning anew costs more than the statements themselves
     "lock_timeout": "10s",
     # A node that stops in the middle of a transaction must not stop the others: the server ends its transaction.
     "idle_in_transaction_session_timeout": "10s",
@@ -127,17 +128,74 @@ def patience() -> float:
     return asyncio.get_running_loop().time() + PATIENCE
 
 
-async def run(connection: asyncpg.Connection, verb: Verb[T]) -> T:
-    """All statements of one verb, within the transaction that is open."""
-    rows: list[Row] | None = None
+async def run(connection: asyncpg.Connection, verb: Verb[T], question: Question | None = None) -> T:
+    """All statements of one verb, within the transaction that is open. question: the one that it has asked already."""
     try:
+        question = next(verb) if question is None else question
         while True:
-            query = verb.send(rows) if rows is not None else next(verb)
-            found = await connection.fetch(statement(query.sql), *(fit(value) for value in query.params))
-            rows = [tuple(row) for row in found]
+            question = verb.send(await answer(connection, question))
     except StopIteration as done:
         result: T = done.value
         return result
+
+
+async def run_side_by_side(connection: asyncpg.Connection, verbs: Sequence[Verb[Any]]) -> list[Any]:
+    """Verbs that need no order: those that begin with the same INSERTs (many accepted mails) share their round trips."""
+    results: list[Any] = [None] * len(verbs)
+    others: list[tuple[int, Question]] = []
+    alike: dict[str, list[tuple[int, Query]]] = {}
+
+    def go_on(i: int, rows: Rows | None) -> None:
+        try:
+            question = next(verbs[i]) if rows is None else verbs[i].send(rows)
+        except StopIteration as done:
+            results[i] = done.value
+            return
+        if isinstance(question, Query) and question.sql.startswith("INSERT") and "ON CONFLICT" not in question.sql:
+            alike.setdefault(question.sql, []).append((i, question))
+        else:
+            others.append((i, question))
+
+    for i in range(len(verbs)):
+        go_on(i, None)
+    while alike:
+        sql = next(iter(alike))
+        asked = alike.pop(sql)
+        rows = await answer(connection, Many(sql, tuple(query.params for _, query in asked)))
+        for at, (i, _) in enumerate(asked):
+            go_on(i, rows[at : at + 1])  # each INSERT returns one row, or none of them any
+    for i, question in others:
+        results[i] = await run(connection, verbs[i], question)
+    return results
+
+
+async def answer(connection: asyncpg.Connection, question: Question) -> Rows:
+    """The rows of a question, in one round trip; of Together a list of them for each query."""
+    if isinstance(question, Query):
+        sql, params = _written(question)
+        return [tuple(row) for row in await connection.fetch(sql, *params)]
+    if isinstance(question, Many):
+        if not question.each:
+            return []
+        each = [[fit(value) for value in params] for params in question.each]
+        if "RETURNING" in question.sql:
+            return [tuple(row) for row in await connection.fetchmany(statement(question.sql), each)]
+        await connection.executemany(statement(question.sql), each)
+        return []
+    written = [_written(query) for query in question.queries]
+    sql = merged(tuple((text, len(params)) for text, params in written))
+    found = await connection.fetchrow(sql, *(value for _, params in written for value in params))
+    if not sql.startswith("SELECT"):
+        return [[] for _ in written]  # type: ignore[misc]
+    return [[tuple(row) for row in part] for part in found]  # type: ignore[misc]
+
+
+def _written(query: Query) -> tuple[str, list[Any]]:
+    params: list[Any] = [fit(value) for value in query.params]
+    if query.among is None:
+        return statement(query.sql), params
+    params.append([fit(value) for value in query.among])
+    return statement(query.sql, len(params)), params
 
 
 async def closed(connection: Any) -> None:

@@ -6,17 +6,18 @@ happen one after the other in the whole cluster, as with SQLite's one writer. Th
 rows are taken with SKIP LOCKED or change only if they still are what they were.
 
 When one of many fails, each is run again alone, so that it takes nothing along. A server that went away is waited for;
-whether a commit that it did not answer has happened is asked of it by the transaction's number. A caller that is
+whether a commit that it did not answer has happened is asked of it. A caller that is
 cancelled changes nothing: its verb runs whole.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import secrets
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import asyncpg
@@ -24,8 +25,8 @@ import asyncpg
 from smtpgate.errors import StoreAway, StoreError, StoreFatal, StoreMisuse
 from smtpgate.store.alarm import Alarm
 from smtpgate.store.postgres_errors import ERRORS, Again, store_error
-from smtpgate.store.postgres_link import Server, closed, patience, patiently, run
-from smtpgate.store.statement import Verb
+from smtpgate.store.postgres_link import Server, closed, patience, patiently, run, run_side_by_side
+from smtpgate.store.statement import LAST_COMMIT, Verb
 
 ORDER_LOCK = 0x534D5447  # "SMTG": the advisory lock of ordered verbs
 _BATCH_VERBS = 64
@@ -34,10 +35,13 @@ _BATCH_OCTETS = 8 * 1024**2
 _VERB_OCTETS = 8192  # what a verb writes besides its mail, about
 _AGAIN = 20  # times that one verb is run again because it met another one
 
-# The number is asked for first: after a commit without an answer it is too late. The timeline tells whether the server
-# that is asked then has the same past.
-_NUMBER = "SELECT pg_current_xact_id()::text, left(pg_walfile_name(pg_current_wal_lsn()), 8)"
-_FATE = "SELECT pg_xact_status($1::text::xid8), left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+# Each transaction of a lane writes its number into a row of the lane's own, so that after a commit without an answer the
+# row says whether it has happened, on whichever server. (The server's own transaction numbers do not: after a crash they
+# are given out once more.) FOR UPDATE waits for a commit that is still under way.
+_BEGUN = "INSERT INTO meta (key, value) VALUES ($1, '0') ON CONFLICT (key) DO NOTHING"
+_MARK = "UPDATE meta SET value = $2 WHERE key = $1 RETURNING key"
+_FATE = "SELECT value FROM meta WHERE key = $1 FOR UPDATE"
+_ENDED = "DELETE FROM meta WHERE key = $1"
 
 
 @dataclass(eq=False, slots=True)
@@ -52,9 +56,7 @@ class Job:
 
 
 class _Unanswered(Exception):
-    def __init__(self, number: str, timeline: str) -> None:
-        super().__init__(number)
-        self.number, self.timeline = number, timeline
+    """A commit was sent and not answered."""
 
 
 @dataclass(eq=False, slots=True)
@@ -66,6 +68,9 @@ class Lane:
     ordered: bool
     told: Callable[[set[str]], None]  # called after a commit with the news of its verbs
     commits: int = 0  # transactions committed, for tests and benchmarks
+    _mark: str = field(default_factory=lambda: LAST_COMMIT + secrets.token_hex(8))
+    _marked: bool = False  # its row is there
+    _number: int = 0  # of the last transaction that was begun
     _jobs: deque[Job] = field(default_factory=deque)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _closing: bool = False
@@ -105,6 +110,8 @@ class Lane:
                 self._drop()
             self._answer(batch)
         if self._connection is not None:
+            with contextlib.suppress(*ERRORS):
+                await self._connection.execute(_ENDED, self._mark)
             await closed(self._connection)
 
     async def _next_batch(self) -> list[Job]:
@@ -168,21 +175,31 @@ class Lane:
         while True:
             try:
                 return await patiently(lambda: self._transaction(batch), until)
-            except _Unanswered as asked:
-                if await patiently(partial(self._fate, asked), patience()):
+            except _Unanswered:
+                if await patiently(self._has_happened, patience()):
                     return self._committed(batch)
 
     async def _transaction(self, batch: list[Job]) -> None:
         connection = await self._connected()
-        number: tuple[str, str] | None = None
+        sent = False
+        self._number += 1
         try:
+            if not self._marked:
+                await connection.execute(_BEGUN, self._mark)
+                self._marked = True
             await connection.execute("BEGIN")
             if self.ordered:
                 await connection.fetchval("SELECT pg_advisory_xact_lock($1)", ORDER_LOCK)
-            found = await connection.fetchrow(_NUMBER)
-            for job in batch:
-                job.result = await run(connection, job.make())
-            number = tuple(found)
+            if await connection.fetchval(_MARK, self._mark, str(self._number)) is None:  # a successor that never had it
+                self._marked = False
+                raise StoreAway("the database is another one than before")
+            if self.ordered:
+                for job in batch:
+                    job.result = await run(connection, job.make())
+            else:
+                for job, result in zip(batch, await run_side_by_side(connection, [job.make() for job in batch]), strict=True):
+                    job.result = result
+            sent = True
             await connection.execute("COMMIT")
         except ERRORS as error:
             translated = store_error(error, "writing")
@@ -190,8 +207,8 @@ class Lane:
                 await self._roll_back()
                 raise translated from error
             self._drop()
-            if number is not None:
-                raise _Unanswered(*number) from error
+            if sent:
+                raise _Unanswered from error
             raise translated from error
         except BaseException:
             await self._roll_back()
@@ -204,19 +221,15 @@ class Lane:
         if news:
             self.told(news)
 
-    async def _fate(self, asked: _Unanswered) -> bool:
-        """Whether that transaction has happened. Raises StoreError when nobody can know."""
+    async def _has_happened(self) -> bool:
+        """The transaction whose commit was not answered. Raises StoreError when that cannot be found out now."""
         connection = await self._connected()
         try:
-            status, timeline = await connection.fetchrow(_FATE, asked.number)
+            found = await connection.fetchval(_FATE, self._mark)
         except ERRORS as error:
             self._drop()
             raise store_error(error, "asking for the fate of a commit") from error
-        if timeline != asked.timeline:
-            raise StoreError("the database failed over in the middle of a commit; whether it has happened is not known")
-        if status == "in progress":  # its server process has not noticed yet that we are gone
-            raise StoreAway("a commit without an answer is still under way")
-        return bool(status == "committed")
+        return bool(found == str(self._number))
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():

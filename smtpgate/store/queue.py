@@ -12,8 +12,8 @@ from smtpgate.errors import StoreError
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry
 from smtpgate.store import rows
 from smtpgate.store.api import Pause
-from smtpgate.store.changes import insert_entry
-from smtpgate.store.statement import SKIP_LOCKED, Query, Verb, Where, select_in
+from smtpgate.store.changes import an_entry
+from smtpgate.store.statement import SKIP_LOCKED, Many, Query, Verb, Where, select_in, written
 
 
 def claim_deliveries(
@@ -24,17 +24,16 @@ def claim_deliveries(
     if skip:
         where.add("domain NOT IN (" + ", ".join(["{}"] * len(skip)) + ")", *(name.lower() for name in skip))
     due = yield where.query("SELECT id, due_at, attempts FROM recipient", "due_at, id", limit, SKIP_LOCKED)
-    taken: dict[int, int] = {}
-    for recipient_id, due_at, attempts in due:
-        again = next_at(attempts + 1)
-        # as it was seen: two nodes that chose the same row at once cannot both have it
-        claimed = yield Query(
-            """UPDATE recipient SET attempts = $2, claimed_by = $3, next_at = $4, due_at = $5
-                WHERE id = $1 AND due_at = $6 AND attempts = $7 RETURNING id""",
-            (recipient_id, attempts + 1, worker, again, max(again, now + lease), due_at, attempts),
-        )
-        if claimed:
-            taken[recipient_id] = len(taken)
+    times = [(id_, attempts, due_at, next_at(attempts + 1)) for id_, due_at, attempts in due]
+    # as it was seen: two nodes that chose the same row at once cannot both have it
+    claimed = yield Many(
+        """UPDATE recipient SET attempts = $2, claimed_by = $3, next_at = $4, due_at = $5
+            WHERE id = $1 AND due_at = $6 AND attempts = $7 RETURNING id""",
+        tuple(
+            (id_, attempts + 1, worker, again, max(again, now + lease), due_at, attempts) for id_, attempts, due_at, again in times
+        ),
+    )
+    taken = {row[0]: i for i, row in enumerate(claimed)}
     found = yield from select_in(
         """SELECT r.id, r.outgoing_id, o.ticket_id, r.address, r.return_path, r.state, r.attempts, o.created_at, r.delay_told,
                 o.smtputf8, o.eightbit, o.message_id, w.packing, w.data, o.cause
@@ -65,32 +64,20 @@ def claim_deliveries(
 
 
 def record_attempts(attempts: Sequence[Attempt], delay_told: Sequence[int], events: Sequence[Entry]) -> Verb[None]:
-    for attempt in attempts:
-        reply = attempt.reply[:1000]
-        yield Query(
-            """INSERT INTO attempt (recipient_id, at, state, next_at, code, reply, remote, tls)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
-            (
-                attempt.recipient_id,
-                attempt.at,
-                attempt.state,
-                attempt.next_at,
-                attempt.code,
-                reply,
-                attempt.remote,
-                attempt.tls,
-            ),
-        )
-        # Dropped or bounced meanwhile: it stays so. Delivered after all, for whatever was believed before: it is delivered.
-        yield Query(
-            """UPDATE recipient SET state = $2, last_code = $4, last_reply = $5, claimed_by = NULL,
-                    next_at = CASE WHEN $6 = 1 THEN $3 ELSE next_at END, due_at = CASE WHEN $6 = 1 THEN $3 END
-                WHERE id = $1 AND (due_at IS NOT NULL OR ($2 = 'delivered' AND state <> 'bounced'))""",
-            (attempt.recipient_id, attempt.state, attempt.next_at, attempt.code, reply, int(attempt.state.pending)),
-        )
+    yield Many(
+        """INSERT INTO attempt (recipient_id, at, state, next_at, code, reply, remote, tls)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+        tuple((a.recipient_id, a.at, a.state, a.next_at, a.code, a.reply[:1000], a.remote, a.tls) for a in attempts),
+    )
+    # Dropped or bounced meanwhile: it stays so. Delivered after all, for whatever was believed before: it is delivered.
+    yield Many(
+        """UPDATE recipient SET state = $2, last_code = $4, last_reply = $5, claimed_by = NULL,
+                next_at = CASE WHEN $6 = 1 THEN $3 ELSE next_at END, due_at = CASE WHEN $6 = 1 THEN $3 END
+            WHERE id = $1 AND (due_at IS NOT NULL OR ($2 = 'delivered' AND state <> 'bounced'))""",
+        tuple((a.recipient_id, a.state, a.next_at, a.code, a.reply[:1000], int(a.state.pending)) for a in attempts),
+    )
     yield from select_in("UPDATE recipient SET delay_told = 1 WHERE id IN (...)", list(delay_told))
-    for event in events:
-        yield from insert_entry(event)
+    yield from written([an_entry(event) for event in events])
 
 
 def unclaim(recipient_ids: Sequence[int], now: float) -> Verb[None]:

@@ -19,12 +19,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.store.alarm import Alarm
 from smtpgate.store.sqlite_errors import BUSY, primary_code, store_error
-from smtpgate.store.statement import Query, Row, Value, Verb, fit
+from smtpgate.store.statement import Question, Row, Rows, Together, Value, Verb, fit, statements
 
 _BATCH_VERBS = 64
 _BATCH_OCTETS = 8 * 1024**2
@@ -198,15 +198,25 @@ def run(connection: sqlite3.Connection, verb: Verb[Any]) -> Any:
     rows: list[Row] | None = None
     try:
         while True:
-            query = verb.send(rows) if rows is not None else next(verb)
-            rows = connection.execute(*bound(query)).fetchall()
+            question = verb.send(rows) if rows is not None else next(verb)
+            rows = answer(connection, question)
     except StopIteration as done:
         return done.value
 
 
-def bound(query: Query) -> tuple[str, tuple[Value, ...]]:
+def answer(connection: sqlite3.Connection, question: Question) -> Rows:
+    """The rows of a question; of Together a list of them for each query."""
+    if isinstance(question, Together):
+        return cast("Rows", [answer(connection, query) for query in question.queries])
+    rows: Rows = []
+    for sql, params in statements(question):
+        rows += connection.execute(*bound(sql, params)).fetchall()
+    return rows
+
+
+def bound(sql: str, params: tuple[Value, ...]) -> tuple[str, tuple[Value, ...]]:
     """Text and values of a statement as SQLite takes them. Raises StoreMisuse for an integer that it cannot hold."""
-    return _numbered(query.sql), tuple(map(fit, query.params))
+    return _numbered(sql), tuple(map(fit, params))
 
 
 @functools.lru_cache(1024)  # statements are put together from few constants

@@ -1,15 +1,15 @@
 """What a verb is made of: statements out, rows in, no driver in between.
 
-A verb is a generator that yields Query and receives the rows of each. A driver runs all of one verb in one transaction
+A verb is a generator that yields a Question and receives the rows. A driver runs all of one verb in one transaction
 and commits when it returns. The SQL has $1, $2, … and only what SQLite 3.40 and PostgreSQL 15 both understand, but for
-SKIP_LOCKED.
+the locks below.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
 
 from smtpgate.errors import StoreMisuse
 
@@ -20,32 +20,126 @@ Rows = list[Row]
 
 
 class Query(NamedTuple):
+    """One statement. among: the values for its (...), a list that each driver writes in its own way."""
+
     sql: str
     params: tuple[Value, ...] = ()
+    among: tuple[Value, ...] | None = None
 
 
-Verb = Generator[Query, Rows, T]
+class Many(NamedTuple):
+    """One statement that writes, for each of these, in this order. The rows of all come back in one list."""
 
-# A comment to SQLite, which has one writer. Uncovered for PostgreSQL: rows that another node is just taking are passed by.
+    sql: str
+    each: tuple[tuple[Value, ...], ...]
+
+
+class Together(NamedTuple):
+    """Statements of which none depends on what another does, so that a server may be asked once: all SELECTs, or all
+    INSERTs and UPDATEs of different tables without RETURNING. What comes back is a list of the rows of each."""
+
+    queries: tuple[Query, ...]
+
+
+Question = Query | Many | Together
+Verb = Generator[Question, Rows, T]
+
+# Comments to SQLite, which has one writer. Uncovered for PostgreSQL: rows that another node is just taking are passed by;
+# a row stays as it was seen until the transaction ends.
 SKIP_LOCKED = "/* FOR UPDATE SKIP LOCKED */"
+FOR_UPDATE = "/* FOR UPDATE */"
+
+LAST_COMMIT = "last commit "  # begins keys in meta that a driver uses for itself
 
 _CHUNK = 128  # list values in one statement
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def select_in(sql: str, values: Sequence[Value], *fixed: Value) -> Verb[Rows]:
-    """Run sql with its (...) replaced by a list of values, in pieces; fixed are $1, $2, … before them.
+    """Run sql with its (...) as a list of values; fixed are $1, $2, … before them."""
+    return (yield Query(sql, fixed, tuple(dict.fromkeys(values)))) if values else []
+
+
+def one(sql: str, *params: Value) -> Verb[Rows]:
+    """A statement as a verb."""
+    return (yield Query(sql, params))
+
+
+def expanded(query: Query) -> Iterator[tuple[str, tuple[Value, ...]]]:
+    """The statements of a query whose (...) is written out, in pieces.
 
     Lists are padded to a power of two, so that few different statements need to be prepared.
     """
-    found: Rows = []
-    unique = list(dict.fromkeys(values))
-    for start in range(0, len(unique), _CHUNK):
-        chunk = unique[start : start + _CHUNK]
+    if query.among is None:
+        yield query.sql, query.params
+        return
+    for start in range(0, len(query.among), _CHUNK):
+        chunk = list(query.among[start : start + _CHUNK])
         chunk += [chunk[-1]] * ((1 << (len(chunk) - 1).bit_length()) - len(chunk))
-        places = ", ".join(f"${len(fixed) + i + 1}" for i in range(len(chunk)))
-        found += yield Query(sql.replace("(...)", f"({places})"), (*fixed, *chunk))
-    return found
+        places = ", ".join(f"${len(query.params) + i + 1}" for i in range(len(chunk)))
+        yield query.sql.replace("(...)", f"({places})"), (*query.params, *chunk)
+
+
+def statements(question: Question) -> Iterator[tuple[str, tuple[Value, ...]]]:
+    """One after the other, for a driver that asks so."""
+    match question:
+        case Query():
+            yield from expanded(question)
+        case Many(sql, each):
+            yield from ((sql, params) for params in each)
+        case Together(queries):
+            for query in queries:
+                yield from expanded(query)
+
+
+def together(*verbs: Verb[Any]) -> Verb[list[Any]]:
+    """Run them side by side, asking their questions at once; their results in order. None may change anything."""
+    results: list[Any] = [None] * len(verbs)
+    waiting: dict[int, Query | Together] = {}
+
+    def go_on(i: int, rows: Rows | None) -> None:
+        try:
+            question = next(verbs[i]) if rows is None else verbs[i].send(rows)
+        except StopIteration as done:
+            results[i] = done.value
+        else:
+            assert not isinstance(question, Many)
+            waiting[i] = question
+
+    for i in range(len(verbs)):
+        go_on(i, None)
+    while waiting:
+        asked, waiting = waiting, {}
+        queries = [query for one in asked.values() for query in (one.queries if isinstance(one, Together) else (one,))]
+        if len(queries) == 1:
+            answers = iter([(yield queries[0])])
+        else:
+            answers = iter(cast("list[Rows]", (yield Together(tuple(queries)))))
+        for i, one in asked.items():
+            if isinstance(one, Together):
+                go_on(i, cast("Rows", [next(answers) for _ in one.queries]))
+            else:
+                go_on(i, next(answers))
+    return results
+
+
+def written(queries: Sequence[Query]) -> Verb[None]:
+    """Run INSERTs and UPDATEs of which none changes a row of another; those of one text in their order."""
+    by_text: dict[str, list[Query]] = {}
+    for query in queries:
+        by_text.setdefault(query.sql, []).append(query)
+    # foreign keys are looked at after each statement: what many refer to goes first
+    pending: list[Query] = []
+    for same in by_text.values():
+        if len(same) == 1:
+            pending.append(same[0])
+            continue
+        if pending:
+            yield Together(tuple(pending)) if len(pending) > 1 else pending[0]
+            pending = []
+        yield Many(same[0].sql, tuple(query.params for query in same))
+    if pending:
+        yield Together(tuple(pending)) if len(pending) > 1 else pending[0]
 
 
 _LARGEST = 2**63 - 1

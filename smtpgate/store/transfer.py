@@ -23,7 +23,7 @@ from smtpgate.store.copies import locked
 from smtpgate.store.schema import Table
 from smtpgate.store.sqlite_errors import store_error
 from smtpgate.store.sqlite_writer import bound
-from smtpgate.store.statement import Query, Row, Value
+from smtpgate.store.statement import LAST_COMMIT, Row, Value
 
 _PAGE = 500  # rows read and written at once
 _LARGE = 8  # of tables with whole mails in them
@@ -72,7 +72,7 @@ async def copy(source: str, target: str, *, password_file: Path | None, step: Ca
     return moved
 
 
-_OTHER_META = f"SELECT 1 FROM meta WHERE key <> '{_VERSION}' LIMIT 1"
+_OTHER_META = f"SELECT 1 FROM meta WHERE key <> '{_VERSION}' AND substr(key, 1, {len(LAST_COMMIT)}) <> '{LAST_COMMIT}' LIMIT 1"
 
 
 async def _copy(old: Place, new: Place, table: Table, step: Callable[[int], None]) -> tuple[int, str]:
@@ -93,8 +93,8 @@ async def _pages(place: Place, table: Table) -> AsyncIterator[list[Row]]:
     where = [table.columns.index(name) for name in table.key]
     after = ", ".join(f"${i + 1}" for i in range(len(where)))
     page = await place.rows(f"SELECT {columns} FROM {table.name} ORDER BY {key} LIMIT {size}")
-    while page:
-        yield page
+    while page:  # what a lane of a database notes for itself is no part of the store
+        yield [row for row in page if table.name != "meta" or not row[0].startswith(LAST_COMMIT)]
         last = [page[-1][i] for i in where]
         sql = f"SELECT {columns} FROM {table.name} WHERE ({key}) > ({after}) ORDER BY {key} LIMIT {size}"
         page = await place.rows(sql, *last) if len(page) == size else []
@@ -149,7 +149,7 @@ class _File:
     connection: sqlite3.Connection
 
     async def rows(self, sql: str, *values: Value) -> list[Row]:
-        return self.connection.execute(*bound(Query(sql, values))).fetchall()
+        return self.connection.execute(*bound(sql, values)).fetchall()
 
     async def put(self, table: Table, rows: list[Row]) -> None:
         places = ", ".join("?" * len(table.columns))
