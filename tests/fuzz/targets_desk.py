@@ -229,5 +229,5 @@ TARGETS = (
         (b"From ", b"\nFrom x@y.example Fri Jan  2 03:04:05 2026\n", b">From ", b"\n\n", b"Content-Length: 10\n", b"Date: ", b"Received: x; Fri, 2 Jan 2026 03:04:05 +0800\n", b"\x1f\x8b\x08\x00", b"\xd0\xcf\x11\xe0", b"12\n", b"Return-Path: <>\n", b"List-Id: <x>\n", b"To: help@support.example\n", b"99999 ", b"\xef\xbb\xbf"),
         alone=False,
     ),
-    Target("toml", _toml, _toml_seeds, _SETTINGS),
+    Target("toml", _toml, _toml_seeds, _SETTINGS, large=False),  # the admin's own file
 )  # fmt: skip
