@@ -124,6 +124,8 @@ async def check(lookups: Lookups, *, ip: str, helo: str, mail_from: str | None, 
         return SpfResult("none", domain[:255], "the sender's domain is no domain name")
     sender = f"{sender.rpartition('@')[0]}@{known}"
     facts = _Facts()
+    record = (known, "TXT")  # what every check begins with: asked for ahead, so that most need one run
+    facts.known[record] = await _ask(lookups, record)
     plain = str(address).partition("%")[0]
     for _ in range(QUESTIONS + 1):
         result, text = _run(facts, plain, sender, helo, receiver, lookups.clock.now())
