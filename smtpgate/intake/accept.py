@@ -15,7 +15,7 @@ import structlog
 
 from smtpgate.clock import Clock, id_text, new_id
 from smtpgate.config import Config
-from smtpgate.errors import StoreError, StoreFull
+from smtpgate.errors import StoreAway, StoreError, StoreFull
 from smtpgate.intake.data import police
 from smtpgate.intake.standing import PROVED
 from smtpgate.intake.trace import stripped, trace
@@ -113,6 +113,9 @@ class Acceptor:
         except StoreFull:
             log.exception("store is full", mail=envelope.mail_id)
             reply = "452 4.3.1 Insufficient system storage, try again later"
+        except StoreAway as error:  # for as long as it lasts, one line for each mail
+            log.warning("the database is away", mail=envelope.mail_id, error=str(error))
+            reply = failure(envelope.mail_id)
         except StoreError:
             log.exception("store failed", mail=envelope.mail_id)
             reply = failure(envelope.mail_id)

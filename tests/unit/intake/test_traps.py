@@ -11,7 +11,7 @@ import pytest
 import structlog
 from aiosmtpd.smtp import SMTP
 
-from smtpgate.errors import StoreError, StoreFatal, StoreFull
+from smtpgate.errors import StoreAway, StoreError, StoreFatal, StoreFull
 from smtpgate.intake import connection
 from smtpgate.model import Envelope, Verdict
 from tests.support.server import verdict
@@ -45,6 +45,7 @@ async def test_exception_is_451_with_an_opaque_id_and_a_traceback_in_the_log() -
     [
         (StoreFull("disk full /var"), "452 4.3.1 "),
         (StoreError("database is locked /var"), "451 4.3.0 "),
+        (StoreAway("connecting to /var"), "451 4.3.0 "),
         (StoreFatal("fsync /var"), "451 4.3.0 "),
         (UnicodeEncodeError("utf-8", "x", 0, 1, "surrogates"), "451 4.3.0 "),
         (MemoryError(), "451 4.3.0 "),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from smtpgate.errors import StoreError, StoreFull
+from smtpgate.errors import StoreAway, StoreError, StoreFull
 from smtpgate.service.watchdog import Watchdog
 from tests.support.clock import ManualClock
 from tests.support.notify import NotifySocket, notify_socket
@@ -76,10 +76,13 @@ async def test_a_frozen_part_ends_the_beats_and_a_living_one_brings_them_back(
             assert await gateway.live(30) >= 2
 
 
-async def test_a_store_that_refuses_ends_the_beats_but_a_full_one_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_that_refuses_ends_the_beats_but_one_that_is_full_or_away_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with watched(tmp_path, monkeypatch) as gateway:
-        gateway.store_says = StoreFull("no room")
-        assert await gateway.live(100) >= 9
+        for alive in (StoreFull("no room"), StoreAway("the server is away")):
+            gateway.store_says = alive
+            assert await gateway.live(100) >= 9
         gateway.store_says = StoreError("locked")
         await gateway.live(30)
         assert await gateway.live(60) == 0
