@@ -23,6 +23,7 @@ _LONGEST = 8192  # characters of a tag in which attributes are looked for
 # Text, and a tag with nothing strange in it; possessive, and no < even in quotes, so that no attempt looks beyond the next tag.
 _STEP = re.compile(r"""([^<]*+)<(/?[a-zA-Z][a-zA-Z0-9:-]{0,40}+)((?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+)>""")
 _NAME = re.compile(r"/?[a-zA-Z][a-zA-Z0-9:-]{0,40}")
+_LONE = re.compile(r"(?:<(?![a-zA-Z/!?])[^<]*+)++")  # text with a < in it, up to what may be a tag
 _HUGE_REFERENCE = re.compile(r"&#[0-9]{8,}")
 _REFERENCE = re.compile(r"&(#[xX]?[0-9a-fA-F]{1,8}|[a-zA-Z][a-zA-Z0-9]{1,31})(?:(;)|(?![a-zA-Z0-9]))(=?)")
 _ATTRIBUTE = re.compile(r"""([a-zA-Z_:][a-zA-Z0-9_:.-]*)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
@@ -76,7 +77,8 @@ def _odd(source: str, start: int, comments: int) -> tuple[int] | tuple[str, str,
     if match is None:
         if source[start + 1 : start + 2] in ("!", "?", "/"):
             return (_after_close(source, start),)
-        return "", "<", start + 1
+        lone = _LONE.match(source, start)
+        return ("", lone[0], lone.end()) if lone is not None else ("", "<", start + 1)
     name = match.group().lower()
     end = _tag_end(source, match.end())
     return name, "" if name[0] == "/" else source[match.end() : end], min(end + 1, len(source))
