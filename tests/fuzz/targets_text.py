@@ -142,6 +142,8 @@ def _html(data: bytes) -> Any:
     marked.encode()
     clean, defect = html.sanitise(source)
     clean.encode()
+    if len(source) > 65536:  # what follows costs more than what is tried
+        return text, clean, defect
     again, _ = html.sanitise(clean)
     for one in (clean, again):
         inspector = _Inspector(convert_charrefs=True)
