@@ -205,6 +205,7 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "p": lambda n: "<p>" * n,
     "td": lambda n: "<table><tr><td>" * n,
     "comments": lambda n: "<!--" * n,
+    "less than": lambda n: "<" * n,
     "open conditional comments": lambda n: "<!--[if mso]>" * n,
     "one comment, many open": lambda n: "<!-- x -->" + "</script><!--x>" * n,
     "margins": lambda n: '<p style="color:a-b;margin: ' + "margin:a " * n + '">',
