@@ -8,10 +8,10 @@ and on_fatal has been called.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import aiosqlite
 import structlog
 
 from smtpgate.errors import StoreError, StoreFatal
@@ -97,9 +97,9 @@ class SqliteStore(VerbStore):
         return await self._readers.run(make)
 
 
-def _integrity(connection: sqlite3.Connection) -> list[str]:
-    damage = [row[0] for row in connection.execute("PRAGMA integrity_check")]
-    orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
+async def _integrity(connection: aiosqlite.Connection) -> list[str]:
+    damage = [row[0] for row in await connection.execute_fetchall("PRAGMA integrity_check")]
+    orphans = [tuple(row) for row in await connection.execute_fetchall("PRAGMA foreign_key_check")]
     return [line for line in damage if line != "ok"] + [
         f"row {row} of {table} refers to a row of {parent} that is not there" for table, row, parent, _ in orphans
     ]

@@ -38,6 +38,7 @@ GROUND = LAYERS[-1]
 
 HOMES = {
     "aiosmtpd": {"intake"},
+    "aiosqlite": {"store"},
     "asyncpg": {"store"},
     "sqlite3": {"store"},
     "dkim": {"auth"},
