@@ -83,7 +83,7 @@ async def test_no_sign_of_life_from_a_frozen_gateway(
     await gateway.start()
     try:
         await until(lambda: told.count("WATCHDOG=1") >= 2)
-        monkeypatch.setattr(app.SqliteStore, frozen, freeze)
+        monkeypatch.setattr(type(gateway.store), frozen, freeze)
         await until(lambda: any(line.startswith("STATUS=no progress") for line in told.lines()))
         before = told.count("WATCHDOG=1")
         await asyncio.sleep(1.5)
