@@ -1,12 +1,11 @@
 """A few connections that only read, apart from the writer, so that nobody who looks waits for a commit.
 
-Each verb runs whole on one snapshot, in a task of its own: a caller that is cancelled leaves no transaction open.
-Every connection has a thread that is not a daemon: close() must be reached, or the process does not end.
+Each verb runs whole on one snapshot. Every connection has a thread that is not a daemon: close() must be reached, or the
+process does not end.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -16,6 +15,7 @@ import aiosqlite
 
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.store.alarm import Alarm
+from smtpgate.store.reading import Reading
 from smtpgate.store.sqlite_errors import store_error
 from smtpgate.store.sqlite_file import BUSY_TIMEOUT, uri
 from smtpgate.store.sqlite_writer import bound
@@ -32,59 +32,43 @@ class Readers:
     def __init__(self, path: Path, alarm: Alarm) -> None:
         self._path = path
         self._alarm = alarm
-        self._slots = asyncio.Semaphore(_CONNECTIONS)
+        self._reading = Reading(alarm, _CONNECTIONS)
         self._idle: list[aiosqlite.Connection] = []
-        self._running: set[asyncio.Task[Any]] = set()
-        self._closed = False
 
     async def run(self, make: Callable[[], Verb[T]]) -> T:
         return await self.use(lambda connection: _run(connection, make()))
 
     async def use(self, read: Read[T]) -> T:
         """Run read with a connection, inside a transaction. Raises StoreError and StoreFatal."""
-        self._alarm.check()
-        if self._closed:
-            raise StoreError("the store is closed")
-        task = asyncio.create_task(self._use(read))
-        self._running.add(task)
-        task.add_done_callback(self._done)
-        return await asyncio.shield(task)
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # seen here, for a caller that was cancelled
+        return await self._reading.do(lambda: self._use(read))
 
     async def close(self) -> None:
         """Wait for the reads that are under way, then close all. Safe to call twice."""
-        self._closed = True
-        if self._running:
-            await asyncio.wait(set(self._running))
+        await self._reading.close()
         while self._idle:
             await self._idle.pop().close()
 
     async def _use(self, read: Read[T]) -> T:
-        async with self._slots:
+        try:
+            connection = self._idle.pop() if self._idle else await self._connect()
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+        sound = False
+        try:
+            await connection.execute("BEGIN DEFERRED")
             try:
-                connection = self._idle.pop() if self._idle else await self._connect()
-            except sqlite3.Error as error:
-                raise self._translated(error) from error
-            sound = False
-            try:
-                await connection.execute("BEGIN DEFERRED")
-                try:
-                    result = await read(connection)
-                finally:
-                    await connection.execute("COMMIT")
-                sound = True
-            except sqlite3.Error as error:
-                raise self._translated(error) from error
+                result = await read(connection)
             finally:
-                if sound:
-                    self._idle.append(connection)
-                else:
-                    await connection.close()
-            return result
+                await connection.execute("COMMIT")
+            sound = True
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+        finally:
+            if sound:
+                self._idle.append(connection)
+            else:
+                await connection.close()
+        return result
 
     async def _connect(self) -> aiosqlite.Connection:
         connection = await aiosqlite.connect(
