@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.support.gateway import ROOT, children, wait_for
 
-SUITE, MIRROR = "bookworm", "http://deb.debian.org/debian"
+SUITE = "bookworm"
 PACKAGES = "systemd,systemd-sysv,python3,python3-venv,openssl"
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
 
@@ -35,7 +35,13 @@ def debian(place: Path) -> None:
     if ready:
         subprocess.run(["cp", "-a", "--reflink=auto", ready, str(place)], check=True)
         return
-    command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(place), MIRROR]
+    command = [
+        "debootstrap",
+        "--variant=minbase",
+        f"--include={PACKAGES}",
+        SUITE,
+        str(place),
+    ]  # from the mirror that debootstrap knows
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=1200)
 
 
