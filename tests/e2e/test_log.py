@@ -13,7 +13,7 @@ from tests.support.sink import Sink
 
 WHO = "alice.secret@customer.example"
 NOBODY = "nobody.here@desk.example"
-SUBJECT, BODY = "Burning subject 4711", "The printer is on fire, says the body 4712."
+SUBJECT, BODY = "Burning subject quokka", "The printer is on fire, says the body wombat."
 
 
 def lines(gateway: Gateway, id_: str) -> list[dict[str, Any]]:
@@ -80,7 +80,7 @@ async def test_one_id_tells_the_whole_way_and_addresses_are_hidden(tmp_path: Pat
         assert told[-1]["about"] == first["mail"]
         assert not list(gateway.store.parent.glob("*.live*"))
         log = gateway.log()
-        for secret in ("alice.secret", "nobody.here", "4711", "4712", "\x1b", sink.mails[-1].mail_from.partition("@")[0]):
+        for secret in ("alice.secret", "nobody.here", "quokka", "wombat", "\x1b", sink.mails[-1].mail_from.partition("@")[0]):
             assert secret not in log, [line for line in log.splitlines() if secret in line]
         name = gateway.cli("log", "--pseudonym", WHO).strip()
         assert f"{name}@customer.example" == first["recipient"]
