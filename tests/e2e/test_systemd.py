@@ -205,7 +205,7 @@ def test_sockets_for_another_process_are_ignored(tmp_path: Path) -> None:
         assert gateway.stop() == 0
 
 
-@pytest.mark.parametrize("restarts", [5, pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(1200)])])
+@pytest.mark.parametrize("restarts", [10, pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(1200)])])
 def test_restarts_refuse_no_connection_and_lose_nothing(restarts: int, tmp_path: Path) -> None:
     """Restarts under a trickle of clients. A 421 while it stops is an answer; a client tries again."""
     refused: list[OSError] = []

@@ -14,11 +14,11 @@ from tests.fault.kill import run
 from tests.support.audit import Caught, Sent, audit, digest
 from tests.support.gateway import Gateway, letter, unpacked, wait_for
 
-KILLS = 25
+KILLS = 50
 
 
 @pytest.mark.timeout(300)
-async def test_after_kills_every_mail_with_a_250_is_there_exactly_once_and_answered(tmp_path: Path) -> None:
+async def test_after_fifty_kills_every_mail_with_a_250_is_there_exactly_once_and_answered(tmp_path: Path) -> None:
     outcome = await run(tmp_path, kills=KILLS, clients=9, seed=20260102, life=0.25)
     print(outcome)
     assert outcome.report.problems == []
