@@ -7,12 +7,13 @@ whatever decide raises.
 # ruff: noqa: S608 -- statements are put together from constants of this package only
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from smtpgate.errors import StoreMisuse
 from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
-from smtpgate.store import incoming, rows
+from smtpgate.store import incoming, rows, tally
 from smtpgate.store.api import Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
 from smtpgate.store.facts import facts, tickets_by_id
 from smtpgate.store.statement import Query, Verb, together, written
@@ -48,7 +49,7 @@ def change(ticket_number: str | None, query: FactsQuery | None, decide: Callable
 
 def apply(changes: Changes, mail_id: str | None, *also: Query) -> Verb[None]:
     """In the order in which the parts need each other: new rows first, in one go with `also`, then changes of rows."""
-    yield from written([*_new_rows(changes, mail_id), *also])
+    yield from written([*_new_rows(changes, mail_id), *also, *tally.added(_counted(changes))])
     for update in changes.updates:
         yield from _update_ticket(update)
     for key in changes.told:
@@ -59,6 +60,12 @@ def apply(changes: Changes, mail_id: str | None, *also: Query) -> Verb[None]:
                 WHERE id = $1 AND state IN ('queued', 'uncertain', 'delivered', 'held')""",
             (recipient_id, said[:1000]),
         )
+
+
+def _counted(changes: Changes) -> Counter[str]:
+    return tally.of_rows(
+        [new.ticket.status for new in changes.tickets], sum(len(mail.recipients) for mail in changes.outgoing), changes.state
+    )
 
 
 def _new_rows(changes: Changes, mail_id: str | None) -> Iterator[Query]:
@@ -130,6 +137,9 @@ def _a_ticket(new: NewTicket) -> Iterator[Query]:
 
 
 def _update_ticket(update: TicketUpdate) -> Verb[None]:
+    if update.status is not None:
+        before = yield Query("SELECT status FROM ticket WHERE id = $1", (update.ticket_id,))
+        yield from written(tally.added(tally.moved((row[0] for row in before), update.status)))
     moved = yield Query(
         """UPDATE ticket SET status = coalesce($2, status), updated_at = coalesce($3, updated_at),
             language = coalesce($4, language) WHERE id = $1 RETURNING id""",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from smtpgate.model import DeliveryState, EntryKind, MailState, Role, Status
 from smtpgate.store.statement import Query, Verb
+from smtpgate.store.tally import ROWS
 
 _MOST = 20  # rows shown for one fault
 
@@ -64,6 +65,7 @@ FAULTS = (
         "acknowledgement counted in a minute that is not its own",
         "SELECT id FROM acknowledgement WHERE minute > at / 60 OR minute < at / 60 - 1",
     ),
+    *(("count that is not that of the rows", sql) for sql in ROWS),
     ("pause without a reason", "SELECT destination FROM pause WHERE reason = ''"),
 )
 STATES = (

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smtpgate.model import Attempt, DeliveryState, MailState, OutgoingMail, OutgoingRecipient, Status, Ticket
-from smtpgate.store import rows
+from smtpgate.store import rows, tally
 from smtpgate.store.api import OutgoingDetail, RecipientStatus, TicketDetail
 from smtpgate.store.facts import tickets_by_id
 from smtpgate.store.seen import SourcedEntry
@@ -33,7 +33,8 @@ def tickets(
 ) -> Verb[tuple[Ticket, ...]]:
     """No status means every status. sender is any participant."""
     ids: list[int] = []
-    for status in dict.fromkeys(statuses) or (None,):  # one by one: each is read in order from its index
+    every = (None,) if desk is None else tuple(Status)  # a desk's are in order within a status
+    for status in dict.fromkeys(statuses) or every:  # one by one: each is read in order from its index
         where = Where()
         if status is not None:
             where.add("t.status = {}", status)
@@ -133,17 +134,20 @@ def queue(
 
 
 def counts() -> Verb[dict[str, int]]:
-    """Every state is there, with 0 if need be; ticket.open is the sum of the open ones."""
-    found: dict[str, int] = {
-        **{f"mail.{state}": 0 for state in MailState},
-        **{f"delivery.{state}": 0 for state in DeliveryState},
-        **{f"ticket.{status}": 0 for status in Status},
-    }
-    for state, number in (yield Query("SELECT state, count(*) FROM incoming GROUP BY state")):
-        found[f"mail.{state}"] = number
-    for state, number in (yield Query("SELECT state, count(*) FROM recipient GROUP BY state")):
-        found[f"delivery.{state}"] = number
-    for status, number in (yield Query("SELECT status, count(*) FROM ticket GROUP BY status")):
-        found[f"ticket.{status}"] = number
+    """Every state is there, with 0 if need be; ticket.open is the sum of the open ones. Of each state in which mail piles up
+    without end the rows are not counted: their number is kept, or is what the others leave."""
+    found: dict[str, int] = {}
+    for state in MailState:
+        if state is not MailState.FILED:
+            found[f"mail.{state}"] = (yield Query("SELECT count(*) FROM incoming WHERE state = $1", (state,)))[0][0]
+    for outcome in DeliveryState:
+        if outcome is not DeliveryState.DELIVERED:
+            found[f"delivery.{outcome}"] = (yield Query("SELECT count(*) FROM recipient WHERE state = $1", (outcome,)))[0][0]
+    kept = yield from tally.known()
+    found["mail.filed"] = kept[tally.FILED]
+    others = sum(found[f"delivery.{outcome}"] for outcome in DeliveryState if outcome is not DeliveryState.DELIVERED)
+    found["delivery.delivered"] = kept[tally.RECIPIENTS] - others
+    for status in Status:
+        found[f"ticket.{status}"] = kept[status.value]
     found["ticket.open"] = sum(found[f"ticket.{status}"] for status in Status if status.open)
     return found

@@ -47,8 +47,9 @@ def _rates(now: float) -> Verb[tuple[Rate, ...]]:
 
 def _first(table: str, key: str, moment: str, since: float) -> Verb[int]:
     """The least key from which on rows are later than `since`, by halving: there is no index by time."""
-    ends = yield Query(f"SELECT min({key}), max({key}) FROM {table}")
-    low, high = ends[0]
+    least = yield Query(f"SELECT min({key}) FROM {table}")  # both at once would read all of it
+    most = yield Query(f"SELECT max({key}) FROM {table}")
+    low, high = least[0][0], most[0][0]
     if low is None:
         return 0
     while low < high:
