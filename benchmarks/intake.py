@@ -46,12 +46,22 @@ class Cell:
     generator: float  # CPU seconds of the load itself for 1000 mails
 
 
-async def measure(target: targets.Target, size: int, connections: int, mails: list[load.Mail], seconds: float, sent: int) -> Cell:
-    """sent: how many this target had before."""
+async def measure(
+    target: targets.Target,
+    size: int,
+    connections: int,
+    mails: list[load.Mail],
+    seconds: float,
+    *,
+    sent: int = 0,
+    reconnect: bool = False,
+    rate: float = 0.0,
+) -> Cell:
+    """sent: how many this target had before. reconnect, rate: as load.send has them."""
     own = time.process_time()
     async with Watch(target.pid) as watch:
         began = time.monotonic()
-        outcome = await load.send(target.port, mails, connections, seconds)
+        outcome = await load.send(target.port, mails, connections, seconds, reconnect=reconnect, rate=rate)
         own = time.process_time() - own
         filed = outcome.seconds
         if target.filed() >= 0:
@@ -85,7 +95,7 @@ def run(args: argparse.Namespace) -> list[Cell]:
             mails = load.make_mails(args.mails, size * 1024, key, f"{size}k{connections}")
             for start in _targets(zone, postfix=not missing() and not args.no_postfix, trusted=connections == args.connections[-1]):
                 with start as target:
-                    cell = asyncio.run(measure(target, size, connections, mails, args.seconds, 0))
+                    cell = asyncio.run(measure(target, size, connections, mails, args.seconds))
                 cells.append(cell)
                 print(_line(cell, cells), flush=True)
     return cells

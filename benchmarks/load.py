@@ -1,7 +1,8 @@
 """The load: signed mail made beforehand, sent over raw sockets that are used again, one command after the other.
 
-Every mail differs in sender, subject, text and Message-ID, so that each is a ticket of its own. It carries a valid DKIM
-signature (rsa-sha256, 2048 bits); `zone` is the DNS that makes SPF, DKIM and DMARC pass. Nothing is pipelined.
+Every mail differs in sender, subject, text and Message-ID, so that each is a ticket of its own, or a second mail of the
+same customer that refers to his first. It carries a valid DKIM signature (rsa-sha256, 2048 bits); `zone` is the DNS that
+makes SPF, DKIM and DMARC pass. Nothing is pipelined.
 """
 
 from __future__ import annotations
@@ -47,13 +48,28 @@ def make_mails(count: int, size: int, key: RSAPrivateKey, run: str) -> list[Mail
     return [_mail(number, size, key, run) for number in range(count)]
 
 
-def _mail(number: int, size: int, key: RSAPrivateKey, run: str) -> Mail:
+def make_conversations(count: int, size: int, key: RSAPrivateKey, run: str) -> tuple[list[Mail], list[Mail]]:
+    """What is sent before anything is measured, half of count; then count mails, every other one an answer to one of those."""
+    half = count // 2
+    first = [_mail(number, size, key, f"{run}first") for number in range(half)]
+    new = [_mail(half + number, size, key, f"{run}new") for number in range(count - half)]
+    answers = [_mail(number, size, key, f"{run}answer", answers=f"{run}first") for number in range(half)]
+    mixed = [mail for pair in zip(new, answers, strict=False) for mail in pair]
+    return first, mixed + new[half:]
+
+
+def _mail(number: int, size: int, key: RSAPrivateKey, run: str, answers: str = "") -> Mail:
+    """answers: the run whose mail of the same number, and so of the same customer, it refers to."""
     sender = f"customer{number}@{DOMAIN}"
+    parent = f"<{answers}.{number}@{DOMAIN}>"
     header = (
-        f"From: Customer {number} <{sender}>\r\nTo: Support <{DESK}>\r\nSubject: Question {run}/{number} about the printer\r\n"
+        f"From: Customer {number} <{sender}>\r\nTo: Support <{DESK}>\r\n"
+        f"Subject: {'Re: ' if answers else ''}Question {answers or run}/{number} about the printer\r\n"
         f"Date: Fri, 20 Nov 2026 10:00:00 +0100\r\nMessage-ID: <{run}.{number}@{DOMAIN}>\r\nMIME-Version: 1.0\r\n"
         "User-Agent: Mozilla Thunderbird\r\n"
     )
+    if answers:
+        header += f"In-Reply-To: {parent}\r\nReferences: {parent}\r\n"
     body = _plain(number, run, size - len(header)) if size < 10_000 else _alternative(number, run, size - len(header))
     header += body[0]
     signature = _sign(header, body[1], key)
@@ -114,44 +130,71 @@ class Refused(Exception):
     """The server said something else than it should: a figure made from it would be a lie."""
 
 
-async def send(port: int, mails: list[Mail], connections: int, seconds: float) -> Outcome:
-    """Send until the mails or the time are used up. Raises Refused unless every reply was the expected one."""
+async def send(
+    port: int, mails: list[Mail], connections: int, seconds: float, *, reconnect: bool = False, rate: float = 0.0
+) -> Outcome:
+    """Send until the mails or the time are used up. Raises Refused unless every reply was the expected one.
+
+    reconnect: a connection for each mail. rate: mails a second, evenly, if the server keeps up; 0 for as many as it takes.
+    """
     outcome, began = Outcome(), time.monotonic()
-    queue = iter(mails)
-    await asyncio.gather(*(_connection(port, queue, began + seconds, outcome) for _ in range(connections)))
+    queue = enumerate(mails)
+    await asyncio.gather(*(_sender(port, queue, began, seconds, outcome, reconnect, rate) for _ in range(connections)))
     outcome.seconds = time.monotonic() - began
     return outcome
 
 
-async def _connection(port: int, queue: Iterator[Mail], end: float, outcome: Outcome) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def _sender(
+    port: int, queue: Iterator[tuple[int, Mail]], began: float, seconds: float, outcome: Outcome, reconnect: bool, rate: float
+) -> None:
+    end = began + seconds
+    connection: Connection | None = None
+    while time.monotonic() < end and (numbered := next(queue, None)):
+        if rate:
+            await asyncio.sleep(began + numbered[0] / rate - time.monotonic())
+        if connection is None:
+            connection = await Connection.open(port)
+        outcome.waits.append(await connection.mail(numbered[1]))
+        outcome.accepted += 1
+        if reconnect:
+            await connection.quit()
+            connection = None
+    if connection is not None:
+        await connection.quit()
 
-    async def reply(expected: bytes) -> None:
+
+class Connection:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def open(cls, port: int) -> Connection:
+        self = cls(*await asyncio.open_connection("127.0.0.1", port))
+        await self._reply(b"220")
+        await self._say(b"EHLO client.example\r\n", b"250")
+        return self
+
+    async def _reply(self, expected: bytes) -> None:
         while True:
-            line = await reader.readuntil(b"\r\n")
+            line = await self._reader.readuntil(b"\r\n")
             if line[:3] != expected:
                 raise Refused(line.decode(errors="replace").strip())
             if line[3:4] == b" ":
                 return
 
-    try:
-        await reply(b"220")
-        writer.write(b"EHLO client.example\r\n")
-        await reply(b"250")
-        while time.monotonic() < end and (mail := next(queue, None)):
-            for command, expected in (
-                (b"MAIL FROM:<%s>\r\n" % mail.sender.encode(), b"250"),
-                (b"RCPT TO:<%s>\r\n" % DESK.encode(), b"250"),
-                (b"DATA\r\n", b"354"),
-            ):
-                writer.write(command)
-                await reply(expected)
-            writer.write(mail.wire)
-            dot = time.monotonic()
-            await reply(b"250")
-            outcome.waits.append(time.monotonic() - dot)
-            outcome.accepted += 1
-        writer.write(b"QUIT\r\n")
-        await reply(b"221")
-    finally:
-        writer.close()
+    async def _say(self, line: bytes, expected: bytes) -> None:
+        self._writer.write(line)
+        await self._reply(expected)
+
+    async def mail(self, mail: Mail) -> float:
+        """Seconds from the final dot to the 250."""
+        await self._say(b"MAIL FROM:<%s>\r\n" % mail.sender.encode(), b"250")
+        await self._say(b"RCPT TO:<%s>\r\n" % DESK.encode(), b"250")
+        await self._say(b"DATA\r\n", b"354")
+        dot = time.monotonic()
+        await self._say(mail.wire, b"250")
+        return time.monotonic() - dot
+
+    async def quit(self) -> None:
+        await self._say(b"QUIT\r\n", b"221")
+        self._writer.close()

@@ -1,7 +1,7 @@
 """The servers that are measured, each in processes of its own: the gateway, a bare aiosmtpd, Postfix.
 
-`finished(n)` tells whether all n mails of a cell are where this server takes them: filed and their answers written for the
-gateway, "sent" to its discard transport for Postfix, nowhere for the bare aiosmtpd.
+`filed` counts the mails that are where this server takes them: filed and their answers in the queue for the gateway, "sent"
+to its discard transport for Postfix, nowhere for the bare aiosmtpd.
 """
 
 from __future__ import annotations

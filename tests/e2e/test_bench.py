@@ -20,3 +20,15 @@ def test_the_benchmark_counts_what_it_measures() -> None:
         (name, size, "20") for size in ("4 KB", "30 KB") for name in ("bare aiosmtpd", "gateway", "gateway, trusted network")
     ]
     assert all(float(c[4]) > 0 and float(c[7]) > 0 and float(c[8]) > 0 for c in cells)
+
+
+def test_the_goals_are_compared_with_the_naive_composition() -> None:
+    """Both sides count for themselves that everything is verified, filed and, here, delivered."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "goals", "--runs", "1", "--mails", "8", "--only", "delivered"],
+        cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line for line in done.stdout.splitlines() if "naive composition" in line]
+    assert len(rows) == 2, done.stdout
+    assert all(float(row.split("|")[3]) > 0 for row in rows)
