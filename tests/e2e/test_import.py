@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.support import archive
-from tests.support.gateway import ROOT, Gateway, letter, wait_for
+from tests.support.gateway import Gateway, letter, wait_for
+from tests.support.zygote import Forked
 
 ONE_PARSER = {"processes": 1}
 
@@ -32,7 +32,7 @@ def check(gateway: Gateway, mails: Sequence[archive.Old], name_of: dict[str, str
 
 def killed(gateway: Gateway, path: Path, after: int) -> None:
     """Start an import and kill it as soon as so many mails are filed."""
-    process = subprocess.Popen([*gateway.argv, "--config", str(gateway.config), "import", str(path)], cwd=ROOT)
+    process = Forked([*gateway.argv, "--config", str(gateway.config), "import", str(path)])
 
     def far_enough() -> bool:
         assert process.poll() is None, "it ended before it was killed"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.support import zygote
 from tests.support.gateway import DESK, ROOT, Gateway, letter, wait_for
 
 ZONE = {
@@ -29,12 +30,14 @@ class Done:
     err: str
 
 
-def inject(gateway: Gateway, content: bytes, *args: str) -> Done:
-    done = subprocess.run(
-        [*gateway.argv, "--config", str(gateway.config), "inject", *args],
-        input=content, cwd=ROOT, capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
-    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+def inject(gateway: Gateway, content: bytes, *args: str, piped: bool = False) -> Done:
+    """piped: from a pipe, by the real command; else from a file."""
+    argv = [*gateway.argv, "--config", str(gateway.config), "inject", *args]
+    if not piped:
+        done = zygote.run(argv, content=content)
+    else:
+        done = subprocess.run(argv, input=content.decode(), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def mail(subject: str = "From a pipe") -> bytes:
@@ -55,7 +58,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 def test_mail_becomes_a_ticket_while_the_gateway_runs(gateway: Gateway) -> None:
-    done = inject(gateway, mail(), *GOOD, "--rcpt", DESK)
+    done = inject(gateway, mail(), *GOOD, "--rcpt", DESK, piped=True)
     assert (done.code, done.err) == (0, "")
     gateway.settle()
     (row,) = gateway.rows("SELECT * FROM incoming WHERE id = (SELECT max(id) FROM incoming)")

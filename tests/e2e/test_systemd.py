@@ -25,6 +25,7 @@ from smtpgate.service import watchdog
 from tests.support.gateway import DESK, ROOT, Gateway, children, letter, wait_for
 from tests.support.inetd import inetd
 from tests.support.notify import NotifySocket, notify_socket
+from tests.support.zygote import Forked
 
 LAUNCH = """
 import fcntl, os, sys
@@ -142,15 +143,19 @@ class Activated(Gateway):
     lmtp: socket.socket | None = None
     pid: str = ""  # LISTEN_PID, if it is to be another's
 
-    def _popen(self, argv: list[str]) -> subprocess.Popen[bytes]:
+    def _popen(self, argv: list[str]) -> subprocess.Popen[bytes] | Forked:
         numbers = [s.fileno() for s in (self.listener, self.lmtp) if s is not None]
+        if not self.real:
+            env = {**os.environ, "LISTEN_FDNAMES": ":".join(("smtp", "lmtp")[: len(numbers)]), "LISTEN_PID": self.pid}
+            with self.stderr.open("ab") as stderr:
+                return Forked(argv, env=env, stdout=stderr, stderr=stderr, passed=numbers, start_new_session=True)
         passed = ",".join(map(str, numbers))
         with self.stderr.open("ab") as stderr:
             return subprocess.Popen(
                 [sys.executable, "-c", LAUNCH, passed, self.pid, "--config", str(self.config), "serve"],
                 cwd=ROOT,
                 pass_fds=numbers,
-                stdin=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
                 start_new_session=True,
@@ -158,8 +163,8 @@ class Activated(Gateway):
 
 
 @contextmanager
-def activated(directory: Path) -> Iterator[Activated]:
-    gateway = Activated.make(directory)
+def activated(directory: Path, *, real: bool = True) -> Iterator[Activated]:
+    gateway = Activated.make(directory, real=real)
     assert isinstance(gateway, Activated)
     configured, gateway.port = gateway.port, gateway.listener.getsockname()[1]
     try:
@@ -198,7 +203,7 @@ def test_a_passed_lmtp_socket_stays_when_the_gateway_goes(tmp_path: Path) -> Non
 
 
 def test_sockets_for_another_process_are_ignored(tmp_path: Path) -> None:
-    with activated(tmp_path) as gateway:
+    with activated(tmp_path, real=False) as gateway:
         gateway.pid = "1"
         gateway.port = int(load(gateway.config).server.listen[0].rpartition(":")[2])
         gateway.start()  # it greets where server.listen says
@@ -228,7 +233,7 @@ def test_restarts_refuse_no_connection_and_lose_nothing(restarts: int, tmp_path:
                 pass  # told to come again, or cut off in the middle of a stop: the same mail once more
             done.wait(0.05)
 
-    with activated(tmp_path) as gateway:
+    with activated(tmp_path, real=restarts > 10) as gateway:
         clients = [threading.Thread(target=client, args=(name, gateway.port)) for name in ("a", "b", "c")]
         gateway.start()
         for thread in clients:

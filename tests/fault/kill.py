@@ -314,7 +314,6 @@ async def _one_life(gateway: Gateway, sink: Sink, rng: random.Random, life: floa
         await asyncio.sleep(rng.random() * longest)
     else:
         took = await _start(gateway)
-        gateway.warm()  # the next one loads its modules while this one works
         await asyncio.sleep(rng.random() * life)
     if way in ("before the sink's 354", "after the final dot"):
         sink.sprung.clear()

@@ -77,7 +77,7 @@ def stopped(gateway: Gateway, within: float = BOUND) -> None:
 
 
 def test_a_stop_with_a_stuck_delivery(tmp_path: Path, silent: int) -> None:
-    gateway = Gateway.make(tmp_path, server={"shutdown_grace": f"{GRACE:g}s"}, delivery=smarthost(silent)).start()
+    gateway = Gateway.make(tmp_path, real=True, server={"shutdown_grace": f"{GRACE:g}s"}, delivery=smarthost(silent)).start()
     gateway.send(letter())
     wait_for(lambda: gateway.count("SELECT count(*) FROM recipient WHERE attempts = 1"), why="an attempt under way")
     stopped(gateway)
@@ -85,7 +85,7 @@ def test_a_stop_with_a_stuck_delivery(tmp_path: Path, silent: int) -> None:
 
 
 def test_a_stop_with_a_stuck_parser(tmp_path: Path) -> None:
-    gateway = Gateway.make(tmp_path, server={"shutdown_grace": f"{GRACE:g}s"}, parser={"processes": 1}).start()
+    gateway = Gateway.make(tmp_path, real=True, server={"shutdown_grace": f"{GRACE:g}s"}, parser={"processes": 1}).start()
     assert gateway.process is not None
     (parser,) = children(gateway.process.pid)
     os.kill(parser, signal.SIGSTOP)
@@ -120,7 +120,7 @@ async def test_a_stop_with_a_stuck_verdict(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_second_signal_ends_at_once(number: signal.Signals, tmp_path: Path, silent: int) -> None:
-    gateway = Gateway.make(tmp_path, server={"shutdown_grace": "60s"}, delivery=smarthost(silent)).start()
+    gateway = Gateway.make(tmp_path, real=True, server={"shutdown_grace": "60s"}, delivery=smarthost(silent)).start()
     gateway.send(letter())
     wait_for(lambda: gateway.count("SELECT count(*) FROM recipient WHERE attempts = 1"), why="an attempt under way")
     process = gateway.process

@@ -28,12 +28,11 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from tests.support import zygote
+from tests.support.zygote import Forked, forkable
+
 T = TypeVar("T")
 
-_AHEAD = (
-    "import sys, smtpgate.app, smtpgate.cli.serve, smtpgate.configfile, smtpgate.log;"
-    " from smtpgate.__main__ import main; sys.stdin.read(); main()"
-)
 ROOT = Path(__file__).resolve().parents[2]
 DESK = "support@desk.example"
 ZONE: dict[str, Any] = {"customer.example": {"MX": ["10 mx.customer.example"]}, "desk.example": {"MX": ["10 mx.desk.example"]}}
@@ -153,17 +152,19 @@ def settings(directory: Path, port: int) -> dict[str, Any]:
 class Gateway:
     directory: Path
     port: int
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Forked | None = None
     lives: int = 0
     helpers: dict[int, str] = field(default_factory=dict)  # child processes of ended lives, and when each was born
-    _ahead: subprocess.Popen[bytes] | None = None
+    real: bool = False  # start the command anew instead of forking a process that has loaded it
     argv: list[str] = field(default_factory=lambda: [sys.executable, "-m", "smtpgate"])
 
     @classmethod
-    def make(cls, directory: Path, *, zone: dict[str, Any] | None = None, port: int | None = None, **sections: Any) -> Gateway:
+    def make(
+        cls, directory: Path, *, zone: dict[str, Any] | None = None, port: int | None = None, real: bool = False, **sections: Any
+    ) -> Gateway:
         """Write the configuration; sections go over the usual ones key by key (delivery={"mode": "smarthost", ...})."""
         directory.mkdir(parents=True, exist_ok=True)
-        gateway = cls(directory, port or free_port())
+        gateway = cls(directory, port or free_port(), real=real)
         (directory / "zone.json").write_text(json.dumps(ZONE if zone is None else zone), encoding="utf-8")
         write_toml(gateway.config, merged(settings(directory, gateway.port), sections))
         return gateway
@@ -191,29 +192,21 @@ class Gateway:
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
-    def warm(self) -> None:
-        """Start the next life's process ahead: it loads the program and waits until spawn lets it begin."""
-        if self._ahead is None:
-            self._ahead = self._popen([sys.executable, "-c", _AHEAD])
-
     def spawn(self) -> None:
         """Start the process without waiting for it."""
         assert self.process is None, "it runs already"
         self.lives += 1
-        if self._ahead is None:
-            self.process = self._popen(self.argv)
-        else:
-            self.process, self._ahead = self._ahead, None
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+        self.process = self._popen([*self.argv, "--config", str(self.config), "serve"])
 
-    def _popen(self, argv: list[str]) -> subprocess.Popen[bytes]:
+    def _popen(self, argv: list[str]) -> subprocess.Popen[bytes] | Forked:
         with self.stderr.open("ab") as stderr:
+            if forkable(argv) and not self.real:
+                return Forked(argv, cwd=ROOT, stdout=stderr, stderr=stderr, start_new_session=True)
             return subprocess.Popen(
-                [*argv, "--config", str(self.config), "serve"],
+                argv,
                 cwd=ROOT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
-                stdin=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
                 start_new_session=True,
@@ -223,9 +216,6 @@ class Gateway:
         """End whatever is there, without a word."""
         if self.process is not None:
             self.kill()
-        if self._ahead is not None:
-            self._ahead.kill()
-            self._ahead.communicate()
 
     def start(self, seconds: float = 20.0) -> Gateway:
         self.spawn()
@@ -291,15 +281,11 @@ class Gateway:
 
     def cli(self, *args: str, code: int = 0) -> str:
         """What the command printed, its error too when one is expected; any other exit code is a failure."""
-        done = subprocess.run(
-            [*self.argv, "--config", str(self.config), *args],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            env={**os.environ, "COLUMNS": "160"},
-        )
+        argv, env = [*self.argv, "--config", str(self.config), *args], {**os.environ, "COLUMNS": "160"}
+        if forkable(argv) and not self.real:
+            done = zygote.run(argv, env=env, timeout=60)
+        else:
+            done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env=env)
         assert done.returncode == code, f"{args} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
         return done.stdout if code == 0 else done.stdout + done.stderr

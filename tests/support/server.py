@@ -27,6 +27,7 @@ from smtpgate.model import ArcResult, DmarcResult, Envelope, Evidence, SpfResult
 from smtpgate.store.api import Incoming
 from smtpgate.store.file import room
 from smtpgate.store.sqlite import SqliteStore
+from tests.support.zygote import Forked, forkable
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "tests.support.server")
@@ -132,7 +133,8 @@ class ServerProcess:
         file = self.directory / "smtpgate.toml"
         file.write_text(toml(settings(self.changes, {"store": {"path": str(self.store)}})))
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen((*self.command, str(file)), cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
+            start = Forked if forkable(self.command) else subprocess.Popen
+            self._process: Any = start((*self.command, str(file)), cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, self.log.read_text()
@@ -181,9 +183,13 @@ async def stored(path: Path) -> list[Incoming]:
         await store.close()
 
 
-if __name__ == "__main__":
+def main() -> None:
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     asyncio.run(serve(Path(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()

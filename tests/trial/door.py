@@ -74,7 +74,7 @@ class Target:
         directory.mkdir(parents=True, exist_ok=True)
         assert len(str(unix)) < 108, f"too long for a Unix socket: {unix}"
         server = {"lmtp": [f"127.0.0.1:{lmtp}", str(unix)], "trusted_networks": [f"{address}/32" for address in FRIENDS]}
-        with Gateway.make(directory, **merged({"server": server}, sections)).running() as gateway:
+        with Gateway.make(directory, real=True, **merged({"server": server}, sections)).running() as gateway:
             places = (
                 Place("SMTP", "EHLO", ("127.0.0.1", gateway.port)),
                 Place("LMTP", "LHLO", ("127.0.0.1", lmtp)),
