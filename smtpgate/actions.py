@@ -52,12 +52,12 @@ async def file_opaque(pipeline: Pipeline, store: Store, mail_id: str, *, worker:
     try:
         reason = "filed whole by an admin"
         parsed = opaque(mail.raw, mail_from=mail.envelope.mail_from, limits=pipeline.config.limits, reason=reason)
-        query = pipeline.question(mail, parsed, now)
+        ready = pipeline.prepare(mail, parsed, now)
 
         def decide(facts: Facts) -> Changes:
-            return pipeline.decide(mail, parsed, query, replace(facts, unfiled_parents=()))  # now, or not at all
+            return pipeline.decide(ready, replace(facts, unfiled_parents=()))  # now, or not at all
 
-        changes = await store.file(mail_id, worker=worker, query=query, decide=decide)
+        changes = await store.file(mail_id, worker=worker, query=ready.query, decide=decide)
     except Exception as error:  # whatever it is, the mail must be where the admin finds it
         said = f"{type(error).__name__}: {error}"
         await store.file_failed(mail_id, worker=worker, now=now, reason=said, again_at=now, poison_after=1)

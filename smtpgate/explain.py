@@ -75,9 +75,9 @@ class Explainer:
         door, why = at_the_door(verdict, self.config.policy, exempt=exempt)
         changes: Changes | None = None
         if door is Door.ACCEPT:
-            query = self.pipeline.question(mail, parsed, self.clock.now())
-            facts = await self.store.facts(query) if self.store else Facts()
-            changes = self.pipeline.decide(mail, parsed, query, facts)
+            ready = self.pipeline.prepare(mail, parsed, self.clock.now())
+            facts = await self.store.facts(ready.query) if self.store else Facts()
+            changes = self.pipeline.decide(ready, facts)
             parsed = answer.refined(parsed, facts)
         return {
             "file": str(path),

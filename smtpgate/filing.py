@@ -181,13 +181,13 @@ class Filing:
             await self.clock.sleep(_STORE_AGAIN)
 
     async def _file_once(self, mail: Incoming, parsed: ParsedMail) -> Changes:
-        pipeline = self.pipeline  # the same for question and decision, whatever is reloaded between them
-        query = pipeline.question(mail, parsed, self.clock.now())
+        pipeline = self.pipeline  # the same for preparation and decision, whatever is reloaded between them
+        ready = pipeline.prepare(mail, parsed, self.clock.now())
 
         def decide(facts: Facts) -> Changes:
-            return pipeline.decide(mail, parsed, query, facts)
+            return pipeline.decide(ready, facts)
 
-        return await self.store.file(mail.id, worker=self.worker, query=query, decide=decide)
+        return await self.store.file(mail.id, worker=self.worker, query=ready.query, decide=decide)
 
     async def _give_back(self, mail: Incoming, reason: str, *, poison_after: int | None) -> None:
         now = self.clock.now()

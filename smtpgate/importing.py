@@ -203,9 +203,9 @@ class Importer:
             message_id=accepted.message_id,
             raw=accepted.raw,
         )
-        query = self.pipeline.question(mail, parsed, mail.received_at)
-        decide = partial(self.pipeline.decide, mail, parsed, query, opens_as=self.options.opens_as)
-        return OldMail(accepted, one.source, one.old.key, query, decide)
+        ready = self.pipeline.prepare(mail, parsed, mail.received_at)
+        decide = partial(self.pipeline.decide, ready, opens_as=self.options.opens_as)
+        return OldMail(accepted, one.source, one.old.key, ready.query, decide)
 
 
 @dataclass(slots=True, eq=False)

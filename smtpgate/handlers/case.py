@@ -1,12 +1,12 @@
-"""What a handler sees and what it hands on. Plain frozen data; no I/O.
+"""What a handler sees, and where it puts what it decides. No I/O.
 
-A handler is a module with `handle(case, work) -> work`. It reads the case, and returns the work with its own decision
-added: fields that later handlers read, and changes that the store will apply. It never writes anything itself.
+A handler is a module with `handle(case, work)`. It reads the case, which never changes, and adds its own decision to the
+work: fields that later handlers read, and changes that the store will apply. It never writes anything itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from smtpgate.model import (
     Entry,
     EntryKind,
     Evidence,
+    MailState,
     Meeting,
     OutgoingMail,
     ParsedMail,
@@ -31,7 +32,18 @@ from smtpgate.model import (
 )
 from smtpgate.numbers import NumberPattern
 from smtpgate.rules.rights import MACHINE, Rights
-from smtpgate.store.api import AckNote, Changes, Facts, Fingerprint, Incoming, SentRecipient
+from smtpgate.store.api import (
+    AckNote,
+    Changes,
+    Facts,
+    Fingerprint,
+    Incoming,
+    MessageRef,
+    NewFingerprint,
+    NewTicket,
+    SentRecipient,
+    TicketUpdate,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,49 +92,76 @@ class Case:
         return next((p for p in ticket.participants if self.post.key(p.address) == self.sender), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Work:
-    """The decision so far. outcome is empty until a handler settles what becomes of the mail."""
+    """The decision so far, which each handler adds to. outcome is empty until one settles what becomes of the mail.
+
+    The lists are those of store.api.Changes, which `changes` makes of them once all is decided.
+    """
 
     rights: Rights = MACHINE
     ticket: Ticket | None = None  # found by the ladder, or just opened
-    opened: tuple[Ticket, ...] = ()
+    opened: list[Ticket] = field(default_factory=list)
     rung: str = ""  # which rung of the ladder found the ticket, or "new", "repeat", "signed-return-path"
     repeat_of: Fingerprint | None = None
     about: SentRecipient | None = None  # the mail of ours that came back, or was answered by a machine
     reopened: bool = False
-    marks: tuple[str, ...] = ()  # for agents: weak, unverified, third-party, claims #N, …
+    marks: list[str] = field(default_factory=list)  # for agents: weak, unverified, third-party, claims #N, …; each once
     outcome: str = ""  # new joined repeat held noted bounce forwarded postponed
-    reasons: tuple[str, ...] = ()  # every decision, in order, in words
-    changes: Changes = field(default_factory=Changes)
+    reasons: list[str] = field(default_factory=list)  # every decision, in order, in words
     done: bool = False
 
-    def because(self, handler: str, reason: str) -> Work:
-        return replace(self, reasons=(*self.reasons, f"{handler}: {reason}"))
+    held: str = ""  # why
+    postpone_until: float | None = None
+    tickets: list[NewTicket] = field(default_factory=list)
+    updates: list[TicketUpdate] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    message_refs: list[MessageRef] = field(default_factory=list)
+    fingerprints: list[NewFingerprint] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    outgoing: list[OutgoingMail] = field(default_factory=list)
+    acks: list[AckNote] = field(default_factory=list)
+    bounced: list[tuple[int, str]] = field(default_factory=list)
+    subjects: list[tuple[str, int, float]] = field(default_factory=list)
+    unseen_refs: list[tuple[str, int]] = field(default_factory=list)
 
-    def mark(self, *marks: str) -> Work:
-        return replace(self, marks=tuple(dict.fromkeys((*self.marks, *marks))))
+    def because(self, handler: str, reason: str) -> None:
+        self.reasons.append(f"{handler}: {reason}")
 
-    def change(self, edit: Callable[[Changes], Changes]) -> Work:
-        return replace(self, changes=edit(self.changes))
+    def mark(self, *marks: str) -> None:
+        self.marks += [mark for mark in dict.fromkeys(marks) if mark not in self.marks]
 
-    def add_entry(self, entry: Entry) -> Work:
-        if entry.mail_id is not None:
-            first = self.repeat_of.entry_id if self.repeat_of is not None else None
-            entry = replace(entry, rung=self.rung, repeat_of=first)
-        return self.change(lambda c: replace(c, entries=(*c.entries, entry)))
-
-    def send(self, mail: OutgoingMail, ack: AckNote | None = None) -> Work:
-        return self.change(lambda c: replace(c, outgoing=(*c.outgoing, mail), acks=c.acks if ack is None else (*c.acks, ack)))
-
-    def hold(self, handler: str, reason: str) -> Work:
+    def hold(self, handler: str, reason: str) -> None:
         """Keep the mail for an agent to release or drop; nothing else happens to it, save that postmaster gets his copy."""
-        held = self.because(handler, f"held: {reason}")
-        return replace(held, outcome="held", done=True, changes=Changes(reason=reason, outgoing=self.changes.outgoing))
+        self.because(handler, f"held: {reason}")
+        self.outcome, self.held, self.done = "held", reason, True
+        for gathered in (self.tickets, self.updates, self.entries, self.message_refs, self.fingerprints, self.told, self.acks):
+            gathered.clear()
+        for rare in (self.bounced, self.subjects, self.unseen_refs):
+            rare.clear()
+
+    def changes(self, state: MailState | None, decision: str) -> Changes:
+        return Changes(
+            state=state,
+            reason=self.held,
+            decision=decision,
+            tickets=tuple(self.tickets),
+            updates=tuple(self.updates),
+            entries=tuple(self.entries),
+            message_refs=tuple(self.message_refs),
+            fingerprints=tuple(self.fingerprints),
+            told=tuple(self.told),
+            outgoing=tuple(self.outgoing),
+            acks=tuple(self.acks),
+            bounced=tuple(self.bounced),
+            subjects=tuple(self.subjects),
+            unseen_refs=tuple(self.unseen_refs),
+            postpone_until=self.postpone_until,
+        )
 
 
-def entry_of(case: Case, ticket: Ticket, kind: EntryKind, marks: tuple[str, ...], text: str | None = None) -> Entry:
-    """The entry that this mail becomes in a ticket."""
+def entry_of(case: Case, work: Work, ticket: Ticket, kind: EntryKind, marks: Iterable[str], text: str | None = None) -> Entry:
+    """The entry that this mail becomes in a ticket, as the work stands."""
     parsed = case.parsed
     if text is None:
         text = parsed.context or parsed.reply or parsed.text
@@ -139,10 +178,12 @@ def entry_of(case: Case, ticket: Ticket, kind: EntryKind, marks: tuple[str, ...]
         text=text,
         mail_id=case.mail.id,
         message_id=parsed.message_id,
-        details=case.details,
         evidence=case.mail.verdict.evidence.value,
         marks=tuple(dict.fromkeys((*marks, *files.marks(parsed.attachments)))),
         attachments=tuple(replace(a, seen=True) if a.sha256 in case.facts.seen_pictures else a for a in parsed.attachments),
+        rung=work.rung,
+        repeat_of=work.repeat_of.entry_id if work.repeat_of is not None else None,
+        details=case.details,
     )
 
 

@@ -6,8 +6,6 @@ stands in the way of authenticated mail: a weak first copy is no reason to treat
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from smtpgate.handlers.case import Case, Work
 from smtpgate.model import Evidence
 from smtpgate.store.api import Fingerprint
@@ -20,14 +18,14 @@ def strong(case: Case) -> bool:
     return case.mail.released or case.mail.verdict.evidence in _STRONG
 
 
-def handle(case: Case, work: Work) -> Work:
+def handle(case: Case, work: Work) -> None:
     found = _earlier(case, work)
     if found is None:
-        return work
+        return
     first, why = found
     ticket = case.facts.tickets[first.ticket_id]
-    work = work.because(NAME, f"{why}: linked to {ticket.number}")
-    return replace(work, ticket=ticket, repeat_of=first, outcome="repeat", rung=work.rung or "repeat")
+    work.because(NAME, f"{why}: linked to {ticket.number}")
+    work.ticket, work.repeat_of, work.outcome, work.rung = ticket, first, "repeat", work.rung or "repeat"
 
 
 def _earlier(case: Case, work: Work) -> tuple[Fingerprint, str] | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from smtpgate.handlers.case import Case, Work
 from smtpgate.model import Evidence
 from smtpgate.rules.rights import rights
@@ -11,19 +9,18 @@ from smtpgate.rules.rights import rights
 NAME = "identify"
 
 
-def handle(case: Case, work: Work) -> Work:
+def handle(case: Case, work: Work) -> None:
     evidence = _counting(case)
     machine, why = _machine(case)
-    found = rights(evidence, machine=machine, released=case.mail.released)
+    work.rights = rights(evidence, machine=machine, released=case.mail.released)
     who = case.sender or "nobody that can be named"
     reason = f"{who}, evidence {evidence.value}" + (f", {why}" if machine else "")
     if case.mail.released:
         reason += ", released by an agent"
-    work = replace(work, rights=found).because(NAME, reason)
+    work.because(NAME, reason)
     if machine and evidence in (Evidence.FAIL, Evidence.AMBIGUOUS) and not case.mail.released and not case.replies:
         # A machine may not carry a forged name past the hold by calling itself automatic.
-        return work.hold(NAME, f"automatic mail whose sender is not proved (evidence {evidence.value})")
-    return work
+        work.hold(NAME, f"automatic mail whose sender is not proved (evidence {evidence.value})")
 
 
 def _counting(case: Case) -> Evidence:

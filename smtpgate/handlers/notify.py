@@ -6,8 +6,6 @@ the daily cap is it withheld, and the ticket says so.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from smtpgate.handlers.case import Case, Work
 from smtpgate.mail.letters import ComposeError
 from smtpgate.model import Entry, EntryKind, Ticket
@@ -19,18 +17,18 @@ _DAY = 86400.0
 _LONGEST_QUEUE = 24 * 60  # minutes
 
 
-def handle(case: Case, work: Work) -> Work:
+def handle(case: Case, work: Work) -> None:
     why = _silent(case, work)
     if why:
-        return work.because(NAME, f"nothing sent: {why}")
-    if work.repeat_of is not None:
-        return _repeat(case, work)
-    if work.reopened and work.ticket is not None:
-        return _send(case, work, work.ticket, "reopened")
-    purpose = "received" if work.rights.acknowledged is Acknowledging.YES else "notice"
-    for ticket in work.opened:
-        work = _send(case, work, ticket, purpose)
-    return work
+        work.because(NAME, f"nothing sent: {why}")
+    elif work.repeat_of is not None:
+        _repeat(case, work)
+    elif work.reopened and work.ticket is not None:
+        _send(case, work, work.ticket, "reopened")
+    else:
+        purpose = "received" if work.rights.acknowledged is Acknowledging.YES else "notice"
+        for ticket in work.opened:
+            _send(case, work, ticket, purpose)
 
 
 def _silent(case: Case, work: Work) -> str:
@@ -55,50 +53,56 @@ def _silent(case: Case, work: Work) -> str:
     return "an ordinary answer needs no acknowledgement"
 
 
-def _repeat(case: Case, work: Work) -> Work:
+def _repeat(case: Case, work: Work) -> None:
     assert work.repeat_of is not None
     assert work.ticket is not None
     first = work.repeat_of
     if work.rights.acknowledged is not Acknowledging.YES:
-        return work.because(NAME, "nothing sent: the sender is not proved")
-    if first.told:
-        return work.because(NAME, "nothing sent: the customer knows already")
-    if case.parsed.message_id and case.parsed.message_id in case.facts.by_message_id:
-        return work.because(NAME, "nothing sent: the same mail delivered twice, not written twice")
-    if not case.takes_part(work.ticket):
-        return work.because(NAME, "nothing sent: the sender takes no part in the ticket")
-    work = _send(case, work, work.ticket, "repeat")
-    return work.change(lambda c: replace(c, told=(*c.told, first.key)))
+        work.because(NAME, "nothing sent: the sender is not proved")
+    elif first.told:
+        work.because(NAME, "nothing sent: the customer knows already")
+    elif case.parsed.message_id and case.parsed.message_id in case.facts.by_message_id:
+        work.because(NAME, "nothing sent: the same mail delivered twice, not written twice")
+    elif not case.takes_part(work.ticket):
+        work.because(NAME, "nothing sent: the sender takes no part in the ticket")
+    else:
+        _send(case, work, work.ticket, "repeat")
+        work.told.append(first.key)
 
 
-def _send(case: Case, work: Work, ticket: Ticket, purpose: str) -> Work:
+def _send(case: Case, work: Work, ticket: Ticket, purpose: str) -> None:
     assert case.person is not None
     desk = case.config.desk_named(ticket.desk) or case.config.desk[0]
     if purpose in ("received", "notice") and not desk.acknowledge:
-        return work.because(NAME, f"nothing sent: desk {desk.name} does not acknowledge")
+        work.because(NAME, f"nothing sent: desk {desk.name} does not acknowledge")
+        return
     at, why = _when(case, work, purpose)
     if at is None:
-        return _unsent(case, work, ticket, f"No {purpose} mail was sent: {why}.")
+        _unsent(case, work, ticket, f"No {purpose} mail was sent: {why}.")
+        return
     try:
         mail = case.post.to_customer(
             purpose=purpose, desk=desk, ticket=ticket, to=case.person, now=case.now, send_at=at, in_reply_to=case.parsed
         )
     except ComposeError as error:  # the ticket matters more than its acknowledgement
-        return _unsent(case, work, ticket, f"The {purpose} mail could not be built: {error}.")
-    note = AckNote(case.sender, at, purpose)
+        _unsent(case, work, ticket, f"The {purpose} mail could not be built: {error}.")
+        return
     when = "" if at <= case.now else f" in {round((at - case.now) / 60)} min ({why})"
-    work = work.send(mail, note).change(lambda c: replace(c, message_refs=(*c.message_refs, case.post.reference(mail))))
-    return work.because(NAME, f"{purpose} mail to {case.person.address}{when}")
+    work.outgoing.append(mail)
+    work.acks.append(AckNote(case.sender, at, purpose))
+    work.message_refs.append(case.post.reference(mail))
+    work.because(NAME, f"{purpose} mail to {case.person.address}{when}")
 
 
-def _unsent(case: Case, work: Work, ticket: Ticket, text: str) -> Work:
-    return work.add_entry(Entry(case.new_id(), ticket.id, EntryKind.EVENT, "", case.now, text)).because(NAME, text)
+def _unsent(case: Case, work: Work, ticket: Ticket, text: str) -> None:
+    work.entries.append(Entry(case.new_id(), ticket.id, EntryKind.EVENT, "", case.now, text))
+    work.because(NAME, text)
 
 
 def _when(case: Case, work: Work, purpose: str) -> tuple[float | None, str]:
     """When a mail of this purpose may go out, or None and why it may not at all."""
     limits, acks, now = case.config.limits, case.facts.acks, case.now
-    mine = [a.at for a in work.changes.acks]  # of this very mail, when it opens several tickets
+    mine = [a.at for a in work.acks]  # of this very mail, when it opens several tickets
     if purpose == "notice":  # never queued: a flood of forged senders must not take the minutes of real customers
         if acks.notices_last_day or mine:
             return None, "one notice a day is enough"

@@ -1,16 +1,15 @@
 """The way of one mail through filing: what to ask the store, and the handlers in their order.
 
-Pure: `question` says what must be known, `decide` makes the changes out of the answers. Filing runs decide inside the
-transaction of COMMIT 2; `explain` runs the same on a store that it only reads. What a handler raises is a bug and is
-raised here.
+Pure: `prepare` works out what the mail alone says and what must be known beside it, `decide` makes the changes out of the
+answers. Filing runs decide inside the transaction of COMMIT 2; `explain` runs the same on a store that it only reads. What
+a handler raises is a bug and is raised here.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import ModuleType
 
 from smtpgate.clock import Clock, id_text, local_day
@@ -37,6 +36,21 @@ ROLES = ("postmaster", "abuse")
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a mail alone says, and the question to the store that follows from it."""
+
+    mail: Incoming
+    parsed: ParsedMail
+    query: FactsQuery
+    person: Address | None
+    desks: tuple[Desk, ...]
+    roles: tuple[str, ...]
+    tokens: tuple[Token, ...]
+    fingerprints: dict[str, tuple[str, str]]
+    details: tuple[Detail, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """The handlers with what they work with. patterns: the number pattern in force first, then all earlier ones."""
 
@@ -47,22 +61,26 @@ class Pipeline:
     clock: Clock
     extractor: Extractor
 
-    def question(self, mail: Incoming, parsed: ParsedMail, now: float) -> FactsQuery:
-        desks, _, tokens = self._recipients(mail, now)
+    def prepare(self, mail: Incoming, parsed: ParsedMail, now: float) -> Prepared:
+        """All that depends on the mail alone, and the question to the store that follows from it."""
+        desks, roles, tokens = self._recipients(mail, now)
         imported = mail.verdict.evidence is Evidence.IMPORTED
-        own = parsed.message_id
+        own, author = parsed.message_id, mail.verdict.author
+        sender = key(author) if author else ""
         references = thread.references(parsed, imported=imported)[:_REFERENCES]
-        return FactsQuery(
+        numbers = find(parsed.subject, self.patterns)
+        prints = _fingerprints(mail, parsed, sender, desks, numbers)
+        query = FactsQuery(
             mail_id=mail.id,
             now=now,
-            sender=_sender(mail),
-            message_id=parsed.message_id,
+            sender=sender,
+            message_id=own,
             references=tuple(r for r in references if r != own) + ((own,) if imported and own else ()),
-            numbers=find(parsed.subject, self.patterns)[:_NUMBERS],
+            numbers=numbers[:_NUMBERS],
             ticket_ids=tuple(t.id for t in tokens if t.kind == "r"),
             parents=references[:_PARENTS] if answer.may_quote(parsed) else (),
             recipient_ids=tuple(t.id for t in tokens if t.kind == "b"),
-            fingerprints=tuple(_fingerprints(mail, parsed, desks, self.patterns)),
+            fingerprints=tuple(key for pair in prints.values() for key in pair),
             serials=tuple({ticket.serial_key(self.patterns[0], desk, now): None for desk in desks}),
             imported=imported,
             named=thread.named(mail, parsed) if imported else (),
@@ -70,6 +88,8 @@ class Pipeline:
             subjects=tuple(subject.key(desk.name, parsed.subject) for desk in desks) if imported and subject.alone(parsed) else (),
             numbers_of=lambda counter, serial: self._numbers_of(desks, now, counter, serial),
         )
+        person = next((a for a in parsed.from_ if key(a.address) == sender), Address("", author)) if author else None
+        return Prepared(mail, parsed, query, person, desks, roles, tokens, prints, self.details(parsed))
 
     def _numbers_of(self, desks: tuple[Desk, ...], now: float, counter: tuple[str, str], serial: int) -> tuple[str, ...]:
         """The numbers of the tickets that these desks would open from this counter, beginning with serial."""
@@ -80,42 +100,36 @@ class Pipeline:
             for i, desk in enumerate(of_counter)
         )
 
-    def decide(
-        self, mail: Incoming, parsed: ParsedMail, query: FactsQuery, facts: Facts, *, opens_as: Status = Status.RECEIVED
-    ) -> Changes:
+    def decide(self, ready: Prepared, facts: Facts, *, opens_as: Status = Status.RECEIVED) -> Changes:
         """opens_as: the state of a ticket that it opens."""
-        desks, roles, tokens = self._recipients(mail, query.now)
-        pairs = iter(query.fingerprints)  # as question made them for the same desks
-        author = mail.verdict.author
-        person = next((a for a in parsed.from_ if key(a.address) == key(author)), Address("", author)) if author else None
+        query = ready.query
         case = Case(
             config=self.config,
             post=self.post,
             clock=self.clock,
             now=query.now,
-            mail=mail,
-            parsed=answer.refined(parsed, facts),
+            mail=ready.mail,
+            parsed=answer.refined(ready.parsed, facts),
             facts=facts,
             sender=query.sender,
-            person=person,
-            desks=desks,
-            roles=roles,
-            replies=tuple(t for t in tokens if t.kind == "r"),
-            returns=tuple(t for t in tokens if t.kind == "b"),
+            person=ready.person,
+            desks=ready.desks,
+            roles=ready.roles,
+            replies=tuple(t for t in ready.tokens if t.kind == "r"),
+            returns=tuple(t for t in ready.tokens if t.kind == "b"),
             numbers=query.numbers,
             pattern=self.patterns[0],
-            details=self.details(parsed),
-            fingerprints={desk.name: pair for desk, pair in zip(desks, zip(pairs, pairs, strict=True), strict=True)},
+            details=ready.details,
+            fingerprints=ready.fingerprints,
             named=query.named,
             opens_as=opens_as,
         )
         work = Work()
         for handler in HANDLERS:
-            work = handler.handle(case, work)
+            handler.handle(case, work)
             if work.done:
                 break
-        answers = any(e.kind is EntryKind.REPLY for e in work.changes.entries)
-        assert case.imported or not answers, "no mail from outside is our answer"
+        assert case.imported or all(e.kind is not EntryKind.REPLY for e in work.entries), "no mail from outside is our answer"
         return _settle(work, query.numbers)
 
     def details(self, parsed: ParsedMail) -> tuple[Detail, ...]:
@@ -145,30 +159,30 @@ class Pipeline:
         return tuple(desks), tuple(roles), tuple(tokens)
 
 
-def _sender(mail: Incoming) -> str:
-    return key(mail.verdict.author) if mail.verdict.author else ""
-
-
 def _fingerprints(
-    mail: Incoming, parsed: ParsedMail, desks: tuple[Desk, ...], patterns: tuple[NumberPattern, ...]
-) -> Iterator[str]:
+    mail: Incoming, parsed: ParsedMail, sender: str, desks: tuple[Desk, ...], numbers: tuple[str, ...]
+) -> dict[str, tuple[str, str]]:
     """For each desk the key of this content within the window, and of this very mail (its Message-ID) at any time.
 
     What it answers counts as content: a "yes" to one question is no repeat of a "yes" to another. Some clients name it in
-    References alone; and where it is not named, what is quoted tells it.
+    References alone; and where it is not named, what is quoted tells it. numbers: of ours, in the subject.
     """
     answers = parsed.in_reply_to or parsed.references[-1:] or ("".join(parsed.text.split()),)
-    sender = _sender(mail) or (mail.envelope.mail_from or "")
-    ours = [number.casefold() for number in find(parsed.subject, patterns)]
+    ours = [number.casefold() for number in numbers]
     foreign = [n for n in digest.numbers(parsed.subject) if not any(number in n for number in ours)]  # [A-1] is not [A-2]
     content = "\0".join((parsed.digest or mail.sha256, *foreign))
+    who = sender or (mail.envelope.mail_from or "")
 
     def fingerprint(*parts: str) -> str:
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
-    for desk in desks:
-        yield fingerprint(desk.name, sender, content, *answers)
-        yield fingerprint(desk.name, sender, content, "this very mail", parsed.message_id or mail.sha256)
+    return {
+        desk.name: (
+            fingerprint(desk.name, who, content, *answers),
+            fingerprint(desk.name, who, content, "this very mail", parsed.message_id or mail.sha256),
+        )
+        for desk in desks
+    }
 
 
 _STATES = {"held": MailState.HELD}
@@ -176,9 +190,8 @@ _STATES = {"held": MailState.HELD}
 
 def _settle(work: Work, numbers: tuple[str, ...]) -> Changes:
     """The changes, with what was decided and why, for whoever asks later."""
-    changes = work.changes
     if work.outcome == "postponed":
-        return changes
+        return Changes(postpone_until=work.postpone_until)
     about = work.about
     decision = {
         "outcome": work.outcome,
@@ -186,15 +199,14 @@ def _settle(work: Work, numbers: tuple[str, ...]) -> Changes:
         "tickets": [t.number for t in work.opened],
         "rung": work.rung,
         "numbers": list(numbers),  # that the subject names, whether or not there are such tickets
-        "marks": list(work.marks),
-        "reasons": list(work.reasons),
+        "marks": work.marks,
+        "reasons": work.reasons,
         "about": {"outgoing": id_text(about.outgoing_id), "cause": about.cause, "to": about.address} if about else None,
         "send": [
-            {"purpose": m.purpose, "to": [r.address for r in m.recipients], "message_id": m.message_id} for m in changes.outgoing
+            {"purpose": m.purpose, "to": [r.address for r in m.recipients], "message_id": m.message_id} for m in work.outgoing
         ],
     }
-    return replace(
-        changes,
-        state=_STATES.get(work.outcome, MailState.FILED),
-        decision=json.dumps(decision, ensure_ascii=False),
-    )
+    return work.changes(_STATES.get(work.outcome, MailState.FILED), _json(decision))
+
+
+_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would build one for each mail

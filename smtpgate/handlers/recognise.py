@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from smtpgate.handlers.case import Case, Work, entry_of
 from smtpgate.model import BounceReport, EntryKind, Kind
 from smtpgate.store.api import SentRecipient
@@ -11,38 +9,38 @@ from smtpgate.store.api import SentRecipient
 NAME = "recognise"
 
 
-def handle(case: Case, work: Work) -> Work:
+def handle(case: Case, work: Work) -> None:
     kind = case.parsed.kind
     if kind is not Kind.HUMAN:
-        work = work.because(NAME, f"{kind.value}: {case.parsed.kind_reason}")
+        work.because(NAME, f"{kind.value}: {case.parsed.kind_reason}")
     known = [case.facts.recipients[t.id] for t in case.returns if t.id in case.facts.recipients]
     if known and kind is Kind.HUMAN and case.mail.envelope.mail_from is not None:
-        work = work.because(NAME, "a person wrote to the return path of a mail of ours: read like any other mail")
+        work.because(NAME, "a person wrote to the return path of a mail of ours: read like any other mail")
     elif known:
-        return _returned(case, work, known[0])
+        _returned(case, work, known[0])
+        return
     elif case.returns:
-        work = work.because(NAME, "a signed return path of ours, but its mail is no longer in the queue")
+        work.because(NAME, "a signed return path of ours, but its mail is no longer in the queue")
     if case.roles:
-        work = _to_a_role(case, work)
-    return work
+        _to_a_role(case, work)
 
 
-def _returned(case: Case, work: Work, sent: SentRecipient) -> Work:
+def _returned(case: Case, work: Work, sent: SentRecipient) -> None:
     """Something came back to the return path of one of our mails: the signature proves which one."""
     report = case.parsed.bounce
     failed = case.mail.envelope.mail_from is None and _says_failed(case.parsed.kind, report)
     said = _diagnosis(report) or case.parsed.kind_reason or case.parsed.kind.value
+    work.outcome, work.rung, work.about, work.done = "bounce" if failed else "noted", "signed-return-path", sent, True
     if failed:
-        work = work.because(NAME, f"our mail to {sent.address} bounced: {said}")
-        work = work.change(lambda c: replace(c, bounced=((sent.recipient_id, said),)))
+        work.because(NAME, f"our mail to {sent.address} bounced: {said}")
+        work.bounced.append((sent.recipient_id, said))
     else:
-        work = work.because(NAME, f"an automatic answer to our mail to {sent.address}: {said}")
+        work.because(NAME, f"an automatic answer to our mail to {sent.address}: {said}")
     ticket = case.facts.tickets.get(sent.ticket_id or 0)
     if ticket is not None:
         text = f"Our mail to {sent.address} came back: {said}" if failed else None
-        work = work.add_entry(entry_of(case, ticket, EntryKind.MACHINE, ("bounce",) if failed else (), text))
-        work = replace(work, ticket=ticket)
-    return replace(work, outcome="bounce" if failed else "noted", rung="signed-return-path", about=sent, done=True)
+        work.entries.append(entry_of(case, work, ticket, EntryKind.MACHINE, ("bounce",) if failed else (), text))
+        work.ticket = ticket
 
 
 def _says_failed(kind: Kind, report: BounceReport | None) -> bool:
@@ -61,18 +59,21 @@ def _diagnosis(report: BounceReport | None) -> str:
     return " ".join(part for part in (first.status, first.diagnostic) if part)[:500]
 
 
-def _to_a_role(case: Case, work: Work) -> Work:
+def _to_a_role(case: Case, work: Work) -> None:
     """RFC 2142: postmaster and abuse reach a person. Without one in the configuration the first desk gets the mail."""
     person = case.config.server.postmaster
     if person is None:
-        return work.because(NAME, f"to {case.roles[0]}, which desk {case.desks[0].name} looks after")
+        work.because(NAME, f"to {case.roles[0]}, which desk {case.desks[0].name} looks after")
+        return
     if case.mail.released and case.desks:
-        return work.because(NAME, f"to {', '.join(case.roles)}: forwarded when it was held")
+        work.because(NAME, f"to {', '.join(case.roles)}: forwarded when it was held")
+        return
     if not case.mail.released and case.mail.envelope.mail_from is None and case.own(case.mail.verdict.author):
         # What we forward has the null sender and a desk's From: the person's mail leads back here (server.postmaster).
-        return work.hold(NAME, "our own mail to the postmaster came back; see server.postmaster")
+        work.hold(NAME, "our own mail to the postmaster came back; see server.postmaster")
+        return
     forward = case.post.to_postmaster(case.mail, case.roles[0], person, case.config.desk[0], case.now)
-    work = work.because(NAME, f"to {', '.join(case.roles)}: forwarded to the postmaster").send(forward)
+    work.because(NAME, f"to {', '.join(case.roles)}: forwarded to the postmaster")
+    work.outgoing.append(forward)
     if not case.desks:
-        return replace(work, outcome="forwarded", done=True)
-    return work
+        work.outcome, work.done = "forwarded", True

@@ -8,17 +8,17 @@ from smtpgate.handlers.case import Case, Work
 NAME = "route"
 
 
-def handle(case: Case, work: Work) -> Work:
+def handle(case: Case, work: Work) -> None:
     if work.ticket is not None:
         others = [d.name for d in case.desks if d.name != work.ticket.desk]
         if others and len(case.desks) > 1:
-            work = work.mark(*(f"also to {name}" for name in others))
-        return work
+            work.mark(*(f"also to {name}" for name in others))
+        return
     names = ", ".join(d.name for d in case.desks)
     how = ""
     if len(case.desks) > 1:
         how = ", who share one ticket" if case.config.tickets.several_desks == "shared" else ", a ticket for each"
-    return work.because(NAME, f"desk {names}{how}")
+    work.because(NAME, f"desk {names}{how}")
 
 
 def groups(case: Case) -> tuple[tuple[Desk, tuple[Desk, ...]], ...]:

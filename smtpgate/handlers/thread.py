@@ -9,34 +9,35 @@ that the mails belong together, and so does one to a mail that is not there or c
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from smtpgate.handlers import subject
 from smtpgate.handlers.case import Case, Work
 from smtpgate.mail import header
 from smtpgate.model import Evidence, ParsedMail, Ticket
 from smtpgate.rules.rights import Joining
-from smtpgate.store.api import Changes, Incoming
+from smtpgate.store.api import Incoming
 
 NAME = "thread"
 _OLDEST, _NEWEST = 5, 20  # Message-IDs of References that are remembered while no mail has them
 _LOOK_AGAIN = 0.5  # seconds between looks while a parent is being filed
 
 
-def handle(case: Case, work: Work) -> Work:
+def handle(case: Case, work: Work) -> None:
     ticket, rung, why = _climb(case)
     if ticket is None:
         young = abs(case.now - case.mail.received_at) < case.config.tickets.parent_wait
         if case.facts.unfiled_parents and young and not case.imported:
             reason = f"answers mail {case.facts.unfiled_parents[0]}, which is not filed yet: waits for it"
-            waiting = Changes(postpone_until=case.now + _LOOK_AGAIN)
-            return replace(work.because(NAME, reason), changes=waiting, outcome="postponed", done=True)
+            work.because(NAME, reason)
+            work.outcome, work.postpone_until, work.done = "postponed", case.now + _LOOK_AGAIN, True
+            return
         claimed = [case.facts.by_number[n] for n in case.numbers if n in case.facts.by_number]
         for ticket_id in claimed:
-            work = work.mark(f"claims #{case.facts.tickets[ticket_id].number}")
-        return work.because(NAME, why)
-    work = replace(work, ticket=ticket, rung=rung).because(NAME, f"ticket {ticket.number} by {rung}")
-    return _may_join(case, work, ticket)
+            work.mark(f"claims #{case.facts.tickets[ticket_id].number}")
+        work.because(NAME, why)
+        return
+    work.ticket, work.rung = ticket, rung
+    work.because(NAME, f"ticket {ticket.number} by {rung}")
+    _may_join(case, work, ticket)
 
 
 def _climb(case: Case) -> tuple[Ticket | None, str, str]:
@@ -111,32 +112,35 @@ def named(mail: Incoming, parsed: ParsedMail) -> tuple[str, ...]:
     return tuple(i for i in dict.fromkeys((*own, *line)) if i.lower() not in people)
 
 
-def _may_join(case: Case, work: Work, ticket: Ticket) -> Work:
-    if case.imported:
-        return work
+def _may_join(case: Case, work: Work, ticket: Ticket) -> None:
     joins = work.rights.joins
+    if case.imported:
+        return
     if joins is Joining.HELD:
-        return work.hold(NAME, f"would join {ticket.number}, but its sender is not proved")
-    if joins is Joining.NOTE:
-        if work.rung in ("token", "our-reference") or _plausible(case, ticket):
-            return work
-        return replace(work, ticket=None, rung="").because(NAME, "automatic mail that only claims a ticket: not noted on it")
-    if joins is Joining.WITH_TOKEN:
-        return _with_token(case, work, ticket)
-    if joins is Joining.WEAK:
-        work = work.mark("weak")
-    if not case.takes_part(ticket) and not case.agent:
-        work = work.mark("third-party").because(NAME, "the sender is not a participant: shown, added to nothing")
-    return work
+        work.hold(NAME, f"would join {ticket.number}, but its sender is not proved")
+    elif joins is Joining.NOTE:
+        if work.rung not in ("token", "our-reference") and not _plausible(case, ticket):
+            work.ticket, work.rung = None, ""
+            work.because(NAME, "automatic mail that only claims a ticket: not noted on it")
+    elif joins is Joining.WITH_TOKEN:
+        _with_token(case, work, ticket)
+    else:
+        if joins is Joining.WEAK:
+            work.mark("weak")
+        if not case.takes_part(ticket) and not case.agent:
+            work.mark("third-party")
+            work.because(NAME, "the sender is not a participant: shown, added to nothing")
 
 
-def _with_token(case: Case, work: Work, ticket: Ticket) -> Work:
+def _with_token(case: Case, work: Work, ticket: Ticket) -> None:
     """Little or no evidence: the signed address must have been given to this very person."""
     given = any(t.id == ticket.id and t.person_matches(case.sender) for t in case.replies)
     if work.rung == "token" and given and case.takes_part(ticket):
         mark = "unverified" if case.mail.verdict.evidence in (Evidence.NONE, Evidence.TEMPERROR) else "weak"
-        return work.mark(mark).because(NAME, "with the signed address that this person was given")
-    return work.hold(NAME, f"would join {ticket.number}, but its sender is not proved and the signed address is not theirs")
+        work.mark(mark)
+        work.because(NAME, "with the signed address that this person was given")
+    else:
+        work.hold(NAME, f"would join {ticket.number}, but its sender is not proved and the signed address is not theirs")
 
 
 def _plausible(case: Case, ticket: Ticket) -> bool:

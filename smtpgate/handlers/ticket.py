@@ -13,7 +13,7 @@ from smtpgate.handlers.dedupe import strong
 from smtpgate.model import Address, EntryKind, Kind, Participant, Role, Ticket
 from smtpgate.numbers import NumberPattern
 from smtpgate.rules.rights import Joining, Opening
-from smtpgate.store.api import Changes, MessageRef, NewFingerprint, NewTicket, TicketUpdate
+from smtpgate.store.api import MessageRef, NewFingerprint, NewTicket, TicketUpdate
 
 NAME = "ticket"
 _SUBJECT = 200  # characters of a subject kept as the ticket's title
@@ -26,37 +26,46 @@ def serial_key(pattern: NumberPattern, desk: Desk, now: float) -> tuple[str, str
     return (local_day(now, desk.timezone) if pattern.per_day else "", desk.channel if pattern.per_channel else "")
 
 
-def handle(case: Case, work: Work) -> Work:
-    if work.repeat_of is not None and work.ticket is not None:
-        return _repeat(case, work, work.ticket)
-    if work.ticket is not None:
-        return _join(case, work, work.ticket)
-    return _open(case, work)
+def handle(case: Case, work: Work) -> None:
+    if work.ticket is None:
+        _open(case, work)
+    elif work.repeat_of is not None:
+        _repeat(case, work, work.ticket)
+    elif case.imported:
+        _continue(case, work, work.ticket)
+    else:
+        _join(case, work, work.ticket)
 
 
-def _repeat(case: Case, work: Work, ticket: Ticket) -> Work:
+def _repeat(case: Case, work: Work, ticket: Ticket) -> None:
     marks = work.marks if strong(case) or case.imported else (*work.marks, "unverified")
-    return work.add_entry(entry_of(case, ticket, EntryKind.REPEAT, marks)).change(
-        lambda c: replace(c, updates=(*c.updates, TicketUpdate(ticket.id, updated_at=case.now)))
-    )
+    work.entries.append(entry_of(case, work, ticket, EntryKind.REPEAT, marks))
+    work.updates.append(TicketUpdate(ticket.id, updated_at=case.now))
 
 
-def _join(case: Case, work: Work, ticket: Ticket) -> Work:
-    if case.imported:
-        return _continue(case, work, ticket)
+def _join(case: Case, work: Work, ticket: Ticket) -> None:
+    work.outcome = "joined"
     if work.rights.joins is Joining.NOTE:
-        noted = work.add_entry(entry_of(case, ticket, EntryKind.MACHINE, (*work.marks, case.parsed.kind.value)))
-        return replace(noted, outcome="noted").because(NAME, f"noted on {ticket.number}")
-    if case.agent and not case.takes_part(ticket):
+        work.outcome = "noted"
+        work.entries.append(entry_of(case, work, ticket, EntryKind.MACHINE, (*work.marks, case.parsed.kind.value)))
+        work.because(NAME, f"noted on {ticket.number}")
+    elif case.agent and not case.takes_part(ticket):
         # What an agent's mail may do beyond this is decided by the command handler, once there is one; until then the
         # safe reading of an agent's words is that they stay inside.
-        noted = work.add_entry(entry_of(case, ticket, EntryKind.NOTE, work.marks))
-        return replace(noted, outcome="joined").because(NAME, "an agent's words: kept inside")
-    if "third-party" in work.marks:
-        joined = work.add_entry(entry_of(case, ticket, EntryKind.THIRD_PARTY, work.marks))
-        return replace(joined.change(lambda c: _references(case, c, ticket)), outcome="joined")
+        work.entries.append(entry_of(case, work, ticket, EntryKind.NOTE, work.marks))
+        work.because(NAME, "an agent's words: kept inside")
+    elif "third-party" in work.marks:
+        work.entries.append(entry_of(case, work, ticket, EntryKind.THIRD_PARTY, work.marks))
+        _references(case, work, ticket)
+    else:
+        _joined(case, work, ticket)
+
+
+def _joined(case: Case, work: Work, ticket: Ticket) -> None:
+    """A participant goes on."""
     if case.parsed.thanks and not ticket.status.open and case.config.tickets.thanks == "note":
-        work = work.mark("thanks").because(NAME, f"nothing but thanks: {ticket.number} stays {ticket.status.value}")
+        work.mark("thanks")
+        work.because(NAME, f"nothing but thanks: {ticket.number} stays {ticket.status.value}")
         status, reopened = ticket.status, False
     else:
         status, reopened = after_customer_mail(ticket.status)
@@ -66,28 +75,33 @@ def _join(case: Case, work: Work, ticket: Ticket) -> Work:
         updated_at=case.now,
         add_participants=_copied(case, ticket) if work.rights.joins is Joining.YES else (),
     )
-    work = work.add_entry(entry_of(case, ticket, EntryKind.CUSTOMER, work.marks))
-    work = work.change(lambda c: replace(_references(case, c, ticket), updates=(*c.updates, update)))
-    work = work.change(lambda c: _fingerprints(case, c, ticket))
+    work.updates.append(update)
+    work.entries.append(entry_of(case, work, ticket, EntryKind.CUSTOMER, work.marks))
+    _references(case, work, ticket)
+    _fingerprints(case, work, ticket)
     if reopened:
-        work = work.because(NAME, f"was {ticket.status.value}: reopened")
-    return replace(work, outcome="joined", reopened=reopened, ticket=replace(ticket, status=status))
+        work.because(NAME, f"was {ticket.status.value}: reopened")
+    work.reopened = reopened
+    work.ticket = ticket if status is ticket.status else replace(ticket, status=status)
 
 
-def _continue(case: Case, work: Work, ticket: Ticket) -> Work:
+def _continue(case: Case, work: Work, ticket: Ticket) -> None:
     """History goes on: nothing is reopened, whoever wrote it is found again by the next reference."""
-    kind, marks, outcome = _in_history(case, ticket), work.marks, "joined"
+    kind, marks, outcome = _in_history(case, ticket), list(work.marks), "joined"
     if work.rights.joins is Joining.NOTE:
-        kind, marks, outcome = EntryKind.MACHINE, (*marks, case.parsed.kind.value), "noted"
+        kind, marks, outcome = EntryKind.MACHINE, [*marks, case.parsed.kind.value], "noted"
     more = kind is EntryKind.CUSTOMER and len(ticket.participants) < _PARTICIPANTS
     update = TicketUpdate(
         ticket.id,
         updated_at=max(ticket.updated_at, case.now),
         add_participants=_copied(case, ticket) if more else (),
     )
-    work = work.add_entry(entry_of(case, ticket, kind, marks)).because(NAME, f"{outcome} in {ticket.number}")
-    work = work.change(lambda c: replace(_references(case, c, ticket), updates=(*c.updates, update)))
-    return replace(work.change(lambda c: _fingerprints(case, c, ticket)), outcome=outcome)
+    work.outcome = outcome
+    work.updates.append(update)
+    work.entries.append(entry_of(case, work, ticket, kind, marks))
+    work.because(NAME, f"{outcome} in {ticket.number}")
+    _references(case, work, ticket)
+    _fingerprints(case, work, ticket)
 
 
 def _in_history(case: Case, ticket: Ticket) -> EntryKind:
@@ -101,28 +115,30 @@ def _in_history(case: Case, ticket: Ticket) -> EntryKind:
     return EntryKind.REPLY if answer else EntryKind.NOTE
 
 
-def _open(case: Case, work: Work) -> Work:
+def _open(case: Case, work: Work) -> None:
     opens = work.rights.opens
     if opens is Opening.HELD:
         reason = "; ".join(case.mail.verdict.reasons[-2:]) or case.mail.verdict.evidence.value
-        return work.hold(NAME, f"its sender is not proved: {reason}")
+        work.hold(NAME, f"its sender is not proved: {reason}")
+        return
     if opens is Opening.NEVER:
         if not case.imported and case.parsed.kind in (Kind.BOUNCE, Kind.DELAYED, Kind.RECEIPT, Kind.FEEDBACK):
-            return work.hold(NAME, f"a {case.parsed.kind.value} that belongs to no mail of ours")
-        work = work.mark("automatic")
+            work.hold(NAME, f"a {case.parsed.kind.value} that belongs to no mail of ours")
+            return
+        work.mark("automatic")
     if opens is Opening.UNVERIFIED:
-        work = work.mark("unverified")
-    work = replace(work, rung="new")
+        work.mark("unverified")
+    work.outcome, work.rung = "new", "new"
     used: dict[tuple[str, str], int] = {}
     for desk, sharing in route.groups(case):
         key = serial_key(case.pattern, desk, case.now)
         serial = case.facts.serials.get(key, 1) + used.get(key, 0)
         used[key] = used.get(key, 0) + 1
-        work = _open_one(case, work, desk, sharing, key, serial)
-    return replace(work, outcome="new", ticket=work.opened[0])
+        _open_one(case, work, desk, sharing, key, serial)
+    work.ticket = work.opened[0]
 
 
-def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key: tuple[str, str], serial: int) -> Work:
+def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key: tuple[str, str], serial: int) -> None:
     ticket = Ticket(
         id=case.new_id(),
         number=case.pattern.make(date=local_day(case.now, desk.timezone), channel=desk.channel, serial=serial),
@@ -136,17 +152,17 @@ def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key
         unverified=work.rights.opens is Opening.UNVERIFIED or (work.rights.opens is Opening.YES and case.person is None),
         other_desks=tuple(d.name for d in sharing),
     )
-    work = work.because(NAME, f"opens {ticket.number} at desk {desk.name}")
+    work.because(NAME, f"opens {ticket.number} at desk {desk.name}")
     kind = EntryKind.MACHINE if work.rights.opens is Opening.NEVER else EntryKind.CUSTOMER
     if case.imported and kind is EntryKind.CUSTOMER:
         kind = _in_history(case, ticket)
-    work = work.add_entry(entry_of(case, ticket, kind, work.marks))
-    work = work.change(lambda c: replace(_references(case, c, ticket), tickets=(*c.tickets, NewTicket(ticket, key, serial))))
-    work = work.change(lambda c: _fingerprints(case, c, ticket))
+    work.opened.append(ticket)
+    work.tickets.append(NewTicket(ticket, key, serial))
+    work.entries.append(entry_of(case, work, ticket, kind, work.marks))
+    _references(case, work, ticket)
+    _fingerprints(case, work, ticket)
     if case.imported and work.rights.opens is Opening.YES:
-        spoken = (subject.key(ticket.desk, case.parsed.subject), ticket.id, case.now)
-        work = work.change(lambda c: replace(c, subjects=(*c.subjects, spoken)))
-    return replace(work, opened=(*work.opened, ticket))
+        work.subjects.append((subject.key(ticket.desk, case.parsed.subject), ticket.id, case.now))
 
 
 def _first_participants(case: Case, work: Work) -> tuple[Participant, ...]:
@@ -178,24 +194,20 @@ def _a_desk(case: Case, person: Address) -> bool:
     return "@" not in person.address or case.own(person.address)
 
 
-def _references(case: Case, changes: Changes, ticket: Ticket) -> Changes:
-    missing = [i for i in case.named if i != case.parsed.message_id and i not in case.facts.holders]
-    changes = replace(changes, unseen_refs=(*changes.unseen_refs, *((i, ticket.id) for i in missing)))
-    if not case.parsed.message_id:
-        return changes
-    ref = MessageRef(case.parsed.message_id, ticket.id, ours=False)
-    return replace(changes, message_refs=(*changes.message_refs, ref))
+def _references(case: Case, work: Work, ticket: Ticket) -> None:
+    own = case.parsed.message_id
+    work.unseen_refs += [(i, ticket.id) for i in case.named if i != own and i not in case.facts.holders]
+    if own:
+        work.message_refs.append(MessageRef(own, ticket.id, ours=False))
 
 
-def _fingerprints(case: Case, changes: Changes, ticket: Ticket) -> Changes:
-    desks = (ticket.desk, *ticket.other_desks)
-    new = tuple(
+def _fingerprints(case: Case, work: Work, ticket: Ticket) -> None:
+    work.fingerprints += [
         NewFingerprint(key, ticket.id, case.mail.received_at, strong(case))
-        for name in desks
+        for name in (ticket.desk, *ticket.other_desks)
         for key in dict.fromkeys(case.fingerprints.get(name, ()))
         if not (case.imported and _later(case, key))
-    )
-    return replace(changes, fingerprints=(*changes.fingerprints, *new))
+    ]
 
 
 def _later(case: Case, key: str) -> bool:
