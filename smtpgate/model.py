@@ -222,6 +222,7 @@ class ParsedMail:
     text: str = ""
     reply: str = ""
     context: str = ""  # the reply with the quoted lines that it answers, where it stands between them; "" where it does not
+    may_quote: bool = False  # a text that may hold, without any mark, what it answers: an original, or all of it a quote
     html: str | None = None
     attachments: tuple[Attachment, ...] = ()
     defects: tuple[str, ...] = ()

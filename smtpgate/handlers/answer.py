@@ -8,21 +8,10 @@ from smtpgate.mail import parent, trim
 from smtpgate.model import ParsedMail
 from smtpgate.store.api import Facts
 
-_SHORTEST = 100  # characters of a text that may quote something
-
-
-def may_quote(parsed: ParsedMail) -> bool:
-    """Is it worth asking the store for what this mail answers? Only when it may hold a quote that nothing marks: an
-    original without marks below a header, or a long text without any quote."""
-    if not (parsed.in_reply_to or parsed.references) or len(parsed.text) < _SHORTEST:
-        return False
-    said = trim.split(parsed.text, subject=parsed.subject)
-    return said.tail >= 0 or "q" not in said.roles
-
 
 def refined(parsed: ParsedMail, facts: Facts) -> ParsedMail:
     """The mail with its view of what is new mended by what it answers."""
-    if not facts.letters and not facts.parents:
+    if (not facts.letters and not facts.parents) or not parent.may_be_quoted(parsed.text, facts.letters, facts.parents):
         return parsed
     said = trim.split(parsed.text, subject=parsed.subject)
     texts = [text for letter in facts.letters for text in parent.texts_of(letter)]

@@ -78,7 +78,7 @@ class Pipeline:
             references=tuple(r for r in references if r != own) + ((own,) if imported and own else ()),
             numbers=numbers[:_NUMBERS],
             ticket_ids=tuple(t.id for t in tokens if t.kind == "r"),
-            parents=references[:_PARENTS] if answer.may_quote(parsed) else (),
+            parents=references[:_PARENTS] if parsed.may_quote else (),
             recipient_ids=tuple(t.id for t in tokens if t.kind == "b"),
             fingerprints=tuple(key for pair in prints.values() for key in pair),
             serials=tuple({ticket.serial_key(self.patterns[0], desk, now): None for desk in desks}),

@@ -27,6 +27,7 @@ from smtpgate.model import Attachment, Kind, ParsedMail
 logging.getLogger("mailparser").setLevel(logging.CRITICAL)  # it warns of every type of attachment
 _HINT = 8192  # octets of the body in which the charset of a raw 8-bit header is looked for
 _MOST_DEFECTS = 50
+_MAY_QUOTE = 100  # characters of a text from which it may hold what it answers
 _ITS_OWN = frozenset(("CharsetDecodeDefect", "MimeHeaderDefect"))  # about mail-parser's own reading, which is not used
 _DEFECTS = {
     structure.NO_BOUNDARY: errors.NoBoundaryInMultipartDefect,
@@ -88,6 +89,7 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
         text=text,
         reply=reply,
         context=context if own and (context := said.in_context()) != reply else "",
+        may_quote=answers and len(text) >= _MAY_QUOTE and (said.tail >= 0 or "q" not in said.roles),
         html=shown,
         attachments=tuple(content.attachments),
         defects=tuple(dict.fromkeys(defects))[:_MOST_DEFECTS],

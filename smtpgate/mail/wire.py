@@ -27,6 +27,10 @@ _LOCAL = re.compile(rf'{_ATOM}(?:\.{_ATOM})*|"(?:[ !#-\[\]-~\x80-\U0010ffff]|\\[
 _LITERAL = re.compile(r"\[[0-9A-Fa-f.:IPv]{1,50}\]")  # RFC 5321 §4.1.3
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 _PLAIN_TEXT = re.compile(r"[ -~]*")
+_OURS = re.compile(rb' multipart/alternative;\r\n boundary="(=_[0-9a-f]{32})"')
+_TEXT_PART = re.compile(
+    rb"Content-Type: text/(plain|html); charset=utf-8\r\nContent-Transfer-Encoding: (quoted-printable|base64)\r\n\r\n"
+)
 
 Fields = Sequence[tuple[str, str]]  # names, and values that are folded already
 
@@ -161,6 +165,28 @@ class Multipart:
         line = f"--{boundary}".encode()
         body = b"".join(line + b"\r\n" + part + b"\r\n" for part in self.parts) + line + b"--\r\n"
         return f'multipart/{self.subtype};\r\n boundary="{boundary}"', body
+
+
+def read_back(data: bytes) -> list[tuple[str, str]] | None:
+    """Subtype and text of each part of a mail that `assemble` made of texts alone; None for any other mail."""
+    fields, start = header.split(data)
+    whole = _OURS.fullmatch(next((f.value for f in fields if f.name == "content-type"), b""))
+    if whole is None:
+        return None
+    line = b"--" + whole[1]
+    pieces = data[start:].split(line + b"\r\n")
+    if pieces[0] or not pieces[-1].endswith(line + b"--\r\n"):
+        return None
+    pieces[-1] = pieces[-1][: -len(line) - 4]
+    found = []
+    for piece in pieces[1:]:
+        part = _TEXT_PART.match(piece)
+        if part is None:
+            return None
+        body = piece[part.end() : -2]
+        decoded = binascii.a2b_qp(body) if part[2] == b"quoted-printable" else binascii.a2b_base64(body)
+        found.append((part[1].decode("ascii"), decoded.decode("utf-8", "replace")))
+    return found
 
 
 # --- the whole --------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 from dataclasses import replace
 from typing import Literal
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smtpgate.mail import parent, trim
+from smtpgate.mail import parent, trim, wire
 from smtpgate.mail.compose import compose
 from smtpgate.mail.letters import Purpose
 from tests.support import replies
@@ -106,3 +107,22 @@ def test_never_raises_and_words_stay_in_order(text: str, parents: list[str]) -> 
 def test_linear() -> None:
     line = "a line that the parent does not have, of usual length\n"
     assert_linear(lambda n: line * n, lambda text: refined(text, (line.replace("not", "") * 100,)), 500)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_our_own_letter_is_read_back_as_any_parser_reads_it(language: Literal["zh", "en"]) -> None:
+    data = compose(letter(purpose=Purpose.WAITING, language=language, message=MESSAGE), templates(), None).data
+    parts = [part for part in email.message_from_bytes(data).walk() if not part.is_multipart()]
+    assert wire.read_back(data) == [(p.get_content_subtype(), p.get_payload(decode=True).decode()) for p in parts]  # type: ignore[union-attr]
+    assert wire.read_back(data.replace(b"multipart/alternative", b"multipart/mixed")) is None
+    assert wire.read_back(data[:-20]) is None
+
+
+@pytest.mark.parametrize("form", [0, 1], ids=["text", "html"])
+def test_a_letter_is_only_read_whole_when_a_line_of_it_is_there(form: int) -> None:
+    data = compose(letter(purpose=Purpose.WAITING, language="en", message=MESSAGE), templates(), None).data
+    line = next(one for one in parent.texts_of(data)[form].split("\n") if "system does it run" in one)
+    assert parent.may_be_quoted(f"Hello,\n> {line.upper()}", [data], [])
+    assert parent.may_be_quoted(f"Hello,\n{line}", [], [f"so {line}"])
+    assert not parent.may_be_quoted("Hello, the printer is broken since Monday.\nok\n\nsystem", [data], ["ok"])
+    assert parent.may_be_quoted("Hello, whatever it is", [b"Subject: not made by us\r\n\r\nsomething"], [])
