@@ -57,6 +57,9 @@ class Recipient:
     signed: bool = False
 
 
+_OURS = Recipient()
+
+
 def recipient(address: str, config: Config, tokens: Tokens, now: float) -> Recipient:
     """May this address be written to through us? No relaying: only desks and role addresses of our domains."""
     local, at, _ = address.rpartition("@")
@@ -96,9 +99,11 @@ class Acceptor:
         self._on_accept = on_accept
         self._may_mail_domain = may_mail_domain
         self._few = asyncio.Semaphore(_FEW)
+        own = (address for desk in config.desk for address in (desk.address, *desk.aliases))
+        self._desks = frozenset(address for address in own if recipient(address, config, tokens, 0.0) == _OURS)
 
     def recipient(self, address: str) -> Recipient:
-        return recipient(address, self.config, self.tokens, self.clock.now())
+        return _OURS if address in self._desks else recipient(address, self.config, self.tokens, self.clock.now())
 
     async def accept(self, envelope: Envelope, data: bytes, *, exempt: bool) -> str:
         """The reply to the end of DATA. Cancelled before the commit has begun, it leaves nothing behind."""

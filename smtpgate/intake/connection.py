@@ -1,17 +1,19 @@
-"""One connection under the dialogue: what asyncio calls, the timer, the command loop, and the ways to end.
+"""One connection under the dialogue: what asyncio calls, the timer, the commands that have come, and the ways to end.
 
-Built on aiosmtpd's protocol class, of which the protocol, stream reader and writer stay. Its command loop, timer and
-handling of EOF and errors are replaced, because they cost memory without bound, tell errors to the client and cancel
-work that is under way. Content of a mail never enters the stream reader. Whatever fails here of our own is answered 451
-with an opaque id.
+Built on aiosmtpd's protocol class. Its task, stream reader, command loop, timer and handling of EOF and errors are replaced,
+because they cost a task switch for each command and memory without bound, tell errors to the client and cancel work that
+is under way. Commands are done as they come in; one that must wait (for DNS, the greylist, a handshake) holds up those
+behind it. Content of a mail never enters the buffer of commands. Whatever fails here of our own is answered 451 with an
+opaque id.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, Protocol
 
 import structlog
@@ -28,10 +30,12 @@ from smtpgate.intake.standing import Standing
 
 log = structlog.get_logger(__name__)
 
-_BUFFER = 32 * 1024  # of the stream reader: commands only
+_BUFFER = 32 * 1024  # octets of commands that may wait; twice as many stop the reading
 _TOGETHER = 4096  # octets of replies that may wait for each other
 _IN_A_ROW = 20  # commands of one client that nobody else is served between
 _LINGER = 5.0  # seconds that a client gets to take our last words
+
+Reply = str | Coroutine[Any, Any, str]  # of a command: at once, or when it has been waited for; "" when it was said
 
 
 class Host(Protocol):
@@ -60,7 +64,17 @@ class Host(Protocol):
         """Run in a task that outlives the connection."""
 
     def gone(self, connection: Connection) -> None:
-        """Its task has ended."""
+        """It has ended."""
+
+
+class _NoHooks:
+    """A handler without any. The library looks through it for each connection, as it does through the connection itself."""
+
+    def __dir__(self) -> Iterable[str]:
+        return ()
+
+
+_NO_HOOKS = _NoHooks()
 
 
 class Connection(SMTP, ABC):
@@ -70,36 +84,44 @@ class Connection(SMTP, ABC):
 
     def __init__(self, host: Host, config: Config, peer: str, standing: Standing, loop: asyncio.AbstractEventLoop) -> None:
         self.command_size_limits = {}  # the library's is one dict for all connections
-        self.line_length_limit = max(_BUFFER, config.limits.command_line + 2)  # sizes the stream reader, no more
-        super().__init__(None, hostname=config.server.name, enable_SMTPUTF8=True, loop=loop)  # no hooks: Session has the commands
-        self._smtp_methods = self._auth_methods = {}  # the library's own commands, which are not used: 2 KB for each connection
+        super().__init__(_NO_HOOKS, hostname=config.server.name, enable_SMTPUTF8=True, loop=loop)
         self.peer = peer
         self.id = host.acceptor.new_mail_id()  # of the connection, for the log
         self.standing = standing
         self._host = host
         self._limits = config.limits
+        self._context = contextvars.copy_context()  # for the log
+        self._context.run(structlog.contextvars.bind_contextvars, connection=self.id)
+        self._wire: asyncio.Transport
         self._patience = Patience(loop, self._ring)
         self._began = loop.time()
+        self._greeting: asyncio.TimerHandle | None = None  # set until the client may talk
+        self._inbox = bytearray()  # commands that came and were not done yet
+        self._looked = 0  # octets of the inbox in which there is no line end
+        self._room = max(_BUFFER, self._limits.command_line + 2)
+        self._held: asyncio.Task[str] | asyncio.Handle | None = None  # what the next command waits for
+        self._unsaid = bytearray()  # replies that go out together
         self._content: DataReader | None = None  # set from 354 to the end of data
-        self._content_end: asyncio.Future[bool] = loop.create_future()
         self._content_began = self._content_total = 0.0  # when 354 was said, and when the mail must be here
         self._rate_check: asyncio.TimerHandle | None = None
-        self._early: asyncio.Event | None = None  # set when the client talks before the greeting
-        self._got = self._read = 0  # octets that came for the stream reader, and that were read from it
-        self._lines = 0  # whole lines that wait in it
-        self._unsaid = bytearray()  # replies that go out together
-        self._deaf = False  # what comes is thrown away
+        self._full = False  # nothing more is read until the inbox is emptier
+        self._blocked = False  # the client does not take our replies
         self._handshaking = False
         self._busy = False  # from 354 to the reply after the data
+        self._all_heard = False  # the client has closed its half
         self._closing = False
         self._stopping = False
+        self._gone = False
         self._linger: asyncio.TimerHandle | None = None
-        self._plain: asyncio.StreamWriter | None = None
         self._helo = ""
         self._secured: str | None = None  # TLS version and cipher
         self._mails = self._errors = 0
         self._mail_ids: list[str] = []  # of the newest ones
         self._ended = "client left"
+
+    def __dir__(self) -> Iterable[str]:
+        """Nothing: for each connection the library asks for every attribute, to find commands and mechanisms of its own."""
+        return ()
 
     @property
     def receiving(self) -> bool:
@@ -107,109 +129,162 @@ class Connection(SMTP, ABC):
         return self._busy
 
     @abstractmethod
-    async def obey(self, taken: command.Command) -> str:
-        """Do one command and return the reply, "" when it has been said."""
+    def obey(self, taken: command.Command) -> Reply:
+        """Do one command."""
 
     @abstractmethod
-    async def misunderstood(self, reply: str) -> str:
+    def misunderstood(self, reply: str) -> str:
         """What came is no command of ours."""
 
-    # --- what asyncio and aiosmtpd call -------------------------------------------------------------------------------
+    @abstractmethod
+    def received(self, content: DataReader, *, complete: bool) -> None:
+        """The data has ended, or never will. Leads to mail_done, or to the end of the connection."""
+
+    # --- what asyncio calls -------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)  # starts _handle_client
-        assert self._handler_coroutine is not None
-        self._handler_coroutine.add_done_callback(self._task_ended)
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = self._wire = transport
+        wait = self.pace.greeting_wait
+        if wait:  # programs that send spam often do not wait for the greeting (RFC 5321 §3.1 has clients wait)
+            self._greeting = self._context.run(self.loop.call_later, wait, self._greet)
+        else:
+            self._context.run(self._greet)
 
     def connection_lost(self, error: Exception | None) -> None:
-        asyncio.StreamReaderProtocol.connection_lost(self, error)  # not aiosmtpd's, which expects its own timer
-        self._patience.stop()
-        for timer in (self._linger, self._rate_check):
-            if timer is not None:
-                timer.cancel()
         self._closing = True
         self.transport = None
-        if self._handler_coroutine is not None:
-            self._handler_coroutine.cancel()
+        self._patience.stop()
+        if self._linger is not None:
+            self._linger.cancel()
+        self._end()
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf:
+        if self._closing:
             return
         if self._content is not None:
             self._patience.heard()
             rest = self._content.feed(data)
-            if rest is None and not self._content.hopeless:
-                return
-            self._end_content(complete=rest is not None)
-            data = rest or b""
-        if data:
-            if self._early is not None:
-                self._early.set()
-            self._got += len(data)
-            self._lines += data.count(b"\n")
-            super().data_received(data)
+            if rest is not None or self._content.hopeless:
+                self._inbox += rest or b""
+                self._context.run(self._end_content, complete=rest is not None)
+        elif self._greeting is not None:
+            self._last_words(f"554 5.5.1 {self.hostname} wait for the greeting before you talk", "talked before the greeting")
+        else:
+            self._inbox += data
+            self._context.run(self._work)
 
     def eof_received(self) -> bool | None:
-        # not aiosmtpd's, which cancels the session: a client that has sent all may close its half
+        """A client that has sent all may close its half. TLS has no half-closed connections."""
+        self._all_heard = True
         if self._content is not None:
-            self._end_content(complete=False)
-        open_for_replies = asyncio.StreamReaderProtocol.eof_received(self)
-        return open_for_replies and self._secured is None  # TLS has no half-closed connections
+            self._context.run(self._end_content, complete=False)
+        elif self._greeting is None:
+            self._context.run(self._work)
+        return self._secured is None
 
-    def _reset_timeout(self, duration: float | None = None) -> None:
-        self._patience.wait(duration or self.pace.command_timeout)
+    def pause_writing(self) -> None:
+        self._blocked = True
 
-    async def handle_exception(self, error: Exception) -> str:
+    def resume_writing(self) -> None:
+        self._blocked = False
+        self._context.run(self.loop.call_soon, self._work)
+
+    # --- commands -----------------------------------------------------------------------------------------------------
+
+    def _greet(self) -> None:
+        self._greeting = None
+        self._put(f"220 {self.hostname} {self.service}")
+        self._wait_for_command()
+        self._work()
+
+    def _work(self) -> None:
+        """Do the commands that have come, until one must be waited for or it is the turn of others."""
+        done = 0
+        while not (self._closing or self._busy or self._blocked) and self._held is None:
+            if done == _IN_A_ROW and self._inbox:
+                self._held = self.loop.call_soon(self._go_on)
+                break
+            line = self._next_line()
+            if not line:
+                break
+            self._do(line)
+            done += 1
+            if len(self._unsaid) > _TOGETHER:
+                self._flush()
+        if self._closing:
+            return
+        self._flush()
+        if not self._busy and self._held is None:
+            if done:
+                self._wait_for_command()
+            if self._all_heard and not self._blocked:
+                self.close(self._ended)
+                return
+        self._throttle()
+
+    def _go_on(self) -> None:
+        self._held = None
+        if not self._closing:
+            self._wait_for_command()
+        self._work()
+
+    def _next_line(self) -> bytes:
+        """With its line end; empty when there is no whole one. Looks at each octet once."""
+        end = self._inbox.find(b"\n", self._looked) + 1
+        if (end or len(self._inbox)) > self._room:
+            self._last_words("500 5.5.2 Command line too long", "endless command line")
+            return b""
+        if not end:
+            self._looked = len(self._inbox)
+            return b""
+        line = bytes(self._inbox[:end])
+        del self._inbox[:end]
+        self._looked = 0
+        return line
+
+    def _throttle(self) -> None:
+        """Who sends far ahead of what we can do waits."""
+        if self._full:
+            if len(self._inbox) <= self._room:
+                self._full = False
+                self._wire.resume_reading()
+        elif len(self._inbox) > 2 * self._room:
+            self._full = True
+            self._wire.pause_reading()
+
+    def _do(self, line: bytes) -> None:
+        too_long = len(line) > self._limits.command_line
+        taken = "500 5.5.2 Command line too long" if too_long else command.command(line)
+        try:
+            reply = self.misunderstood(taken) if isinstance(taken, str) else self.obey(taken)
+        except Exception as error:
+            reply = self._failed(error)
+        if isinstance(reply, str):
+            self.say(reply)
+        else:
+            self._held = self.loop.create_task(reply)
+            self._held.add_done_callback(self._waited)
+
+    def _waited(self, task: asyncio.Task[str]) -> None:
+        """A command that had to wait is done."""
+        self._held = None
+        if self._closing or task.cancelled():
+            self._end()
+            return
+        error = task.exception()
+        self._wait_for_command()
+        self.say(self._failed(error) if error is not None else task.result())
+        self._work()
+
+    def _failed(self, error: BaseException) -> str:
         error_id = self._host.acceptor.new_mail_id()
         log.error("session failed", mail=error_id, peer=self.peer, exc_info=error)
         return failure(error_id)
 
-    def secure(self, transport: asyncio.Transport) -> None:
-        """From here on everything is said through TLS."""
-        self._plain = self._writer  # kept: a writer that is collected closes its transport
-        self._writer = asyncio.StreamWriter(transport, self, self._reader, self.loop)
-        self.transport = transport
-
-    # --- the loop -----------------------------------------------------------------------------------------------------
-
-    async def _handle_client(self) -> None:
-        structlog.contextvars.bind_contextvars(connection=self.id)  # of this task and of those that it begins
-        try:
-            if await self._early_talker():
-                await self.say(f"554 5.5.1 {self.hostname} wait for the greeting before you talk")
-                self.close("talked before the greeting")
-                return
-            await self.say(f"220 {self.hostname} {self.service}")
-            count = 0
-            while not self._closing:
-                self._wait_for_command()
-                await self._one_command()
-                count += 1
-                if count % _IN_A_ROW == 0:  # those that have come already are read without waiting: let others in between
-                    await asyncio.sleep(0)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client left
-        finally:
-            self.close(self._ended)
-
     @property
     def pace(self) -> Pace:
         return self._host.pace(self.standing)
-
-    async def _early_talker(self) -> bool:
-        """Programs that send spam often do not wait for the greeting (RFC 5321 §3.1 has clients wait)."""
-        wait = self.pace.greeting_wait
-        if not wait:
-            return False
-        self._early = asyncio.Event()
-        try:
-            async with asyncio.timeout(wait):
-                await self._early.wait()
-        except TimeoutError:
-            return False
-        finally:
-            self._early = None
-        return True
 
     def _wait_for_command(self) -> None:
         """A command must be complete in its time, and the session end in its own."""
@@ -221,7 +296,7 @@ class Connection(SMTP, ABC):
 
     def hasten(self) -> None:
         """Stress has begun: what this connection waits for must come sooner now."""
-        if self._closing or self._handshaking:
+        if self._closing or self._handshaking or self._greeting is not None:
             return
         if self._content is not None:
             self._patience.wait(self.pace.data_timeout, self._content_total - self.loop.time())
@@ -229,56 +304,72 @@ class Connection(SMTP, ABC):
         elif not self._busy:
             self._wait_for_command()
 
-    async def _one_command(self) -> None:
-        try:
-            line = await self._reader.readuntil(b"\n")
-        except asyncio.LimitOverrunError:
-            await self.say("500 5.5.2 Command line too long")
-            self.close("endless command line")
-            return
-        self._read += len(line)
-        self._lines -= 1
-        too_long = len(line) > self._limits.command_line
-        taken = "500 5.5.2 Command line too long" if too_long else command.command(line)
-        try:
-            reply = await (self.misunderstood(taken) if isinstance(taken, str) else self.obey(taken))
-        except (ConnectionError, asyncio.IncompleteReadError):
-            raise
-        except Exception as error:
-            reply = await self.handle_exception(error)
-        if reply:
-            await self.say(reply)
+    # --- replies ------------------------------------------------------------------------------------------------------
 
-    async def say(self, reply: str) -> None:
-        """One reply, counted if it refuses something; too many of those end the connection."""
-        if self._closing:
+    def say(self, reply: str) -> None:
+        """One reply, counted if it refuses something; too many of those end the connection. "" says nothing."""
+        if self._closing or not reply:
             return
-        pace = self.pace
         if reply.startswith(("5", "452 4.5.3")):  # recipients beyond the limit too, which else could come for ever
             self._errors += 1
-            if pace.errors_slow is not None and self._errors > pace.errors_slow:
-                await asyncio.sleep(self._limits.error_delay)
-        await self.push(reply)
-        if self._errors >= pace.errors:
+            slow = self.pace.errors_slow
+            if slow is not None and self._errors > slow:
+                self._held = self.loop.call_later(self._limits.error_delay, self._say_late, reply)
+                return
+        self._say_now(reply)
+
+    def _say_late(self, reply: str) -> None:
+        self._held = None
+        self._say_now(reply)
+        self._go_on()
+
+    def _say_now(self, reply: str) -> None:
+        self._put(reply)
+        if self._errors and self._errors >= self.pace.errors:
             self.hang_up(f"421 4.7.0 {self.hostname} too many errors", "too many errors")
 
-    async def push(self, status: str | bytes) -> None:
-        """Send a reply; with those to further commands that have come already (RFC 2920 §3.2), so nobody waits for it."""
-        self._unsaid += status.encode("utf-8") if isinstance(status, str) else status
+    def _put(self, reply: str) -> None:
+        """Goes out with the replies to further commands that have come already (RFC 2920 §3.2)."""
+        self._unsaid += reply.encode("utf-8")
         self._unsaid += b"\r\n"
-        if not self._lines or len(self._unsaid) > _TOGETHER:
-            self._flush()
-            await self._writer.drain()
 
     def _flush(self) -> None:
         if self._unsaid:
-            self._writer.write(bytes(self._unsaid))
+            self._wire.write(bytes(self._unsaid))
             self._unsaid.clear()
+
+    # --- the content of a mail ----------------------------------------------------------------------------------------
+
+    def receive(self, content: DataReader) -> None:
+        """From the reply to this command on, what comes is a mail."""
+        self._content, self._busy = content, True
+        self._content_began = self.loop.time()
+        self._content_total = self._content_began + self._limits.data_total
+        self._patience.wait(self.pace.data_timeout, self._limits.data_total)
+        self._watch_rate(content)
+
+    def mail_done(self, reply: str) -> None:
+        """What became of it."""
+        self._busy = False
+        if self._stopping and not self._closing:
+            self._put(reply)
+            self.stop_now()
+        if not self._closing:
+            self._wait_for_command()
+            self.say(reply)
+            self._work()
+
+    def _end_content(self, *, complete: bool) -> None:
+        content, self._content = self._content, None
+        self._stop_rate_check()
+        assert content is not None
+        if not complete:
+            content.release()
+        self.received(content, complete=complete)
 
     def _watch_rate(self, content: DataReader) -> None:
         """Cut off who sends so slowly that he only holds a place (slow loris)."""
-        if self._rate_check is not None:
-            self._rate_check.cancel()
+        self._stop_rate_check()
         if self._content is not content:
             return
         wait = self.pace.data_rate_after
@@ -288,30 +379,10 @@ class Connection(SMTP, ABC):
             return
         self._rate_check = self.loop.call_later(max(wait - elapsed, wait / 8), self._watch_rate, content)
 
-    def _end_content(self, *, complete: bool) -> None:
-        self._content = None
+    def _stop_rate_check(self) -> None:
         if self._rate_check is not None:
             self._rate_check.cancel()
             self._rate_check = None
-        if not self._content_end.done():
-            self._content_end.set_result(complete)
-
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("connection failed", connection=self.id, peer=self.peer, exc_info=error)
-        log.info(
-            "connection ended",
-            connection=self.id,
-            peer=self.peer,
-            helo=self._helo,
-            tls=self._secured,
-            mails=self._mails,
-            mail=self._mail_ids,
-            errors=self._errors,
-            seconds=round(self.loop.time() - self._began, 3),
-            why=self._ended,
-        )
-        self._host.gone(self)
 
     # --- ways to end --------------------------------------------------------------------------------------------------
 
@@ -336,25 +407,62 @@ class Connection(SMTP, ABC):
 
     def hang_up(self, reply: str, why: str) -> None:
         """Say a last word and close, whatever is going on."""
-        if not self._closing and self.transport is not None:
-            self._unsaid += reply.encode("ascii") + b"\r\n"
+        if not self._closing:
+            self._put(reply)
             self.close(why)
-            if self._handler_coroutine is not None:
-                self._handler_coroutine.cancel()
+
+    def _last_words(self, reply: str, why: str) -> None:
+        """The same for a fault of the client, which is counted."""
+        self._errors += 1
+        self.hang_up(reply, why)
 
     def close(self, why: str) -> None:
         """Close when what was said is sent, but do not wait for long."""
-        if not self._closing and self.transport is not None:
+        if not self._closing:
             self._ended = why
             self._closing = True
-            self._patience.stop()
             self._flush()
-            self._writer.close()
-            self._linger = self.loop.call_later(_LINGER, self._writer.transport.abort)
+            self._wire.close()
+            self._linger = self.loop.call_later(_LINGER, self._wire.abort)
+            self._end()
 
     def cut(self, why: str) -> None:
         """Close without a word."""
         self._ended = why
         self._closing = True
+        self._wire.abort()
+        self._end()
+
+    def _end(self) -> None:
+        """The connection is closed or lost: nothing more is waited for, and what has begun to wait is given up."""
         self._patience.stop()
-        self._writer.transport.abort()
+        self._stop_rate_check()
+        if self._greeting is not None:
+            self._greeting.cancel()
+        if self._content is not None:
+            self._content.release()
+            self._content = None
+        self._inbox.clear()
+        if self._held is not None:
+            self._held.cancel()
+            if isinstance(self._held, asyncio.Task):
+                return  # comes back here when it has ended
+            self._held = None
+        if not self._gone:
+            self._gone = True
+            self._tell_end()
+            self._host.gone(self)
+
+    def _tell_end(self) -> None:
+        log.info(
+            "connection ended",
+            connection=self.id,
+            peer=self.peer,
+            helo=self._helo,
+            tls=self._secured,
+            mails=self._mails,
+            mail=self._mail_ids,
+            errors=self._errors,
+            seconds=round(self.loop.time() - self._began, 3),
+            why=self._ended,
+        )

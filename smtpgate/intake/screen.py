@@ -35,6 +35,11 @@ class Screen:
     clock: Clock
     warned: set[str] = field(default_factory=set)
 
+    @property
+    def active(self) -> bool:
+        """Is there anything to ask?"""
+        return bool(self.config.blocklist) or self.config.greylist.enabled
+
     async def listed(self, client: str) -> str:
         """The refusal for a client that is on too many lists, else ""."""
         lists = self.config.blocklist

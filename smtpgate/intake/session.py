@@ -1,25 +1,24 @@
 """The SMTP dialogue: what each command does in each state (RFC 5321 §4.1.4).
 
-Every method returns the reply; Connection says it. An accept that has begun runs in a task of its own: the client may
-vanish, the mail does not.
+Every method returns the reply, or a coroutine that does where DNS, the store or a handshake must be waited for; Connection
+says it. An accept that has begun runs in a task of its own: the client may vanish, the mail does not.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import structlog
-from aiosmtpd.smtp import Session as Facts
 
 from smtpgate.auth.verdict import within
 from smtpgate.config import Config
 from smtpgate.intake import command, forwarded
 from smtpgate.intake.accept import Recipient, Transaction
-from smtpgate.intake.connection import Connection, Host
+from smtpgate.intake.connection import Connection, Host, Reply
 from smtpgate.intake.data import DataReader, Fault
 from smtpgate.intake.forwarded import Client
 from smtpgate.intake.standing import Standing
@@ -49,6 +48,7 @@ class Session(Connection):
     def __init__(self, host: Host, config: Config, peer: str, standing: Standing, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(host, config, peer, standing, loop)
         self._mail: Transaction | None = None
+        self._sent: Transaction | None = None  # the mail whose data comes, or is being accepted
         self._extended = False
         self._xforward: Client | None = None  # for the next mail
         self._xclient: Client | None = None  # for the rest of the connection
@@ -58,7 +58,7 @@ class Session(Connection):
         self._forwarders = config.server.forwarders
         self._forwards = not peer or within(peer, self._forwarders)
 
-    async def obey(self, taken: command.Command) -> str:
+    def obey(self, taken: command.Command) -> Reply:
         verb = taken.verb
         if self._offers(verb):
             if verb in _IDLE_VERBS:
@@ -67,32 +67,31 @@ class Session(Connection):
                     self.hang_up(f"421 4.7.0 {self.hostname} too many commands without mail", "too many commands without mail")
                     return ""
             self._refused_data = False
-            return await self.commands[verb](self, taken.arg)
+            return self.commands[verb](self, taken.arg)
         if verb in _BROWSER:  # a browser made to speak to us: nothing that it says is a command
             self.hang_up("421 4.7.0 This is an SMTP server", "not SMTP")
             return ""
         offered = verb not in _NOT_OFFERED and verb != "STARTTLS"
-        return await self.misunderstood(f"{'500 5.5.1 Command not recognised' if offered else '502 5.5.1 Command not implemented'}")
+        return self.misunderstood("500 5.5.1 Command not recognised" if offered else "502 5.5.1 Command not implemented")
 
     def _offers(self, verb: str) -> bool:
         if verb == "STARTTLS":
             return self._host.tls is not None
         return verb in self.commands and (verb not in _OF_FORWARDERS or self._forwards)
 
-    async def misunderstood(self, reply: str) -> str:
+    def misunderstood(self, reply: str) -> str:
         """After a refused DATA it is content of a client that did not wait, which must not run as commands."""
         if self._refused_data:
-            await self.say(reply)
-            self.close("content after refused DATA")
+            self._last_words(reply, "content after refused DATA")
             return ""
         return reply
 
     # --- greeting -----------------------------------------------------------------------------------------------------
 
-    async def _helo_command(self, arg: bytes) -> str:
+    def _helo_command(self, arg: bytes) -> str:
         return f"250 {self.hostname}" if self._greeted(arg, extended=False) else "501 5.5.4 Syntax: HELO hostname"
 
-    async def _ehlo(self, arg: bytes) -> str:
+    def _ehlo(self, arg: bytes) -> str:
         if not self._greeted(arg, extended=True):
             return f"501 5.5.4 Syntax: {self.hello} hostname"
         lines = [self.hostname, "PIPELINING", f"SIZE {self._limits.message_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
@@ -110,26 +109,25 @@ class Session(Connection):
         self._helo, self._extended = name, extended
         return True
 
-    async def _starttls(self, arg: bytes) -> str:
-        """RFC 3207: whatever was sent or said before the handshake is forgotten (§4.2)."""
+    def _starttls(self, arg: bytes) -> Reply:
         if arg:
             return "501 5.5.4 Syntax: STARTTLS"
         if self._secured is not None or self._host.tls is None:
             return "503 5.5.1 TLS is already active"
-        self._deaf = True
-        if self._got > self._read:
+        return self._handshake(self._host.tls)
+
+    async def _handshake(self, context: ssl.SSLContext) -> str:
+        """RFC 3207: whatever was sent or said before the handshake is forgotten (§4.2)."""
+        if self._inbox:
             log.warning("commands injected before the TLS handshake", peer=self.peer)
-            await self._reader.readexactly(self._got - self._read)
-        self._got = self._read = self._lines = 0
-        await self.say("220 2.0.0 Ready to start TLS")
-        if self._closing:
-            return ""
-        self._deaf, self._handshaking = False, True  # from here to the TLS layer's start nothing waits
+            self._inbox.clear()
+        self._put("220 2.0.0 Ready to start TLS")
+        self._flush()
+        self._handshaking = True  # from here to the TLS layer's start nothing waits
         patience = self.pace.tls_handshake
         self._patience.wait(patience)
-        plain = self._writer.transport
         try:
-            transport = await self.loop.start_tls(plain, self, self._host.tls, server_side=True, ssl_handshake_timeout=patience)
+            transport = await self.loop.start_tls(self._wire, self, context, server_side=True, ssl_handshake_timeout=patience)
         except (OSError, ssl.SSLError) as error:
             self.cut(f"TLS handshake failed: {type(error).__name__}")
             return ""
@@ -138,17 +136,16 @@ class Session(Connection):
         if transport is None:  # lost in the last moment of the handshake; the type hints do not know
             self.cut("connection lost during the TLS handshake")
             return ""
-        self.secure(transport)
-        cipher = self._writer.get_extra_info("cipher")
+        self.transport = self._wire = transport
+        cipher = transport.get_extra_info("cipher")
         self._secured = f"{cipher[1]} {cipher[0]}" if cipher else "TLS"
         self._forget()
         self._helo, self._extended = "", False
-        self.session = Facts(self.loop)
         return ""
 
     # --- one mail -----------------------------------------------------------------------------------------------------
 
-    async def _mail_from(self, arg: bytes) -> str:
+    def _mail_from(self, arg: bytes) -> str:
         if not self._helo:
             return f"503 5.5.1 Send {self.hello} first"
         if self._mail is not None:
@@ -169,7 +166,7 @@ class Session(Connection):
         self._mail = Transaction(taken.address, taken.smtputf8, mail_id=self._host.acceptor.new_mail_id())
         return "250 2.1.0 Sender ok"
 
-    async def _rcpt_to(self, arg: bytes) -> str:
+    def _rcpt_to(self, arg: bytes) -> Reply:
         mail = self._mail
         if mail is None:
             return "503 5.5.1 Send MAIL first"
@@ -181,8 +178,11 @@ class Session(Connection):
             found = Recipient("452 4.5.3 Too many recipients")  # RFC 5321 §4.5.3.1.10
         else:
             found = self._host.acceptor.recipient(address)
-            if not found.refusal and not found.exempt and (refusal := await self._screened(mail, address, proved=found.signed)):
-                found = Recipient(refusal)
+            if not found.refusal and not found.exempt and self._host.screen.active and self._to_be_screened():
+                return self._screened(mail, address, found)
+        return self._recipient(mail, address, found)
+
+    def _recipient(self, mail: Transaction, address: str, found: Recipient) -> str:
         if found.refusal:
             log.info(
                 "recipient refused",
@@ -200,93 +200,66 @@ class Session(Connection):
             mail.exempt = mail.exempt and found.exempt
         return "250 2.1.5 Recipient ok"
 
-    async def _screened(self, mail: Transaction, recipient: str, *, proved: bool) -> str:
-        """The refusal of block lists and greylist. Whoever has a signed address of ours was written to, and does not wait."""
-        if self._xforward is not None:  # taken by a relay already: refusing now would make it send a bounce
-            return ""
+    def _to_be_screened(self) -> bool:
+        """A relay has taken what it tells about with XFORWARD: refusing now would make it send a bounce."""
+        return self._xforward is None and self.standing is not Standing.OWN
+
+    async def _screened(self, mail: Transaction, address: str, found: Recipient) -> str:
+        """Block lists and greylist. Whoever has a signed address of ours was written to, and does not wait."""
         client, screen = self._client_address(), self._host.screen
-        if self.standing is Standing.OWN:
-            return ""
         if self._listed is None:
             self._listed = await screen.listed(client)
-        return self._listed or ("" if proved else await screen.wait(client, self.standing, mail.mail_from, recipient))
+        refusal = self._listed
+        if not refusal and not found.signed:
+            refusal = await screen.wait(client, self.standing, mail.mail_from, address)
+        return self._recipient(mail, address, Recipient(refusal) if refusal else found)
 
-    async def _data(self, arg: bytes) -> str:
+    def _data(self, arg: bytes) -> str:
         mail = self._mail
-        if self._got > self._read:  # DATA is the last of a group (RFC 2920 §3.1); what follows may be content
-            await self.say("554 5.5.0 Synchronisation error: wait for the reply to DATA")
-            self.close("did not wait for the reply to DATA")
+        if self._inbox:  # DATA is the last of a group (RFC 2920 §3.1); what follows may be content
+            self._last_words("554 5.5.0 Synchronisation error: wait for the reply to DATA", "did not wait for the reply to DATA")
             return ""
         if arg or mail is None or not mail.rcpts:
             self._refused_data = True
             if arg:
                 return "501 5.5.4 Syntax: DATA"
             return "503 5.5.1 Send MAIL first" if mail is None else self.no_recipients
-        self._mail, self._busy = None, True
-        try:
-            reply = await self._content_of(mail)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            raise
-        except Exception as error:
-            reply = self.after_data(await self.handle_exception(error), mail)
-        self._busy, self._xforward = False, None
-        if self._stopping and not self._closing:
-            await self.say(reply)
-            self.stop_now()
-            return ""
-        return reply
-
-    async def _content_of(self, mail: Transaction) -> str:
-        """Read one mail and hand it over; what to say then, "" when the connection is closed or lost."""
         account = self._host.account(self._client_address(), self.standing)
-        content = DataReader(account, size=self._limits.message_size, line=self._limits.line)
-        with contextlib.ExitStack() as memory:
-            memory.callback(content.release)
-            if not await self._receive(content, mail):
-                return ""
-            if content.fault is None:
-                reply = await self._accept(mail, content, memory)
+        self._mail, self._sent = None, mail
+        self.receive(DataReader(account, size=self._limits.message_size, line=self._limits.line))
+        return "354 End data with <CR><LF>.<CR><LF>"
+
+    def received(self, content: DataReader, *, complete: bool) -> None:
+        mail = self._sent
+        assert mail is not None
+        if not complete:
+            if content.hopeless:
+                self.hang_up(self.after_data(_FAULTS[content.fault or Fault.TOO_LARGE], mail), "went on far beyond the size limit")
             else:
-                reply = _FAULTS[content.fault]
-                log.info(
-                    "mail refused",
-                    mail=mail.mail_id,
-                    peer=self.peer,
-                    helo=self._helo,
-                    sender=mail.mail_from or "<>",
-                    rcpts=mail.rcpts,
-                    size=content.seen,
-                    reply=reply,
-                )
-        return self.after_data(reply, mail)
-
-    def after_data(self, reply: str, mail: Transaction) -> str:
-        """What the client hears of a mail after its data."""
-        return reply
-
-    async def _receive(self, content: DataReader, mail: Transaction) -> bool:
-        """Read one mail. False: it never came to its end, and the connection is closed or lost."""
-        self._content, self._content_end = content, self.loop.create_future()
-        self._content_began = self.loop.time()
-        self._content_total = self._content_began + self._limits.data_total
-        try:
-            self._patience.wait(self.pace.data_timeout, self._limits.data_total)
-            self._watch_rate(content)
-            await self.say("354 End data with <CR><LF>.<CR><LF>")
-            complete = await self._content_end
-        finally:
-            self._end_content(complete=False)
-        if complete:
-            return True
-        if content.hopeless:
-            self.hang_up(self.after_data(_FAULTS[content.fault or Fault.TOO_LARGE], mail), "went on far beyond the size limit")
+                self.close("client left within the data")
+        elif content.fault is not None:
+            reply = _FAULTS[content.fault]
+            log.info(
+                "mail refused",
+                mail=mail.mail_id,
+                peer=self.peer,
+                helo=self._helo,
+                sender=mail.mail_from or "<>",
+                rcpts=mail.rcpts,
+                size=content.seen,
+                reply=reply,
+            )
+            self._mail_ended(mail, reply)
         else:
-            self.close("client left within the data")
-        return False
+            self._patience.stop()
+            try:
+                self._accept(mail, content)
+            except Exception as error:
+                content.release()
+                self._mail_ended(mail, self._failed(error))
 
-    async def _accept(self, mail: Transaction, content: DataReader, memory: contextlib.ExitStack) -> str:
+    def _accept(self, mail: Transaction, content: DataReader) -> None:
         """Hand the mail over in a task that nothing which happens to this connection can cancel."""
-        self._patience.stop()
         acceptor = self._host.acceptor
         seen, relay = self._client()
         envelope = Envelope(
@@ -302,14 +275,30 @@ class Session(Connection):
             relay=relay,
         )
         task = self._host.begin(acceptor.accept(envelope, content.take(), exempt=mail.exempt))
-        held = memory.pop_all()  # the task has the memory now
-        task.add_done_callback(lambda _: held.close())
-        reply = await asyncio.shield(task)
-        self._wait_for_command()
+        task.add_done_callback(partial(self._accepted, mail, content))
+
+    def _accepted(self, mail: Transaction, content: DataReader, task: asyncio.Task[str]) -> None:
+        """The task has ended, whatever has become of the connection meanwhile."""
+        content.release()
+        if self._closing:
+            return
+        if task.cancelled():
+            self.close(self._ended)
+            return
+        error = task.exception()
+        reply = self._failed(error) if error is not None else task.result()
         if reply.startswith("2"):
             self._mails += 1
             self._mail_ids = [*self._mail_ids[1 - _REMEMBERED :], mail.mail_id]
             self._idle = 0
+        self._mail_ended(mail, reply)
+
+    def _mail_ended(self, mail: Transaction, reply: str) -> None:
+        self._sent = self._xforward = None
+        self.mail_done(self.after_data(reply, mail))
+
+    def after_data(self, reply: str, mail: Transaction) -> str:
+        """What the client hears of a mail after its data."""
         return reply
 
     # --- on behalf of another client ----------------------------------------------------------------------------------
@@ -329,7 +318,7 @@ class Session(Connection):
         """Whose limits count: the client that connected, or the one that a proxy named."""
         return (self._xclient or Client(self.peer)).address
 
-    async def _xforward_command(self, arg: bytes) -> str:
+    def _xforward_command(self, arg: bytes) -> str:
         if self._mail is not None:
             return "503 5.5.1 A mail is being sent"
         taken = forwarded.client(arg, forwarded.XFORWARD, self._xforward or Client())
@@ -338,7 +327,7 @@ class Session(Connection):
         self._xforward = taken
         return "250 2.0.0 Ok"
 
-    async def _xclient_command(self, arg: bytes) -> str:
+    def _xclient_command(self, arg: bytes) -> str:
         """The session begins again, as if that client had connected, and with no more rights than that client has.
 
         A proxy then passes on whatever its client says, which must not name yet another one.
@@ -363,30 +352,29 @@ class Session(Connection):
 
     # --- the rest -----------------------------------------------------------------------------------------------------
 
-    async def _rset(self, arg: bytes) -> str:
+    def _rset(self, arg: bytes) -> str:
         if arg:
             return "501 5.5.4 Syntax: RSET"
         self._forget()
         return "250 2.0.0 Reset"
 
-    async def _noop(self, arg: bytes) -> str:
+    def _noop(self, arg: bytes) -> str:
         return "250 2.0.0 Ok"
 
-    async def _vrfy(self, arg: bytes) -> str:
+    def _vrfy(self, arg: bytes) -> str:
         return "252 2.5.0 Send mail and see" if arg else "501 5.5.4 Syntax: VRFY address"  # never tells (RFC 5321 §3.5.3)
 
-    async def _help(self, arg: bytes) -> str:
+    def _help(self, arg: bytes) -> str:
         return "214 2.0.0 Commands: " + " ".join(sorted(filter(self._offers, self.commands)))
 
-    async def _quit(self, arg: bytes) -> str:
+    def _quit(self, arg: bytes) -> str:
         if arg:
             return "501 5.5.4 Syntax: QUIT"
-        await self.say("221 2.0.0 Bye")
-        self.close("QUIT")
+        self.hang_up("221 2.0.0 Bye", "QUIT")
         return ""
 
     # One table for all sessions; _offers says which of them this one has.
-    commands: ClassVar[dict[str, Callable[[Any, bytes], Awaitable[str]]]] = {
+    commands: ClassVar[dict[str, Callable[[Any, bytes], Reply]]] = {
         "HELO": _helo_command, "EHLO": _ehlo, "STARTTLS": _starttls, "MAIL": _mail_from, "RCPT": _rcpt_to, "DATA": _data,
         "RSET": _rset, "NOOP": _noop, "VRFY": _vrfy, "HELP": _help, "QUIT": _quit,
         "XFORWARD": _xforward_command, "XCLIENT": _xclient_command,

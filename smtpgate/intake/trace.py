@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from email.utils import format_datetime
+from functools import lru_cache
 
 from smtpgate.auth.results import claims
 from smtpgate.clock import utc
@@ -29,10 +30,15 @@ def trace(envelope: Envelope, verdict: Verdict, name: str) -> bytes:
     if len(envelope.rcpts) == 1:  # more would tell one recipient of another (RFC 5321 §7.2)
         lines.append(f"\tfor <{envelope.rcpts[0]}>")
     lines[-1] += ";"
-    lines.append(f"\t{format_datetime(utc(envelope.received_at))}")
+    lines.append("\t" + _date(int(envelope.received_at)))
     if verdict.header:
         lines.append("Authentication-Results: " + _printable(verdict.header).replace("; ", ";\r\n "))
     return ("\r\n".join(lines) + "\r\n").encode("utf-8", "replace")
+
+
+@lru_cache(4)  # many mails come in one second
+def _date(second: int) -> str:
+    return format_datetime(utc(second))
 
 
 def protocol(service: str, *, extended: bool, tls: bool, smtputf8: bool) -> str:

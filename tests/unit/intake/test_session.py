@@ -343,3 +343,56 @@ async def test_counters_for_status() -> None:
         await peer.reply()
         peer.close()
         await up.idle()
+
+
+async def test_nothing_is_done_while_the_client_does_not_take_our_replies() -> None:
+    async with running() as up:
+        wire = await connect(up)
+        assert isinstance(wire.protocol, Session)
+        said = wire.said
+        wire.protocol.pause_writing()
+        wire.feed(b"NOOP\r\n" * 3)
+        await settle()
+        assert wire.said == said
+        wire.protocol.resume_writing()
+        await settle()
+        assert wire.said == said + b"250 2.0.0 Ok\r\n" * 3
+        wire.close()
+        await settle()
+
+
+async def test_who_sends_far_ahead_is_not_read_until_we_have_caught_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as up:
+        up.store.gate.clear()
+        wire = await connect(up)
+        told: list[str] = []
+        monkeypatch.setattr(wire, "pause_reading", lambda: told.append("pause"))
+        monkeypatch.setattr(wire, "resume_reading", lambda: told.append("resume"))
+        wire.feed(COMMANDS)
+        await settle()
+        wire.feed(CONTENT)
+        await up.store.begun.wait()
+        for _ in range(4):
+            wire.feed((b"NOOP " + b"x" * 990 + b"\r\n") * 20)
+        assert told == ["pause"]
+        assert b"250 2.0.0 Ok\r\n" not in wire.said
+        up.store.gate.set()
+        for _ in range(3):
+            await settle()
+        assert told == ["pause", "resume"]
+        assert wire.said.count(b"250 2.0.0 Ok\r\n") == 80
+        wire.close()
+        await settle()
+
+
+async def test_replies_to_commands_sent_together_come_together() -> None:
+    async with running() as up:
+        wire = await connect(up)
+        writes: list[bytes] = []
+        wire.write = writes.append  # type: ignore[method-assign, assignment]
+        wire.feed(COMMANDS)
+        await settle()
+        assert len(writes) == 1
+        assert writes[0].endswith(b"\r\n354 End data with <CR><LF>.<CR><LF>\r\n")
+        wire.close()
+        await settle()
