@@ -100,15 +100,28 @@ class _Forward(logging.Handler):
 
 
 def _cleaned(settings: Log) -> structlog.typing.Processor:
+    full = settings.addresses == "full"
+    sign = "+" if full else "@"  # what a text needs to have an address that is shown otherwise
+
     def process(_: Any, __: str, fields: Fields) -> Fields:
+        odd = [key for key, value in fields.items() if not _harmless(value, sign)]
         shown = Shown(settings.addresses, _key)
-        texts = {str(key): _text(value, _longest(key)) for key, value in fields.items()}
-        hidden: frozenset[str] = frozenset()
-        if settings.addresses != "full":
-            hidden = frozenset(local for text in texts.values() if isinstance(text, str) for local in locals_of(text))
+        if full or not odd:  # then each value is by itself
+            for key in odd:
+                fields[key] = _shown(key, _text(fields[key], _longest(key)), shown, frozenset())
+            return fields
+        texts = {key: _text(value, _longest(key)) for key, value in fields.items()}
+        hidden = frozenset(local for text in texts.values() if isinstance(text, str) for local in locals_of(text))
         return {key: _shown(key, value, shown, hidden) for key, value in texts.items()}
 
     return process
+
+
+def _harmless(value: Any, sign: str) -> bool:
+    """Stands in the log as it is: short, printable, and without this sign."""
+    if isinstance(value, str):
+        return len(value) <= _LONGEST_VALUE and sign not in value and value.isprintable()
+    return value is None or isinstance(value, (bool, int, float))
 
 
 def _longest(key: str) -> int:

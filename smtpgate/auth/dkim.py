@@ -12,7 +12,7 @@ import asyncio
 import base64
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 
 import dkim
@@ -197,7 +197,7 @@ def covered(mail: Message, tags: dict[bytes, bytes], field: Field, names: tuple[
             taken[name] += 1
             pieces.append(_canonical(present[-taken[name]], relaxed=relaxed))
     own = b";".join(_without_b(spec) for spec in field.value.split(b";"))
-    return b"".join((*pieces, _canonical(replace(field, value=own), relaxed=relaxed)[:-2]))
+    return b"".join((*pieces, _canonical(field._replace(value=own), relaxed=relaxed)[:-2]))
 
 
 def _without_b(spec: bytes) -> bytes:

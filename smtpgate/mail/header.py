@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from smtpgate.mail import charset, words
 
@@ -33,8 +33,7 @@ _BLANK = re.compile(rb"\n\r?\n")
 _LINE_END = re.compile(r"[\r\n]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One header field. A line that is no field, or goes before all fields, has the name ""."""
 
     name: str  # lower-case ASCII
@@ -51,23 +50,25 @@ def split(raw: bytes, *, limit: int = 131072, fields: int = 1000, part: bool = F
     """
     found, pos = _before(raw) if limit > 0 and fields > 0 and not part else ([], 0)
     end, body = _section(raw, pos)
-    begun = False
+    begun = odd = False
     while pos < end:
         if pos >= limit or len(found) >= fields:
             found.append(Field(TRUNCATED, b"", raw[pos:end]))
             break
         rest = _REST.match(raw, pos, end)
         stop = rest.end() if rest is not None else end
-        whole = raw[pos:stop]
-        match = _NAME.match(whole)
-        if match is None and not begun and not whole.startswith((b"From ", b">From ", b" ", b"\t")):
+        match = _NAME.match(raw, pos, stop)
+        if match is not None:
+            found.append(Field(match[1].decode("ascii").lower(), _chomp(raw[match.end() : stop]), raw[pos:stop]))
+            begun = True
+        elif begun or raw.startswith((b"From ", b">From ", b" ", b"\t"), pos):
+            whole = raw[pos:stop]
+            found.append(Field("", _chomp(whole), whole))
+            odd = True
+        else:
             return (), 0  # the mail begins with text: it has no header at all
-        begun = begun or match is not None
-        name = match[1].decode("ascii").lower() if match else ""
-        found.append(Field(name, _chomp(whole[match.end() if match else 0 :]), whole))
         pos = stop
-    kept = _header_part(found)
-    if kept < len(found):  # text right after the fields, without the empty line between
+    if odd and (kept := _header_part(found)) < len(found):  # text right after the fields, without the empty line between
         body = end - sum(len(f.raw) for f in found[kept:])
         del found[kept:]
     return tuple(found), body
