@@ -25,12 +25,13 @@ from smtpgate.intake.accept import Acceptor, failure
 from smtpgate.intake.budget import Account, Patience
 from smtpgate.intake.crowd import Pace
 from smtpgate.intake.data import DataReader
+from smtpgate.intake.inbox import Inbox, TooLong
 from smtpgate.intake.screen import Screen
 from smtpgate.intake.standing import Standing
 
 log = structlog.get_logger(__name__)
 
-_BUFFER = 32 * 1024  # octets of commands that may wait; twice as many stop the reading
+_BUFFER = 32 * 1024  # octets of commands that may wait
 _TOGETHER = 4096  # octets of replies that may wait for each other
 _IN_A_ROW = 20  # commands of one client that nobody else is served between
 _LINGER = 5.0  # seconds that a client gets to take our last words
@@ -96,9 +97,7 @@ class Connection(SMTP, ABC):
         self._patience = Patience(loop, self._ring)
         self._began = loop.time()
         self._greeting: asyncio.TimerHandle | None = None  # set until the client may talk
-        self._inbox = bytearray()  # commands that came and were not done yet
-        self._looked = 0  # octets of the inbox in which there is no line end
-        self._room = max(_BUFFER, self._limits.command_line + 2)
+        self._inbox = Inbox(max(_BUFFER, self._limits.command_line + 2))
         self._held: asyncio.Task[str] | asyncio.Handle | None = None  # what the next command waits for
         self._unsaid = bytearray()  # replies that go out together
         self._content: DataReader | None = None  # set from 354 to the end of data
@@ -166,12 +165,12 @@ class Connection(SMTP, ABC):
             self._patience.heard()
             rest = self._content.feed(data)
             if rest is not None or self._content.hopeless:
-                self._inbox += rest or b""
+                self._inbox.add(rest or b"")
                 self._context.run(self._end_content, complete=rest is not None)
         elif self._greeting is not None:
             self._last_words(f"554 5.5.1 {self.hostname} wait for the greeting before you talk", "talked before the greeting")
         else:
-            self._inbox += data
+            self._inbox.add(data)
             self._context.run(self._work)
 
     def eof_received(self) -> bool | None:
@@ -205,7 +204,11 @@ class Connection(SMTP, ABC):
             if done == _IN_A_ROW and self._inbox:
                 self._held = self.loop.call_soon(self._go_on)
                 break
-            line = self._next_line()
+            try:
+                line = self._inbox.line()
+            except TooLong:
+                self._last_words("500 5.5.2 Command line too long", "endless command line")
+                break
             if not line:
                 break
             self._do(line)
@@ -225,33 +228,14 @@ class Connection(SMTP, ABC):
 
     def _go_on(self) -> None:
         self._held = None
-        if not self._closing:
-            self._wait_for_command()
+        self._wait_for_command()
         self._work()
-
-    def _next_line(self) -> bytes:
-        """With its line end; empty when there is no whole one. Looks at each octet once."""
-        end = self._inbox.find(b"\n", self._looked) + 1
-        if (end or len(self._inbox)) > self._room:
-            self._last_words("500 5.5.2 Command line too long", "endless command line")
-            return b""
-        if not end:
-            self._looked = len(self._inbox)
-            return b""
-        line = bytes(self._inbox[:end])
-        del self._inbox[:end]
-        self._looked = 0
-        return line
 
     def _throttle(self) -> None:
         """Who sends far ahead of what we can do waits."""
-        if self._full:
-            if len(self._inbox) <= self._room:
-                self._full = False
-                self._wire.resume_reading()
-        elif len(self._inbox) > 2 * self._room:
-            self._full = True
-            self._wire.pause_reading()
+        if self._inbox.crowded is not self._full:
+            self._full = not self._full
+            (self._wire.pause_reading if self._full else self._wire.resume_reading)()
 
     def _do(self, line: bytes) -> None:
         too_long = len(line) > self._limits.command_line
@@ -289,10 +273,8 @@ class Connection(SMTP, ABC):
     def _wait_for_command(self) -> None:
         """A command must be complete in its time, and the session end in its own."""
         pace = self.pace
-        self._patience.wait(pace.command_timeout, self._left(pace.session))
-
-    def _left(self, session: float | None) -> float | None:
-        return None if session is None else max(0.0, self._began + session - self.loop.time())
+        left = None if pace.session is None else max(0.0, self._began + pace.session - self.loop.time())
+        self._patience.wait(pace.command_timeout, left)
 
     def hasten(self) -> None:
         """Stress has begun: what this connection waits for must come sooner now."""
