@@ -8,29 +8,74 @@ whatever decide raises.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from smtpgate.errors import StoreMisuse
 from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
 from smtpgate.store import incoming, rows, tally
 from smtpgate.store.api import Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
 from smtpgate.store.facts import facts, tickets_by_id
-from smtpgate.store.statement import Query, Verb, together, written
+from smtpgate.store.statement import Many, Query, Verb, select_in, together, written
+
+_Several = tuple[Changes, str | None]  # and the mail that caused them
 
 
-def file(mail_id: str, worker: str, query: FactsQuery, decide: Decide) -> Verb[Changes]:
-    _, known = yield from together(incoming.holds_lease(mail_id, worker), facts(query))
-    changes = decide(known)
-    if changes.postpone_until is not None:
-        if replace(changes, postpone_until=None) != Changes():
-            raise StoreMisuse(f"mail {mail_id} is postponed and changed at once")
-        yield from incoming.postponed(mail_id, worker, changes.postpone_until)
-        return changes
-    if changes.state is None:
-        raise StoreMisuse(f"mail {mail_id} is filed without a new state")
-    yield from apply(changes, mail_id, incoming.filed(mail_id, changes.state, changes.reason, changes.decision))
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """One mail that is to be filed."""
+
+    mail_id: str
+    worker: str
+    query: FactsQuery
+    decide: Decide
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided about a mail of this worker's."""
+
+    mail_id: str
+    worker: str
+    changes: Changes
+
+
+def file(filing: Filing) -> Verb[Changes]:
+    changes = filing.decide((yield from asked(filing)))
+    yield from settled([decided(filing, changes)])
     return changes
+
+
+def asked(filing: Filing) -> Verb[Facts]:
+    """The first half of `file`: it is still the worker's, and all that its decision needs to know."""
+    _, known = yield from together(incoming.holds_lease(filing.mail_id, filing.worker), facts(filing.query))
+    found: Facts = known
+    return found
+
+
+def decided(filing: Filing, changes: Changes) -> Decided:
+    """Raises StoreMisuse for what no mail can come to."""
+    if changes.postpone_until is not None and replace(changes, postpone_until=None) != Changes():
+        raise StoreMisuse(f"mail {filing.mail_id} is postponed and changed at once")
+    if changes.postpone_until is None and changes.state is None:
+        raise StoreMisuse(f"mail {filing.mail_id} is filed without a new state")
+    return Decided(filing.mail_id, filing.worker, changes)
+
+
+def settled(several: Sequence[Decided]) -> Verb[None]:
+    """The second half of `file`, for mails that have nothing to do with each other (store.abreast), or for one."""
+    done = []
+    for one in several:
+        if one.changes.postpone_until is not None:
+            yield from incoming.postponed(one.mail_id, one.worker, one.changes.postpone_until)
+        else:
+            done.append(one)
+    yield from _apply([(one.changes, one.mail_id) for one in done], [_filed(one) for one in done])
+
+
+def _filed(one: Decided) -> Query:
+    assert one.changes.state is not None
+    return incoming.filed(one.mail_id, one.changes.state, one.changes.reason, one.changes.decision)
 
 
 def change(ticket_number: str | None, query: FactsQuery | None, decide: Callable[[Ticket | None, Facts], Changes]) -> Verb[Changes]:
@@ -47,19 +92,27 @@ def change(ticket_number: str | None, query: FactsQuery | None, decide: Callable
     return changes
 
 
-def apply(changes: Changes, mail_id: str | None, *also: Query) -> Verb[None]:
+def apply(changes: Changes, mail_id: str | None) -> Verb[None]:
+    yield from _apply([(changes, mail_id)], ())
+
+
+def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
     """In the order in which the parts need each other: new rows first, in one go with `also`, then changes of rows."""
-    yield from written([*_new_rows(changes, mail_id), *also, *tally.added(_counted(changes))])
-    for update in changes.updates:
-        yield from _update_ticket(update)
-    for key in changes.told:
-        yield Query("UPDATE fingerprint SET told = 1 WHERE key = $1", (key,))
-    for recipient_id, said in changes.bounced:
-        yield Query(
-            """UPDATE recipient SET state = 'bounced', due_at = NULL, claimed_by = NULL, last_code = 0, last_reply = $2
-                WHERE id = $1 AND state IN ('queued', 'uncertain', 'delivered', 'held')""",
-            (recipient_id, said[:1000]),
-        )
+    updates = [update for changes, _ in several for update in changes.updates]
+    counted = yield from _moved(updates)
+    for changes, _ in several:
+        counted.update(_counted(changes))  # which also keeps what falls, as + does not
+    yield from written([*_new_rows(several), *also, *tally.added(counted)])
+    yield from _update_tickets(updates)
+    for changes, _ in several:
+        for key in changes.told:
+            yield Query("UPDATE fingerprint SET told = 1 WHERE key = $1", (key,))
+        for recipient_id, said in changes.bounced:
+            yield Query(
+                """UPDATE recipient SET state = 'bounced', due_at = NULL, claimed_by = NULL, last_code = 0, last_reply = $2
+                    WHERE id = $1 AND state IN ('queued', 'uncertain', 'delivered', 'held')""",
+                (recipient_id, said[:1000]),
+            )
 
 
 def _counted(changes: Changes) -> Counter[str]:
@@ -68,13 +121,41 @@ def _counted(changes: Changes) -> Counter[str]:
     )
 
 
-def _new_rows(changes: Changes, mail_id: str | None) -> Iterator[Query]:
-    for new in changes.tickets:
-        yield from _a_ticket(new)
-    for update in changes.updates:
+def _moved(updates: Sequence[TicketUpdate]) -> Verb[Counter[str]]:
+    """What the tickets' new states change in the counts."""
+    found = yield from select_in(
+        "SELECT id, status FROM ticket WHERE id IN (...)", [update.ticket_id for update in updates if update.status is not None]
+    )
+    before: dict[int, str] = {row[0]: row[1] for row in found}
+    change: Counter[str] = Counter()
+    for update in updates:
+        if update.status is not None and update.ticket_id in before:
+            change.update(tally.moved((before[update.ticket_id],), update.status))
+            before[update.ticket_id] = update.status
+    return change
+
+
+def _new_rows(several: Sequence[_Several]) -> Iterator[Query]:
+    """Of all of them one kind after the other, so that what is referred to stands first."""
+    yield from _tickets([new for changes, _ in several for new in changes.tickets])
+    for update in (update for changes, _ in several for update in changes.updates):
         yield from _participants(update.ticket_id, update.add_participants)
-    for entry in changes.entries:
+    for entry in (entry for changes, _ in several for entry in changes.entries):
         yield an_entry(entry)
+    for changes, mail_id in several:
+        yield from _references(changes)
+        yield from _fingerprints(changes, mail_id)
+    for changes, mail_id in several:
+        for mail in changes.outgoing:
+            yield from _an_outgoing(mail, mail_id)
+    for ack in (ack for changes, _ in several for ack in changes.acks):
+        yield Query(
+            "INSERT INTO acknowledgement (address, at, minute, purpose) VALUES ($1, $2, $3, $4)",
+            (rows.mailbox_key(ack.address), ack.at, int(ack.at // 60), ack.purpose),
+        )
+
+
+def _references(changes: Changes) -> Iterator[Query]:
     for ref in changes.message_refs:
         yield Query(
             """INSERT INTO message_ref (message_id, ticket_id, ours) VALUES ($1, $2, $3)
@@ -91,6 +172,9 @@ def _new_rows(changes: Changes, mail_id: str | None) -> Iterator[Query]:
             "INSERT INTO subject_ref (key, ticket_id, at) VALUES ($1, $2, $3) ON CONFLICT (key, ticket_id) DO NOTHING",
             (key, ticket_id, at),
         )
+
+
+def _fingerprints(changes: Changes, mail_id: str | None) -> Iterator[Query]:
     for fingerprint in changes.fingerprints:
         # decide saw the one that is there, in this same transaction: it is too old to count, or weaker than this one
         yield Query(
@@ -99,54 +183,65 @@ def _new_rows(changes: Changes, mail_id: str | None) -> Iterator[Query]:
                     first_at = excluded.first_at, strong = excluded.strong, told = 0""",
             (fingerprint.key, fingerprint.ticket_id, mail_id, fingerprint.first_at, int(fingerprint.strong)),
         )
-    for mail in changes.outgoing:
-        yield from _an_outgoing(mail, mail_id)
-    for ack in changes.acks:
+
+
+def _tickets(several: Sequence[NewTicket]) -> Iterator[Query]:
+    for ticket in (new.ticket for new in several):
         yield Query(
-            "INSERT INTO acknowledgement (address, at, minute, purpose) VALUES ($1, $2, $3, $4)",
-            (rows.mailbox_key(ack.address), ack.at, int(ack.at // 60), ack.purpose),
+            """INSERT INTO ticket (id, number, desk, status, subject, language, created_at, updated_at, unverified, other_desks)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
+            (
+                ticket.id,
+                ticket.number,
+                ticket.desk,
+                ticket.status,
+                ticket.subject,
+                ticket.language,
+                ticket.created_at,
+                ticket.updated_at,
+                int(ticket.unverified),
+                rows.strings(ticket.other_desks),
+            ),
         )
+    for ticket in (new.ticket for new in several):
+        yield from _participants(ticket.id, ticket.participants)
+    yield from _counters(several)
 
 
-def _a_ticket(new: NewTicket) -> Iterator[Query]:
-    ticket = new.ticket
-    yield Query(
-        """INSERT INTO ticket (id, number, desk, status, subject, language, created_at, updated_at, unverified, other_desks)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
-        (
-            ticket.id,
-            ticket.number,
-            ticket.desk,
-            ticket.status,
-            ticket.subject,
-            ticket.language,
-            ticket.created_at,
-            ticket.updated_at,
-            int(ticket.unverified),
-            rows.strings(ticket.other_desks),
-        ),
-    )
-    yield from _participants(ticket.id, ticket.participants)
-    if new.serial is not None:
-        yield Query(
-            """INSERT INTO serial (day, channel, last) VALUES ($1, $2, $3)
-                ON CONFLICT (day, channel) DO UPDATE
-                SET last = CASE WHEN serial.last >= excluded.last THEN serial.last + 1 ELSE excluded.last END""",
-            (*new.serial, max(1, new.used)),
-        )
+def _counters(several: Sequence[NewTicket]) -> Iterator[Query]:
+    """Each counter once, for all of its tickets."""
+    counted: dict[tuple[str, str], list[int]] = {}
+    for new in several:
+        if new.serial is not None:
+            counted.setdefault(new.serial, []).append(new.used)
+    for counter, used in counted.items():
+        if any(used):
+            yield Query(
+                """INSERT INTO serial (day, channel, last) VALUES ($1, $2, $3)
+                    ON CONFLICT (day, channel) DO UPDATE
+                    SET last = CASE WHEN serial.last >= excluded.last THEN serial.last + 1 ELSE excluded.last END""",
+                (*counter, max(used) + used.count(0)),
+            )
+        else:
+            yield Query(
+                """INSERT INTO serial (day, channel, last) VALUES ($1, $2, $3)
+                    ON CONFLICT (day, channel) DO UPDATE SET last = serial.last + excluded.last""",
+                (*counter, len(used)),
+            )
 
 
-def _update_ticket(update: TicketUpdate) -> Verb[None]:
-    if update.status is not None:
-        before = yield Query("SELECT status FROM ticket WHERE id = $1", (update.ticket_id,))
-        yield from written(tally.added(tally.moved((row[0] for row in before), update.status)))
-    moved = yield Query(
+def _update_tickets(updates: Sequence[TicketUpdate]) -> Verb[None]:
+    if not updates:
+        return
+    moved = yield Many(
         """UPDATE ticket SET status = coalesce($2, status), updated_at = coalesce($3, updated_at),
             language = coalesce($4, language) WHERE id = $1 RETURNING id""",
-        (update.ticket_id, update.status, update.updated_at, update.language),
+        tuple((update.ticket_id, update.status, update.updated_at, update.language) for update in updates),
     )
-    if not moved:
-        raise StoreMisuse(f"there is no ticket {update.ticket_id} to change")
+    there = {row[0] for row in moved}
+    for update in updates:
+        if update.ticket_id not in there:
+            raise StoreMisuse(f"there is no ticket {update.ticket_id} to change")
 
 
 def _participants(ticket_id: int, participants: tuple[Participant, ...]) -> Iterator[Query]:

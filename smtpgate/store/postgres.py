@@ -14,7 +14,10 @@ from dataclasses import replace
 import structlog
 
 from smtpgate.errors import StoreError, StoreFatal
+from smtpgate.store import changes
 from smtpgate.store.alarm import Alarm
+from smtpgate.store.api import Changes
+from smtpgate.store.changes import Filing
 from smtpgate.store.postgres_errors import ERRORS, store_error
 from smtpgate.store.postgres_link import Server, patience, patiently
 from smtpgate.store.postgres_news import Handlers, News
@@ -22,7 +25,7 @@ from smtpgate.store.postgres_readers import Readers
 from smtpgate.store.postgres_schema import prepare
 from smtpgate.store.postgres_writer import Lane
 from smtpgate.store.statement import Query, T, Verb
-from smtpgate.store.verbs import VerbStore
+from smtpgate.store.verbs import OUTGOING, PATIENCE, VerbStore
 
 log = structlog.get_logger(__name__)
 
@@ -112,11 +115,16 @@ class PostgresStore(VerbStore):
     async def _write(
         self, make: Callable[[], Verb[T]], size: int = 0, *, ordered: bool = False, news: str = "", patience: float = 0.0
     ) -> T:
-        del patience  # a round trip to the server is long enough for company to come
         if self._server.read_only:
             raise StoreError("the store is open for reading only")
-        result: T = await self._lanes[ordered].submit(make, size, news)
+        result: T = await self._lanes[ordered].submit(make, size, news, patience)
         return result
+
+    async def _file(self, filing: Filing) -> Changes:
+        if self._server.read_only:
+            raise StoreError("the store is open for reading only")
+        filed: Changes = await self._lanes[True].submit(lambda: changes.file(filing), 0, OUTGOING, PATIENCE, filing)
+        return filed
 
     async def _read(self, make: Callable[[], Verb[T]]) -> T:
         return await self._readers.run(make)

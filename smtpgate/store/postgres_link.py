@@ -11,14 +11,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import asyncpg
 
 from smtpgate.errors import StoreAway, StoreError
-from smtpgate.store.postgres_dialect import merged, statement
+from smtpgate.store.postgres_dialect import bulk, merged, statement
 from smtpgate.store.postgres_errors import ERRORS, store_error
-from smtpgate.store.statement import Many, Query, Question, Row, Rows, T, Verb, fit
+from smtpgate.store.statement import Many, Query, Question, Row, Rows, T, Together, Value, Verb, fit
 
 PATIENCE = 10.0  # seconds for which a verb waits for a server that is away
 CONNECT_WITHIN = 5.0
@@ -139,6 +139,44 @@ async def run(connection: asyncpg.Connection, verb: Verb[T], question: Question 
         return result
 
 
+async def look_side_by_side(connection: asyncpg.Connection, verbs: Sequence[Verb[Any]]) -> list[Any]:
+    """Verbs that change nothing: what several ask in the same words is asked at once. One that raises has its exception as
+    its result."""
+    results: list[Any] = [None] * len(verbs)
+    asking: dict[int, Question] = {}
+
+    def go_on(i: int, rows: Rows | None) -> None:
+        try:
+            asking[i] = next(verbs[i]) if rows is None else verbs[i].send(rows)
+        except StopIteration as done:
+            results[i] = done.value
+        except Exception as error:
+            results[i] = error
+
+    for i in range(len(verbs)):
+        go_on(i, None)
+    while asking:
+        asked = asking.copy()
+        asking.clear()
+        alike: dict[tuple[tuple[str, bool], ...], list[int]] = {}
+        for i, question in asked.items():
+            parts = question.queries if isinstance(question, Together) else (question,)
+            alike.setdefault(tuple((part.sql, isinstance(part, Query) and part.among is None) for part in parts), []).append(i)
+        for words, members in alike.items():
+            if not all(sql.lstrip().startswith("SELECT") for sql, _ in words):
+                for i in members:
+                    go_on(i, await answer(connection, asked[i]))
+                continue
+            several = [_parts(asked[i]) for i in members]
+            for i, rows in zip(members, await _selected(connection, several), strict=True):
+                go_on(i, rows if isinstance(asked[i], Together) else cast("Rows", rows[0]))
+    return results
+
+
+def _parts(question: Question) -> tuple[Query, ...]:
+    return cast("tuple[Query, ...]", question.queries if isinstance(question, Together) else (question,))
+
+
 async def run_side_by_side(connection: asyncpg.Connection, verbs: Sequence[Verb[Any]]) -> list[Any]:
     """Verbs that need no order: those that begin with the same INSERTs (many accepted mails) share their round trips."""
     results: list[Any] = [None] * len(verbs)
@@ -175,19 +213,48 @@ async def answer(connection: asyncpg.Connection, question: Question) -> Rows:
         sql, params = _written(question)
         return [tuple(row) for row in await connection.fetch(sql, *params)]
     if isinstance(question, Many):
-        if not question.each:
-            return []
-        each = [[fit(value) for value in params] for params in question.each]
-        if "RETURNING" in question.sql:
-            return [tuple(row) for row in await connection.fetchmany(statement(question.sql), each)]
-        await connection.executemany(statement(question.sql), each)
+        return await _answer_many(connection, question)
+    if question.queries[0].sql.lstrip().startswith("SELECT"):
+        return (await _selected(connection, [_parts(question)]))[0]
+    parts = [(bulk(part.sql), part.each if isinstance(part, Many) else (part.params,)) for part in question.queries]
+    if any(sql is None for sql, _ in parts):
+        for part in question.queries:
+            await answer(connection, part)
+    else:
+        lists = [(sql or "", _columns(each)) for sql, each in parts]
+        sql = merged(tuple((text, len(columns)) for text, columns in lists))
+        await connection.execute(sql, *(column for _, columns in lists for column in columns))
+    return [[] for _ in parts]  # type: ignore[misc]
+
+
+async def _answer_many(connection: asyncpg.Connection, question: Many) -> Rows:
+    if not question.each:
         return []
-    written = [_written(query) for query in question.queries]
-    sql = merged(tuple((text, len(params)) for text, params in written))
-    found = await connection.fetchrow(sql, *(value for _, params in written for value in params))
-    if not sql.startswith("SELECT"):
-        return [[] for _ in written]  # type: ignore[misc]
-    return [[tuple(row) for row in part] for part in found]  # type: ignore[misc]
+    sql = bulk(question.sql)
+    if sql is not None:
+        await connection.execute(sql, *_columns(question.each))
+        return []
+    each = [[fit(value) for value in params] for params in question.each]
+    if "RETURNING" in question.sql:
+        return [tuple(row) for row in await connection.fetchmany(statement(question.sql), each)]
+    await connection.executemany(statement(question.sql), each)
+    return []
+
+
+async def _selected(connection: asyncpg.Connection, several: Sequence[tuple[Query, ...]]) -> list[Rows]:
+    """The rows of SELECTs, those of one text each time, for several callers at once."""
+    written = [[_written(query) for query in queries] for queries in several]
+    sql = merged(tuple((text, len(params)) for text, params in written[0]))
+    each = [[value for _, params in one for value in params] for one in written]
+    if len(each) == 1:
+        found = [await connection.fetchrow(sql, *each[0])]
+    else:
+        found = await connection.fetchmany(sql, each)
+    return [[[tuple(row) for row in part] for part in one] for one in found]  # type: ignore[misc]
+
+
+def _columns(each: Sequence[tuple[Value, ...]]) -> list[list[Value]]:
+    return [[fit(value) for value in column] for column in zip(*each, strict=True)]
 
 
 def _written(query: Query) -> tuple[str, list[Any]]:

@@ -7,13 +7,15 @@ as postgres_link says.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import CodeType, GeneratorType
+from typing import Any, cast
 
 import asyncpg
 
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.store.alarm import Alarm
 from smtpgate.store.postgres_errors import ERRORS, Again, store_error
-from smtpgate.store.postgres_link import Server, closed, patience, patiently, run
+from smtpgate.store.postgres_link import Server, answer, closed, patience, patiently, run
 from smtpgate.store.reading import Reading
 from smtpgate.store.statement import T, Verb
 
@@ -26,6 +28,7 @@ class Readers:
         self._alarm = alarm
         self._reading = Reading(alarm, most)
         self._idle: list[asyncpg.Connection] = []
+        self._several: set[CodeType] = set()  # verbs that ask more than once
 
     def take(self, connection: asyncpg.Connection) -> None:
         """Have one that is there already."""
@@ -49,16 +52,30 @@ class Readers:
                 continue
         raise StoreError("the database could not give one sight of the data; try again")
 
+    async def _look(self, connection: asyncpg.Connection, make: Callable[[], Verb[T]]) -> T:
+        """One statement is one snapshot; a verb that turns out to have several begins anew, in a transaction."""
+        verb = make()
+        code = cast("GeneratorType[Any, Any, Any]", verb).gi_code
+        if code not in self._several:
+            try:
+                verb.send(await answer(connection, next(verb)))
+            except StopIteration as done:
+                only: T = done.value
+                return only
+            self._several.add(code)
+            verb = make()
+        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            return await run(connection, verb)
+        finally:
+            if not connection.is_closed():
+                await connection.execute("ROLLBACK")
+
     async def _once(self, make: Callable[[], Verb[T]]) -> T:
         connection = self._idle.pop() if self._idle else await self._server.connect(patient=True)
         sound = False
         try:
-            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            try:
-                result = await run(connection, make())
-            finally:
-                if not connection.is_closed():
-                    await connection.execute("ROLLBACK")
+            result = await self._look(connection, make)
             sound = True
         except ERRORS as error:
             translated = store_error(error, "reading")

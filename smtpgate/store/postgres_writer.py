@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import secrets
 from collections import deque
 from collections.abc import Callable
@@ -24,13 +25,15 @@ import asyncpg
 
 from smtpgate.errors import StoreAway, StoreError, StoreFatal, StoreMisuse
 from smtpgate.store.alarm import Alarm
+from smtpgate.store.changes import Filing
 from smtpgate.store.postgres_errors import ERRORS, Again, store_error
+from smtpgate.store.postgres_filing import file_abreast
 from smtpgate.store.postgres_link import Server, closed, patience, patiently, run, run_side_by_side
 from smtpgate.store.statement import LAST_COMMIT, Verb
 
 ORDER_LOCK = 0x534D5447  # "SMTG": the advisory lock of ordered verbs
 _BATCH_VERBS = 64
-_ORDERED_VERBS = 16  # the other nodes wait for all of them
+_ORDERED_VERBS = 32  # the other nodes wait for all of them
 _BATCH_OCTETS = 8 * 1024**2
 _VERB_OCTETS = 8192  # what a verb writes besides its mail, about
 _AGAIN = 20  # times that one verb is run again because it met another one
@@ -39,7 +42,8 @@ _AGAIN = 20  # times that one verb is run again because it met another one
 # row says whether it has happened, on whichever server. (The server's own transaction numbers do not: after a crash they
 # are given out once more.) FOR UPDATE waits for a commit that is still under way.
 _BEGUN = "INSERT INTO meta (key, value) VALUES ($1, '0') ON CONFLICT (key) DO NOTHING"
-_MARK = "UPDATE meta SET value = $2 WHERE key = $1 RETURNING key"
+_BEGIN = "BEGIN; {lock}UPDATE meta SET value = '{number}' WHERE key = '{mark}'"
+_LOCK = f"SELECT pg_advisory_xact_lock({ORDER_LOCK}); "
 _FATE = "SELECT value FROM meta WHERE key = $1 FOR UPDATE"
 _ENDED = "DELETE FROM meta WHERE key = $1"
 
@@ -49,8 +53,10 @@ class Job:
     make: Callable[[], Verb[Any]]
     size: int
     news: str  # what others may be told of when it has happened
-    until: float  # for so long it waits for a server that is away (time of the event loop)
+    due: float  # until then it waits for company (time of the event loop)
+    until: float  # for so long it waits for a server that is away
     future: asyncio.Future[Any]
+    filing: Filing | None = None  # what `make` would file
     result: Any = None
     error: BaseException | None = None
 
@@ -82,15 +88,26 @@ class Lane:
         self._connection = connection
         self._task = asyncio.create_task(self._work(), name="store lane")
 
-    def submit(self, make: Callable[[], Verb[Any]], size: int, news: str) -> asyncio.Future[Any]:
-        """Queue a verb. The future may be abandoned; the verb happens all the same. Raises StoreError at once when closed."""
+    def submit(
+        self, make: Callable[[], Verb[Any]], size: int, news: str, wait: float = 0.0, filing: Filing | None = None
+    ) -> asyncio.Future[Any]:
+        """Queue a verb, which waits at most so many seconds for others. The future may be abandoned; the verb happens all the
+        same. Raises StoreError at once when closed."""
         self.alarm.check()
         if self._closing:
             raise StoreError("the store is closed")
-        future = asyncio.get_running_loop().create_future()
-        self._jobs.append(Job(make, size + _VERB_OCTETS, news, patience(), future))
-        self._wake.set()
-        return future
+        loop = asyncio.get_running_loop()
+        job = Job(make, size + _VERB_OCTETS, news, loop.time() + wait, patience(), loop.create_future(), filing)
+        self._jobs.append(job)
+        if wait > 0 and len(self._jobs) < self._most:
+            loop.call_at(job.due, self._wake.set)
+        else:
+            self._wake.set()
+        return job.future
+
+    @property
+    def _most(self) -> int:
+        return _ORDERED_VERBS if self.ordered else _BATCH_VERBS
 
     async def close(self) -> None:
         """Safe to call twice."""
@@ -115,14 +132,14 @@ class Lane:
             await closed(self._connection)
 
     async def _next_batch(self) -> list[Job]:
-        """What is queued, bounded; waits for the first. Empty: closed and nothing left."""
-        while not self._jobs and not self._closing:
+        """What is queued, bounded; waits for the first, and as long as all are patient. Empty: closed and nothing left."""
+        now = asyncio.get_running_loop().time
+        while not self._closing and len(self._jobs) < self._most and not any(job.due <= now() for job in self._jobs):
             self._wake.clear()
             await self._wake.wait()
         batch: list[Job] = []
         octets = 0
-        most = _ORDERED_VERBS if self.ordered else _BATCH_VERBS
-        while self._jobs and len(batch) < most and (not batch or octets + self._jobs[0].size <= _BATCH_OCTETS):
+        while self._jobs and len(batch) < self._most and (not batch or octets + self._jobs[0].size <= _BATCH_OCTETS):
             job = self._jobs.popleft()
             octets += job.size
             batch.append(job)
@@ -165,8 +182,6 @@ class Lane:
                 continue
             except Exception as error:
                 job.error = error
-                return
-            job.error = None
             return
 
     async def _happen(self, batch: list[Job]) -> None:
@@ -187,18 +202,11 @@ class Lane:
             if not self._marked:
                 await connection.execute(_BEGUN, self._mark)
                 self._marked = True
-            await connection.execute("BEGIN")
-            if self.ordered:
-                await connection.fetchval("SELECT pg_advisory_xact_lock($1)", ORDER_LOCK)
-            if await connection.fetchval(_MARK, self._mark, str(self._number)) is None:  # a successor that never had it
+            begin = _BEGIN.format(lock=_LOCK if self.ordered else "", number=self._number, mark=self._mark)
+            if await connection.execute(begin) != "UPDATE 1":  # a successor that never had it
                 self._marked = False
                 raise StoreAway("the database is another one than before")
-            if self.ordered:
-                for job in batch:
-                    job.result = await run(connection, job.make())
-            else:
-                for job, result in zip(batch, await run_side_by_side(connection, [job.make() for job in batch]), strict=True):
-                    job.result = result
+            await self._run(connection, batch)
             sent = True
             await connection.execute("COMMIT")
         except ERRORS as error:
@@ -215,9 +223,29 @@ class Lane:
             raise
         self._committed(batch)
 
+    async def _run(self, connection: asyncpg.Connection, batch: list[Job]) -> None:
+        for job in batch:
+            job.result = job.error = None
+        if not self.ordered:
+            for job, result in zip(batch, await run_side_by_side(connection, [job.make() for job in batch]), strict=True):
+                job.result = result
+            return
+        for filed, jobs in itertools.groupby(batch, lambda job: job.filing is not None):
+            if not filed:
+                for job in jobs:
+                    job.result = await run(connection, job.make())
+                continue
+            several = list(jobs)
+            outcomes = await file_abreast(connection, [job.filing for job in several if job.filing is not None])
+            for job, outcome in zip(several, outcomes, strict=True):
+                if isinstance(outcome, Exception):
+                    job.error = outcome
+                else:
+                    job.result = outcome
+
     def _committed(self, batch: list[Job]) -> None:
         self.commits += 1
-        news = {job.news for job in batch if job.news}
+        news = {job.news for job in batch if job.news and job.error is None}
         if news:
             self.told(news)
 

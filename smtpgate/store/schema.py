@@ -27,10 +27,11 @@ def schema() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of the schema: its columns in their order, and those of its primary key."""
+    """A table of the schema: its columns in their order with their types, and those of its primary key."""
 
     name: str
     columns: tuple[str, ...]
+    types: tuple[str, ...]
     key: tuple[str, ...]
 
 
@@ -39,13 +40,13 @@ def tables() -> list[Table]:
     found = []
     for name, body in _TABLE.findall(schema()):
         lines = [line.partition("--")[0].strip().rstrip(",") for line in body.splitlines()]
-        columns = tuple(line.split()[0] for line in lines if line and not line.startswith(("PRIMARY KEY", "UNIQUE")))
+        columns = [line.split()[:2] for line in lines if line and not line.startswith(("PRIMARY KEY", "UNIQUE"))]
         several = [line for line in lines if line.startswith("PRIMARY KEY")]
         if several:
             key = tuple(several[0].partition("(")[2].rstrip(")").split(", "))
         else:
             key = tuple(line.split()[0] for line in lines if "PRIMARY KEY" in line)
-        found.append(Table(name, columns, key))
+        found.append(Table(name, tuple(column for column, _ in columns), tuple(type_ for _, type_ in columns), key))
     return found
 
 

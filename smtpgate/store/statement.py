@@ -36,9 +36,10 @@ class Many(NamedTuple):
 
 class Together(NamedTuple):
     """Statements of which none depends on what another does, so that a server may be asked once: all SELECTs, or all
-    INSERTs and UPDATEs of different tables without RETURNING. What comes back is a list of the rows of each."""
+    INSERTs and UPDATEs of different tables without RETURNING, where what a row refers to stands before it. What comes back
+    is a list of the rows of each."""
 
-    queries: tuple[Query, ...]
+    queries: tuple[Query | Many, ...]
 
 
 Question = Query | Many | Together
@@ -89,7 +90,7 @@ def statements(question: Question) -> Iterator[tuple[str, tuple[Value, ...]]]:
             yield from ((sql, params) for params in each)
         case Together(queries):
             for query in queries:
-                yield from expanded(query)
+                yield from statements(query)
 
 
 def together(*verbs: Verb[Any]) -> Verb[list[Any]]:
@@ -112,7 +113,7 @@ def together(*verbs: Verb[Any]) -> Verb[list[Any]]:
         asked, waiting = waiting, {}
         queries = [query for one in asked.values() for query in (one.queries if isinstance(one, Together) else (one,))]
         if len(queries) == 1:
-            answers = iter([(yield queries[0])])
+            answers: Iterator[Rows] = iter([(yield queries[0])])
         else:
             answers = iter(cast("list[Rows]", (yield Together(tuple(queries)))))
         for i, one in asked.items():
@@ -124,22 +125,14 @@ def together(*verbs: Verb[Any]) -> Verb[list[Any]]:
 
 
 def written(queries: Sequence[Query]) -> Verb[None]:
-    """Run INSERTs and UPDATEs of which none changes a row of another; those of one text in their order."""
+    """Run INSERTs and UPDATEs of which none changes a row of another; those of one text in their order. A row that others
+    refer to stands before them."""
     by_text: dict[str, list[Query]] = {}
     for query in queries:
         by_text.setdefault(query.sql, []).append(query)
-    # foreign keys are looked at after each statement: what many refer to goes first
-    pending: list[Query] = []
-    for same in by_text.values():
-        if len(same) == 1:
-            pending.append(same[0])
-            continue
-        if pending:
-            yield Together(tuple(pending)) if len(pending) > 1 else pending[0]
-            pending = []
-        yield Many(same[0].sql, tuple(query.params for query in same))
-    if pending:
-        yield Together(tuple(pending)) if len(pending) > 1 else pending[0]
+    parts = tuple(same[0] if len(same) == 1 else Many(sql, tuple(query.params for query in same)) for sql, same in by_text.items())
+    if parts:
+        yield Together(parts) if len(parts) > 1 else parts[0]
 
 
 _LARGEST = 2**63 - 1

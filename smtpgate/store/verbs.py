@@ -30,7 +30,7 @@ from smtpgate.store.check import check
 from smtpgate.store.seen import Finding, History, Overview, SourcedEntry
 from smtpgate.store.statement import T, Verb
 
-_PATIENCE = 0.005  # seconds that work which nobody outside waits for may wait for others to share its commit
+PATIENCE = 0.005  # seconds that work which nobody outside waits for may wait for others to share its commit
 MAIL, OUTGOING = "mail", "outgoing"  # news: mail to file, mail to send
 ATTEMPT_LEASE = 3600.0  # seconds; longer than all timeouts of one delivery attempt together
 
@@ -86,15 +86,17 @@ class VerbStore(ABC):
     # filing
 
     async def claim(self, *, worker: str, now: float, lease: float, limit: int) -> Sequence[Incoming]:
-        return await self._write(lambda: incoming.claim(worker, now, lease, limit), patience=_PATIENCE)
+        return await self._write(lambda: incoming.claim(worker, now, lease, limit), patience=PATIENCE)
 
     async def claim_poison(self, mail_id: str, *, worker: str, now: float, lease: float) -> Incoming | None:
         return await self._write(lambda: incoming.claim_poison(mail_id, worker, now, lease))
 
     async def file(self, mail_id: str, *, worker: str, query: FactsQuery, decide: Decide) -> Changes:
-        return await self._write(
-            lambda: changes.file(mail_id, worker, query, decide), ordered=True, news=OUTGOING, patience=_PATIENCE
-        )
+        return await self._file(changes.Filing(mail_id, worker, query, decide))
+
+    async def _file(self, filing: changes.Filing) -> Changes:
+        """A driver may file several at once (store.abreast)."""
+        return await self._write(lambda: changes.file(filing), ordered=True, news=OUTGOING, patience=PATIENCE)
 
     async def file_imported(self, mails: Sequence[OldMail]) -> Sequence[str]:
         large = [m.mail.raw for m in mails if len(m.mail.raw) > rows.WORTH_PACKING]
@@ -218,12 +220,12 @@ class VerbStore(ABC):
         lease: float = ATTEMPT_LEASE,
     ) -> Sequence[Delivery]:
         """lease: seconds for which nobody else takes them, however near next_at is; record_attempts and unclaim end it."""
-        return await self._write(lambda: queue.claim_deliveries(worker, now, limit, next_at, skip, lease), patience=_PATIENCE)
+        return await self._write(lambda: queue.claim_deliveries(worker, now, limit, next_at, skip, lease), patience=PATIENCE)
 
     async def record_attempts(
         self, attempts: Sequence[Attempt], *, delay_told: Sequence[int] = (), events: Sequence[Entry] = ()
     ) -> None:
-        await self._write(lambda: queue.record_attempts(attempts, delay_told, events), patience=_PATIENCE)
+        await self._write(lambda: queue.record_attempts(attempts, delay_told, events), patience=PATIENCE)
 
     async def unclaim(self, recipient_ids: Sequence[int], *, now: float) -> None:
         await self._write(lambda: queue.unclaim(recipient_ids, now))

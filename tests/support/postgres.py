@@ -47,6 +47,11 @@ class OwnServer:
         command = [str(self._bin / program), "-D", str(self.data), *options]
         return subprocess.run(command, capture_output=True, cwd="/", check=False, **self._as)  # type: ignore[call-overload,no-any-return]
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "it does not run"
+        return self._process.pid
+
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@/{database}?host={self.data}"
 

@@ -1,0 +1,153 @@
+"""Which mails may be decided side by side: those of which none would change what another one asks about. Pure.
+
+A Round is a number of decisions that are written at once. What was decided earlier in it is not in the facts of a later one,
+so a mail is admitted only when no earlier decision touches anything that its facts depend on: a Message-ID, a fingerprint,
+a ticket, the people of a ticket, a number, a recipient. The rest waits for the next round, which asks again. Two things
+depend on every earlier decision and are simple enough to be reckoned: the next serial of a counter, and how many
+acknowledgements go out in a minute. The outcome is that of filing one after the other in some order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from smtpgate.model import Participant
+from smtpgate.store import rows
+from smtpgate.store.api import Changes, Facts, FactsQuery
+from smtpgate.store.changes import Filing
+from smtpgate.store.statement import Verb, select_in
+
+Counter = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Round:
+    """taken: ticket numbers that exist already, of those that `numbers` names."""
+
+    taken: Collection[str] = ()
+    _touched: set[tuple[str, object]] = field(default_factory=set)
+    _people: set[str] = field(default_factory=set)
+    _used: dict[Counter, int] = field(default_factory=dict)
+    _minutes: dict[int, int] = field(default_factory=dict)
+    _alone: bool = False
+    _last: dict[Counter, int] = field(default_factory=dict)  # the highest serial that `taken` tells about
+
+    def admits(self, query: FactsQuery, facts: Facts) -> bool:
+        if self._alone:
+            return False
+        if query.imported:
+            return not self._touched
+        if query.sender and (rows.address_key(query.sender) in self._people or rows.mailbox_key(query.sender) in self._people):
+            return False
+        return self._touched.isdisjoint(_asks(query, facts))
+
+    def facts(self, query: FactsQuery, facts: Facts) -> Facts | None:
+        """With what was decided before in this round. None: it cannot be told here."""
+        if not self._used and not self._minutes:
+            return facts
+        serials = dict(facts.serials)
+        for counter, first in facts.serials.items():
+            serial = self._free(query, counter, first)
+            if serial is None:
+                return None
+            serials[counter] = serial
+        minutes = dict(facts.acks.to_all)
+        for minute, count in self._minutes.items():
+            if minute >= int(query.now // 60):
+                minutes[minute] = minutes.get(minute, 0) + count
+        return replace(facts, serials=serials, acks=replace(facts.acks, to_all=minutes))
+
+    def _free(self, query: FactsQuery, counter: Counter, serial: int) -> int | None:
+        """The next serial whose numbers nobody has; None when nobody asked about that many."""
+        if counter not in self._used:
+            return serial
+        serial = max(serial, self._used[counter] + 1)
+        while query.numbers_of is not None and not self._new(query.numbers_of(counter, serial)):
+            serial += 1
+        return serial if query.numbers_of is None or serial <= self._last.get(counter, 0) else None
+
+    def _new(self, numbers: Sequence[str]) -> bool:
+        return not any(number in self.taken or ("number", number) in self._touched for number in numbers)
+
+    def add(self, query: FactsQuery, facts: Facts, changes: Changes) -> None:
+        """What was decided about a mail that was admitted."""
+        self._alone = query.imported  # history asks about much more
+        self._touched.add(("mail", query.mail_id))
+        if query.message_id is not None:
+            self._touched.add(("message", query.message_id))  # it is no unfiled parent any more
+        self._touched.update(_changes(changes))
+        self._people.update(_people(facts, changes))
+        for new in changes.tickets:
+            if new.serial is not None:
+                used = self._used.get(new.serial, 0)
+                self._used[new.serial] = max(new.used, used + 1, facts.serials.get(new.serial, 1))
+        for ack in changes.acks:
+            minute = int(ack.at // 60)
+            self._minutes[minute] = self._minutes.get(minute, 0) + 1
+
+
+def numbers(several: Sequence[tuple[Filing, Facts]]) -> tuple[dict[Counter, int], list[str]]:
+    """How far the counters of these mails may be used, and the numbers that would then be given."""
+    first: dict[Counter, int] = {}
+    wanted: dict[Counter, int] = {}
+    for filing, facts in several:
+        for counter, serial in facts.serials.items():
+            first[counter] = min(serial, first.get(counter, serial))
+            made = filing.query.numbers_of
+            wanted[counter] = wanted.get(counter, 0) + (len(made(counter, serial)) if made is not None else 1)
+    named: dict[str, None] = {}
+    for filing, _ in several:
+        made = filing.query.numbers_of
+        if made is not None:
+            for counter in filing.query.serials:
+                for serial in range(first[counter], first[counter] + wanted[counter]):
+                    named |= dict.fromkeys(made(counter, serial))
+    return {counter: first[counter] + wanted[counter] - 1 for counter in first}, list(named)
+
+
+def beginning(several: Sequence[tuple[Filing, Facts]]) -> Verb[Round]:
+    """A round for mails whose facts are known."""
+    if len(several) < 2:
+        return Round()
+    last, named = numbers(several)
+    found = yield from select_in("SELECT number FROM ticket WHERE number IN (...)", named)
+    return Round({row[0] for row in found}, _last=last)
+
+
+def _asks(query: FactsQuery, facts: Facts) -> Iterator[tuple[str, object]]:
+    yield "mail", query.mail_id
+    yield from (("message", id_) for id_ in (*query.references, *query.parents, query.message_id) if id_ is not None)
+    yield from (("number", number) for number in query.numbers)
+    yield from (("fingerprint", key) for key in query.fingerprints)
+    yield from (("recipient", id_) for id_ in query.recipient_ids)
+    yield from (("ticket", id_) for id_ in (*query.ticket_ids, *facts.tickets))
+
+
+def _changes(changes: Changes) -> Iterator[tuple[str, object]]:
+    yield from (("message", ref.message_id) for ref in changes.message_refs)
+    yield from (("message", mail.message_id) for mail in changes.outgoing)
+    yield from (("message", id_) for id_, _ in changes.unseen_refs)
+    yield from (("number", new.ticket.number) for new in changes.tickets)
+    yield from (("fingerprint", one.key) for one in changes.fingerprints)
+    yield from (("fingerprint", key) for key in changes.told)
+    yield from (("recipient", id_) for id_, _ in changes.bounced)
+    yield from (("ticket", id_) for id_ in _tickets(changes))
+
+
+def _tickets(changes: Changes) -> Iterator[int]:
+    yield from (new.ticket.id for new in changes.tickets)
+    yield from (update.ticket_id for update in changes.updates)
+    yield from (entry.ticket_id for entry in changes.entries)
+    yield from (ref.ticket_id for ref in changes.message_refs)
+    yield from (one.ticket_id for one in changes.fingerprints)
+
+
+def _people(facts: Facts, changes: Changes) -> Iterator[str]:
+    """Everybody of the tickets that change, and everybody who is written to: their newest ticket, its language and pictures,
+    and their acknowledgements are asked for by address."""
+    everybody: list[Participant] = [one for new in changes.tickets for one in new.ticket.participants]
+    everybody += [one for update in changes.updates for one in update.add_participants]
+    everybody += [one for id_ in _tickets(changes) if id_ in facts.tickets for one in facts.tickets[id_].participants]
+    yield from (rows.address_key(one.address) for one in everybody)
+    yield from (rows.mailbox_key(ack.address) for ack in changes.acks)
