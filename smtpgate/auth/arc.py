@@ -28,7 +28,6 @@ log = structlog.get_logger(__name__)
 SETS = 5  # RFC 8617 §4.2.1 allows 50; real chains have one to three
 _NAMES = ("arc-seal", "arc-message-signature", "arc-authentication-results")
 _SIGNED_NAMES = 200
-_THREAD_ABOVE = 256 * 1024  # octets
 _INSTANCE = re.compile(rb"\s*i\s*=\s*([0-9]{1,2})\s*;")  # the first tag, as everybody writes it
 
 
@@ -66,13 +65,13 @@ async def verify(mail: Message, lookups: Lookups, *, now: float) -> Chain:
     if wrong := _unsound(signers[chain.last, "arc-message-signature"][0], mail, now):
         return Chain(ArcResult("fail", wrong, sealer))
     names = sorted({(domain, selector) for _, domain, selector in signers.values()})
-    found = dict(zip(names, await asyncio.gather(*(keys.fetch(lookups, *name) for name in names)), strict=True))
+    found = dict(zip(names, await keys.fetch_all(lookups, names), strict=True))
     for problem in found.values():
         if isinstance(problem, KeyProblem):
             return Chain(ArcResult("fail", problem.reason, sealer))
     records = {f"{s}._domainkey.{d}": key.record for (d, s), key in found.items() if isinstance(key, Key)}
     work = (mail, records)
-    held, reason = await asyncio.to_thread(_holds, *work) if len(mail.body) > _THREAD_ABOVE else _holds(*work)
+    held, reason = await asyncio.to_thread(_holds, *work) if len(mail.body) > message.LARGE else _holds(*work)
     if not held:
         return Chain(ArcResult("fail", reason, sealer))
     seen = unfolded(chain.fields["arc-authentication-results", chain.last])
@@ -81,9 +80,9 @@ async def verify(mail: Message, lookups: Lookups, *, now: float) -> Chain:
 
 def _read(mail: Message) -> _Set | str | None:
     """The sets of the mail; None when there are none, a text when they are no chain (RFC 8617 §5.2)."""
-    fields = [f for f in mail.fields if f.name in _NAMES]
-    if not fields:
+    if mail.by_name.keys().isdisjoint(_NAMES):
         return None
+    fields = [f for f in mail.fields if f.name in _NAMES]
     if len(fields) > SETS * len(_NAMES):
         return f"more than {SETS} ARC sets are not looked at"
     if mail.problem:

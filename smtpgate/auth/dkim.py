@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import re
-from collections import Counter
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -30,10 +28,8 @@ from smtpgate.model import DkimResult
 
 log = structlog.get_logger(__name__)
 
-_THREAD_ABOVE = 256 * 1024  # octets; hashing more would hold up the event loop
 _SIGNED_NAMES = 200
 _CLOCK_SKEW = 3600  # seconds that a signer's clock may be ahead
-_BLANKS = re.compile(rb"\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +50,24 @@ async def verify(mail: Message, lookups: Lookups, *, limit: int, now: float) -> 
     """One result for each of the first `limit` signatures, and one more that counts the rest."""
     fields = [f for f in mail.fields if f.name == "dkim-signature"]
     read = [_read(field, now) for field in fields[:limit]]
-    found = await asyncio.gather(*(_key(signature, lookups) for signature in read))
-    work = (mail, read, found)
-    results = await asyncio.to_thread(_check_all, *work) if len(mail.body) > _THREAD_ABOVE else _check_all(*work)
+    signers = [(one.domain, one.selector) for one in read if isinstance(one, Signature)]
+    work = (mail, read, await keys.fetch_all(lookups, signers))
+    results = await asyncio.to_thread(_check_all, *work) if signers and len(mail.body) > message.LARGE else _check_all(*work)
     if len(fields) > limit:
         rest = DkimResult("neutral", reason=f"{len(fields) - limit} further signatures were not looked at")
         results = (*results, rest)
     return results
 
 
-async def _key(signature: Signature | DkimResult, lookups: Lookups) -> Key | KeyProblem | None:
-    if isinstance(signature, DkimResult):
-        return None
-    return await keys.fetch(lookups, signature.domain, signature.selector)
-
-
-def _check_all(mail: Message, read: list[Signature | DkimResult], found: list[Key | KeyProblem | None]) -> tuple[DkimResult, ...]:
+def _check_all(mail: Message, read: list[Signature | DkimResult], found: list[Key | KeyProblem]) -> tuple[DkimResult, ...]:
     results = []
-    for signature, key in zip(read, found, strict=True):
-        if isinstance(signature, DkimResult) or key is None:
-            assert isinstance(signature, DkimResult)
+    keys_left = iter(found)
+    for signature in read:
+        if isinstance(signature, DkimResult):
             results.append(signature)
             continue
         try:
-            results.append(_check(mail, signature, key))
+            results.append(_check(mail, signature, next(keys_left)))
         except Exception as error:
             # dkimpy raises more than it says (IndexError, ValueError, …); the mail is hostile, so this is no bug report.
             log.info("DKIM signature could not be checked", domain=signature.domain, error=repr(error)[:200])
@@ -98,7 +88,7 @@ def _read(field: Field, now: float) -> Signature | DkimResult:
         return DkimResult("permerror", reason="the signature field cannot be read")
     for tag in (b"v", b"a", b"c", b"d", b"s", b"q", b"t", b"x", b"l", b"b", b"bh", b"i"):
         if tag in tags:
-            tags[tag] = _BLANKS.sub(b"", tags[tag])
+            tags[tag] = b"".join(tags[tag].split())
     domain = canonical(tags.get(b"d", b"").decode("utf-8", "replace")) or ""
     selector = canonical(tags.get(b"s", b"").decode("utf-8", "replace")) or ""
     names = tuple(name.strip().lower() for name in tags.get(b"h", b"").split(b":"))
@@ -189,15 +179,16 @@ def covered(mail: Message, tags: dict[bytes, bytes], field: Field, names: tuple[
     (§5.4.2), and one From more than it names, so that none can be added. The signature itself comes last, with the value of
     b= and all blanks around it taken out, and without its line end."""
     relaxed = tags.get(b"c", b"").startswith(b"relaxed")
-    taken: Counter[bytes] = Counter()
+    taken: dict[bytes, int] = {}
     pieces = []
     for name in (*names, b"from"):
-        present = mail.by_name.get(name, ())
-        if taken[name] < len(present):
-            taken[name] += 1
-            pieces.append(_canonical(present[-taken[name]], relaxed=relaxed))
-    own = b";".join(_without_b(spec) for spec in field.value.split(b";"))
-    return b"".join((*pieces, _canonical(field._replace(value=own), relaxed=relaxed)[:-2]))
+        present = mail.by_name.get(name.decode("latin-1"), ())
+        taken[name] = count = taken.get(name, 0) + 1
+        if count <= len(present):
+            pieces.append(_canonical(present[-count], relaxed=relaxed))
+    own = b";".join([_without_b(spec) for spec in field.value.split(b";")])
+    own = canonical_field(field.name, own)[:-2] if relaxed else field.raw.partition(b":")[0] + b":" + own
+    return b"".join((*pieces, own))
 
 
 def _without_b(spec: bytes) -> bytes:
@@ -208,6 +199,8 @@ def _without_b(spec: bytes) -> bytes:
 def _canonical(field: Field, *, relaxed: bool) -> bytes:
     if relaxed:
         return canonical_field(field.name, field.value)
+    if field.raw.endswith(b"\r\n"):
+        return field.raw
     return b"%b:%b\r\n" % (field.raw.partition(b":")[0], field.value)
 
 

@@ -8,12 +8,14 @@ is asked about them, so that a forger's own broken DNS is no way around somebody
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from smtpgate.auth.dns import DnsStatus, Lookups
 from smtpgate.model import DkimResult, DmarcResult, SpfResult
 
 _WALK = 8  # RFC 9989 §4.10: no more than eight questions for one walk
 _RECORD = 4096  # octets
+_REMEMBERED = 512  # records
 _POLICIES = ("none", "quarantine", "reject")
 
 
@@ -66,8 +68,11 @@ class Walk:
 
 def parse(text: bytes, domain: str) -> Record | None:
     """A policy record, None if it is none. Unknown tags and bad values of optional ones are ignored (RFC 9989 §4.7)."""
-    if not _claims(text) or len(text) > _RECORD:
-        return None
+    return _parsed(text, domain) if len(text) <= _RECORD and _claims(text) else None
+
+
+@lru_cache(_REMEMBERED)
+def _parsed(text: bytes, domain: str) -> Record | None:
     tags: dict[str, str] = {}
     for spec in text.decode("utf-8", "replace").split(";"):
         name, equals, value = spec.partition("=")

@@ -11,8 +11,10 @@ import asyncio
 import ipaddress
 import json
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,6 +37,7 @@ log = structlog.get_logger(__name__)
 _CACHED_ANSWER = 4096  # bytes; a larger answer is used but not kept, so that hostile zones cannot fill the memory
 _LONGEST_TTL = 86400.0
 _LONGEST_NEGATIVE_TTL = 3600.0  # RFC 2308 §5 allows up to three hours
+_LONGEST_NAME = 255  # characters of a name that is remembered
 _CNAME_CHAIN = 10
 
 
@@ -60,13 +63,17 @@ class Answer:
 
 
 class Resolver(Protocol):
-    """Anything that answers DNS questions. Never raises."""
+    """Anything that answers DNS questions. Never raises. One that has a memory also has `known`, as DnsResolver."""
 
     async def query(self, name: str, rdtype: str) -> Answer: ...
 
 
 def canonical(name: str) -> str | None:
     """A name as DNS compares it: lower-case A-labels, no trailing dot. None: it cannot be a name in DNS (RFC 1035 §2.3.4)."""
+    return _remembered_name(name) if len(name) <= _LONGEST_NAME else _canonical(name)
+
+
+def _canonical(name: str) -> str | None:
     plain = name.removesuffix(".").lower()
     if plain.isascii():
         sizes = [len(label) for label in plain.split(".")]
@@ -85,6 +92,8 @@ def canonical(name: str) -> str | None:
     joined = ".".join(labels)
     return joined if len(joined) <= 253 else None
 
+
+_remembered_name = lru_cache(4096)(_canonical)  # the checks of one mail ask for the same few names again and again
 
 _IMPOSSIBLE = Answer(status=DnsStatus.NXDOMAIN, reason="not a possible name in DNS")
 
@@ -118,12 +127,9 @@ class DnsResolver:
         if canon is None:
             return _IMPOSSIBLE
         key = (canon, rdtype)
-        kept = self._cache.get(key)
+        kept = self._kept(key)
         if kept is not None:
-            if self._clock.monotonic() < kept[0]:
-                self._cache.move_to_end(key)
-                return kept[1]
-            del self._cache[key]
+            return kept
         task = self._asking.get(key)
         if task is None:
             task = asyncio.create_task(self._ask(key))
@@ -131,6 +137,21 @@ class DnsResolver:
             task.add_done_callback(lambda _: self._asking.pop(key, None))
         # One who gives up must not take the answer away from the others.
         return await asyncio.shield(task)
+
+    def known(self, name: str, rdtype: str) -> Answer | None:
+        """The answer, if nobody has to be asked for it."""
+        canon = canonical(name)
+        return _IMPOSSIBLE if canon is None else self._kept((canon, rdtype))
+
+    def _kept(self, key: tuple[str, str]) -> Answer | None:
+        kept = self._cache.get(key)
+        if kept is None:
+            return None
+        if self._clock.monotonic() >= kept[0]:
+            del self._cache[key]
+            return None
+        self._cache.move_to_end(key)
+        return kept[1]
 
     async def close(self) -> None:
         """Gives up all questions under way."""
@@ -244,6 +265,10 @@ class ZoneResolver:
 
     async def query(self, name: str, rdtype: str) -> Answer:
         """The answer from the table, CNAMEs followed."""
+        return self.known(name, rdtype)
+
+    def known(self, name: str, rdtype: str) -> Answer:
+        """The same: all of it is known."""
         canon = canonical(name)
         for _ in range(_CNAME_CHAIN):
             if canon is None:
@@ -356,6 +381,10 @@ def make_resolver(settings: Dns, clock: Clock) -> Resolver:
 # --- one mail ---------------------------------------------------------------------------------------------------------
 
 
+class NotKnown(BaseException):
+    """Somebody would have to be asked. No Exception, so that nobody takes it for trouble with DNS."""
+
+
 class Lookups:
     """The DNS of one mail: one deadline for everything, a cap of questions, and a memory of what was asked.
 
@@ -372,12 +401,13 @@ class Lookups:
         self._limit = limit
         self._count = 0
         self._asked: dict[tuple[str, str], Answer] = {}
+        self._known = getattr(resolver, "known", None)
+        self._waits = True
 
-    def part(self, limit: int) -> Lookups:
-        """The same deadline and memory with a cap of its own."""
+    def part(self, limit: int, *, waits: bool = True) -> Lookups:
+        """The same deadline and memory with a cap of its own. waits=False: what is not known already raises NotKnown."""
         part = Lookups(self._resolver, self.clock, deadline=self._deadline, limit=limit)
-        part._ends = self._ends
-        part._asked = self._asked
+        part._ends, part._asked, part._waits = self._ends, self._asked, waits
         return part
 
     @property
@@ -393,13 +423,27 @@ class Lookups:
         if self._count >= self._limit:
             return Answer(status=DnsStatus.TEMPERROR, reason=f"more than {self._limit} DNS questions")
         self._count += 1
-        late = Answer(status=DnsStatus.TEMPERROR, reason=f"the DNS deadline of {self._deadline:g} s for one mail has passed")
         left = self._ends - self.clock.monotonic()
         if left <= 0:
-            return late
-        try:
-            async with asyncio.timeout(left):
-                answer = await self._resolver.query(*key)
-        except TimeoutError:
-            answer = late
+            return self._late()
+        answer: Answer | None = None if self._known is None else self._known(*key)
+        if answer is None:
+            if not self._waits:
+                raise NotKnown
+            try:
+                async with asyncio.timeout(left):
+                    answer = await self._resolver.query(*key)
+            except TimeoutError:
+                answer = self._late()
         return self._asked.setdefault(key, answer)
+
+    async def ahead(self, questions: Iterable[tuple[str, str]]) -> None:
+        """Ask all of these at one moment; who asks for one of them then need not wait."""
+        if not self._waits or len(wanted := dict.fromkeys(questions)) < 2:
+            return
+        unknown = [q for q in wanted if self._known is None or self._known(*q) is None]
+        if len(unknown) > 1:
+            await asyncio.gather(*(self.query(*question) for question in unknown))
+
+    def _late(self) -> Answer:
+        return Answer(status=DnsStatus.TEMPERROR, reason=f"the DNS deadline of {self._deadline:g} s for one mail has passed")

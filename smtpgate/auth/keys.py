@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -62,9 +63,19 @@ class KeyProblem:
     reason: str
 
 
+async def fetch_all(lookups: Lookups, signers: Sequence[tuple[str, str]]) -> list[Key | KeyProblem]:
+    """The keys of these signers (domain, selector), asked for at one moment."""
+    await lookups.ahead((_name(*signer), "TXT") for signer in signers)
+    return [await fetch(lookups, *signer) for signer in signers]
+
+
+def _name(domain: str, selector: str) -> str:
+    return f"{selector}._domainkey.{domain}"
+
+
 async def fetch(lookups: Lookups, domain: str, selector: str) -> Key | KeyProblem:
-    """The key at selector._domainkey.domain."""
-    name = f"{selector}._domainkey.{domain}"
+    """The key of one."""
+    name = _name(domain, selector)
     answer = await lookups.query(name, "TXT")
     if answer.status is DnsStatus.TEMPERROR:
         return KeyProblem("temperror", f"the key could not be fetched: {answer.reason}")

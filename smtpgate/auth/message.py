@@ -7,8 +7,7 @@ the rest of the gateway acts on.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -20,10 +19,11 @@ from smtpgate.mail.header import TRUNCATED, Field, split
 SINGLETONS = frozenset(
     {"from", "sender", "reply-to", "to", "cc", "bcc", "message-id", "in-reply-to", "references", "subject", "date"}
 )  # RFC 5322 §3.6
-_MIME_SINGLETONS = frozenset({"mime-version", "content-type", "content-transfer-encoding", "content-disposition", "content-id"})
+_SIGNED_ONCE = SINGLETONS | {"mime-version", "content-type", "content-transfer-encoding", "content-disposition", "content-id"}
 
 _SIGNATURE_FIELD = 16 * 1024
 _PIECE = 256 * 1024
+LARGE = 256 * 1024  # octets of a body; hashing more would hold up the event loop (13 ms for each MiB)
 _LONG_BLANK = re.compile(rb"[ \t\r\n\f\v]{100}")
 _RUN = re.compile(rb"[ \t]{2,}|\t")
 
@@ -63,25 +63,25 @@ def policy(c: bytes | None) -> CanonicalizationPolicy | None:
     return CanonicalizationPolicy(_ALGORITHMS[header], _ALGORITHMS[body or b"simple"])
 
 
-def doubled(fields: Iterable[Field], names: frozenset[str] = SINGLETONS) -> tuple[str, ...]:
+def doubled(by_name: Mapping[str, Sequence[Field]], names: frozenset[str] = SINGLETONS) -> tuple[str, ...]:
     """The fields that stand more than once though they must not (RFC 5322 §3.6), sorted."""
-    counts = Counter(f.name for f in fields)
-    return tuple(sorted(name for name in names if counts[name] > 1))
+    return tuple(sorted(name for name, fields in by_name.items() if len(fields) > 1 and name in names))
 
 
 def suspicious(field: Field) -> str:
     """Why a signature field is not read at all, "" if it is: it would cost too much time, and no signer writes it so."""
     if len(field.raw) > _SIGNATURE_FIELD:
         return "the signature field is longer than 16 KiB"
-    return "the signature field holds a hundred blanks in a row" if _LONG_BLANK.search(field.raw) else ""
+    blanks = len(field.raw) - sum(map(len, field.raw.split()))
+    return "the signature field holds a hundred blanks in a row" if blanks >= 100 and _LONG_BLANK.search(field.raw) else ""
 
 
 @dataclass(frozen=True)
 class Message:
-    """fields: all of them, in order. pairs: the same as dkimpy wants them. problem: why no signature can count."""
+    """fields: all of them, in order. by_name: those that have a name, in order. problem: why no signature can count."""
 
     fields: tuple[Field, ...]
-    pairs: tuple[tuple[bytes, bytes], ...]
+    by_name: Mapping[str, Sequence[Field]]
     body: bytes
     problem: str
 
@@ -92,24 +92,23 @@ class Message:
         fields, body = split(raw)
         if fields and fields[0].name == "" and fields[0].raw.startswith((b"From ", b">From ")):
             fields = fields[1:]  # the line that mbox files begin with
+        by_name: dict[str, list[Field]] = {}
+        for field in fields:
+            by_name.setdefault(field.name, []).append(field)
+        cut, nameless = by_name.pop(TRUNCATED, None), by_name.pop("", None)
         problem = ""
-        if any(f.name == TRUNCATED for f in fields):
+        if cut:
             problem = "the header section is longer than we read"
-        elif any(not f.name for f in fields):
+        elif nameless:
             problem = "the header section holds lines that are no fields"
-        elif twice := doubled(fields, SINGLETONS | _MIME_SINGLETONS):
+        elif twice := doubled(by_name, _SIGNED_ONCE):
             problem = f"the mail has more than one {', '.join(twice)}"
-        pairs = tuple((f.raw.partition(b":")[0], f.value + b"\r\n") for f in fields if f.name not in ("", TRUNCATED))
-        return cls(fields, pairs, raw[body:], problem)
+        return cls(fields, by_name, raw[body:], problem)
 
     @cached_property
-    def by_name(self) -> dict[bytes, list[Field]]:
-        """The fields with each name (lower case), in order."""
-        found: dict[bytes, list[Field]] = {}
-        for field in self.fields:
-            if field.name and field.name != TRUNCATED:
-                found.setdefault(field.name.encode("ascii"), []).append(field)
-        return found
+    def pairs(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The fields as dkimpy wants them."""
+        return tuple((f.raw.partition(b":")[0], f.value + b"\r\n") for f in self.fields if f.name not in ("", TRUNCATED))
 
     @cached_property
     def _bodies(self) -> dict[bytes, tuple[bytes, int]]:

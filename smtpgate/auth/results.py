@@ -58,7 +58,9 @@ def _result(method: str, result: str, *properties: tuple[str, str]) -> str:
 
 def _value(text: str) -> str:
     """A token or a quoted string. Whatever is no printable ASCII becomes "?"."""
-    clean = "".join(c if " " <= c <= "~" else "?" for c in text[:_VALUE_LIMIT])
+    clean = text[:_VALUE_LIMIT]
+    if not clean.isascii() or not clean.isprintable():
+        clean = "".join(c if " " <= c <= "~" else "?" for c in clean)
     local, at, domain = clean.rpartition("@")
     if _TOKEN.fullmatch(domain) and (not at or _TOKEN.fullmatch(local)):
         return clean

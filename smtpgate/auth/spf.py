@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import warnings
+from collections import OrderedDict
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,9 @@ QUESTIONS = 40  # for one check; RFC 7208 §4.6.4 allows 10 terms, some of which
 _RECORD = 4096  # octets; RFC 7208 §3.4 asks for 512, long ones in the wild have 2,000
 _EXPLANATION = 500  # characters kept
 _DOMAIN_SPEC = 512  # characters before expansion; a name has 253 after it
+
+_KEPT = 1000  # checks whose result is kept
+_KEPT_SIZE = 4096  # characters of what DNS said for one; 10 MB for all of them at most
 
 Question = tuple[str, str]
 
@@ -123,10 +127,20 @@ async def check(lookups: Lookups, *, ip: str, helo: str, mail_from: str | None, 
     if known is None or "." not in known:
         return SpfResult("none", domain[:255], "the sender's domain is no domain name")
     sender = f"{sender.rpartition('@')[0]}@{known}"
+    plain = str(address).partition("%")[0]
+    kept = _kept.get(plain, known)
     facts = _Facts()
     record = (known, "TXT")  # what every check begins with: asked for ahead, so that most need one run
     facts.known[record] = await _ask(lookups, record)
-    plain = str(address).partition("%")[0]
+    if kept is not None and await kept.holds(facts.known, lookups):
+        return kept.result
+    result = await _evaluated(facts, lookups, plain, sender, known, helo, receiver)
+    _kept.put(plain, known, facts.known, result)
+    return result
+
+
+async def _evaluated(facts: _Facts, lookups: Lookups, plain: str, sender: str, known: str, helo: str, receiver: str) -> SpfResult:
+    """Run after run, until no fact is missing."""
     for _ in range(QUESTIONS + 1):
         result, text = _run(facts, plain, sender, helo, receiver, lookups.clock.now())
         # pyspf swallows everything that happens while it fetches an explanation, which only matters on a fail.
@@ -156,6 +170,47 @@ def _run(facts: _Facts, ip: str, sender: str, helo: str, receiver: str, now: flo
     finally:
         _facts.reset(token)
     return str(result), str(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """A check that was made, and all that it was told by DNS."""
+
+    facts: dict[Question, list[Any] | str]
+    result: SpfResult
+
+    async def holds(self, known: dict[Question, list[Any] | str], lookups: Lookups) -> bool:
+        """Does DNS still say all of that? What it says is known then, up to the first thing that it says otherwise."""
+        for question, answer in self.facts.items():
+            if question not in known:
+                known[question] = await _ask(lookups, question)
+            if known[question] != answer:
+                return False
+        return True
+
+
+class _Kept:
+    """The last checks, by client and domain, of records without macros: there the result follows from what DNS says alone.
+
+    DNS is asked again each time, so a result lives no longer than its answers. Bounded in number and in size.
+    """
+
+    def __init__(self) -> None:
+        self._checks: OrderedDict[tuple[str, str], _Earlier] = OrderedDict()
+
+    def get(self, client: str, domain: str) -> _Earlier | None:
+        return self._checks.get((client, domain))
+
+    def put(self, client: str, domain: str, facts: dict[Question, list[Any] | str], result: SpfResult) -> None:
+        self._checks.pop((client, domain), None)
+        texts = repr(facts)
+        if len(texts) <= _KEPT_SIZE and "%" not in texts and result.result != "temperror":
+            self._checks[client, domain] = _Earlier(facts, result)
+            if len(self._checks) > _KEPT:
+                self._checks.popitem(last=False)
+
+
+_kept = _Kept()
 
 
 async def _ask(lookups: Lookups, question: Question) -> list[Any] | str:

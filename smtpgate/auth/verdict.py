@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
 
 import structlog
 
-from smtpgate.auth import arc, dkim, dmarc, results, spf
+from smtpgate.auth import arc, dkim, dmarc, message, results, spf
 from smtpgate.auth.arc import Chain
 from smtpgate.auth.dmarc import Discovery
-from smtpgate.auth.dns import Lookups, Resolver
+from smtpgate.auth.dns import Lookups, NotKnown, Resolver
 from smtpgate.auth.message import Message, doubled
 from smtpgate.auth.results import Relayed
 from smtpgate.clock import Clock
@@ -62,7 +64,7 @@ async def _judge(envelope: Envelope, raw: bytes, config: Config, resolver: Resol
         unchecked = SpfResult("none", reason=reason), (), DmarcResult("none", reason=reason), ArcResult()
         return Verdict(Evidence.TRUSTED, author, *unchecked, (reason,), results.write_none(config.server.name))
     ambiguous = [no_author] if not author else []
-    if twice := doubled(mail.fields):
+    if twice := doubled(mail.by_name):
         ambiguous.append(f"the mail has more than one {', '.join(twice)}")
 
     lookups = Lookups(resolver, clock, deadline=config.dns.deadline, limit=_DMARC_QUESTIONS)
@@ -102,12 +104,21 @@ async def _judge(envelope: Envelope, raw: bytes, config: Config, resolver: Resol
 
 def within(peer: str, networks: Sequence[str]) -> bool:
     """Is this address in one of the networks? Never for what is no address."""
+    client = _address(peer)
+    return client is not None and any(client in _network(network) for network in networks)
+
+
+_network = lru_cache(1024)(ipaddress.ip_network)  # from the configuration
+
+
+@lru_cache(1024)
+def _address(peer: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """IPv4 also when it comes mapped into IPv6."""
     try:
         client = ipaddress.ip_address(peer)
     except ValueError:
-        return False
-    mapped = getattr(client, "ipv4_mapped", None) or client
-    return any(mapped in ipaddress.ip_network(network) for network in networks)
+        return None
+    return getattr(client, "ipv4_mapped", None) or client
 
 
 # --- finding ----------------------------------------------------------------------------------------------------------
@@ -118,31 +129,66 @@ async def _own_checks(
 ) -> _Findings:
     """All checks at once: what one domain's slow DNS costs is not missing for another's."""
 
-    async def check_spf() -> SpfResult:
+    async def check_spf(part: Lookups) -> SpfResult:
         if behind_relay:
             return SpfResult("none", reason="the client is our own relay; its address says nothing about the sender")
         return await spf.check(
-            lookups.part(spf.QUESTIONS),
+            part,
             ip=envelope.peer,
             helo=envelope.helo,
             mail_from=envelope.mail_from,
             receiver=config.server.name,
         )
 
-    async def discover() -> Discovery | None:
-        return await dmarc.discover(address.domain(author), lookups) if author else None
+    async def discover(part: Lookups) -> Discovery | None:
+        return await dmarc.discover(address.domain(author), part) if author else None
 
-    signatures = config.limits.dkim_signatures
-    found_spf, found_dkim, discovery, chain = await asyncio.gather(
-        check_spf(),
-        dkim.verify(mail, lookups.part(signatures), limit=signatures, now=lookups.clock.now()),
-        discover(),
-        arc.verify(mail, lookups.part(_ARC_QUESTIONS), now=lookups.clock.now()),
+    signatures, now = config.limits.dkim_signatures, lookups.clock.now()
+    found_spf, found_dkim, discovery, chain = await _together(
+        lookups,
+        (check_spf, spf.QUESTIONS),
+        (partial(dkim.verify, mail, limit=signatures, now=now), signatures),
+        (discover, _DMARC_QUESTIONS),
+        (partial(arc.verify, mail, now=now), _ARC_QUESTIONS),
+        at_once=len(mail.body) <= message.LARGE,
     )
     found_dmarc = _NO_AUTHOR
     if discovery is not None:
         found_dmarc = await dmarc.evaluate(address.domain(author), found_spf, found_dkim, lookups, discovery=discovery)
     return _Findings(found_spf, found_dkim, found_dmarc, chain)
+
+
+_Check = Callable[[Lookups], Coroutine[Any, Any, Any]]
+
+
+async def _together(lookups: Lookups, *checks: tuple[_Check, int], at_once: bool) -> list[Any]:
+    """The results of checks, each with so many questions of its own; those that must wait for DNS all wait together.
+
+    at_once: a check whose questions are answered from memory, as nearly always, is done here and now: a task for it would
+    cost more than it does.
+    """
+    found = [_done(check(lookups.part(limit, waits=False))) if at_once else _WAITS for check, limit in checks]
+    waiting = [i for i, result in enumerate(found) if result is _WAITS]
+    if waiting:
+        results_ = await asyncio.gather(*(checks[i][0](lookups.part(checks[i][1])) for i in waiting))
+        for i, result in zip(waiting, results_, strict=True):
+            found[i] = result
+    return found
+
+
+_WAITS: Any = object()
+
+
+def _done(check: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a check that runs to its end without waiting; else _WAITS."""
+    try:
+        check.send(None)
+    except StopIteration as end:
+        return end.value
+    except NotKnown:
+        return _WAITS
+    check.close()
+    return _WAITS
 
 
 async def _from_relay(relayed: Relayed, author: str, lookups: Lookups) -> _Findings:

@@ -272,6 +272,8 @@ class Connection(SMTP, ABC):
 
     def _wait_for_command(self) -> None:
         """A command must be complete in its time, and the session end in its own."""
+        if self._closing:
+            return
         pace = self.pace
         left = None if pace.session is None else max(0.0, self._began + pace.session - self.loop.time())
         self._patience.wait(pace.command_timeout, left)

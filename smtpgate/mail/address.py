@@ -56,7 +56,7 @@ def author(fields: Iterable[Field]) -> tuple[str, str]:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
         text = _ascii_address(value)  # old clients write names in raw GBK
-    if any((c < " " and c != "\t") or "\x7f" <= c <= "\x9f" for c in text):
+    if not text.isprintable() and any((c < " " and c != "\t") or "\x7f" <= c <= "\x9f" for c in text):
         return "", "the From field holds a control character"
     return _mailbox(text.strip(" \t"))
 

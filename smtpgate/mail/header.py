@@ -29,6 +29,7 @@ _USUAL = frozenset(
     )
 )  # fmt: skip
 _REST = re.compile(rb"[^\n]*+\n?(?:[ \t][^\n]*+\n?)*+")  # of a field: its line, and those that belong to it
+_FIELD = re.compile(b"%b(%b)" % (_NAME.pattern, _REST.pattern))
 _BLANK = re.compile(rb"\n\r?\n")
 _LINE_END = re.compile(r"[\r\n]+")
 
@@ -55,19 +56,19 @@ def split(raw: bytes, *, limit: int = 131072, fields: int = 1000, part: bool = F
         if pos >= limit or len(found) >= fields:
             found.append(Field(TRUNCATED, b"", raw[pos:end]))
             break
-        rest = _REST.match(raw, pos, end)
-        stop = rest.end() if rest is not None else end
-        match = _NAME.match(raw, pos, stop)
+        match = _FIELD.match(raw, pos, end)
         if match is not None:
-            found.append(Field(match[1].decode("ascii").lower(), _chomp(raw[match.end() : stop]), raw[pos:stop]))
+            found.append(Field(match[1].decode("ascii").lower(), _chomp(match[2]), match[0]))
             begun = True
+            pos = match.end()
         elif begun or raw.startswith((b"From ", b">From ", b" ", b"\t"), pos):
-            whole = raw[pos:stop]
+            rest = _REST.match(raw, pos, end)
+            whole = rest[0] if rest is not None else raw[pos:end]
             found.append(Field("", _chomp(whole), whole))
             odd = True
+            pos += len(whole)
         else:
             return (), 0  # the mail begins with text: it has no header at all
-        pos = stop
     if odd and (kept := _header_part(found)) < len(found):  # text right after the fields, without the empty line between
         body = end - sum(len(f.raw) for f in found[kept:])
         del found[kept:]

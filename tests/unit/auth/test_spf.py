@@ -135,3 +135,34 @@ async def test_no_dns_beside_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "socket", refuse)
     assert (await check(ZONE)).result == "pass"
+
+
+INCLUDES = {
+    "kept.example": {"TXT": ["v=spf1 include:_a.kept.example -all"]},
+    "_a.kept.example": {"TXT": ["v=spf1 ip4:192.0.2.0/24 -all"]},
+}
+
+
+async def test_the_same_check_again_is_not_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await check(INCLUDES, mail_from="ann@kept.example")
+    assert first.result == "pass"
+    monkeypatch.setattr(spf, "_run", lambda *_: ("permerror", "worked out again"))
+    assert await check(INCLUDES, mail_from="bob@kept.example") == first
+    assert (await check(INCLUDES, ip="198.51.100.1", mail_from="bob@kept.example")).reason == "worked out again"
+
+
+@pytest.mark.parametrize("changed", list(INCLUDES))
+async def test_a_result_holds_no_longer_than_what_dns_says(changed: str) -> None:
+    assert (await check(INCLUDES, mail_from="ann@kept.example")).result == "pass"
+    assert (await check(INCLUDES | {changed: {"TXT": ["v=spf1 -all"]}}, mail_from="ann@kept.example")).result == "fail"
+    assert (await check(INCLUDES | {changed: "TIMEOUT"}, mail_from="ann@kept.example")).result == "temperror"
+    assert (await check(INCLUDES, mail_from="ann@kept.example")).result == "pass"
+
+
+async def test_a_record_with_macros_is_worked_out_for_each_sender() -> None:
+    zone = {
+        "macro.example": {"TXT": ["v=spf1 exists:%{l}.users.macro.example -all"]},
+        "ann.users.macro.example": {"A": ["127.0.0.2"]},
+    }
+    assert (await check(zone, mail_from="ann@macro.example")).result == "pass"
+    assert (await check(zone, mail_from="bob@macro.example")).result == "fail"

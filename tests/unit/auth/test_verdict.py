@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import time
 from typing import Any
 
@@ -152,6 +153,45 @@ async def test_one_deadline_for_all_of_it() -> None:
     result = await judge(raw, Silent(), settings=config(dns={"deadline": "200ms"}))
     assert result.evidence is Evidence.TEMPERROR
     assert time.monotonic() - started < 2
+
+
+FIRST = {("example.org", "TXT"), ("_dmarc.example.org", "TXT"), ("s1._domainkey.example.org", "TXT")}
+
+
+@pytest.mark.parametrize("remembered", [frozenset(), *map(frozenset, itertools.combinations(sorted(FIRST), 1)), frozenset(FIRST)])
+async def test_the_questions_of_all_checks_are_asked_together(remembered: frozenset[tuple[str, str]]) -> None:
+    """Nobody is answered before all that is not in memory was asked for."""
+    raw, keys = signed_mail(mail(), "example.org")
+    zone = ZoneResolver(merged(keys, SPF, REJECT))
+    asked: set[tuple[str, str]] = set()
+    all_asked = asyncio.Event()
+
+    class Together:
+        def known(self, name: str, rdtype: str) -> Answer | None:
+            return zone.known(name, rdtype) if (name, rdtype) in remembered else None
+
+        async def query(self, name: str, rdtype: str) -> Answer:
+            asked.add((name, rdtype))
+            if asked >= FIRST - remembered:
+                all_asked.set()
+            await all_asked.wait()
+            return zone.known(name, rdtype)
+
+    result = await asyncio.wait_for(judge(raw, Together()), 5)
+    assert (result.evidence, result.spf.result) == (Evidence.DMARC_DKIM, "pass")
+    assert not asked & remembered
+
+
+async def test_what_is_known_needs_no_task() -> None:
+    raw, keys = signed_mail(mail(), "example.org")
+    tasks: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(lambda loop, work, **more: tasks.append(work) or asyncio.Task(work, loop=loop, **more))  # type: ignore[func-returns-value, arg-type]
+    try:
+        assert (await judge(raw, merged(keys, SPF, REJECT))).evidence is Evidence.DMARC_DKIM
+    finally:
+        loop.set_task_factory(None)
+    assert not tasks
 
 
 async def test_a_bug_of_ours_is_temperror_with_reason() -> None:
