@@ -7,7 +7,7 @@ the rest of the gateway acts on.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -31,19 +31,22 @@ _RUN = re.compile(rb"[ \t]{2,}|\t")
 class LinearRelaxed(Relaxed):  # type: ignore[misc]  # dkimpy has no types
     """RFC 6376 §3.4.4, as dkimpy does it, but in linear time: compress first, then one blank at most ends a line.
 
-    In pieces of whole lines, so that a thread that does this lets the event loop run in between.
+    In pieces, so that a thread that does this lets the event loop run in between.
     """
 
     @staticmethod
     def canonicalize_body(body: bytes) -> bytes:
-        pieces = []
-        pos = 0
-        while pos < len(body):
-            end = body.find(b"\n", pos + _PIECE) + 1 or len(body)
-            pieces.append(_compressed(body[pos:end]))
-            pos = end
-        ended = Simple.canonicalize_body(b"".join(pieces))
+        ended = Simple.canonicalize_body(b"".join([_compressed(piece) for piece in _pieces(body)]))
         return b"" if ended == b"\r\n" else bytes(ended)
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Whole lines, some at a time."""
+    pos = 0
+    while pos < len(data):
+        end = data.find(b"\n", pos + _PIECE) + 1 or len(data)
+        yield data[pos:end]
+        pos = end
 
 
 def _compressed(lines: bytes) -> bytes:
@@ -87,7 +90,7 @@ class Message:
 
     @classmethod
     def read(cls, raw: bytes) -> Message:
-        if raw.count(b"\n") != raw.count(b"\r\n"):
+        if any(piece.count(b"\n") != piece.count(b"\r\n") for piece in _pieces(raw)):
             raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         fields, body = split(raw)
         if fields and fields[0].name == "" and fields[0].raw.startswith((b"From ", b">From ")):

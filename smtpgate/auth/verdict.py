@@ -57,7 +57,7 @@ async def judge(*, envelope: Envelope, raw: bytes, config: Config, resolver: Res
 
 
 async def _judge(envelope: Envelope, raw: bytes, config: Config, resolver: Resolver, clock: Clock) -> Verdict:
-    mail = Message.read(raw)  # once for all checks
+    mail = await asyncio.to_thread(Message.read, raw) if len(raw) > message.LARGE else Message.read(raw)  # once for all checks
     author, no_author = address.author(mail.fields)
     if author and within(envelope.peer, config.server.trusted_networks):
         reason = f"the client {envelope.peer} is in server.trusted_networks: not checked"

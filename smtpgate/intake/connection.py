@@ -13,7 +13,7 @@ import asyncio
 import contextvars
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from typing import Any, Protocol
 
 import structlog
@@ -26,6 +26,7 @@ from smtpgate.intake.budget import Account, Patience
 from smtpgate.intake.crowd import Pace
 from smtpgate.intake.data import DataReader
 from smtpgate.intake.inbox import Inbox, TooLong
+from smtpgate.intake.quiet import NO_HOOKS, Quiet
 from smtpgate.intake.screen import Screen
 from smtpgate.intake.standing import Standing
 
@@ -68,24 +69,14 @@ class Host(Protocol):
         """It has ended."""
 
 
-class _NoHooks:
-    """A handler without any. The library looks through it for each connection, as it does through the connection itself."""
-
-    def __dir__(self) -> Iterable[str]:
-        return ()
-
-
-_NO_HOOKS = _NoHooks()
-
-
-class Connection(SMTP, ABC):
+class Connection(Quiet, SMTP, ABC):
     """The protocol object of one connection, which the door has counted already. Session says what the commands do."""
 
     service = "ESMTP"  # what the greeting says we speak
 
     def __init__(self, host: Host, config: Config, peer: str, standing: Standing, loop: asyncio.AbstractEventLoop) -> None:
         self.command_size_limits = {}  # the library's is one dict for all connections
-        super().__init__(_NO_HOOKS, hostname=config.server.name, enable_SMTPUTF8=True, loop=loop)
+        super().__init__(NO_HOOKS, hostname=config.server.name, enable_SMTPUTF8=True, loop=loop)
         self.peer = peer
         self.id = host.acceptor.new_mail_id()  # of the connection, for the log
         self.standing = standing
@@ -117,10 +108,6 @@ class Connection(SMTP, ABC):
         self._mails = self._errors = 0
         self._mail_ids: list[str] = []  # of the newest ones
         self._ended = "client left"
-
-    def __dir__(self) -> Iterable[str]:
-        """Nothing: for each connection the library asks for every attribute, to find commands and mechanisms of its own."""
-        return ()
 
     @property
     def receiving(self) -> bool:
