@@ -1,8 +1,7 @@
 """smtpgate: a mail gateway that makes a help desk out of e-mail alone."""
 
-from importlib.metadata import PackageNotFoundError, version
+import os
 
-try:
-    __version__ = version("smtpgate")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+source"
+__version__ = "0.1.0"
+
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some, it reads about every package that is installed

@@ -14,7 +14,6 @@ from smtpgate.config import Config
 from smtpgate.desk.life import letter_for
 from smtpgate.errors import UsageError
 from smtpgate.handlers.pipeline import Pipeline
-from smtpgate.mail.parse import opaque
 from smtpgate.model import Address, Entry, EntryKind, Status, Ticket
 from smtpgate.store.api import Changes, Facts, Store, TicketUpdate
 
@@ -51,6 +50,8 @@ async def file_opaque(pipeline: Pipeline, store: Store, mail_id: str, *, worker:
         raise UsageError(f"{mail_id} is not among the poison mail; nothing was changed")
     try:
         reason = "filed whole by an admin"
+        from smtpgate.mail.parse import opaque
+
         parsed = opaque(mail.raw, mail_from=mail.envelope.mail_from, limits=pipeline.config.limits, reason=reason)
         ready = pipeline.prepare(mail, parsed, now)
 

@@ -21,7 +21,6 @@ from smtpgate.clock import Clock, id_text
 from smtpgate.config import Config
 from smtpgate.errors import LeaseLost, ParseFailed, ParserUnavailable, StoreError, StoreFatal, StoreMisuse
 from smtpgate.handlers.pipeline import Pipeline
-from smtpgate.mail.parse import opaque
 from smtpgate.mail.worker import ParserPool
 from smtpgate.model import MailState, ParsedMail
 from smtpgate.store.api import Changes, Facts, Incoming, Store
@@ -164,6 +163,8 @@ class Filing:
             return await self.parser.parse(mail.raw, mail.envelope.mail_from)
         except ParseFailed as error:
             log.warning("mail cannot be read, filed whole", reason=str(error))
+            from smtpgate.mail.parse import opaque  # only now: the readers of mail are dear to load, and parsers have them
+
             return opaque(mail.raw, mail_from=mail.envelope.mail_from, limits=self.config.limits, reason=str(error))
 
     async def _file(self, mail: Incoming, parsed: ParsedMail) -> Changes:

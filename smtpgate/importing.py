@@ -23,7 +23,6 @@ from smtpgate.clock import Clock, id_text, new_id
 from smtpgate.config import Config, Desk
 from smtpgate.errors import ArchiveError, ParseFailed, StoreError, StoreMisuse
 from smtpgate.handlers.pipeline import Pipeline
-from smtpgate.mail.parse import opaque
 from smtpgate.mail.worker import ParserPool
 from smtpgate.model import MailState, ParsedMail, Status
 from smtpgate.oldmail import Old, prepare
@@ -150,6 +149,8 @@ class Importer:
             one.parsed = await self.parser.parse(old.readable, old.mail_from)
         except ParseFailed as error:
             log.warning("mail cannot be read, filed whole", source=one.source, reason=str(error))
+            from smtpgate.mail.parse import opaque
+
             one.parsed = opaque(raw, mail_from=old.mail_from, limits=limits, reason=str(error))
 
     async def _file(self, batch: list[_Ready], report: Report) -> None:

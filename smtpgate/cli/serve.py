@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import gc
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -34,7 +35,12 @@ def serve(context: Context, tryout: bool) -> None:
     Examples: smtpgate serve --try
               smtpgate --config /etc/smtpgate/smtpgate.toml serve
     """
+    gc.disable()  # what is loaded stays: looking through it again and again is a tenth of the start,
+    _structlog_without_rich()
     from smtpgate import app, configfile, log
+
+    gc.freeze()  # and later it would be part of every full collection
+    gc.enable()
 
     if tryout:
         text = files("smtpgate").joinpath("tryout.toml").read_text(encoding="utf-8")
@@ -70,6 +76,17 @@ def serve(context: Context, tryout: bool) -> None:
     except OSError as error:
         raise UsageError(f"cannot start: {error}") from None
     sys.exit(code)
+
+
+def _structlog_without_rich() -> None:
+    """structlog loads rich for renderers that log.py does not use: 6 MB and 35 ms of processor time for each gateway."""
+    if "rich" in sys.modules:
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment]  # an import of it fails
+    try:
+        import structlog  # noqa: F401
+    finally:
+        del sys.modules["rich"]
 
 
 def _program() -> str:

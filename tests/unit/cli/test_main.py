@@ -32,6 +32,17 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
     assert "Exit codes" in done.stdout
 
 
+def test_a_gateway_loads_no_readers_of_mail_and_no_rich() -> None:
+    code = (
+        "import sys; from smtpgate.cli.serve import _structlog_without_rich as lean; lean()\n"
+        "import smtpgate.app, smtpgate.configfile, smtpgate.log\n"
+        "heavy = {'rich', 'mailparser', 'smtpgate.mail.parse', 'smtpgate.mail.judge'} & set(sys.modules)\n"
+        "assert not heavy, heavy; import rich"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_there_and_has_help(name: str) -> None:
     command = cli.get_command(click.Context(cli), name)
