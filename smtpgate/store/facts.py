@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from typing import Any
 
 from smtpgate.model import DeliveryState, Participant, Ticket
 from smtpgate.store import rows
@@ -23,11 +23,10 @@ def facts(query: FactsQuery) -> Verb[Facts]:
     reached, parents, serials, acks, language, letters = yield from together(
         _reached(query), _unfiled_parents(query), _serials(query), _acks(query), _language(query), _letters(query)
     )
-    whole: Facts = replace(reached, unfiled_parents=parents, serials=serials, acks=acks, language=language, letters=letters)
-    return whole
+    return Facts(**reached, unfiled_parents=parents, serials=serials, acks=acks, language=language, letters=letters)
 
 
-def _reached(query: FactsQuery) -> Verb[Facts]:
+def _reached(query: FactsQuery) -> Verb[dict[str, Any]]:
     """The tickets that any rung could reach, and what is asked of them."""
     refs, unseen, talks, by_number, fingerprints, recipients, own = yield from together(
         _all_refs(query) if query.imported else _message_refs(query),
@@ -57,7 +56,7 @@ def _reached(query: FactsQuery) -> Verb[Facts]:
     for ref in refs:
         by_message_id.setdefault(ref.message_id, ref)
         holders[ref.message_id] = (*holders.get(ref.message_id, ()), ref.ticket_id)
-    return Facts(
+    return dict(  # noqa: C408
         tickets=tickets,
         by_message_id=by_message_id,
         by_number=by_number,

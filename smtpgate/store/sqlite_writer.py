@@ -24,7 +24,7 @@ from typing import Any, cast
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.store.alarm import Alarm
 from smtpgate.store.sqlite_errors import BUSY, primary_code, store_error
-from smtpgate.store.statement import Question, Row, Rows, Together, Value, Verb, fit, statements
+from smtpgate.store.statement import Query, Question, Row, Rows, Together, Value, Verb, fitted, statements
 
 _BATCH_VERBS = 64
 _BATCH_OCTETS = 8 * 1024**2
@@ -208,6 +208,8 @@ def answer(connection: sqlite3.Connection, question: Question) -> Rows:
     """The rows of a question; of Together a list of them for each query."""
     if isinstance(question, Together):
         return cast("Rows", [answer(connection, query) for query in question.queries])
+    if isinstance(question, Query) and question.among is None:  # most of them
+        return connection.execute(*bound(question.sql, question.params)).fetchall()
     rows: Rows = []
     for sql, params in statements(question):
         rows += connection.execute(*bound(sql, params)).fetchall()
@@ -216,7 +218,7 @@ def answer(connection: sqlite3.Connection, question: Question) -> Rows:
 
 def bound(sql: str, params: tuple[Value, ...]) -> tuple[str, tuple[Value, ...]]:
     """Text and values of a statement as SQLite takes them. Raises StoreMisuse for an integer that it cannot hold."""
-    return _numbered(sql), tuple(map(fit, params))
+    return _numbered(sql), fitted(params)
 
 
 @functools.lru_cache(1024)  # statements are put together from few constants

@@ -7,6 +7,7 @@ the locks below.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
@@ -75,10 +76,14 @@ def expanded(query: Query) -> Iterator[tuple[str, tuple[Value, ...]]]:
         yield query.sql, query.params
         return
     for start in range(0, len(query.among), _CHUNK):
-        chunk = list(query.among[start : start + _CHUNK])
-        chunk += [chunk[-1]] * ((1 << (len(chunk) - 1).bit_length()) - len(chunk))
-        places = ", ".join(f"${len(query.params) + i + 1}" for i in range(len(chunk)))
-        yield query.sql.replace("(...)", f"({places})"), (*query.params, *chunk)
+        chunk = query.among[start : start + _CHUNK]
+        chunk += (chunk[-1],) * ((1 << (len(chunk) - 1).bit_length()) - len(chunk))
+        yield _written_out(query.sql, len(query.params), len(chunk)), query.params + chunk
+
+
+@functools.lru_cache(1024)
+def _written_out(sql: str, before: int, count: int) -> str:
+    return sql.replace("(...)", "(" + ", ".join(f"${before + i + 1}" for i in range(count)) + ")")
 
 
 def statements(question: Question) -> Iterator[tuple[str, tuple[Value, ...]]]:
@@ -96,31 +101,33 @@ def statements(question: Question) -> Iterator[tuple[str, tuple[Value, ...]]]:
 def together(*verbs: Verb[Any]) -> Verb[list[Any]]:
     """Run them side by side, asking their questions at once; their results in order. None may change anything."""
     results: list[Any] = [None] * len(verbs)
-    waiting: dict[int, Query | Together] = {}
+    asked: list[tuple[int, Query | Together]] = []
 
     def go_on(i: int, rows: Rows | None) -> None:
         try:
-            question = next(verbs[i]) if rows is None else verbs[i].send(rows)
+            question = verbs[i].send(rows)  # type: ignore[arg-type]  # None begins it
         except StopIteration as done:
             results[i] = done.value
         else:
             assert not isinstance(question, Many)
-            waiting[i] = question
+            asked.append((i, question))
 
     for i in range(len(verbs)):
         go_on(i, None)
-    while waiting:
-        asked, waiting = waiting, {}
-        queries = [query for one in asked.values() for query in (one.queries if isinstance(one, Together) else (one,))]
-        if len(queries) == 1:
-            answers: Iterator[Rows] = iter([(yield queries[0])])
-        else:
-            answers = iter(cast("list[Rows]", (yield Together(tuple(queries)))))
-        for i, one in asked.items():
-            if isinstance(one, Together):
-                go_on(i, cast("Rows", [next(answers) for _ in one.queries]))
+    while asked:
+        waiting, asked = asked, []
+        queries: list[Query | Many] = []
+        for _, question in waiting:
+            queries += question.queries if isinstance(question, Together) else (question,)
+        answers = [(yield queries[0])] if len(queries) == 1 else cast("list[Rows]", (yield Together(tuple(queries))))
+        at = 0
+        for i, question in waiting:
+            if isinstance(question, Together):
+                go_on(i, cast("Rows", answers[at : at + len(question.queries)]))
+                at += len(question.queries)
             else:
-                go_on(i, next(answers))
+                go_on(i, answers[at])
+                at += 1
     return results
 
 
@@ -138,8 +145,25 @@ def written(queries: Sequence[Query]) -> Verb[None]:
 _LARGEST = 2**63 - 1
 
 
+def fitted(params: tuple[Any, ...]) -> tuple[Value, ...]:
+    """Values as every database can hold them. Raises StoreMisuse for an integer that none can."""
+    for value in params:  # nearly all are fit already: found out without a call for each
+        kind = type(value)
+        if kind is str:
+            if not value.isascii() or "\0" in value:
+                break
+        elif kind is int:
+            if not -_LARGEST <= value <= _LARGEST:
+                break
+        elif kind is not float and kind is not bytes and value is not None:
+            break
+    else:
+        return params
+    return tuple(map(fit, params))
+
+
 def fit(value: Value) -> Value:
-    """A value as every database can hold it. Raises StoreMisuse for an integer that none can."""
+    """One value as every database can hold it. Raises StoreMisuse for an integer that none can."""
     if isinstance(value, str):
         return storable(str(value))
     if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
