@@ -152,7 +152,7 @@ def _list(
         in_reply_to="<x@customer.example>",
     )
     templates = Templates()
-    data = compose(letter, templates, None).data
+    data = compose(letter, templates).data
     signer = DkimSigner([letters.dkim_key("rsa", "desk.example")])
 
     def plain(work: Callable[[], object]) -> Callable[[], Awaitable[object]]:
@@ -170,7 +170,7 @@ def _list(
         "DKIM verified, RSA-2048": lambda: dkim.verify(Message.read(raw), lookups(), limit=5, now=clock.now()),
         "verdict: SPF, DKIM, DMARC, ARC": lambda: judge(envelope=envelope, raw=raw, config=checked, resolver=resolver, clock=clock),
         "line in the log": plain(lambda: log.info("mail accepted", mail="a" * 13, sender=mail.sender, size=4000, spf="pass")),
-        "acknowledgement composed": plain(lambda: compose(letter, templates, None)),
+        "acknowledgement composed": plain(lambda: compose(letter, templates)),
         "acknowledgement signed, RSA-2048": plain(lambda: signer.sign(data, "desk.example", clock.now())),
         "smallest question to the store": store.next_due,
     }

@@ -21,7 +21,6 @@ import structlog
 from smtpgate import __version__
 from smtpgate import log as logs
 from smtpgate.auth.dns import DnsResolver, Resolver, make_resolver
-from smtpgate.auth.sign import DkimSigner
 from smtpgate.auth.verdict import judge
 from smtpgate.clock import Clock, SystemClock
 from smtpgate.config import Config
@@ -83,7 +82,7 @@ async def remembered(config: Config, store: Store) -> tuple[tuple[str, ...], tup
 def make_pipeline(config: Config, patterns: Sequence[str], keys: Sequence[bytes], clock: Clock) -> Pipeline:
     """Raises ConfigError for templates that do not render."""
     tokens = Tokens(keys, config.secrets.token_lifetime)
-    post = Post(config, check_templates(config), DkimSigner(config.dkim), tokens, clock)
+    post = Post(config, check_templates(config), tokens, clock)
     return Pipeline(
         config, post, tokens, tuple(NumberPattern.compile(p) for p in patterns), clock, Extractor(config.extract, config.extraction)
     )

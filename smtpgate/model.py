@@ -360,7 +360,7 @@ class OutgoingRecipient:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMail:
-    """A finished mail: the bytes never change again, whatever happens in delivery."""
+    """A mail whose bytes never change again. Delivery puts its DKIM signature in front of them."""
 
     id: int
     message_id: str

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from smtpgate.config import DkimKey
-from smtpgate.mail import header, wire
+from smtpgate.mail import address, header, wire
 from smtpgate.mail.header import Field
 
 # Signed once more than they occur, so that nobody can add one (RFC 6376 §8.15).
@@ -64,16 +64,29 @@ class DkimSigner:
         for key in keys:
             self._keys.setdefault(key.domain, []).append(_Loaded(key.selector, _load(key)))
 
+    def finished(self, data: bytes, made_at: float) -> bytes:
+        """A mail out of our queue, signed for the domain of its From; as it is when it was signed before it was queued.
+
+        The same keys sign the same mail with the same octets: neither kind of signature holds anything random.
+        """
+        if not self._keys:
+            return data
+        fields, start = header.split(data)
+        if any(f.name == "dkim-signature" for f in fields):
+            return data
+        return self._signed(data, fields, start, address.author(fields)[0].rpartition("@")[2], made_at)
+
     def sign(self, data: bytes, from_domain: str, now: float) -> bytes:
         """The data with one DKIM-Signature in front of it for each key; as it is when the domain has none.
 
         data: a whole mail with CRLF line ends, which no one changes any more.
         """
-        domain = from_domain.lower()
+        return self._signed(data, *header.split(data), from_domain.lower(), now)
+
+    def _signed(self, data: bytes, fields: Sequence[Field], start: int, domain: str, now: float) -> bytes:
         keys = self._keys.get(domain)
         if not keys:
             return data
-        fields, start = header.split(data)
         names, signed = _signed_fields(fields)
         body_hash = b64encode(sha256(canonical_body(data[start:])).digest()).decode("ascii")
         out: list[bytes] = []
@@ -126,9 +139,12 @@ def _signed_fields(fields: Sequence[Field]) -> tuple[str, bytes]:
     """The value of h= and what it covers. Of several fields with one name the lowest comes first (RFC 6376 §5.4.2)."""
     names: list[str] = []
     covered: list[bytes] = []
+    by_name: dict[str, list[bytes]] = {}
+    for f in reversed(fields):
+        by_name.setdefault(f.name, []).append(f.value)
     for name in _SIGNED:
-        present = [f for f in reversed(fields) if f.name == name]
-        covered += [canonical_field(name, f.value) for f in present]
+        present = by_name.get(name, ())
+        covered += [canonical_field(name, value) for value in present]
         names += [name] * (len(present) + 1)
     return wire.folded([f"{name}:" for name in names], len(" h=")).removesuffix(":"), b"".join(covered)
 

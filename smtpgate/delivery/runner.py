@@ -11,10 +11,12 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
 from smtpgate.auth.dns import Resolver
+from smtpgate.auth.sign import DkimSigner
 from smtpgate.clock import Clock, id_text
 from smtpgate.config import Config, DeliverySettings
 from smtpgate.delivery import backoff, maildir
@@ -34,6 +36,7 @@ log = structlog.get_logger(__name__)
 PROBE_EVERY = 900.0  # seconds after which a paused destination is tried again with one mail
 BATCH = 50  # recipients claimed at once
 _BYTES_HELD = 32 * 1024**2  # no further claim while the mails in memory have more
+_LARGE = 256 * 1024  # octets of a mail that is not signed on the event loop
 _CLOSE_CALL = 0.05  # seconds: the shortest rest, so that a row that cannot be claimed does not spin the loop
 
 
@@ -55,6 +58,7 @@ class Runner:
         self._store = store
         self._settings = config.delivery
         self._own_name = config.server.name
+        self._signer = DkimSigner(config.dkim)
         self._resolver = resolver
         self._clock = clock
         self._worker = worker
@@ -295,7 +299,9 @@ class Runner:
     async def _transact(self, connection: Connection, job: Job, outcomes: Outcomes, sending: _Sending) -> None:
         sending.connection = connection
         try:
-            await transact(connection, job.deliveries, outcomes, smarthost=self._settings.mode == "smarthost")
+            large = len(job.deliveries[0].data) > _LARGE
+            deliveries = await asyncio.to_thread(self._signed, job.deliveries) if large else self._signed(job.deliveries)
+            await transact(connection, deliveries, outcomes, smarthost=self._settings.mode == "smarthost")
         except BaseException:
             self._pool.discard(connection)
             raise
@@ -305,7 +311,7 @@ class Runner:
     async def _into_maildir(self, job: Job, outcomes: Outcomes) -> None:
         directory = self._settings.maildir
         try:
-            await asyncio.to_thread(maildir.store, directory, job.deliveries)
+            await asyncio.to_thread(lambda: maildir.store(directory, self._signed(job.deliveries)))
         except (PermissionError, NotADirectoryError, FileExistsError) as error:
             raise Misconfigured(f"the Maildir {directory} cannot be used: {error.strerror}") from None
         except OSError as error:
@@ -313,6 +319,15 @@ class Runner:
             return
         fill(outcomes, job.deliveries, Outcome(DeliveryState.DELIVERED, 250, "2.0.0 stored", str(directory)))
         await self._works(job.destination)
+
+    def _signed(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """With the DKIM signatures of the keys now in force. A signature bears the time at which the mail was made, so that
+        a retry has the same octets as long as the keys are the same."""
+        data: dict[int, bytes] = {}  # recipients of one mail share it
+        for one in deliveries:
+            if one.outgoing_id not in data:
+                data[one.outgoing_id] = self._signer.finished(one.data, one.created_at)
+        return [replace(one, data=data[one.outgoing_id]) for one in deliveries]
 
     def _interrupted(self, job: Job, outcomes: Outcomes, sending: _Sending) -> None:
         """We stop: what may have arrived is uncertain, the rest is given back as if it had never begun."""

@@ -1,4 +1,4 @@
-"""Our own mail, finished: composed, signed, addressed, with its signed return path and reply address.
+"""Our own mail: composed, addressed, with its signed return path and reply address. Its DKIM signature it gets when it leaves.
 
 Everything that a customer is ever sent by filing or by a command is made here. Raises ComposeError for a letter that
 cannot be built as it is meant. No I/O.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from smtpgate.auth.sign import DkimSigner
 from smtpgate.clock import Clock, new_id
 from smtpgate.config import Config, Desk
 from smtpgate.mail import address as mail_address
@@ -25,7 +24,6 @@ from smtpgate.store.api import Incoming, MessageRef
 class Post:
     config: Config
     templates: Templates
-    signer: DkimSigner
     tokens: Tokens
     clock: Clock
 
@@ -65,7 +63,7 @@ class Post:
             references=(*in_reply_to.references, answered) if in_reply_to and answered else references,
             reply_to=self.tokens.reply_address(desk.address, ticket.id, to.address, now),
         )
-        composed = compose(letter, self.templates, self.signer)
+        composed = compose(letter, self.templates)
         return OutgoingMail(
             id=outgoing_id,
             message_id=composed.message_id,
@@ -98,7 +96,6 @@ class Post:
             verdict=mail.verdict,
             message_id=message_id,
             date=now,
-            signer=self.signer,
         )
         return OutgoingMail(
             id=new_id(self.clock),

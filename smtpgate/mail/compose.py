@@ -196,8 +196,8 @@ def _samples() -> Iterator[Letter]:
 # --- letters ----------------------------------------------------------------------------------------------------------
 
 
-def compose(letter: Letter, templates: Templates, signer: wire.Signer | None) -> Composed:
-    """The finished mail. Raises ComposeError when it cannot be what it is meant to be."""
+def compose(letter: Letter, templates: Templates) -> Composed:
+    """The mail, not yet signed. Raises ComposeError when it cannot be what it is meant to be."""
     rendered = templates.render(letter)
     desk, name = letter.desk, desk_name(letter.desk, letter.language)
     to = wire.checked_address(letter.to.address)
@@ -219,4 +219,4 @@ def compose(letter: Letter, templates: Templates, signer: wire.Signer | None) ->
     ]
     parts = [wire.text_part("plain", rendered.text), wire.text_part("html", rendered.html)]
     data = wire.assemble(fields, wire.Multipart("alternative", own_id, parts))
-    return wire.finished(data, own_id, to, desk.domain, letter.date, signer)
+    return wire.finished(data, own_id, to)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from smtpgate.config import Desk
 from smtpgate.mail import safe, wire
 from smtpgate.mail.letters import ComposeError
-from smtpgate.mail.wire import Composed, Signer
+from smtpgate.mail.wire import Composed
 from smtpgate.model import Envelope, Verdict
 
 _LISTED = 20  # recipients and reasons named
@@ -29,7 +29,6 @@ def forward_for_postmaster(
     verdict: Verdict,
     message_id: str,
     date: float,
-    signer: Signer | None,
 ) -> Composed:
     """The finished mail. role: the address that was written to; person: who reads it; desk: whose address it comes from."""
     to, own_id = wire.checked_address(person), wire.message_id(message_id)
@@ -46,7 +45,7 @@ def forward_for_postmaster(
     ]
     parts = [wire.text_part("plain", _explanation(role, envelope, verdict, len(raw))), _attachment(raw)]
     data = wire.assemble(fields, wire.Multipart("mixed", own_id, parts))
-    return wire.finished(data, own_id, to, desk.domain, date, signer)
+    return wire.finished(data, own_id, to)
 
 
 def _explanation(role: str, envelope: Envelope, verdict: Verdict, size: int) -> str:

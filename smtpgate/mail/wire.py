@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Protocol
 
 from smtpgate.mail import address as mail_address
 from smtpgate.mail import addrspec, header, safe
@@ -192,15 +191,10 @@ def read_back(data: bytes) -> list[tuple[str, str]] | None:
 # --- the whole --------------------------------------------------------------------------------------------------------
 
 
-class Signer(Protocol):
-    """What signs finished octets (auth.sign.DkimSigner)."""
-
-    def sign(self, data: bytes, from_domain: str, now: float) -> bytes: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A finished mail. smtputf8 and eightbit: what the next hop must be able to carry."""
+    """A mail that is finished but for its signature, which is made when it leaves, with the key then in force
+    (delivery). smtputf8 and eightbit: what the next hop must be able to carry."""
 
     data: bytes = field(repr=False)
     message_id: str
@@ -226,7 +220,6 @@ def assemble(fields: Fields, content: Multipart) -> bytes:
     return data
 
 
-def finished(data: bytes, message_id: str, to: str, from_domain: str, now: float, signer: Signer | None) -> Composed:
-    """Signed, with what its transport needs: an address of non-ASCII characters needs SMTPUTF8 (RFC 6531 §3.2)."""
-    signed = signer.sign(data, from_domain, now) if signer else data
-    return Composed(signed, message_id, smtputf8=not to.isascii(), eightbit=not signed.isascii())
+def finished(data: bytes, message_id: str, to: str) -> Composed:
+    """With what its transport needs: an address of non-ASCII characters needs SMTPUTF8 (RFC 6531 §3.2)."""
+    return Composed(data, message_id, smtputf8=not to.isascii(), eightbit=not data.isascii())

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from tests.support.gateway import Gateway, letter, unpacked, wait_for
+from tests.support.gateway import Gateway, letter, wait_for
 
 pytestmark = pytest.mark.xdist_group("dkim")
 
@@ -45,10 +45,10 @@ def signed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     gateway = Gateway.make(directory / "gateway", dkim=settings)
     with gateway.running():
         gateway.send(letter(*text, sender="王小明 <wang@customer.example>"), sender="wang@customer.example")
-        wait_for(lambda: gateway.count("SELECT count(*) FROM outgoing") == 1)
-    (row,) = gateway.rows("SELECT packing, data FROM outgoing_raw")
+        wait_for(lambda: len(list((directory / "gateway" / "outbox" / "new").glob("*"))) == 1)
+    (delivered,) = (directory / "gateway" / "outbox" / "new").glob("*")
     return Signed(
-        unpacked(row["packing"], row["data"]),
+        delivered.read_bytes().split(b"\n", 2)[2].replace(b"\n", b"\r\n"),  # below Return-Path and Delivered-To
         {
             "rsa._domainkey.desk.example": f"v=DKIM1; k=rsa; p={spki}",
             "ed._domainkey.desk.example": f"v=DKIM1; k=ed25519; p={raw}",

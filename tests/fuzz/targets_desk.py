@@ -103,7 +103,7 @@ def _letter(data: bytes) -> Any:
         references=(name, "<m1@example.org>", subject_line),
         in_reply_to=name,
     )
-    found = compose(made, templates(), None).data
+    found = compose(made, templates()).data
     fields, _ = header.split(found)
     names = [f.name for f in fields]
     assert names in (HEADER, [n for n in HEADER if n != "in-reply-to"]), names

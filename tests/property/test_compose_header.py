@@ -49,7 +49,7 @@ def test_ten_thousand_hostile_letters_keep_their_header() -> None:
             to=Address(name, "maria@example.org"),
             references=(hostile(rng), "<m1@example.org>"),
         )
-        data = compose(made, templates(), None).data
+        data = compose(made, templates()).data
         fields, _ = header.split(data)
         assert [f.name for f in fields] == HEADER, (subject, name)
         line = header.decode_words(header.first(fields, "subject") or "")
@@ -63,7 +63,7 @@ def test_ten_thousand_hostile_letters_keep_their_header() -> None:
 @given(st.text(), st.text(), st.text(max_size=2000), st.sampled_from(list(Purpose)), st.sampled_from(LANGUAGES))
 def test_any_letter_reads_back(subject: str, name: str, message: str, purpose: Purpose, language: Any) -> None:
     made = letter(purpose=purpose, language=language, subject=subject, message=message, to=Address(name, "maria@example.org"))
-    data = compose(made, templates(), None).data
+    data = compose(made, templates()).data
     assert data.isascii()
     assert max(map(len, data.split(b"\r\n"))) <= 78
     read = email.message_from_bytes(data)

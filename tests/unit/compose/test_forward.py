@@ -45,7 +45,6 @@ def forward(raw: bytes, **envelope: Any) -> Composed:
         ),
         message_id="<x.y@example.com>",
         date=1767312000.0,
-        signer=None,
     )
 
 

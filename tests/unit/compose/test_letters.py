@@ -29,7 +29,7 @@ SSTI = ["{{ 7 * 7 }}", "{% include 'base.html' %}",
 
 
 def made(**changes: Any) -> Composed:
-    return compose(letter(**changes), templates(), None)
+    return compose(letter(**changes), templates())
 
 
 def read(composed: Composed) -> EmailMessage:

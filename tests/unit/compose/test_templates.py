@@ -85,7 +85,7 @@ def test_file_that_is_no_text_is_named(tmp_path: Path) -> None:
 
 def test_broken_template_sends_nothing(tmp_path: Path) -> None:
     with pytest.raises(ComposeError, match=r"en/received\.txt:2"):
-        compose(letter(), admin(tmp_path, {"en/received.txt": "Subject: x\n{% if %}\n"}), None)
+        compose(letter(), admin(tmp_path, {"en/received.txt": "Subject: x\n{% if %}\n"}))
 
 
 def test_admin_may_change_how_all_mails_of_a_language_end(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_admin_may_change_how_all_mails_of_a_language_end(tmp_path: Path) -> Non
 
 def test_number_in_an_admins_subject_is_not_doubled(tmp_path: Path) -> None:
     mine = admin(tmp_path, {"en/received.txt": "Subject: [#{{ number }}] Hi\n\nx\n"})
-    assert f"Subject: [#{NUMBER}] Hi\r\n".encode() in compose(letter(), mine, None).data
+    assert f"Subject: [#{NUMBER}] Hi\r\n".encode() in compose(letter(), mine).data
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

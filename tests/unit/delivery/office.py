@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretBytes
 
 from smtpgate.auth.dns import ZoneResolver
-from smtpgate.config import Config, DeliverySettings, Desk, Server, Smarthost
+from smtpgate.config import Config, DeliverySettings, Desk, DkimKey, Server, Smarthost
 from smtpgate.delivery.runner import Runner
 from smtpgate.model import Attempt, OutgoingMail
 from smtpgate.store.api import Changes, RecipientStatus
@@ -40,9 +40,12 @@ def to_mx(sink: Sink, **change: Any) -> DeliverySettings:
     return settings("mx", mx_port=sink.port, **change)
 
 
-def make_config(delivery: DeliverySettings, password: bytes | None = None) -> Config:
+def make_config(delivery: DeliverySettings, password: bytes | None = None, dkim: Sequence[DkimKey] = ()) -> Config:
     config = Config(
-        server=Server(name="gate.example"), desk=[Desk(name="support", address="support@desk.example")], delivery=delivery
+        server=Server(name="gate.example"),
+        desk=[Desk(name="support", address="support@desk.example")],
+        delivery=delivery,
+        dkim=list(dkim),
     )
     config._password = SecretBytes(password) if password is not None else None
     return config
@@ -91,8 +94,8 @@ class Office:
 
     # --- the runner ---------------------------------------------------------------------------------------------------
 
-    def start(self, delivery: DeliverySettings, password: bytes | None = None) -> Runner:
-        config = make_config(delivery, password)
+    def start(self, delivery: DeliverySettings, password: bytes | None = None, dkim: Sequence[DkimKey] = ()) -> Runner:
+        config = make_config(delivery, password, dkim)
         self.runner = Runner(self.store, config, ZoneResolver(self.zone), self.clock, "node1/1", rng=random.Random(7))
         self._task = asyncio.create_task(self.runner.run())
         return self.runner

@@ -24,7 +24,7 @@ HEADER = "From: Support <support@example.com>\nSent: Friday, January 2, 2026 3:0
 
 def texts(purpose: Purpose, language: Literal["zh", "en"], message: str = MESSAGE) -> tuple[str, ...]:
     written = letter(purpose=purpose, language=language, message=message)
-    return parent.texts_of(compose(written, templates(), None).data)
+    return parent.texts_of(compose(written, templates()).data)
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -111,7 +111,7 @@ def test_linear() -> None:
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_our_own_letter_is_read_back_as_any_parser_reads_it(language: Literal["zh", "en"]) -> None:
-    data = compose(letter(purpose=Purpose.WAITING, language=language, message=MESSAGE), templates(), None).data
+    data = compose(letter(purpose=Purpose.WAITING, language=language, message=MESSAGE), templates()).data
     parts = [part for part in email.message_from_bytes(data).walk() if not part.is_multipart()]
     assert wire.read_back(data) == [(p.get_content_subtype(), p.get_payload(decode=True).decode()) for p in parts]  # type: ignore[union-attr]
     assert wire.read_back(data.replace(b"multipart/alternative", b"multipart/mixed")) is None
@@ -120,7 +120,7 @@ def test_our_own_letter_is_read_back_as_any_parser_reads_it(language: Literal["z
 
 @pytest.mark.parametrize("form", [0, 1], ids=["text", "html"])
 def test_a_letter_is_only_read_whole_when_a_line_of_it_is_there(form: int) -> None:
-    data = compose(letter(purpose=Purpose.WAITING, language="en", message=MESSAGE), templates(), None).data
+    data = compose(letter(purpose=Purpose.WAITING, language="en", message=MESSAGE), templates()).data
     line = next(one for one in parent.texts_of(data)[form].split("\n") if "system does it run" in one)
     assert parent.may_be_quoted(f"Hello,\n> {line.upper()}", [data], [])
     assert parent.may_be_quoted(f"Hello,\n{line}", [], [f"so {line}"])

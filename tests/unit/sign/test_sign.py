@@ -16,6 +16,7 @@ from smtpgate.auth.sign import DkimSigner, canonical_body, public_record
 from smtpgate.config import DkimKey
 from smtpgate.mail import header
 from smtpgate.mail.compose import compose
+from smtpgate.mail.letters import Letter
 from smtpgate.model import Address
 from tests.support.letters import dkim_key, letter, templates
 
@@ -30,6 +31,10 @@ def dns(name: bytes, timeout: int = 5) -> bytes | None:
     return record.encode() if record else None
 
 
+def signed(made: Letter) -> bytes:
+    return SIGNER.finished(compose(made, templates()).data, made.date)
+
+
 def verified(data: bytes) -> list[bool]:
     return [_verified(data, 0), _verified(data, 1)]
 
@@ -42,7 +47,7 @@ def _verified(data: bytes, which: int) -> bool:
 
 
 def test_both_signatures_verify() -> None:
-    data = compose(letter(), templates(), SIGNER).data
+    data = signed(letter())
     names = [f.name for f in header.split(data)[0]]
     assert names[:3] == ["dkim-signature", "dkim-signature", "from"]
     assert verified(data) == [True, True]
@@ -51,18 +56,27 @@ def test_both_signatures_verify() -> None:
 
 
 def test_the_octets_signed_are_the_octets_given() -> None:
-    plain = compose(letter(), templates(), None).data
-    signed = SIGNER.sign(plain, "Example.COM", NOW)
-    assert signed.endswith(plain)
+    plain = compose(letter(), templates()).data
+    made = SIGNER.sign(plain, "Example.COM", NOW)
+    assert made.endswith(plain)
     assert SIGNER.sign(plain, "example.net", NOW) == plain
-    assert f"t={int(NOW)};".encode() in signed
+    assert f"t={int(NOW)};".encode() in made
+
+
+def test_a_mail_of_the_queue_is_signed_once_for_its_from_and_always_alike() -> None:
+    plain = compose(letter(), templates()).data
+    made = SIGNER.finished(plain, NOW)
+    assert made == SIGNER.sign(plain, "example.com", NOW) == SIGNER.finished(plain, NOW)
+    assert SIGNER.finished(made, NOW) == made  # queued by a version that signed before
+    assert SIGNER.finished(plain.replace(b"support@example.com", b"support@example.net"), NOW).startswith(b"From:")
+    assert DkimSigner([]).finished(plain, NOW) == plain
 
 
 @settings(max_examples=60)
 @given(subject=st.text(), name=st.text(), message=st.text(max_size=300))
 def test_random_letters_verify(subject: str, name: str, message: str) -> None:
     made = letter(subject=subject, message=message, to=Address(name, "maria@example.org"))
-    assert verified(compose(made, templates(), SIGNER).data) == [True, True]
+    assert verified(signed(made)) == [True, True]
 
 
 BODIES = st.lists(st.sampled_from([b" ", b"\t", b"\r\n", b"a", b".", b"   ", b"\xe4\xb8\xad", b"--"]), max_size=30).map(b"".join)
@@ -87,14 +101,14 @@ def test_any_mail_verifies(fields: list[tuple[str, str]], body: bytes) -> None:
 @pytest.mark.parametrize("name", ["From", "To", "Cc", "Subject", "Date", "Message-ID", "Reply-To", "In-Reply-To", "References",
                                   "MIME-Version", "Content-Type", "Auto-Submitted"])  # fmt: skip
 def test_no_field_can_be_added(name: str) -> None:
-    data = compose(letter(), templates(), SIGNER).data
+    data = signed(letter())
     assert verified(f"{name}: evil@example.net\r\n".encode() + data) == [False, False]
     head, mark, body = data.partition(b"\r\n\r\n")
     assert verified(head + f"\r\n{name}: evil@example.net".encode() + mark + body) == [False, False]
 
 
 def test_no_length_tag_so_nothing_can_be_appended() -> None:
-    data = compose(letter(), templates(), SIGNER).data
+    data = signed(letter())
     assert b" l=" not in data[: data.index(b"From:")]
     assert verified(data + b"more\r\n") == [False, False]
 
@@ -106,7 +120,7 @@ def test_long_runs_of_blanks_cost_linear_time() -> None:
 
 
 def test_header_lines_are_short() -> None:
-    data = compose(letter(), templates(), SIGNER).data
+    data = signed(letter())
     assert all(len(line) <= 78 for line in data[: data.index(b"From:")].split(b"\r\n"))
 
 
@@ -118,7 +132,7 @@ def test_keys_that_cannot_sign_are_refused_at_once() -> None:
 
 @pytest.mark.skipif(shutil.which("opendkim") is None, reason="opendkim is not installed")
 def test_opendkim_verifies_the_rsa_signature(tmp_path: Path) -> None:
-    data = compose(letter(), templates(), DkimSigner([dkim_key("rsa")])).data
+    data = DkimSigner([dkim_key("rsa")]).finished(compose(letter(), templates()).data, NOW)
     assert "verification (s=rsa, d=example.com, 2048-bit key) succeeded" in opendkim(data, tmp_path)
     assert "failed" in opendkim(data.replace(b"Printer", b"Drucker"), tmp_path)
 
@@ -139,6 +153,6 @@ def opendkim(data: bytes, place: Path) -> str:
 
 
 def test_stdlib_reads_the_signed_mail() -> None:
-    message = email.message_from_bytes(compose(letter(), templates(), SIGNER).data)
+    message = email.message_from_bytes(signed(letter()))
     assert not message.defects
     assert len(message.get_all("DKIM-Signature") or []) == 2
