@@ -87,12 +87,12 @@ class PostfixTarget:
 
 
 @contextmanager
-def gateway(directory: Path, zone: dict[str, Any], *, trusted: bool) -> Iterator[GatewayTarget]:
+def gateway(directory: Path, zone: dict[str, Any], *, trusted: bool, processes: int | str = "auto") -> Iterator[GatewayTarget]:
     """trusted: the sender's network is trusted, so nothing is verified."""
     it = Gateway.make(
         directory,
         zone=zone,
-        server={"trusted_networks": ["127.0.0.0/8"] if trusted else []},
+        server={"trusted_networks": ["127.0.0.0/8"] if trusted else [], "processes": processes},
         delivery={"poll": "1s"},
         filing={"poll": "1s"},
         limits=UNLIMITED,

@@ -21,7 +21,6 @@ import structlog
 from smtpgate import __version__
 from smtpgate import log as logs
 from smtpgate.auth.dns import DnsResolver, Resolver, make_resolver
-from smtpgate.auth.verdict import judge
 from smtpgate.clock import Clock, SystemClock
 from smtpgate.config import Config
 from smtpgate.delivery.runner import Runner, attempt_limit
@@ -29,20 +28,21 @@ from smtpgate.errors import ConfigError, Problem, StoreError
 from smtpgate.filing import Filing
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.handlers.post import Post
-from smtpgate.intake.accept import Judge
-from smtpgate.intake.server import Door
 from smtpgate.mail.compose import Templates
 from smtpgate.mail.extract import Extractor
 from smtpgate.mail.token import Tokens
 from smtpgate.mail.worker import ParserPool
-from smtpgate.model import Envelope, Verdict
 from smtpgate.numbers import NumberPattern
+from smtpgate.processes import doorprocess
+from smtpgate.processes.apart import Apart
+from smtpgate.processes.cores import split
+from smtpgate.processes.inside import Inside
+from smtpgate.processes.words import PULSE_EVERY, Terms
 from smtpgate.service import live, systemd
 from smtpgate.service import reload as reloading
 from smtpgate.service.files import make_room
 from smtpgate.service.watchdog import Watchdog
 from smtpgate.store.api import Store
-from smtpgate.store.file import room
 from smtpgate.store.opening import missing, node_name, open_store, place
 from smtpgate.store.verbs import MAIL, OUTGOING, VerbStore
 
@@ -90,14 +90,16 @@ def make_pipeline(config: Config, patterns: Sequence[str], keys: Sequence[bytes]
 
 @dataclass(slots=True)
 class Gateway:
-    """A running gateway. Clock and resolver come from outside in tests; passed are listening sockets by name."""
+    """A running gateway. Clock and resolver come from outside in tests; passed are listening sockets by name; born is a
+    process for the door that was made ahead (fork_door)."""
 
     config: Config
     clock: Clock = field(default_factory=SystemClock)
     resolver: Resolver | None = None
     passed: Mapping[str, Sequence[socket.socket]] = field(default_factory=dict)
+    born: doorprocess.Born | None = None
     store: VerbStore = field(init=False)
-    door: Door = field(init=False)
+    door: Inside | Apart = field(init=False)
     filing: Filing = field(init=False)
     runner: Runner = field(init=False)
     failed: str = field(init=False, default="")  # why the store failed for good
@@ -134,22 +136,16 @@ class Gateway:
         await self.store.probe(clock.now())
         self._resolver = self.resolver or make_resolver(config.dns, clock)
         pipeline = await build_pipeline(config, self.store, clock)
-        _, keys = await remembered(config, self.store)
-        logs.use_key(logs.address_key(keys[0]))
+        terms = await self._terms(config)
+        logs.use_key(terms.log_key)
         self._parser = ParserPool(config.limits, processes=config.parser.processes, socket=config.parser.socket)
         await self._parser.start()
         self.runner = Runner(self.store, config, self._resolver, clock, self._worker)
         self.filing = Filing(config, self.store, self._parser, pipeline, clock, self._worker, self._outgoing)
-        self.door = Door(
-            config,
-            store=self.store,
-            judge=self._judge(config),
-            tokens=pipeline.tokens,
-            clock=clock,
-            resolver=self._resolver,
-            on_accept=self.filing.wake,
-            disk=lambda: room(config.store.path),
-        )
+        if self.resolver is None and split(config.server.processes):  # a resolver of a test stays in this process
+            self.door = Apart(terms, self.store, clock, self.filing.wake, self.born)
+        else:
+            self.door = Inside(terms, self.store, clock, self.filing.wake, self._resolver)
         self._run(self.filing.run, "filing")
         self._run(self.runner.run, "delivery")
         await self.door.start(self.passed.get("smtp", ()), self.passed.get("lmtp", ()))
@@ -169,7 +165,7 @@ class Gateway:
         check_templates(config)  # before a new number pattern is remembered
         pipeline = await build_pipeline(config, self.store, self.clock)
         runner = Runner(self.store, config, self._resolver, self.clock, self._worker)
-        self.door.renew(config, judge=self._judge(config), tokens=pipeline.tokens)
+        await self.door.renew(await self._terms(config))
         self._parser.limits = config.limits
         self.filing.config, self.filing.pipeline = config, pipeline
         patience = attempt_limit(self.config.delivery)  # no attempt lasts longer
@@ -196,11 +192,9 @@ class Gateway:
         await runner.stop(patience)
         self._retired.remove(runner)
 
-    def _judge(self, config: Config) -> Judge:
-        async def verify(envelope: Envelope, raw: bytes) -> Verdict:
-            return await judge(envelope=envelope, raw=raw, config=config, resolver=self._resolver, clock=self.clock)
-
-        return verify
+    async def _terms(self, config: Config) -> Terms:
+        _, keys = await remembered(config, self.store)
+        return Terms(config, keys, logs.address_key(keys[0]))
 
     async def stop(self) -> None:
         """Finish what was promised, give the rest back, close the store. Safe after a failed start."""
@@ -258,6 +252,7 @@ class Gateway:
         return {
             "filing": (self.filing.beat, self.config.filing.poll),
             "delivery": (self.runner.beat, self.config.delivery.poll),
+            "the door's process": (self.door.beat, PULSE_EVERY),
         }
 
     def _doing(self) -> live.Facts:
@@ -268,7 +263,7 @@ class Gateway:
             "version": __version__,
             "worker": self._worker,
             "started_at": self._started,
-            "memory": live.memory(),
+            "processes": self._processes(),
             "sessions": self.door.doing(),
             "parsers": self._parser.doing(),
             "filing": self.filing.doing(now),
@@ -277,6 +272,11 @@ class Gateway:
             "certificate_until": self._certificate_until,
             "reload_refused": self._refused,
         }
+
+    def _processes(self) -> list[live.Facts]:
+        """Each that is ours, and its memory."""
+        pids = [("gateway", os.getpid()), ("door", self.door.pid), *(("parser", p["pid"]) for p in self._parser.doing())]
+        return [{"name": name, "pid": pid, "memory": live.memory(pid)} for name, pid in pids if pid is not None]
 
     def _run(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         task = asyncio.create_task(work(), name=name)
@@ -292,14 +292,23 @@ class Gateway:
             self._ended.set()
 
 
+def fork_door(config: Config) -> doorprocess.Born | None:
+    """The process for the door, if it is to have one: to be made before there is a loop or a thread, as it is a copy of us."""
+    return doorprocess.fork() if split(config.server.processes) else None
+
+
 async def serve(
-    config: Config, *, load: Callable[[], Config] | None = None, ready: Callable[[Gateway], None] = lambda _: None
+    config: Config,
+    *,
+    load: Callable[[], Config] | None = None,
+    ready: Callable[[Gateway], None] = lambda _: None,
+    born: doorprocess.Born | None = None,
 ) -> int:
     """Run until SIGTERM or SIGINT, also while it starts; the exit code. A second one ends at once.
 
     SIGHUP reloads what `load` gives, once started; when it comes because the terminal was closed, it ends.
     """
-    gateway = Gateway(config, passed=systemd.passed_sockets(SOCKETS))
+    gateway = Gateway(config, passed=systemd.passed_sockets(SOCKETS), born=born)
     loop = asyncio.get_running_loop()
     starting = loop.create_task(gateway.start(), name="start")
     asked, had_terminal = asyncio.Event(), _has_terminal()

@@ -69,8 +69,9 @@ def serve(context: Context, tryout: bool) -> None:
             )
 
     faulthandler.enable()  # the watchdog's SIGABRT: the log has where it hung
+    born = app.fork_door(config)
     try:
-        code = asyncio.run(app.serve(config, load=lambda: configfile.load(path or Path()), ready=ready))
+        code = asyncio.run(app.serve(config, load=lambda: configfile.load(path or Path()), ready=ready, born=born))
     except StoreError as error:
         raise UsageError(f"the store cannot be used: {error}") from None
     except OSError as error:

@@ -138,13 +138,18 @@ def _print_gateway(doing: dict[str, Any], now: float) -> None:
         f"{p['pid'] or 'unit'} " + (f"reads {size(p['octets'])}" if p["octets"] is not None else "idle") + f", {p['served']} read"
         for p in doing.get("parsers", ())
     ]
+    ours = doing.get("processes", [])
+    processes = [f"{p['name']} {p['pid']}, {size(p['memory'])} in memory" for p in ours]
+    if len(ours) > 1:
+        processes.append(f"{size(sum(p['memory'] for p in ours))} together")
     mails = [f"{m['mail']} for {m['seconds']:g} s" for m in filing.get("mails", ())]
     lanes = [f"{d['destination']} {d['running']} running {d['waiting']} waiting" for d in delivery.get("destinations", ())]
     show.heading(f"gateway, as it was {doing['written_seconds_ago']:g} s ago")
     up = duration(now - doing.get("started_at", now))
     stress = ", under stress: unknown clients are shed first" if sessions.get("stress") else ""
     items: list[tuple[str, Any]] = [
-        ("process", f"{doing.get('pid')}, version {doing.get('version')}, up {up}, {size(doing.get('memory', 0))} in memory"),
+        ("gateway", f"version {doing.get('version')}, up {up}"),
+        *(("" if i else "processes", process) for i, process in enumerate(processes)),
         ("sessions", f"{sessions.get('open', 0)} of {sessions.get('limit', 0)}, {sessions.get('receiving', 0)} receiving" + stress),
         *(("" if i else "most from", place) for i, place in enumerate(places)),
         *(("" if i else "parsers", parser) for i, parser in enumerate(parsers)),

@@ -24,7 +24,7 @@ from smtpgate.mail import header
 from smtpgate.mail.token import TokenKind, Tokens
 from smtpgate.model import Envelope, Verdict
 from smtpgate.rules import policy
-from smtpgate.store.api import Accepted, Store
+from smtpgate.store.api import Accepted, IntakeStore
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +84,7 @@ class Acceptor:
         self,
         config: Config,
         *,
-        store: Store,
+        store: IntakeStore,
         judge: Judge,
         tokens: Tokens,
         clock: Clock,

@@ -18,7 +18,7 @@ from smtpgate.config import Config
 from smtpgate.errors import StoreError
 from smtpgate.intake.standing import Standing
 from smtpgate.limitsettings import Blocklist
-from smtpgate.store.api import Store
+from smtpgate.store.api import IntakeStore
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ class Screen:
 
     config: Config
     resolver: Resolver
-    store: Store
+    store: IntakeStore
     clock: Clock
     warned: set[str] = field(default_factory=set)
 

@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -33,11 +32,11 @@ from smtpgate.intake.gate import Gate
 from smtpgate.intake.lmtp import LmtpSession
 from smtpgate.intake.screen import Screen
 from smtpgate.intake.session import Session
-from smtpgate.intake.sockets import inet_socket, is_unix, remove, unix_socket
+from smtpgate.intake.sockets import Listeners, addresses
 from smtpgate.intake.standing import Acquaintances, Standing, site
 from smtpgate.mail.token import Tokens
 from smtpgate.model import Envelope, Verdict
-from smtpgate.store.api import Store
+from smtpgate.store.api import IntakeStore
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +54,7 @@ class Door:
         self,
         config: Config,
         *,
-        store: Store,
+        store: IntakeStore,
         judge: Judge,
         tokens: Tokens,
         clock: Clock,
@@ -77,9 +76,8 @@ class Door:
         self._refused: set[str] = set()  # places whose refusal is in the log already, in this minute
         self._refused_minute = -1
         self._clock = clock
+        self._listeners = Listeners()
         self._servers: list[asyncio.Server] = []
-        self._lmtp: list[asyncio.Server] = []
-        self._unix_paths: list[Path] = []
         self._sessions: dict[Connection, asyncio.Event] = {}
         self._work: set[asyncio.Task[str]] = set()
         self._stopping = False
@@ -107,28 +105,28 @@ class Door:
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """Host and port of each listening socket."""
-        return tuple(s.getsockname()[:2] for server in self._servers for s in server.sockets)
+        return addresses(self._listeners.smtp)
 
     @property
     def lmtp_addresses(self) -> tuple[tuple[str, int], ...]:
         """The same for LMTP over TCP."""
-        return tuple(s.getsockname()[:2] for server in self._lmtp for s in server.sockets if not is_unix(s))
+        return addresses(self._listeners.lmtp)
 
     async def start(self, passed: Sequence[socket.socket] = (), passed_lmtp: Sequence[socket.socket] = ()) -> None:
         """Listen on the passed sockets, else on server.listen and server.lmtp."""
         logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's: would print what clients say
         self.tls = _tls(self.config)
-        for mail in reversed(await self._store.mails(None, limit=_REMEMBERED)):
-            self._known.learn(mail.envelope.peer, mail.verdict)
+        for client in reversed(await self._store.clients(_REMEMBERED)):
+            self._known.learn(*client)
+        self._listeners = Listeners.bind(self.config.server, passed, passed_lmtp)
         try:
-            for ready in passed or map(inet_socket, self.config.server.listen):
-                self._servers.append(await self._serve(ready, Session))
-            for ready in passed_lmtp or map(self._lmtp_socket, self.config.server.lmtp):
-                self._lmtp.append(await self._serve(ready, LmtpSession))
+            for kind, sockets in ((Session, self._listeners.smtp), (LmtpSession, self._listeners.lmtp)):
+                for ready in sockets:
+                    self._servers.append(await self._serve(ready, kind))
         except BaseException:
             await self.stop(0)
             raise
-        lmtp = [str(s.getsockname()) for server in self._lmtp for s in server.sockets]
+        lmtp = [str(s.getsockname()) for s in self._listeners.lmtp]
         log.info("listening", addresses=[f"{h}:{p}" for h, p in self.addresses], lmtp=lmtp, tls=self.tls is not None)
 
     async def _serve(self, listening: socket.socket, kind: type[Session]) -> asyncio.Server:
@@ -137,13 +135,6 @@ class Door:
         server = await asyncio.get_running_loop().create_server(partial(self._gate, kind), sock=listening, backlog=_AT_ONCE)
         listening.listen(_BACKLOG)
         return server
-
-    def _lmtp_socket(self, place: str) -> socket.socket:
-        if not place.startswith("/"):
-            return inet_socket(place)
-        listening = unix_socket(Path(place), self.config.server.lmtp_group)
-        self._unix_paths.append(Path(place))
-        return listening
 
     def renew(self, config: Config, *, judge: Judge, tokens: Tokens) -> None:
         """New sessions go by this; those that are open go on as they began. Raises as start(); nothing has changed then."""
@@ -157,11 +148,10 @@ class Door:
     async def stop(self, grace: float) -> None:
         """Accept no more, let mail whose DATA has begun finish within `grace` seconds, answer 421 4.3.2 to the rest."""
         self._stopping = True
-        for path in self._unix_paths:
-            remove(path)
-        self._unix_paths.clear()
-        for server in (*self._servers, *self._lmtp):
+        self._listeners.withdraw()
+        for server in self._servers:
             server.close()
+        self._listeners.close()
         for session in list(self._sessions):
             session.shut()
         await self._wait(grace)
@@ -170,10 +160,9 @@ class Door:
         for task in self._work:
             task.cancel()
         await self._wait(None)
-        for server in (*self._servers, *self._lmtp):
+        for server in self._servers:
             await server.wait_closed()
         self._servers.clear()
-        self._lmtp.clear()
 
     async def _wait(self, seconds: float | None) -> None:
         """Until no session and no work is left, at most so long."""
@@ -205,7 +194,7 @@ class Door:
         self._sessions.pop(connection).set()
 
     def _accepted(self, envelope: Envelope, verdict: Verdict) -> None:
-        self._known.learn(envelope.peer, verdict)
+        self._known.learn(envelope.peer, verdict.evidence, verdict.author)
         self._on_accept()
 
     def _hasten(self) -> None:

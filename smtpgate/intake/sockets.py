@@ -7,7 +7,55 @@ import grp
 import os
 import socket
 import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from smtpgate.config import Server
+
+
+@dataclass(slots=True)
+class Listeners:
+    """Bound sockets, by what is spoken there, and the names of those of the Unix sockets that we made."""
+
+    smtp: list[socket.socket] = field(default_factory=list)
+    lmtp: list[socket.socket] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
+
+    @classmethod
+    def bind(cls, server: Server, smtp: Sequence[socket.socket] = (), lmtp: Sequence[socket.socket] = ()) -> Listeners:
+        """Those that were passed, else those of server.listen and server.lmtp. Raises OSError; then none is left."""
+        made = cls(list(smtp), list(lmtp))
+        try:
+            if not smtp:
+                made.smtp += map(inet_socket, server.listen)
+            for place in () if lmtp else server.lmtp:
+                if place.startswith("/"):
+                    made.lmtp.append(unix_socket(Path(place), server.lmtp_group))
+                    made.paths.append(Path(place))
+                else:
+                    made.lmtp.append(inet_socket(place))
+        except BaseException:
+            made.withdraw()
+            made.close()
+            raise
+        return made
+
+    def withdraw(self) -> None:
+        """Take the names of our Unix sockets away. Safe to call twice."""
+        for path in self.paths:
+            path.unlink(missing_ok=True)
+        self.paths.clear()
+
+    def close(self) -> None:
+        """Our copies; another process that has them goes on listening."""
+        for listening in (*self.smtp, *self.lmtp):
+            listening.close()
+
+
+def addresses(listening: Sequence[socket.socket]) -> tuple[tuple[str, int], ...]:
+    """Host and port of those that have one."""
+    return tuple(one.getsockname()[:2] for one in listening if not is_unix(one))
 
 
 def inet_socket(address: str) -> socket.socket:
@@ -38,17 +86,12 @@ def unix_socket(path: Path, group: str | None) -> socket.socket:
         path.chmod(0o660)
     except KeyError:
         listening.close()
-        remove(path)
+        path.unlink(missing_ok=True)
         raise OSError(errno.EINVAL, f"there is no group {group!r}", str(path)) from None
     except OSError as error:
         listening.close()
         raise OSError(error.errno, error.strerror, str(path)) from None
     return listening
-
-
-def remove(path: Path) -> None:
-    """Take away the name of a socket that we made."""
-    path.unlink(missing_ok=True)
 
 
 def is_unix(transport_socket: socket.socket | None) -> bool:
@@ -67,7 +110,7 @@ def _make_way(path: Path) -> None:
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:  # its process has died
-            remove(path)
+            path.unlink(missing_ok=True)
             return
         except BlockingIOError:  # its queue is full: somebody lives there
             pass

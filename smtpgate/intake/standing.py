@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from smtpgate.auth.verdict import within
 from smtpgate.config import Config
-from smtpgate.model import Evidence, Verdict
+from smtpgate.model import Evidence
 
 _ROOM = 20_000  # sites; about 3 MB
 PROVED = (Evidence.DMARC_DKIM, Evidence.DMARC_SPF, Evidence.DOMAIN)
@@ -60,13 +60,13 @@ class Acquaintances:
             return Standing.OWN
         return self._sites.get(site(peer), Standing.UNKNOWN)
 
-    def learn(self, peer: str, verdict: Verdict) -> None:
-        """Mail with this verdict was accepted from there. Nobody loses what he had."""
+    def learn(self, peer: str, evidence: Evidence, author: str) -> None:
+        """Mail with such a verdict was accepted from there. Nobody loses what he had."""
         if not peer:
             return
         found = Standing.UNPROVED
-        if verdict.evidence in PROVED:
-            by_agent = verdict.evidence is Evidence.DMARC_DKIM and verdict.author.rpartition("@")[2].lower() in self._agents
+        if evidence in PROVED:
+            by_agent = evidence is Evidence.DMARC_DKIM and author.rpartition("@")[2].lower() in self._agents
             found = Standing.AGENT if by_agent else Standing.KNOWN
         key = site(peer)
         self._sites[key] = max(found, self._sites.get(key, found))

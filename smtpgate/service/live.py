@@ -84,10 +84,10 @@ def certificate_until(path: Path | None) -> float | None:
     return found[0].not_valid_after_utc.astimezone(UTC).timestamp() if found else None
 
 
-def memory() -> int:
-    """Bytes of this process in memory; 0 where the system does not say."""
+def memory(pid: int) -> int:
+    """Bytes of a process in memory, what it shares with others divided among them; 0 where the system does not say."""
     try:
-        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    except (OSError, IndexError):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except OSError:
         return 0
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)

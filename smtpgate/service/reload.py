@@ -23,7 +23,7 @@ from smtpgate.store.file import in_use, lock_path
 ANSWER_WITHIN = 60.0  # seconds for which a request waits
 _LOOK = 0.05
 _NEEDS_RESTART = {
-    "server": ("listen", "lmtp", "lmtp_group"),
+    "server": ("listen", "lmtp", "lmtp_group", "processes"),
     "store": tuple(Store.model_fields),
     "dns": tuple(Dns.model_fields),
     "parser": tuple(Parser.model_fields),

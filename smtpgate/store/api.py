@@ -18,6 +18,7 @@ from smtpgate.model import (
     DeliveryState,
     Entry,
     Envelope,
+    Evidence,
     MailState,
     OutgoingMail,
     Participant,
@@ -277,19 +278,25 @@ class OldMail:
     decide: Decide
 
 
-class Store(Protocol):
-    """The verbs. `worker` names who holds a lease; a lease that has ended is anybody's."""
+class IntakeStore(Protocol):
+    """What the doors need of it, which may be another process's."""
 
-    async def close(self) -> None:
-        """Finish queued writes and close. Safe to call twice."""
-
-    # intake
     async def accept(self, mail: Accepted) -> None:
         """COMMIT 1: the mail is ours, in state accepted."""
 
     async def greylist(self, key: str, *, now: float, delay: float, window: float, remember: float) -> float:
         """Note a try of this key. Seconds that it still has to wait; 0.0: it came again after `delay` and within `window`,
         and is remembered for `remember` from now."""
+
+    async def clients(self, limit: int) -> Sequence[tuple[str, Evidence, str]]:
+        """Who sent the last accepted mails: address, what authentication found, author. Newest first."""
+
+
+class Store(IntakeStore, Protocol):
+    """The verbs. `worker` names who holds a lease; a lease that has ended is anybody's."""
+
+    async def close(self) -> None:
+        """Finish queued writes and close. Safe to call twice."""
 
     # filing
     async def claim(self, *, worker: str, now: float, lease: float, limit: int) -> Sequence[Incoming]:

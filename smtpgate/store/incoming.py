@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smtpgate.errors import LeaseLost, StoreError
-from smtpgate.model import MailState
+from smtpgate.model import Evidence, MailState
 from smtpgate.store import rows
 from smtpgate.store.api import Accepted, Incoming
 from smtpgate.store.statement import FOR_UPDATE, SKIP_LOCKED, Query, Row, Verb, Where, select_in
@@ -165,6 +165,12 @@ def mails(state: MailState | None, limit: int, before: str | None) -> Verb[tuple
         where.add("i.seq < (SELECT seq FROM incoming WHERE id = {})", before)
     found = yield where.query("SELECT " + rows.INCOMING + _FROM, "i.seq DESC", limit)
     return (yield from with_tickets(found))
+
+
+def clients(limit: int) -> Verb[tuple[tuple[str, Evidence, str], ...]]:
+    found = yield Query("SELECT peer, verdict FROM incoming ORDER BY seq DESC LIMIT $1", (limit,))
+    verdicts = [(peer, rows.verdict(text)) for peer, text in found]
+    return tuple((peer, verdict.evidence, verdict.author) for peer, verdict in verdicts)
 
 
 def mails_of_message_id(message_id: str) -> Verb[tuple[Incoming, ...]]:

@@ -10,7 +10,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
-from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, MailState, Status, Ticket
+from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, Evidence, MailState, Status, Ticket
 from smtpgate.store import changes, greylist, history, imported, incoming, look, meta, overview, queue, rows, verify
 from smtpgate.store import facts as facts_verb
 from smtpgate.store.api import (
@@ -82,6 +82,9 @@ class VerbStore(ABC):
 
     async def greylist(self, key: str, *, now: float, delay: float, window: float, remember: float) -> float:
         return await self._write(lambda: greylist.greylist(key, now, delay, window, remember))
+
+    async def clients(self, limit: int) -> Sequence[tuple[str, Evidence, str]]:
+        return await self._read(lambda: incoming.clients(limit))
 
     # filing
 

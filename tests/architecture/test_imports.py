@@ -22,6 +22,7 @@ LAYERS: list[set[str]] = [
     {"cli"},
     {"history", "status", "dnsrecords"},
     {"app", "explain"},
+    {"processes"},
     {"filing", "actions", "importing"},
     {"oldmail"},
     {"intake", "handlers", "delivery", "service", "archive"},

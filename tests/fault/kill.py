@@ -5,8 +5,9 @@
 Clients send without pause by SMTP, by LMTP over TCP and by LMTP over a Unix socket, each mail with its own Message-ID, and
 send a mail again, the same bytes, until they hear 250. By LMTP a mail has two recipients and needs two times 250.
 A sink that is never killed takes the acknowledgements. Kills come at random moments, in the middle of a start, and while
-the sink has a delivery in its hands (before its 354, or after the final dot and before its 250). At the end everything is
-audited (tests/support/audit.py). Exit code 0: nothing lost, nothing made up. The last line has the figures.
+the sink has a delivery in its hands (before its 354, or after the final dot and before its 250). In some lives the door's
+process or a parser is killed before the gateway itself is. At the end everything is audited (tests/support/audit.py). Exit
+code 0: nothing lost, nothing made up. The last line has the figures.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import argparse
 import asyncio
 import contextlib
 import math
+import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -27,6 +30,7 @@ from tests.support.audit import Caught, Report, Sent, audit, digest
 from tests.support.gateway import DESK, Gateway, free_port
 
 CUSTOMERS = 50
+_HELPERS = 0.15  # of the lives: those in which another process than the gateway is killed first
 BACKLOG = 200  # acknowledgements that may be outstanding before clients hold back: the test is about deaths, not queues
 TEXTS = (
     "The printer in room 4 is burning.\n.\n..\n.a line that begins with a dot\n",
@@ -210,9 +214,10 @@ class Run:
     kills: dict[str, int]
     seconds: float
     longest_start: float
+    helpers: dict[str, int]  # kills of one process of the gateway, which went on
 
     def __str__(self) -> str:
-        how = ", ".join(f"{count} {name}" for name, count in self.kills.items())
+        how = ", ".join(f"{count} {name}" for name, count in {**self.kills, **self.helpers}.items())
         verdict = "nothing lost" if self.report.ok else f"{len(self.report.problems)} PROBLEMS"
         return (
             f"{sum(self.kills.values())} kills ({how}) in {self.seconds:.0f} s: {verdict}; {self.report};"
@@ -229,7 +234,7 @@ def _gateway(directory: Path, sockets: Path, sink_port: int) -> tuple[Gateway, t
     lmtp, path, alias = free_port(), sockets / "lmtp", f"help@{DESK.partition('@')[2]}"
     gateway = Gateway.make(
         directory,
-        server={"lmtp": [f"127.0.0.1:{lmtp}", path]},
+        server={"lmtp": [f"127.0.0.1:{lmtp}", path], "processes": 2},
         desk=[{"name": "support", "address": DESK, "aliases": [alias]}],
         delivery={"mode": "smarthost", "smarthost": {"host": "127.0.0.1", "port": sink_port, "tls": "none"}},
     )
@@ -264,6 +269,7 @@ async def _run(
         for number in range(clients)
     ]
     done = {"at random": 0, "while starting": 0, "before the sink's 354": 0, "after the final dot": 0}
+    helpers = {"of the door": 0, "of a parser": 0}
     longest = 0.0
     try:
         for number in range(kills):
@@ -271,7 +277,7 @@ async def _run(
                 break
             if number and number % 50 == 0:
                 print(f"{number} kills after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-            longest = max(longest, await _one_life(gateway, sink, rng, life, longest or 1.0, done))
+            longest = max(longest, await _one_life(gateway, sink, rng, life, longest or 1.0, done, helpers))
         longest = max(longest, await _start(gateway))
         ending.set()
         await asyncio.wait_for(asyncio.gather(*tasks), drain)
@@ -291,7 +297,7 @@ async def _run(
         await asyncio.gather(*tasks, return_exceptions=True)
         gateway.clean_up()
         server.close()
-    return Run(report, done, time.monotonic() - began, longest)
+    return Run(report, done, time.monotonic() - began, longest, helpers)
 
 
 async def _client(door: Door, rng: random.Random, sent: dict[str, Sent], sink: Sink, ending: asyncio.Event) -> None:
@@ -306,7 +312,15 @@ async def _client(door: Door, rng: random.Random, sent: dict[str, Sent], sink: S
         client.close()
 
 
-async def _one_life(gateway: Gateway, sink: Sink, rng: random.Random, life: float, longest: float, done: dict[str, int]) -> float:
+async def _one_life(
+    gateway: Gateway,
+    sink: Sink,
+    rng: random.Random,
+    life: float,
+    longest: float,
+    done: dict[str, int],
+    helpers: dict[str, int],
+) -> float:
     way = rng.choices(list(done), weights=(5, 2, 2, 3))[0]
     took = 0.0
     if way == "while starting":
@@ -314,6 +328,9 @@ async def _one_life(gateway: Gateway, sink: Sink, rng: random.Random, life: floa
         await asyncio.sleep(rng.random() * longest)
     else:
         took = await _start(gateway)
+        if rng.random() < _HELPERS:
+            await asyncio.sleep(rng.random() * life)
+            await _kill_a_helper(gateway, rng.choices(list(helpers), weights=(2, 1))[0], rng, helpers)
         await asyncio.sleep(rng.random() * life)
     if way in ("before the sink's 354", "after the final dot"):
         sink.sprung.clear()
@@ -331,9 +348,25 @@ async def _one_life(gateway: Gateway, sink: Sink, rng: random.Random, life: floa
     return took
 
 
+async def _kill_a_helper(gateway: Gateway, which: str, rng: random.Random, helpers: dict[str, int]) -> None:
+    """Of the door another one is waited for: it must come, and the clients with it."""
+    pids = [gateway.door()] if which == "of the door" else gateway.parsers()
+    pid = rng.choice(pids)
+    if pid is None:
+        return
+    os.kill(pid, signal.SIGKILL)
+    helpers[which] += 1
+    if which == "of the door":
+        await _greeted(gateway, 60.0)
+
+
 async def _start(gateway: Gateway, seconds: float = 120.0) -> float:
-    began = time.monotonic()
     gateway.spawn()
+    return await _greeted(gateway, seconds)
+
+
+async def _greeted(gateway: Gateway, seconds: float) -> float:
+    began = time.monotonic()
     while not await asyncio.to_thread(gateway.greets):
         if time.monotonic() - began > seconds:
             raise AssertionError(f"no greeting within {seconds:g} s:\n{gateway.log()[-4000:]}")

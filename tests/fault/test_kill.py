@@ -23,6 +23,7 @@ async def test_after_fifty_kills_every_mail_with_a_250_is_there_exactly_once_and
     print(outcome)
     assert outcome.report.problems == []
     assert sum(outcome.kills.values()) == KILLS
+    assert all(outcome.helpers.values())
     assert outcome.report.figures["mails with a 250"] > 100
     assert all(count > 10 for name, count in outcome.report.figures.items() if name.startswith("by "))
     assert outcome.report.figures["acknowledgements"] == outcome.report.figures["mails with a 250"]

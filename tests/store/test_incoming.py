@@ -241,6 +241,14 @@ class TestListing:
         assert [mail.id for mail in rest] == ids[2::-1]
         assert await store.mails(MailState.HELD, limit=10) == ()
 
+    async def test_who_sent_the_newest(self, store: VerbStore) -> None:
+        assert await store.clients(5) == ()
+        for _ in range(3):
+            mail_id = await accept_one(store)
+        found = await store.mail(mail_id)
+        assert found is not None
+        assert await store.clients(2) == ((found.envelope.peer, found.verdict.evidence, found.verdict.author),) * 2
+
     async def test_copies_of_one_message_oldest_first(self, store: VerbStore) -> None:
         ids = [await accept_one(store, message_id="<same@x>") for _ in range(3)]
         await accept_one(store, message_id=None)

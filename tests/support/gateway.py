@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
 DESK = "support@desk.example"
+PROCESSES = 1  # the cheaper shape; tests of what differs say "auto" or take both
 ZONE: dict[str, Any] = {"customer.example": {"MX": ["10 mx.customer.example"]}, "desk.example": {"MX": ["10 mx.desk.example"]}}
 
 
@@ -75,6 +76,12 @@ def _born(pid: int) -> str:
     """A process by its start time: numbers are given again. "" when it is gone."""
     fields = _stat(pid)
     return fields[19] if fields else ""
+
+
+def _name(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
 
 
 def children(pid: int) -> list[int]:
@@ -118,6 +125,7 @@ def settings(directory: Path, port: int) -> dict[str, Any]:
             "listen": [f"127.0.0.1:{port}"],
             "trusted_networks": ["127.0.0.0/8"],
             "shutdown_grace": "10s",
+            "processes": PROCESSES,
         },
         "limits": {
             "connections_per_address": 1000,
@@ -262,6 +270,15 @@ class Gateway:
             raise
         if self.process is not None:
             assert self.stop() == 0, self.log()[-4000:]
+
+    def door(self) -> int | None:
+        """The door's process, if it has one of its own just now."""
+        assert self.process is not None
+        return next((pid for pid in children(self.process.pid) if _name(pid) == "smtpgate-door"), None)
+
+    def parsers(self) -> list[int]:
+        assert self.process is not None
+        return [pid for pid in children(self.process.pid) if _name(pid) != "smtpgate-door"]
 
     def left_behind(self) -> list[int]:
         """Processes that lives of this gateway had started and that still run although their life is over."""

@@ -12,8 +12,8 @@ from smtpgate.auth.dns import Resolver, ZoneResolver
 from smtpgate.clock import SystemClock
 from smtpgate.intake.server import Door
 from smtpgate.mail.token import Tokens
-from smtpgate.model import Envelope, MailState, Verdict
-from smtpgate.store.api import Accepted, Incoming, Store
+from smtpgate.model import Envelope, Evidence, Verdict
+from smtpgate.store.api import Accepted, Incoming, IntakeStore
 from tests.support.server import TOKEN_KEY, make_config, verdict
 
 
@@ -39,8 +39,8 @@ class MemoryStore:
             raise self.error
         self.accepted.append(mail)
 
-    async def mails(self, state: MailState | None, *, limit: int) -> Sequence[Incoming]:
-        return self.before[:limit]
+    async def clients(self, limit: int) -> Sequence[tuple[str, Evidence, str]]:
+        return [(mail.envelope.peer, mail.verdict.evidence, mail.verdict.author) for mail in self.before[:limit]]
 
 
 class Running:
@@ -119,7 +119,7 @@ async def running(
 
     door = Door(
         make_config(*changes),
-        store=cast(Store, store),
+        store=cast(IntakeStore, store),
         judge=judge,
         tokens=Tokens([TOKEN_KEY], 86400.0),
         clock=SystemClock(),

@@ -183,10 +183,10 @@ def wrote(evidence: Evidence, author: str = "kunde@client.example") -> Any:
 def test_a_client_is_known_by_what_it_sent(evidence: Evidence, author: str, standing: Standing) -> None:
     known = Acquaintances(make_config(AGENTS))
     assert known.standing("192.0.2.1") is Standing.UNKNOWN
-    known.learn("192.0.2.1", wrote(evidence, author))
+    known.learn("192.0.2.1", evidence, author)
     assert known.standing("192.0.2.1") is standing
     assert known.standing("192.0.2.2") is Standing.UNKNOWN
-    known.learn("192.0.2.1", wrote(Evidence.NONE))
+    known.learn("192.0.2.1", Evidence.NONE, "kunde@client.example")
     assert known.standing("192.0.2.1") is standing, "nobody loses what he had"
 
 
@@ -201,7 +201,7 @@ def test_servers_of_our_own() -> None:
 def test_memory_of_clients_is_bounded_and_forgets_the_longest_unseen() -> None:
     known = Acquaintances(make_config(), room=2)
     for peer in ("192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.3"):
-        known.learn(peer, wrote(Evidence.DMARC_DKIM))
+        known.learn(peer, Evidence.DMARC_DKIM, "kunde@client.example")
     assert [known.standing(f"192.0.2.{i}") for i in (1, 2, 3)] == [Standing.KNOWN, Standing.UNKNOWN, Standing.KNOWN]
 
 
