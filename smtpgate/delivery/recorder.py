@@ -30,12 +30,13 @@ class Recorder:
         self._store = store
         self._clock = clock
         self._recorded = recorded
-        self._pending: list[tuple[Delivery, Settled]] = []
+        self._pending: list[tuple[Delivery, Settled, Entry | None]] = []
         self._writer: asyncio.Task[None] | None = None
         self.fatal: Exception | None = None
 
     def add(self, results: Sequence[tuple[Delivery, Settled]]) -> None:
-        self._pending.extend(results)
+        # the event has its id from now on: it is written once, even if a commit was not answered and is tried again
+        self._pending.extend((delivery, settled, self._entry(delivery, settled)) for delivery, settled in results)
         if self._pending and self._writer is None:
             self._writer = asyncio.create_task(self._write())
 
@@ -47,7 +48,7 @@ class Recorder:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
         if self._pending:
-            ids = [id_text(delivery.recipient_id) for delivery, _ in self._pending]
+            ids = [id_text(delivery.recipient_id) for delivery, _, _ in self._pending]
             log.error("results of deliveries could not be stored", recipients=ids)
 
     async def _write(self) -> None:
@@ -56,7 +57,7 @@ class Recorder:
                 batch = self._pending[:_BATCH]
                 if await self._store_batch(batch):
                     del self._pending[: len(batch)]
-                    self._recorded([delivery for delivery, _ in batch])
+                    self._recorded([delivery for delivery, _, _ in batch])
                 else:
                     await self._clock.sleep(_RETRY)
         except Exception as error:
@@ -65,12 +66,12 @@ class Recorder:
         finally:
             self._writer = None
 
-    async def _store_batch(self, batch: Sequence[tuple[Delivery, Settled]]) -> bool:
+    async def _store_batch(self, batch: Sequence[tuple[Delivery, Settled, Entry | None]]) -> bool:
         try:
             await self._store.record_attempts(
-                [settled.attempt for _, settled in batch],
-                delay_told=[delivery.recipient_id for delivery, settled in batch if settled.delay_told],
-                events=[self._entry(d.ticket_id, s) for d, s in batch if s.event and d.ticket_id is not None],
+                [settled.attempt for _, settled, _ in batch],
+                delay_told=[delivery.recipient_id for delivery, settled, _ in batch if settled.delay_told],
+                events=[event for _, _, event in batch if event is not None],
             )
         except StoreFatal:
             raise
@@ -79,10 +80,12 @@ class Recorder:
             return False
         return True
 
-    def _entry(self, ticket_id: int, settled: Settled) -> Entry:
+    def _entry(self, delivery: Delivery, settled: Settled) -> Entry | None:
+        if not settled.event or delivery.ticket_id is None:
+            return None
         return Entry(
             id=new_id(self._clock),
-            ticket_id=ticket_id,
+            ticket_id=delivery.ticket_id,
             kind=EntryKind.EVENT,
             author="",
             created_at=settled.attempt.at,

@@ -253,9 +253,13 @@ def _participants(ticket_id: int, participants: tuple[Participant, ...]) -> Iter
         )
 
 
-def an_entry(entry: Entry) -> Query:
+def an_entry(entry: Entry, *, again: bool = False) -> Query:
+    """again: it may be there already, by an earlier try that was not answered."""
     return Query(
-        "INSERT INTO entry (" + rows.ENTRY + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        "INSERT INTO entry ("
+        + rows.ENTRY
+        + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+        + (" ON CONFLICT (id) DO NOTHING" if again else ""),
         (
             entry.id,
             entry.ticket_id,

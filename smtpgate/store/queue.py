@@ -64,10 +64,18 @@ def claim_deliveries(
 
 
 def record_attempts(attempts: Sequence[Attempt], delay_told: Sequence[int], events: Sequence[Entry]) -> Verb[None]:
+    """Safe to call again with the same, when nobody knows whether it happened: each attempt and event is there once."""
+    ids = [a.recipient_id for a in attempts]
+    known = yield from select_in("SELECT recipient_id, at FROM attempt WHERE recipient_id IN (...)", ids)
+    there = {(row[0], row[1]) for row in known}
     yield Many(
         """INSERT INTO attempt (recipient_id, at, state, next_at, code, reply, remote, tls)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
-        tuple((a.recipient_id, a.at, a.state, a.next_at, a.code, a.reply[:1000], a.remote, a.tls) for a in attempts),
+        tuple(
+            (a.recipient_id, a.at, a.state, a.next_at, a.code, a.reply[:1000], a.remote, a.tls)
+            for a in attempts
+            if (a.recipient_id, a.at) not in there
+        ),
     )
     # Dropped or bounced meanwhile: it stays so. Delivered after all, for whatever was believed before: it is delivered.
     yield Many(
@@ -77,7 +85,7 @@ def record_attempts(attempts: Sequence[Attempt], delay_told: Sequence[int], even
         tuple((a.recipient_id, a.state, a.next_at, a.code, a.reply[:1000], int(a.state.pending)) for a in attempts),
     )
     yield from select_in("UPDATE recipient SET delay_told = 1 WHERE id IN (...)", list(delay_told))
-    yield from written([an_entry(event) for event in events])
+    yield from written([an_entry(event, again=True) for event in events])
 
 
 def unclaim(recipient_ids: Sequence[int], now: float) -> Verb[None]:

@@ -22,6 +22,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,10 @@ TEXTS = (
 
 @dataclass
 class Sink:
-    """Takes every mail and keeps what matters of it. `trap` stops the next delivery at a stage until the trap is opened."""
+    """Takes every mail and keeps what matters of it. `trap` stops the next delivery at a stage until the trap is opened.
+    Recipients that are `refused` hear 550."""
 
+    refused: Callable[[str], bool] = lambda _rcpt: False
     caught: list[Caught] = field(default_factory=list)
     message_ids: set[str] = field(default_factory=set)
     life: int = 1
@@ -53,8 +56,8 @@ class Sink:
     sprung: asyncio.Event = field(default_factory=asyncio.Event)
     opened: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def start(self, port: int) -> asyncio.Server:
-        return await asyncio.start_server(self._session, "127.0.0.1", port, limit=2**20)
+    async def start(self, port: int, host: str = "127.0.0.1") -> asyncio.Server:
+        return await asyncio.start_server(self._session, host, port, limit=2**20)
 
     async def _stage(self, stage: str) -> None:
         if self.trap == stage:
@@ -73,9 +76,13 @@ class Sink:
                 if verb == b"EHLO":
                     reply = b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8"
                 elif verb == b"MAIL":
-                    mail_from = line.decode().partition("<")[2].partition(">")[0]
+                    mail_from, rcpt = line.decode().partition("<")[2].partition(">")[0], ""
                 elif verb == b"RCPT":
                     rcpt = line.decode().partition("<")[2].partition(">")[0]
+                    if self.refused(rcpt):
+                        rcpt, reply = "", b"550 5.1.1 nobody has that name here"
+                elif verb == b"DATA" and not rcpt:
+                    reply = b"554 5.5.1 no recipients"
                 elif verb == b"DATA":
                     await self._stage("DATA")
                     writer.write(b"354 go on\r\n")
@@ -152,12 +159,13 @@ class Client:
         self.sent[mail.message_id] = mail
         while not mail.accepted and not mail.refused:
             try:
-                await self._attempt(mail, data)
+                await self.attempt(mail, data)
             except (OSError, asyncio.IncompleteReadError, Gone):
                 self.close()
                 await asyncio.sleep(0.05 + 0.1 * self.rng.random())
 
-    async def _attempt(self, mail: Sent, data: bytes) -> None:
+    async def attempt(self, mail: Sent, data: bytes) -> None:
+        """Raises Gone, or what a lost connection raises, when it must be sent once more."""
         if self.writer is None:
             self.reader, self.writer = await self.door.open()
             await self._reply()

@@ -29,6 +29,13 @@ class Sent:
     accepted: int = 0
     refused: list[str] = field(default_factory=list)  # replies with 5xx
     door: str = ""  # where it got its 250
+    parent: str = ""  # Message-ID of the mail that it answers, which had its 250 before
+    rejected: bool = False  # its sender's mail system takes no acknowledgement
+
+    @property
+    def answered(self) -> bool:
+        """An acknowledgement of it arrives somewhere."""
+        return not self.parent and not self.rejected
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,7 @@ def audit(store: Path, sent: Mapping[str, Sent], caught: Iterable[Caught]) -> Re
         book.mails()
         book.tickets()
         book.answers()
+        book.events()
     return Report(book.problems, book.figures)
 
 
@@ -125,13 +133,16 @@ class _Book:
         self.figures["stored copies that were sent again without a 250"] = sum(n - 1 for n in copies.values() if n > 1)
 
     def tickets(self) -> None:
-        """One ticket, one customer entry for each mail; further copies are repeats on that very ticket."""
+        """One ticket, one customer entry for each mail; further copies are repeats on that very ticket. An answer stands on the
+        ticket of what it answers, after it."""
         entries: defaultdict[str, list[sqlite3.Row]] = defaultdict(list)
         for row in self.rows(
-            "SELECT i.id AS mail, i.message_id AS mid, e.kind, e.ticket_id FROM incoming i LEFT JOIN entry e ON e.mail_id = i.id"
+            "SELECT i.id AS mail, i.message_id AS mid, e.kind, e.ticket_id, e.seq"
+            " FROM incoming i LEFT JOIN entry e ON e.mail_id = i.id"
         ):
             entries[row["mid"]].append(row)
         opened: Counter[int] = Counter()
+        first = {message_id: next((r for r in found if r["kind"] == "customer"), None) for message_id, found in entries.items()}
         for message_id, found in entries.items():
             kinds = Counter(row["kind"] for row in found)
             if kinds["customer"] != 1 or set(kinds) - {"customer", "repeat"}:
@@ -140,7 +151,11 @@ class _Book:
                 self.wrong("one mail filed twice", (message_id, dict(kinds)))
             if len({row["ticket_id"] for row in found}) != 1:
                 self.wrong("copies on several tickets", message_id)
-            opened.update(row["ticket_id"] for row in found if row["kind"] == "customer")
+            parent = self.sent[message_id].parent if message_id in self.sent else ""
+            if not parent:
+                opened.update(row["ticket_id"] for row in found if row["kind"] == "customer")
+            else:
+                self._follows(message_id, first[message_id], first.get(parent))
         for ticket, count in opened.items():
             if count != 1:
                 self.wrong("a ticket with several first mails", (ticket, count))
@@ -151,6 +166,25 @@ class _Book:
         for ticket in {row["id"] for row in tickets} ^ set(opened):
             self.wrong("ticket without a mail, or mail without a ticket", ticket)
         self.figures["tickets"] = len(tickets)
+
+    def _follows(self, message_id: str, answer: Any, question: Any) -> None:
+        if answer is None or question is None:
+            self.wrong("an answer without its question", message_id)
+        elif answer["ticket_id"] != question["ticket_id"]:
+            self.wrong("an answer on another ticket", message_id)
+        elif answer["seq"] < question["seq"]:
+            self.wrong("an answer before its question", message_id)
+        self.figures["answers"] = self.figures.get("answers", 0) + 1
+
+    def events(self) -> None:
+        """A ticket is told once that its acknowledgement was refused for good, and nothing else is told."""
+        told = Counter(row["ticket_id"] for row in self.rows("SELECT ticket_id FROM entry WHERE kind = 'event'"))
+        for row in self.rows(_OUTGOING):
+            expected = int(row["state"] == "failed")
+            if told.pop(row["ticket_id"], 0) != expected:
+                self.wrong("not exactly one event for a failure", (row["ticket_id"], row["state"]))
+        if told:
+            self.wrong("events of no mail", dict(told))
 
     def answers(self) -> None:
         """Every acknowledgement arrived, with the bytes and the Message-ID of the store, once for each life at most."""
@@ -163,10 +197,14 @@ class _Book:
         for one in self.caught:
             arrived[one.message_id].append(one)
             self._same(one, mails.get(one.message_id))
+        rejecting = {mail.sender for mail in self.sent.values() if mail.rejected}
         for message_id, row in mails.items():
             found = arrived[message_id]
             if row["purpose"] != "received":
                 self.wrong("a mail that should not be sent", (row["purpose"], message_id))
+            if row["address"] in rejecting:
+                self._rejected(row, found)
+                continue
             if row["state"] != "delivered":
                 self.wrong("not delivered", (message_id, row["state"], row["last_reply"]))
             if not found:
@@ -177,6 +215,11 @@ class _Book:
                 self.wrong("arrived more often than tried", (message_id, len(found), row["attempts"]))
         self.figures["acknowledgements"] = len(mails)
         self.figures["copies of acknowledgements"] = sum(len(found) - 1 for found in arrived.values() if found)
+
+    def _rejected(self, row: Any, found: list[Caught]) -> None:
+        self.figures["acknowledgements refused for good"] = self.figures.get("acknowledgements refused for good", 0) + 1
+        if row["state"] != "failed" or found:
+            self.wrong("refused for good, but not failed", (row["message_id"], row["state"], len(found)))
 
     def _same(self, one: Caught, row: Any) -> None:
         if row is None:
