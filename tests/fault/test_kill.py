@@ -31,6 +31,9 @@ async def test_after_fifty_kills_every_mail_with_a_250_is_there_exactly_once_and
 
 # --- would the audit notice? --------------------------------------------------------------------------------------------
 
+_JOINED = """UPDATE entry SET seq = {seq}, ticket_id = (SELECT e.ticket_id FROM entry e JOIN incoming i ON i.id = e.mail_id
+    WHERE i.message_id = '<0@customer.example>')
+    WHERE mail_id = (SELECT id FROM incoming WHERE message_id = '<1@customer.example>')"""
 Books = tuple[Path, dict[str, Sent], list[Caught]]
 
 
@@ -112,3 +115,29 @@ def test_the_audit_sees_what_is_wrong_at_the_sink(books: Books, change: Callable
 def test_the_audit_sees_a_mail_that_is_stored_more_often_than_it_was_sent(books: Books) -> None:
     sent = {key: replace(mail, tries=0, accepted=0) for key, mail in books[1].items()}
     assert any(p.startswith("stored more often than sent") for p in audit(books[0], sent, books[2]).problems)
+
+
+@pytest.mark.parametrize(
+    ("parent", "sql", "seen"),
+    [
+        ("<0@customer.example>", "UPDATE ticket SET id = id", "an answer on another ticket"),
+        ("<0@customer.example>", _JOINED.format(seq="seq"), "ticket without a mail"),
+        ("<0@customer.example>", _JOINED.format(seq="-seq"), "an answer before its question"),
+        ("<9@customer.example>", "UPDATE ticket SET id = id", "an answer without its question"),
+        ("", "UPDATE entry SET kind = 'event' WHERE seq = 2", "not exactly one event for a failure"),
+        ("", "UPDATE recipient SET state = 'failed'", "not exactly one event for a failure"),
+    ],
+)
+def test_the_audit_sees_what_is_wrong_with_answers_and_events(
+    books: Books, tmp_path: Path, parent: str, sql: str, seen: str
+) -> None:
+    """The second mail answers the first; its acknowledgement is still there."""
+    copy = tmp_path / "copy.db"
+    with closing(sqlite3.connect(copy)) as connection, closing(sqlite3.connect(books[0])) as original:
+        original.backup(connection)
+        connection.execute("PRAGMA foreign_keys = OFF")
+        assert connection.execute(sql).rowcount > 0
+        connection.commit()
+    sent = {key: replace(mail, parent=parent if key == "<1@customer.example>" else "") for key, mail in books[1].items()}
+    problems = audit(copy, sent, books[2]).problems
+    assert any(problem.startswith(seen) for problem in problems), problems
