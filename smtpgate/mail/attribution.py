@@ -10,12 +10,14 @@ import re
 
 from smtpgate.mail import quotewords as words
 
-BLANKS = " \t\r\xa0\u3000\u200e\u200f\u200b\ufeff"
+_TURNS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # what clients set around names in Hebrew and Arabic
+BLANKS = " \t\r\xa0\u3000\u200b\ufeff" + _TURNS
+_NO_TURNS = str.maketrans("", "", _TURNS)
 _LONGEST = 400  # characters
 _WRAPPED = 4  # lines
 
-DATE = re.compile(r"(?:19|20)[0-9]{2}|[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2}|[๐-๙]{4}|[٠-٩]{4}")
-TIME = re.compile(r"[0-9]{1,2}[:.h時时시点點][0-9]{2}|[0-9]{1,2} ?[ap]\.?m\b", re.IGNORECASE)
+DATE = re.compile(r"(?:19|20)[0-9]{2}|25[67][0-9]|[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2}|[๐-๙]{4}|[٠-٩]{4}|[۰-۹]{4}|[०-९]{4}")
+TIME = re.compile(r"\d{1,2}[:.h時时시点點]\d{2}|[0-9]{1,2} ?[ap]\.?m\b", re.IGNORECASE)
 _BRACKETED = re.compile(r"[<(\[（＜][^<>()\[\]\s]{1,200}@[^<>()\[\]\s]{1,200}[>)\]）＞]")
 _BY = re.compile(r" (?:by|von|par|por|da|от|由) [^\s@<>]{1,64}@[^\s@<>]{1,200}[:：]$")  # Tuta, below the date and the time
 _BARE = re.compile(r" [^\s@<>]{1,64}@[^\s@<>]{1,200}[:：]$")
@@ -36,7 +38,7 @@ def start_of(lines: list[str], letters: list[str], i: int) -> int:
             continue  # every line end was doubled: no attribution begins with the address after a blank line
         if j < i and (letters[j] not in "tca" or _ends_sentence(line)):
             break
-        joined = f"{line} {joined}" if joined else line
+        joined = f"{line}{'' if line[-1:] == '<' else ' '}{joined}" if joined else line
         if len(joined) > _LONGEST:
             break
         strength = is_attribution(joined, quoted)
@@ -79,6 +81,7 @@ def is_attribution(text: str, quoted: bool) -> int:
 
     quoted: a quote does follow, so less is asked of the line.
     """
+    text = text if text.isascii() else text.translate(_NO_TURNS)
     low = text.lower()
     date, time = DATE.search(text) is not None, TIME.search(text) is not None
     verb = None
@@ -92,7 +95,7 @@ def is_attribution(text: str, quoted: bool) -> int:
             colon = end.endswith((":", "："))
             return (
                 2
-                if date and time and (quoted or (colon and _begins(text)))
+                if (date and time and (quoted or (colon and _begins(text)))) or (quoted and low.startswith(words.CITES))
                 else int(quoted and ((date and text[:1].isdigit() and len(text) < 120) or _names_alone(_BRACKETED.sub(" ", text))))
             )
         return 2 if date or time or _at_end(verb, end) or (quoted and _words_after(verb, end) < 5) else 0
@@ -102,11 +105,11 @@ def is_attribution(text: str, quoted: bool) -> int:
         if quoted and (low.startswith(words.CITES) or (date and time and _BARE.search(end) and len(text) < 120)):
             return 2
         return int(quoted and date and time and _names_alone(text))
-    if verb.group() in words.SAID and not (date and time and _begins(text)):
-        return 0
     before = text[: verb.start()]
+    if verb.group() in words.SAID and not (date and time and (_begins(text) or _names_alone(before))):
+        return 0
     named = _names_alone(before) or ("@" in before and " " not in before.strip())
-    framed = _at_end(verb, end) or (_words_after(verb, end) < 9 and (_begins(text) or named))
+    framed = _at_end(verb, end) or (_words_after(verb, end) < 10 and (_begins(text) or named))
     if framed and ((date and time) or (quoted and (date or time or "@" in text))):
         return 2
     return 2 if quoted and _at_end(verb, end) and (_names_alone(before) or before.strip().lower() in words.YOU) else 0
@@ -123,7 +126,7 @@ def _words_after(verb: re.Match[str], end: str) -> int:
 def _own_words(low: str) -> bool:
     """Does it begin as only a letter does?"""
     first = low.split(None, 1)[0].strip(",") if low.strip() else ""
-    return first in words.OWN_BEGINNINGS and not low.startswith(("in message", "in article", "in a message"))
+    return first in words.OWN_BEGINNINGS and not low.startswith(("in message", "in article", "in a message", "in data "))
 
 
 def _own_subject(low: str, verb: re.Match[str]) -> bool:

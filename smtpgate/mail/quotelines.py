@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from smtpgate.mail import attribution, headerblock, rewrapped
+from smtpgate.mail import attribution, headerblock, notesblock, rewrapped
 from smtpgate.mail import quotewords as words
 from smtpgate.mail.attribution import BLANKS, DATE, VERB
 from smtpgate.mail.headerblock import field
@@ -41,6 +41,7 @@ def letters_of(lines: list[str]) -> list[str]:
     _join_attributions(lines, letters)
     if "h" in letters or "H" in letters:
         headerblock.join(lines, letters)
+    notesblock.mark(lines, letters)
     _bare_dividers(lines, letters)
     _forward_in_quote(lines, letters)
     if marked:
@@ -69,7 +70,9 @@ def _letter(line: str) -> str:
         return "b"
     first, last = s[0], s[-1]
     if first in ">＞":
-        return "a" if s.startswith(">>> ") and s.endswith(" >>>") and DATE.search(s) else "q"  # GroupWise, over unmarked text
+        if s.startswith(">>> ") and s.endswith(" >>>") and DATE.search(s):
+            return "a"  # GroupWise, over unmarked text
+        return "t" if s.endswith("<<<") else "q"  # >>> click here <<<
     if len(s) > _LONG_LINE:
         return "t"
     if first in _DASHES or (first == "|" and s.startswith("|>")):
@@ -88,6 +91,8 @@ def _worded(s: str) -> str:
         return "m"
     if (s[-1] == "-" or s[-1] in _DASHES) and fold_name(s.strip(_DASHES_AND_BLANKS)) in words.ORIGINAL:
         return "d"
+    if s[0] in "[Oo" and fold_name(s.strip("[]")).startswith(words.PROCESSED):
+        return "d"
     if (s[0].isdigit() and "@" in s and s[-1] == ">") or (s[-1] == ")" and s.lower().startswith(words.CITES)):
         return "c"
     return "t"
@@ -101,7 +106,7 @@ def _dashed(s: str, line: str) -> str:
             return "s"
         return "r" if len(s) >= 5 and not s.strip("_-—－–─━‐‑ ") else "t"
     low = s.lower()
-    if low.startswith(words.MARKERS) or (s[0] in "#-—=" and bare.lower() in words.MARKERS):
+    if low.startswith(words.MARKERS) or (s[0] in "#-—=*_" and len(s) < 120 and any(above in low for above in words.ABOVE)):
         return "m"
     if low.startswith("-----begin pgp") or low.startswith("-----end pgp"):
         return "x"
@@ -141,9 +146,10 @@ def _join_attributions(lines: list[str], letters: list[str]) -> None:
             letters[i] = "t"
             if start >= 0:
                 letters[start : i + 1] = "a" * (i + 1 - start)
-        elif letter == "D":  # words between dashes: a divider when a header block follows
+        elif letter == "D":  # words between dashes: a divider when a header block follows; "---- Jane Doe wrote ----"
             after = [x for x in letters[i + 1 : i + 5] if x != "b"][:2]
-            letters[i] = "d" if "h" in after else "t"
+            says = "q" in after and attribution.is_attribution(lines[i].strip(_DASHES_AND_BLANKS), quoted=True) > 1
+            letters[i] = "a" if says else "d" if "h" in after else "t"
 
 
 def _bare_dividers(lines: list[str], letters: list[str]) -> None:

@@ -26,6 +26,7 @@ _LIST = re.compile(
     r"mailing list|listinfo|google groups|groups\.io links|(?:^|\n)(?:to unsubscribe|unsubscribe:)"
     r"|[+-](?:unsubscribe|leave|request|signoff)[\w+.-]{0,60}@"
 )
+_BOX = frozenset("-=_*+~#/|.:;<>^·・＊＋＝－―‐─━═〜～*◆◇■□●○★☆▼▲▽△※∞♪ 　")  # of which lines around signatures are drawn
 _LINK_ALONE = re.compile(r"<?https?://[^\s<>]{3,300}>?")
 
 
@@ -68,6 +69,8 @@ def own_end(lines: list[str], letters: list[str], start: int, stop: int) -> int:
             stop -= 2
             continue
         found = _framed(lines, start, stop)
+        if found == stop:
+            found = _boxed(lines, start, stop)
         if found == stop:
             found = _legal(lines, start, stop)
             legal = legal or found != stop
@@ -122,6 +125,43 @@ def _framed(lines: list[str], start: int, stop: int) -> int:
         if lines[i].strip() == "| |":
             return i
     return stop
+
+
+def _boxed(lines: list[str], start: int, stop: int) -> int:
+    """A business card below a drawn line, or between two, as people in Japan and China sign: addresses, a telephone number
+    and nothing that reads like a letter."""
+    last = stop - 1 if _is_drawn(lines[stop - 1]) else stop
+    for i in range(last - 1, max(start, last - _CONTACT), -1):
+        line = lines[i].strip()
+        if _is_drawn(line):
+            block = [line.strip() for line in lines[i + 1 : last] if line.strip()]
+            addresses = sum("@" in line for line in block)
+            linked = any(_LINK.search(line) for line in block)
+            if not linked or addresses > 2 or not any(map(_is_labelled, block)):
+                return stop
+            upper = next((j for j in range(i - 1, max(start, i - 4), -1) if not _plain(lines[j])), start)
+            top = upper if _is_drawn(lines[upper]) else i  # a card in two compartments
+            told = any(line.strip() for line in lines[start:top]) and not _introduces(lines, start, top)
+            return top if told else stop
+        if len(line) > 100 or line.count(" ") > 12 or (_sentence(line) and not _LINK.search(line)):
+            return stop
+    return stop
+
+
+def _plain(line: str) -> bool:
+    """Words that may stand in a card: no drawn line, and no blank one."""
+    return bool(line.strip()) and not _is_drawn(line) and not _sentence(line.strip())
+
+
+def _introduces(lines: list[str], start: int, i: int) -> bool:
+    """Does what stands above end with a colon, so that the card is what the letter is about?"""
+    above = next((lines[j].rstrip() for j in range(i - 1, start - 1, -1) if lines[j].strip()), "")
+    return above.endswith((":", "："))
+
+
+def _is_drawn(line: str) -> bool:
+    s = line.strip()
+    return len(s) >= 8 and len(set(s)) < 6 and _BOX.issuperset(s)
 
 
 def _delimited(lines: list[str], letters: list[str], start: int, stop: int) -> int:
@@ -268,5 +308,9 @@ def _is_contact(line: str) -> bool:
 
 def _is_number(line: str) -> bool:
     """A telephone number, by its label or because it stands alone."""
+    return bool(_NUMBER.search(line)) and (len(line) < 40 or _is_labelled(line))
+
+
+def _is_labelled(line: str) -> bool:
     label = _LABEL.search(line)
-    return bool(_NUMBER.search(line)) and (len(line) < 40 or (label is not None and label[1].lower() in words.CONTACT_LABELS))
+    return label is not None and label[1].lower() in words.CONTACT_LABELS and _NUMBER.search(line) is not None

@@ -146,6 +146,8 @@ def _roles(lines: list[str], letters: list[str], *, forward: bool, answers: bool
                     return _tail(lines, roles, letters, i)
             elif stop < len(letters) or above:
                 roles[i:stop] = ["b" if x == "b" else "q" for x in letters[i:stop]]
+                if letter != "a" and (ruled := _ruled_above(lines, letters, i)) >= 0:
+                    roles[ruled] = "q"
             i = stop
             continue
         elif letter == "t" and not above:
@@ -156,13 +158,19 @@ def _roles(lines: list[str], letters: list[str], *, forward: bool, answers: bool
 
 def _tail(lines: list[str], roles: list[str], letters: list[str], i: int) -> tuple[list[str], int]:
     """From here to the end it is the original, with the ruled line over it (in Markdown, three dashes)."""
-    above = next((j for j in range(i - 1, max(i - 3, -1), -1) if letters[j] != "b"), -1)
-    if above >= 0 and _RULE.fullmatch(lines[above]):
-        i = above
+    ruled = _ruled_above(lines, letters, i)
+    if ruled >= 0 and letters[ruled] != "r":
+        i = ruled
     while i > 0 and (letters[i - 1] == "b" or (letters[i - 1] == "r" and (letters[i] != "b" or letters[i - 2 : i - 1] != ["t"]))):
         i -= 1
     roles[i:] = ["q"] * (len(roles) - i)
     return roles, i
+
+
+def _ruled_above(lines: list[str], letters: list[str], i: int) -> int:
+    """The ruled line, or the three dashes of Markdown, that stand right over the line i; -1 if none do."""
+    above = next((j for j in range(i - 1, max(i - 3, -1), -1) if letters[j] != "b"), -1)
+    return above if above >= 0 and (letters[above] == "r" or _RULE.fullmatch(lines[above])) else -1
 
 
 def _group(letters: list[str], i: int) -> int:

@@ -153,6 +153,10 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "brackets": lambda n: "<a@b> " * 60 + ":\n" + ("<a@b> " * 60 + ":\n") * (n // 50),
     "marks": lambda n: "\ufdd0x\n\ufdd2y: a@b\n\ufdd3z\n" * n,
     "schrieb": lambda n: "schrieb " * n,
+    "cards": lambda n: "x\n" + ("-" * 20 + "\nTel: 0123 456 789\nk@e.example\n") * n,
+    "tables of Notes": lambda n: "x\n1/2/2026\nTo\ncc\nSubject\ny\n" * n,
+    "labels of Notes": lambda n: "Subject\n" * n,
+    "frames of Notes": lambda n: "|--\n|\n" * n,
 }
 
 
