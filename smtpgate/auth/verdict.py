@@ -25,7 +25,7 @@ from smtpgate.auth.message import Message, doubled
 from smtpgate.auth.results import Relayed
 from smtpgate.clock import Clock
 from smtpgate.config import Config
-from smtpgate.mail import address, safe
+from smtpgate.mail import address, header, safe
 from smtpgate.model import LOCAL, ArcResult, DkimResult, DmarcResult, Envelope, Evidence, SpfResult, Verdict
 
 log = structlog.get_logger(__name__)
@@ -57,12 +57,13 @@ async def judge(*, envelope: Envelope, raw: bytes, config: Config, resolver: Res
 
 
 async def _judge(envelope: Envelope, raw: bytes, config: Config, resolver: Resolver, clock: Clock) -> Verdict:
-    mail = await asyncio.to_thread(Message.read, raw) if len(raw) > message.LARGE else Message.read(raw)  # once for all checks
-    author, no_author = address.author(mail.fields)
-    if author and within(envelope.peer, config.server.trusted_networks):
+    trusted = within(envelope.peer, config.server.trusted_networks)
+    if trusted and (author := address.author(header.split(raw)[0])[0]):
         reason = f"the client {envelope.peer} is in server.trusted_networks: not checked"
         unchecked = SpfResult("none", reason=reason), (), DmarcResult("none", reason=reason), ArcResult()
         return Verdict(Evidence.TRUSTED, author, *unchecked, (reason,), results.write_none(config.server.name))
+    mail = await asyncio.to_thread(Message.read, raw) if len(raw) > message.LARGE else Message.read(raw)  # once for all checks
+    author, no_author = address.author(mail.fields)
     ambiguous = [no_author] if not author else []
     if twice := doubled(mail.by_name):
         ambiguous.append(f"the mail has more than one {', '.join(twice)}")
