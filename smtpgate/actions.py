@@ -48,6 +48,9 @@ async def file_opaque(pipeline: Pipeline, store: Store, mail_id: str, *, worker:
     mail = await store.claim_poison(mail_id, worker=worker, now=now, lease=_LEASE)
     if mail is None:
         raise UsageError(f"{mail_id} is not among the poison mail; nothing was changed")
+    if mail.fault is not None:
+        await store.file_failed(mail_id, worker=worker, now=now, reason=str(mail.fault), again_at=now, poison_after=1)
+        raise UsageError(f"{mail_id} stays poison: {mail.fault}")
     try:
         reason = "filed whole by an admin"
         from smtpgate.mail.parse import opaque

@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, SecretBytes, model_validator
 
 from smtpgate.limitsettings import Blocklist, Greylist, Limits, Stress
 from smtpgate.settingtypes import (
+    Bytes,
     Database,
     File,
     HostName,
@@ -107,6 +108,20 @@ class Store(Section):
     connections: int = Field(
         default=8, ge=4, le=100, description="Connections to url, at most: two write, one listens, the others read."
     )
+    files: File | None = Field(
+        default=None,
+        description="The directory for large raw mail. Unset: beside path, as its name with .files; with url: none, all mail is"
+        " whole in the database. With url it must be one that all gateways share.",
+    )
+    files_from: Bytes = Field(
+        default=256 * 1024, ge=4096, description="Raw mail of this size or more gets a file of its own; smaller is in the table."
+    )
+    cold: File | None = Field(
+        default=None,
+        description="The directory for old raw mail, on a slower disk or a mounted object store; it must be there. smtpgate"
+        " maintain moves what is older than cold_after to it.",
+    )
+    cold_after: Seconds | None = Field(default=None, ge=86400, description="The age at which raw mail moves to cold. Unset: never.")
 
 
 class Dns(Section):

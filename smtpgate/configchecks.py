@@ -53,6 +53,8 @@ def cross_checks(config: Config, problem: ProblemMaker, broken: frozenset[Loc]) 
         yield problem(("dns", "zone_file"), "a zone file and name servers exclude each other", "keep one of them")
     if config.store.password_file is not None and config.store.url is None:
         yield problem(("store", "password_file"), "url is missing", "a password is for a database: name it, or leave this out")
+    if config.store.cold_after is not None and config.store.cold is None:
+        yield problem(("store", "cold_after"), "cold is missing", "name the directory that old mail moves to, or leave this out")
     yield from _memory(config, problem)
     if config.store.path.is_dir() and config.store.url is None:
         yield problem(("store", "path"), f"{config.store.path} is a directory", "name a file in it")

@@ -130,6 +130,10 @@ class Filing:
             reason = f"taken {mail.claims - 1} times and never finished: it may be what ends the process"
             await self._give_back(mail, reason, poison_after=1)
             return
+        if mail.fault is not None:
+            log.error("mail cannot be had", error=str(mail.fault), see="smtpgate verify")
+            await self._give_back(mail, str(mail.fault), poison_after=POISON_AFTER if mail.fault.lasting else None)
+            return
         try:
             parsed = await self._read(mail)
             changes = await self._file(mail, parsed)

@@ -111,6 +111,8 @@ def _show(context: Context, mail_id: str, state: MailState | None, as_raw: bool,
     if state is not None and mail.state is not state:
         raise UsageError(f"{mail_id} is not among the {state.value} mail; it is {mail.state.value}")
     if as_raw:
+        if mail.fault is not None:
+            raise UsageError(f"{mail_id}: {mail.fault}")
         show.raw(mail.trace + mail.raw)
         return
     row = _row(mail)
@@ -138,6 +140,8 @@ def _show(context: Context, mail_id: str, state: MailState | None, as_raw: bool,
 def _read(mail: Incoming, config: Config) -> ParsedMail | str:
     from smtpgate.mail.parse import parse
 
+    if mail.fault is not None:
+        return str(mail.fault)
     try:
         return parse(mail.raw, mail_from=mail.envelope.mail_from, limits=config.limits)
     except Exception as error:  # the mail may be here just because it cannot be read; --raw still shows it

@@ -94,6 +94,7 @@ async def _take(config: Any, content: bytes, client: Any, rcpts: tuple[str, ...]
     from smtpgate.model import Envelope, Verdict
     from smtpgate.store import file as store_file
     from smtpgate.store.opening import missing, open_store
+    from smtpgate.store.rawfiles import RawFiles
 
     path = config.store.path
     if missing(config.store):
@@ -109,7 +110,7 @@ async def _take(config: Any, content: bytes, client: Any, rcpts: tuple[str, ...]
         keys = config.token_keys or (await store.token_key(secrets.token_bytes(32)),)
         tokens = Tokens(keys, config.secrets.token_lifetime)
         acceptor = Acceptor(config, store=store, judge=verify, tokens=tokens, clock=clock, on_accept=lambda *_: None)
-        free, size = store_file.room(path)
+        free, size = store_file.room(path, RawFiles.of(config.store).home)
         enough = free >= config.limits.least_free(size)
         return await take(content, client, rcpts, config=config, acceptor=acceptor, room=lambda: enough)
     finally:

@@ -40,6 +40,7 @@ def status(context: Context, accepted_age: float, queue_age: float, held_age: fl
     from smtpgate.status import Bounds, alarms
     from smtpgate.store import file
     from smtpgate.store.opening import place
+    from smtpgate.store.rawfiles import RawFiles
 
     config = context.config(read_files=False)
     now = SystemClock().now()
@@ -49,7 +50,8 @@ def status(context: Context, accepted_age: float, queue_age: float, held_age: fl
 
     seen, octets = context.with_store(work, config=config)
     database = config.store.url is not None
-    found = file.beside_database(config.store.path, octets) if database else file.inspect(config.store.path)
+    home = RawFiles.of(config.store).home
+    found = file.beside_database(config.store.path, octets, home) if database else file.inspect(config.store.path, home)
     doing = live.read(config.store.path, now) if found.running else None
     bounds = Bounds(accepted_age, queue_age, held_age, config.limits.least_free(found.disk))
     wrong = list(alarms(seen, found, doing, bounds, now))

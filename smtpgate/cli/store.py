@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from smtpgate.config import Store as Settings
+    from smtpgate.store.rawfiles import RawFiles
 
 from smtpgate.cli import show
 from smtpgate.cli.common import Context, json_option, pass_context, plural
@@ -14,6 +19,15 @@ from smtpgate.cli.common import Context, json_option, pass_context, plural
 @click.group()
 def store() -> None:
     """Move everything from a SQLite file to a PostgreSQL database, or back."""
+
+
+def _files(name: str, settings: Settings | None) -> RawFiles | None:
+    """The directories of raw mail that the configuration names, when it is the configuration of this store."""
+    from smtpgate.store.rawfiles import RawFiles
+
+    if settings is None or name not in (settings.url, str(settings.path)):
+        return None
+    return RawFiles.of(settings)
 
 
 @store.command()
@@ -44,9 +58,11 @@ def copy(context: Context, source: str, target: str, password_file: Path | None,
         fault = is_database(name) if "://" in name else ""
         if fault:
             raise UsageError(f"{name.partition('://')[0]}://… {fault}")
-    if password_file is None and context.config_path() is not None:
-        password_file = context.config(read_files=False).store.password_file
-    moved = asyncio.run(transfer.copy(source, target, password_file=password_file, step=lambda _n: None))
+    settings = context.config(read_files=False).store if context.config_path() is not None else None
+    if password_file is None and settings is not None:
+        password_file = settings.password_file
+    files = (_files(source, settings), _files(target, settings))
+    moved = asyncio.run(transfer.copy(source, target, password_file=password_file, step=lambda _n: None, files=files))
     if as_json:
         for one in moved:
             show.as_line({"table": one.table, "rows": one.rows, "sha256": one.digest})

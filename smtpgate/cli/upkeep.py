@@ -41,15 +41,19 @@ def verify(context: Context, file: Path | None, as_json: bool) -> None:
         return await store.verify(now)
 
     from smtpgate.store.file import permissions
+    from smtpgate.store.filecopies import of_backup
+    from smtpgate.store.rawfiles import RawFiles
 
     config = context.config(read_files=False)
     if file is not None:
-        config = config.model_copy(update={"store": config.store.model_copy(update={"path": file.absolute(), "url": None})})
+        its = {"path": file.absolute(), "url": None, "files": of_backup(file).home, "cold": None}
+        config = config.model_copy(update={"store": config.store.model_copy(update=its)})
         if not file.exists():
             raise UsageError(f"there is no backup at {file}")
     found = [*context.with_store(work, config=config)]
     if config.store.url is None:
-        found += permissions(config.store.path)
+        files = RawFiles.of(config.store)
+        found += permissions(config.store.path, [files.home, files.cold])
     if as_json:
         _as_json(found)
     else:
@@ -86,17 +90,19 @@ def _file(context: Context, instead: str) -> Path:
 def backup(context: Context, file: Path, keep: int, as_json: bool) -> None:
     """Copy the store as it is at this moment, while the gateway goes on. FILE is there whole or not at all, for us alone.
 
-    It holds all mail and the signing key of reply addresses. The configuration and the DKIM keys are not in it.
+    Large and old mail goes to FILE.files, one directory for FILE and all that --keep keeps; what is there is not copied again.
+    Both hold all mail, FILE the signing key of reply addresses. The configuration and the DKIM keys are not in it.
 
     \b
     Example: smtpgate backup /var/backups/smtpgate/mail.db --keep 7
     """
     from smtpgate.store import copies
+    from smtpgate.store.rawfiles import RawFiles
 
     store = _file(context, "pg_dump --format=custom --file FILE URL, from any host, while the gateways go on")
     if file.resolve() == store.resolve():
         raise UsageError(f"{file} is the store itself")
-    size = copies.backup(store, file, keep=keep)
+    size = copies.backup(store, file, keep=keep, files=RawFiles.of(context.config(read_files=False).store))
     if as_json:
         show.as_line({"file": str(file), "size": size})
     else:
@@ -129,11 +135,18 @@ def maintain(context: Context, within: float, as_json: bool) -> None:
     wrong = False
     steps: Iterable[upkeep.Done]
     if config.store.url is None:
-        steps = upkeep.maintain(config.store.path, now, seconds=within)
+        from smtpgate.store.rawfiles import RawFiles
+
+        steps = upkeep.maintain(
+            config.store.path, now, seconds=within, files=RawFiles.of(config.store), cold_after=config.store.cold_after
+        )
     else:
         from smtpgate.store import postgres_upkeep
 
-        steps = context.with_store(lambda store: postgres_upkeep.maintain(store, now, seconds=within), config=config, change=True)
+        cold_after = config.store.cold_after
+        steps = context.with_store(
+            lambda store: postgres_upkeep.maintain(store, now, seconds=within, cold_after=cold_after), config=config, change=True
+        )
     for done in steps:
         wrong = wrong or done.wrong
         if as_json:
@@ -152,26 +165,30 @@ def maintain(context: Context, within: float, as_json: bool) -> None:
 def restore(context: Context, file: Path, force: bool, as_json: bool) -> None:
     """Put a backup in the place of the store. The gateway must be stopped.
 
-    The backup is looked through first, as `verify` does. Outgoing mail that still waits in it is held, because the lost store
-    may have sent it since: look with `queue list --state held`, then `queue release` or `queue drop`.
+    The backup is looked through first, as `verify` does, and large and old mail brought back from FILE.files, each file with its
+    hash compared. Outgoing mail that still waits in it is held, because the lost store may have sent it since: look with
+    `queue list --state held`, then `queue release` or `queue drop`.
 
     \b
     Example: smtpgate restore /var/backups/smtpgate/mail.db
     """
-    from smtpgate.store import copies
+    from smtpgate.store import copies, filecopies
+    from smtpgate.store.rawfiles import RawFiles
     from smtpgate.store.sqlite import SqliteStore
 
     path = _file(context, "stop all gateways, then pg_restore --clean --if-exists --dbname URL FILE")
     now = SystemClock().now()
+    files = RawFiles.of(context.config(read_files=False).store)
 
     async def look(made: Path) -> tuple[Sequence[Finding], int]:
-        store = await SqliteStore.open(made, create=False, read_only=True)
+        store = await SqliteStore.open(made, create=False, read_only=True, files=files)
         try:
             return await store.verify(now), (await store.counts())["delivery.held"]
         finally:
             await store.close()
 
     with copies.restoring(file, path, force=force) as made:
+        filecopies.bring_back(made, filecopies.of_backup(file), files)  # what it cannot, the look at each mail finds
         found, held = asyncio.run(look(made))
         if as_json:
             _as_json(found)

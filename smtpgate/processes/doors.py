@@ -15,6 +15,7 @@ from smtpgate.model import Envelope, Verdict
 from smtpgate.processes.words import Terms
 from smtpgate.store.api import IntakeStore
 from smtpgate.store.file import room
+from smtpgate.store.rawfiles import RawFiles
 
 
 def make_door(terms: Terms, store: IntakeStore, resolver: Resolver, clock: Clock, on_accept: Callable[[], None]) -> Door:
@@ -28,7 +29,7 @@ def make_door(terms: Terms, store: IntakeStore, resolver: Resolver, clock: Clock
         clock=clock,
         resolver=resolver,
         on_accept=on_accept,
-        disk=lambda: room(config.store.path),
+        disk=lambda: room(config.store.path, RawFiles.of(config.store).home),
     )
 
 

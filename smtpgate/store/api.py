@@ -28,6 +28,7 @@ from smtpgate.model import (
 )
 
 if TYPE_CHECKING:
+    from smtpgate.store.rawfiles import Kept, RawUnreadable
     from smtpgate.store.seen import History, Overview, SourcedEntry
 
 # --- an incoming mail -------------------------------------------------------------------------------------------------
@@ -64,6 +65,8 @@ class Incoming:
     decision: str = ""  # JSON of what filing decided, for `explain` and `show`
     trace: bytes = field(default=b"", repr=False)
     raw: bytes = field(default=b"", repr=False)  # only from verbs that say so
+    kept: Kept | None = None  # where raw lies, when that is a file
+    fault: RawUnreadable | None = None  # why raw is empty, from those verbs, when the file cannot be had
 
 
 # --- what filing may ask, all at once ---------------------------------------------------------------------------------

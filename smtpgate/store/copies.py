@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from smtpgate.errors import StoreError
+from smtpgate.store import filecopies
 from smtpgate.store.file import lock_path
+from smtpgate.store.rawfiles import RawFiles
 from smtpgate.store.sqlite_errors import store_error
 from smtpgate.store.sqlite_file import BUSY_TIMEOUT, connect, new_file, prepare, require_current, uri
 
@@ -22,20 +25,28 @@ _STEP = 256  # pages copied at once
 _REST = 0.002  # seconds between steps, for the disk's other users
 
 
-def backup(store: Path, target: Path, *, keep: int = 0) -> int:
-    """Copy the store to target (0600). keep: so many older copies stay as target.1, target.2, …. Returns its size in bytes."""
+def backup(store: Path, target: Path, *, keep: int = 0, files: RawFiles | None = None) -> int:
+    """Copy the store to target (0600). keep: so many older copies stay as target.1, target.2, …. files: of its raw mail, unless
+    they lie beside it. Returns its size in bytes."""
     require_current(store)
+    saved = RawFiles.beside(target)
     with _beside(target) as made:
         _copy(store, made)
         _look_at(made)
         _sync(made)
+        filecopies.save(made, files or RawFiles.beside(store), saved)
         for number in range(keep, 0, -1):
             older = _numbered(target, number - 1) if number > 1 else target
             if older.exists():
                 older.rename(_numbered(target, number))
         made.rename(target)
         _sync(target.parent)
+    filecopies.forget(saved, [target, *(p for p in target.parent.glob(f"{glob.escape(target.name)}.*") if _is_copy(p, target))])
     return target.stat().st_size
+
+
+def _is_copy(path: Path, target: Path) -> bool:
+    return path.name[len(target.name) + 1 :].isdecimal()
 
 
 def _numbered(path: Path, number: int) -> Path:
@@ -81,9 +92,10 @@ def _put_aside(store: Path) -> None:
 
 def _kept(store: Path) -> Path:
     """A name that is free."""
-    kept, number = store.with_name(store.name + ".before-restore"), 1
+    first = store.name + filecopies.BEFORE_RESTORE
+    kept, number = store.with_name(first), 1
     while kept.exists():
-        kept, number = store.with_name(f"{store.name}.before-restore.{number}"), number + 1
+        kept, number = store.with_name(f"{first}.{number}"), number + 1
     return kept
 
 

@@ -9,6 +9,7 @@ import fcntl
 import os
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,17 +33,19 @@ class StoreFile:
     running: bool  # a gateway has its lock
 
 
-def room(path: Path) -> tuple[int, int]:
-    """Bytes free on the disk of this store, and bytes in all. Its directory may be still to be made."""
-    usage = shutil.disk_usage(next(place for place in path.absolute().parents if place.exists()))
-    return usage.free, usage.total
+def room(path: Path, files: Path | None = None) -> tuple[int, int]:
+    """Bytes free on the disk of this store, and bytes in all: of the one with less room, when its files of raw mail lie on
+    another. The directories may be still to be made."""
+    places = [path.absolute(), *([] if files is None else [files.absolute() / "x"])]
+    usages = [shutil.disk_usage(next(above for above in place.parents if above.exists())) for place in places]
+    return min((usage.free, usage.total) for usage in usages)
 
 
-def inspect(path: Path) -> StoreFile:
+def inspect(path: Path, files: Path | None = None) -> StoreFile:
     size = path.stat().st_size
     wal = path.with_name(path.name + "-wal")
     damage, checked = _damage(path, size)
-    free, disk = room(path)
+    free, disk = room(path, files)
     return StoreFile(
         size=size,
         wal=wal.stat().st_size if wal.exists() else 0,
@@ -54,14 +57,14 @@ def inspect(path: Path) -> StoreFile:
     )
 
 
-def beside_database(path: Path, size: int) -> StoreFile:
+def beside_database(path: Path, size: int, files: Path | None = None) -> StoreFile:
     """What there is to say of this node's own files when the store is a database of so many bytes."""
-    free, disk = room(path)
+    free, disk = room(path, files)
     return StoreFile(size=size, wal=0, free=free, disk=disk, damage="", checked=False, running=in_use(path))
 
 
-def permissions(path: Path) -> list[Finding]:
-    """Who else may read or change the store, its directory and what lies beside it."""
+def permissions(path: Path, directories: Sequence[Path | None] = ()) -> list[Finding]:
+    """Who else may read or change the store, its directory, what lies beside it, and these directories of raw mail."""
     owner = path.stat().st_uid
     found: list[Finding] = []
     directory = path.parent.stat()
@@ -80,6 +83,16 @@ def permissions(path: Path) -> list[Finding]:
         if seen.st_uid != owner:
             text = f"{file} belongs to user {seen.st_uid}, the store to user {owner}; the gateway cannot use it"
             found.append(Finding(text, f"chown --reference={path} {file}; run commands as the gateway's user"))
+    for files in directories:
+        if files is None or not files.is_dir():
+            continue
+        seen = files.stat()
+        if seen.st_mode & 0o077:
+            text = f"{files}: others than its owner may use it (mode {seen.st_mode & 0o777:04o}); it holds mail"
+            found.append(Finding(text, f"chmod 0700 {files}"))
+        if seen.st_uid != owner:
+            text = f"{files} belongs to user {seen.st_uid}, the store to user {owner}; the gateway cannot use it"
+            found.append(Finding(text, f"chown -R --reference={path} {files}"))
     return found
 
 

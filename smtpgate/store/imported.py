@@ -16,17 +16,19 @@ from smtpgate.store.facts import facts
 from smtpgate.store.statement import Query, Verb, select_in
 
 
-def file_imported(mails: Sequence[OldMail], packed: Mapping[int, rows.Packed]) -> Verb[tuple[str, ...]]:
+def file_imported(
+    mails: Sequence[OldMail], packed: Mapping[int, rows.Packed], present: incoming.Present | None = None
+) -> Verb[tuple[str, ...]]:
     """packed: raw mails that were packed before, by id()."""
     known = yield from decisions([mail.key for mail in mails])
     for old in mails:
         if old.key not in known:
-            known[old.key] = yield from _one(old, packed.get(id(old.mail.raw)))
+            known[old.key] = yield from _one(old, packed.get(id(old.mail.raw)), present)
     return tuple(known[old.key] for old in mails)
 
 
-def _one(old: OldMail, packed: rows.Packed | None) -> Verb[str]:
-    yield from incoming.accept(old.mail, packed)
+def _one(old: OldMail, packed: rows.Packed | None, present: incoming.Present | None) -> Verb[str]:
+    yield from incoming.accept(old.mail, packed, present)
     mail_id = old.mail.envelope.mail_id
     decided = old.decide((yield from facts(old.query)))
     if _sends(decided) or decided.state is None:

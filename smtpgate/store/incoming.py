@@ -4,21 +4,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from smtpgate.errors import LeaseLost, StoreError
 from smtpgate.model import Evidence, MailState
 from smtpgate.store import rows
 from smtpgate.store.api import Accepted, Incoming
+from smtpgate.store.rawfiles import HOME
 from smtpgate.store.statement import FOR_UPDATE, SKIP_LOCKED, Query, Row, Verb, Where, select_in
 
 _FROM = " FROM incoming i "
-_FROM_RAW = " FROM incoming i JOIN incoming_raw r ON r.seq = i.seq "
+_FROM_RAW = " FROM incoming i JOIN incoming_raw r ON r.seq = i.seq LEFT JOIN raw_file f ON f.sha256 = r.file "
 
 
-def accept(mail: Accepted, packed: rows.Packed | None = None) -> Verb[None]:
-    """COMMIT 1. packed: the raw mail, when somebody packed it before to keep the writer free."""
+class FileGone(StoreError):
+    """Maintenance took the file of a mail for one that nobody wants, just before a row would have named it: write it again."""
+
+
+Present = Callable[[str, str], bool]  # a file by its name and place
+
+
+def accept(mail: Accepted, packed: rows.Packed | None = None, present: Present | None = None) -> Verb[None]:
+    """COMMIT 1. packed: the raw mail, when somebody packed it before to keep the writer free; with a file it is written
+    already, and `present` is asked for it. Raises FileGone."""
     packed = packed or rows.pack(mail.raw)
+    if packed.file is not None and present is not None:
+        yield from _named(packed.file, len(packed.data), present)
     envelope = mail.envelope
     inserted = yield Query(
         """INSERT INTO incoming (id, state, received_at, mail_from, rcpts, peer, helo, protocol, tls, smtputf8, verdict, size,
@@ -39,10 +50,32 @@ def accept(mail: Accepted, packed: rows.Packed | None = None) -> Verb[None]:
             mail.message_id,
         ),
     )
-    yield Query(
-        "INSERT INTO incoming_raw (seq, packing, trace, body) VALUES ($1, $2, $3, $4)",
-        (inserted[0][0], packed.packing, mail.trace, packed.data),
+    if packed.file is None:
+        yield Query(
+            "INSERT INTO incoming_raw (seq, packing, trace, body) VALUES ($1, $2, $3, $4)",
+            (inserted[0][0], packed.packing, mail.trace, packed.data),
+        )
+    else:
+        yield Query(
+            "INSERT INTO incoming_raw (seq, packing, trace, body, file, length) VALUES ($1, $2, $3, $4, $5, $6)",
+            (inserted[0][0], packed.packing, mail.trace, b"", packed.file, len(packed.data)),
+        )
+
+
+def _named(name: str, size: int, present: Present) -> Verb[None]:
+    """The row of a file, ours until the transaction ends: who wants to remove the file waits for it, or has removed it."""
+    found = yield Query(
+        """INSERT INTO raw_file (sha256, size, place) VALUES ($1, $2, '')
+            ON CONFLICT (sha256) DO UPDATE SET size = excluded.size RETURNING place""",
+        (name, size),
     )
+    place = found[0][0]
+    if present(name, place):
+        return
+    if place != HOME and present(name, HOME):  # the cold store has lost it, and here it comes again
+        yield Query("UPDATE raw_file SET place = '' WHERE sha256 = $1", (name,))
+        return
+    raise FileGone(f"the file {name} of a mail that is just being accepted is gone")
 
 
 def claim(worker: str, now: float, lease: float, limit: int) -> Verb[tuple[Incoming, ...]]:
@@ -155,6 +188,12 @@ def mail(mail_id: str) -> Verb[Incoming | None]:
     found = yield Query("SELECT " + rows.INCOMING_RAW + _FROM_RAW + "WHERE i.id = $1", (mail_id,))
     mails = yield from with_tickets(found)
     return mails[0] if mails else None
+
+
+def place_of(name: str) -> Verb[str]:
+    """Where a file is now."""
+    found = yield Query("SELECT place FROM raw_file WHERE sha256 = $1", (name,))
+    return found[0][0] if found else HOME
 
 
 def mails(state: MailState | None, limit: int, before: str | None) -> Verb[tuple[Incoming, ...]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from smtpgate.config import Store as Settings
 from smtpgate.errors import StoreError, StoreFatal
+from smtpgate.store.rawfiles import RawFiles
 from smtpgate.store.verbs import VerbStore
 
 
@@ -40,11 +41,20 @@ async def open_store(
     if settings.url is None:
         from smtpgate.store.sqlite import SqliteStore
 
-        return await SqliteStore.open(settings.path, on_fatal=on_fatal, create=create, read_only=read_only)
+        return await SqliteStore.open(
+            settings.path, on_fatal=on_fatal, create=create, read_only=read_only, files=RawFiles.of(settings)
+        )
     try:
         from smtpgate.store.postgres import PostgresStore
         from smtpgate.store.postgres_link import Server
     except ImportError as error:
         raise StoreError(f"store.url needs what the extra postgres brings: pip install 'smtpgate[postgres]' ({error})") from error
     server = Server(settings.url, settings.password_file, f"smtpgate {node_name(settings)}")
-    return await PostgresStore.open(server, connections=settings.connections, on_fatal=on_fatal, create=create, read_only=read_only)
+    return await PostgresStore.open(
+        server,
+        connections=settings.connections,
+        on_fatal=on_fatal,
+        create=create,
+        read_only=read_only,
+        files=RawFiles.of(settings),
+    )

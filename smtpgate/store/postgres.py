@@ -24,6 +24,7 @@ from smtpgate.store.postgres_news import Handlers, News
 from smtpgate.store.postgres_readers import Readers
 from smtpgate.store.postgres_schema import prepare
 from smtpgate.store.postgres_writer import Lane
+from smtpgate.store.rawfiles import RawFiles
 from smtpgate.store.statement import Query, T, Verb
 from smtpgate.store.verbs import OUTGOING, PATIENCE, VerbStore
 
@@ -36,8 +37,9 @@ LEAST_CONNECTIONS = _OTHERS + 1
 class PostgresStore(VerbStore):
     """Made by open()."""
 
-    def __init__(self, server: Server, alarm: Alarm, connections: int) -> None:
+    def __init__(self, server: Server, alarm: Alarm, connections: int, files: RawFiles) -> None:
         self._server = server
+        self.files = files
         self._readers = Readers(server, alarm, max(1, connections - _OTHERS))
         self._lanes = {ordered: Lane(server, alarm, ordered, self._tell) for ordered in (False, True)}
         self._news: News | None = None
@@ -51,8 +53,10 @@ class PostgresStore(VerbStore):
         on_fatal: Callable[[StoreFatal], None] = lambda _: None,
         create: bool = True,
         read_only: bool = False,
+        files: RawFiles | None = None,
     ) -> PostgresStore:
         """Make the tables if need be and `create`, migrate. connections: at most, of this process.
+        files: of a directory that all nodes share; without it every mail is whole in the database.
 
         on_fatal is called once when the callers that were hit have been answered. read_only changes nothing, needs our
         schema version and is content with a standby. Raises StoreError with a text for the admin.
@@ -72,7 +76,7 @@ class PostgresStore(VerbStore):
         except BaseException:
             connection.terminate()
             raise
-        store = cls(server, Alarm(told), connections)
+        store = cls(server, Alarm(told), connections, files or RawFiles(None))
         if read_only:
             store._readers.take(connection)
         else:

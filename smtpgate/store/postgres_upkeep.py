@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from smtpgate.store import filework
+from smtpgate.store.filework import Bite, Report, Work
 from smtpgate.store.statement import Query, Verb, select_in
-from smtpgate.store.upkeep import KEEP_ACKNOWLEDGEMENTS, KEEP_FINGERPRINTS, Done
+from smtpgate.store.upkeep import KEEP_ACKNOWLEDGEMENTS, KEEP_FINGERPRINTS, Done, file_step
 from smtpgate.store.verbs import VerbStore
 
 _BITE = 200  # rows removed at once
@@ -17,8 +19,8 @@ _LOOK_AT = 2000  # rows looked at for old ones
 _REST = 0.02  # seconds between bites
 
 
-async def maintain(store: VerbStore, now: float, *, seconds: float) -> list[Done]:
-    """For so many seconds at most: what is left is for the next time."""
+async def maintain(store: VerbStore, now: float, *, seconds: float, cold_after: float | None = None) -> list[Done]:
+    """For so many seconds at most: what is left is for the next time. cold_after: as for the SQLite file."""
     until = asyncio.get_running_loop().time() + seconds
     after = ""
 
@@ -31,11 +33,39 @@ async def maintain(store: VerbStore, now: float, *, seconds: float) -> list[Done
         count, after = await store._write(lambda: _fingerprints(after, now - KEEP_FINGERPRINTS))
         return count, after != ""
 
-    return [
+    files = store.files
+    works: list[tuple[str, Callable[[Report], Work]]] = []
+    if files.home is not None or files.cold is not None:
+        works.append(("files", lambda report: filework.collect(files, now, report)))
+    if cold_after is not None:
+        works.append(("cold store", lambda report: filework.cool(files, now - cold_after, report, lambda: _BITE)))
+    done = [
         await _step("acknowledgements", "counts of old acknowledgements removed", acknowledgements, until),
         await _step("fingerprints", "fingerprints of old mail removed", fingerprints, until),
-        Done("room", f"{await store.size()} bytes; autovacuum makes free room in it usable again"),
     ]
+    done += [await _work(store, name, begin, until) for name, begin in works]
+    return [*done, Done("room", f"{await store.size()} bytes; autovacuum makes free room in it usable again")]
+
+
+async def _work(store: VerbStore, step: str, begin: Callable[[Report], Work], until: float) -> Done:
+    """A work of store.filework. Between its bites it reads and writes files: apart from the event loop."""
+    loop = asyncio.get_running_loop()
+    report, longest, answer = Report(), 0.0, None
+    work = begin(report)
+    while loop.time() < until and (bite := await asyncio.to_thread(_next, work, answer)) is not None:
+        began = loop.time()
+        answer = await (store._write(bite.make) if bite.rows else store._read(bite.make))
+        if bite.rows:
+            longest = max(longest, loop.time() - began)
+            await asyncio.sleep(_REST)
+    return file_step(step, report, longest)
+
+
+def _next(work: Work, answer: object) -> Bite | None:
+    try:
+        return work.send(answer)
+    except StopIteration:
+        return None
 
 
 async def _step(name: str, what: str, bite: Callable[[], Awaitable[tuple[int, bool]]], until: float) -> Done:

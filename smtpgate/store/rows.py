@@ -1,4 +1,4 @@
-"""Between rows and the words of the house: JSON columns, packed bytes, dataclasses. Pure.
+"""Between rows and the words of the house: JSON columns, packed bytes, dataclasses. Pure, but for what reads a file of mail.
 
 A row that cannot be read raises ValueError or KeyError: only a damaged or foreign database has one.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from smtpgate.model import (
@@ -31,6 +31,7 @@ from smtpgate.model import (
     Verdict,
 )
 from smtpgate.store.api import Incoming, RecipientStatus
+from smtpgate.store.rawfiles import HOME, Kept, Part, RawFiles, RawUnreadable
 from smtpgate.store.statement import Row
 
 PLAIN, ZLIB = 0, 1
@@ -42,12 +43,13 @@ _DENSE = 0.7  # base64 packs to three quarters of its size, prose to half: an at
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Bytes ready for a row, and what is known of them."""
+    """Bytes ready for a row, and what is known of them. file: the name of the one that holds them instead of the row."""
 
     packing: int
     data: bytes
     size: int
     sha256: str
+    file: str | None = None
 
 
 def pack(data: bytes) -> Packed:
@@ -114,16 +116,44 @@ def verdict(text: str) -> Verdict:
     )
 
 
+def whole(mail: Incoming, files: RawFiles) -> Incoming:
+    """With its bytes, where they are in a file; else with the fault that keeps them from being had. Reads the disk."""
+    if mail.kept is None:
+        return mail
+    try:
+        raw = from_file(mail.kept, files)
+        if len(raw) != mail.size or hashlib.sha256(raw).hexdigest() != mail.sha256:
+            path = files.path(mail.kept.part.file, mail.kept.part.place)
+            raise RawUnreadable(f"its file {path} holds other bytes than those that were accepted", lasting=True)
+    except RawUnreadable as fault:
+        return replace(mail, fault=fault)
+    return replace(mail, raw=raw)
+
+
+def from_file(kept: Kept, files: RawFiles) -> bytes:
+    """Unpacked, not yet compared with anything. Raises RawUnreadable."""
+    data = files.read(kept.part)
+    try:
+        return unpack(kept.packing, data)
+    except zlib.error as error:
+        path = files.path(kept.part.file, kept.part.place)
+        raise RawUnreadable(f"its file {path} cannot be unpacked: {error}", lasting=True) from error
+
+
 INCOMING = """i.id, i.state, i.received_at, i.mail_from, i.rcpts, i.peer, i.helo, i.protocol, i.tls, i.smtputf8, i.verdict,
     i.size, i.sha256, i.message_id, i.tries, i.claims, i.released, i.reason, i.decision"""
-INCOMING_RAW = INCOMING + ", r.packing, r.trace, r.body"
+INCOMING_RAW = INCOMING + ", r.packing, r.trace, r.body, r.file, r.start, r.length, f.place"
 
 
 def incoming(row: Row, ticket_ids: tuple[int, ...]) -> Incoming:
     """A row of INCOMING or INCOMING_RAW."""
-    trace, raw = b"", b""
+    trace, raw, kept = b"", b"", None
     if len(row) > 19:
-        trace, raw = row[20], unpack(row[19], row[21])
+        trace = row[20]
+        if row[22] is None:
+            raw = unpack(row[19], row[21])
+        else:
+            kept = Kept(row[19], Part(row[22], row[23], row[24], row[25] or HOME))
     return Incoming(
         id=row[0],
         state=MailState(row[1]),
@@ -151,6 +181,7 @@ def incoming(row: Row, ticket_ids: tuple[int, ...]) -> Incoming:
         decision=row[18],
         trace=trace,
         raw=raw,
+        kept=kept,
     )
 
 

@@ -8,6 +8,7 @@ and on_fatal has been called.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -15,8 +16,10 @@ import aiosqlite
 import structlog
 
 from smtpgate.errors import StoreError, StoreFatal
-from smtpgate.store import sqlite_file
+from smtpgate.store import filecopies, sqlite_file
 from smtpgate.store.alarm import Alarm
+from smtpgate.store.rawfiles import RawFiles
+from smtpgate.store.seen import Finding
 from smtpgate.store.sqlite_readers import Readers
 from smtpgate.store.sqlite_writer import Writer
 from smtpgate.store.statement import T, Verb
@@ -32,8 +35,9 @@ def _no_call(error: StoreFatal) -> None:
 class SqliteStore(VerbStore):
     """Made by open(); close() must be reached, or the process does not end."""
 
-    def __init__(self, path: Path, readers: Readers, writer: Writer | None) -> None:
+    def __init__(self, path: Path, readers: Readers, writer: Writer | None, files: RawFiles) -> None:
         self._path = path
+        self.files = files
         self._readers = readers
         self._writer = writer
 
@@ -45,8 +49,9 @@ class SqliteStore(VerbStore):
         on_fatal: Callable[[StoreFatal], None] = _no_call,
         create: bool = True,
         read_only: bool = False,
+        files: RawFiles | None = None,
     ) -> SqliteStore:
-        """Make the directory (0700) and the file (0600) if need be, migrate, start the writer.
+        """Make the directory (0700) and the file (0600) if need be, migrate, start the writer. files: unless they lie beside.
 
         on_fatal is called once, on this event loop, when the callers that were hit have been answered. read_only
         changes nothing and needs a file of our schema version. Raises StoreError with a text for the admin.
@@ -56,13 +61,13 @@ class SqliteStore(VerbStore):
             log.critical("store failed", store=str(path), error=str(error))
             on_fatal(error)
 
-        alarm = Alarm(told)
+        alarm, files = Alarm(told), files or RawFiles.beside(path)
         readers = Readers(path, alarm)
         if read_only:
             await asyncio.to_thread(sqlite_file.require_current, path)
-            return cls(path, readers, None)
+            return cls(path, readers, None, files)
         await asyncio.to_thread(sqlite_file.prepare, path, create=create)
-        return cls(path, readers, Writer(await asyncio.to_thread(sqlite_file.connect, path), alarm))
+        return cls(path, readers, Writer(await asyncio.to_thread(sqlite_file.connect, path), alarm), files)
 
     async def close(self) -> None:
         """Finish what is queued and close. Safe to call twice."""
@@ -83,6 +88,11 @@ class SqliteStore(VerbStore):
     async def check(self) -> list[str]:
         """SQLite's own checks first, then those of the data."""
         return await self._readers.use(_integrity) + await super().check()
+
+    async def verify(self, now: float) -> list[Finding]:
+        with contextlib.suppress(StoreError):  # an earlier store that cannot be read is no fault of this one
+            self.files.spared = await asyncio.to_thread(filecopies.kept_aside, self._path)
+        return await super().verify(now)
 
     async def _write(
         self, make: Callable[[], Verb[T]], size: int = 0, *, ordered: bool = False, news: str = "", patience: float = 0.0

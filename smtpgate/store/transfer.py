@@ -8,9 +8,11 @@ either. Raises StoreError with a text for the admin; then nothing has changed.
 # ruff: noqa: S608 -- names of tables and columns come from our own schema
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import sqlite3
 import struct
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -18,8 +20,10 @@ from pathlib import Path
 from typing import Protocol
 
 from smtpgate.errors import StoreError
-from smtpgate.store import schema, sqlite_file
+from smtpgate.store import rows, schema, sqlite_file
 from smtpgate.store.copies import locked
+from smtpgate.store.filework import COLD_UP_TO
+from smtpgate.store.rawfiles import HOME, Kept, Part, RawFiles, RawUnreadable
 from smtpgate.store.schema import Table
 from smtpgate.store.sqlite_errors import store_error
 from smtpgate.store.sqlite_writer import bound
@@ -50,21 +54,34 @@ class Moved:
     digest: str
 
 
-async def copy(source: str, target: str, *, password_file: Path | None, step: Callable[[int], None]) -> list[Moved]:
-    """source and target: a path of a SQLite file or the URL of a database. step is told how many rows were moved."""
+async def copy(
+    source: str,
+    target: str,
+    *,
+    password_file: Path | None,
+    step: Callable[[int], None],
+    files: tuple[RawFiles | None, RawFiles | None] = (None, None),
+) -> list[Moved]:
+    """source and target: a path of a SQLite file or the URL of a database. step is told how many rows were moved.
+
+    files: the directories of raw mail of both, unless they lie beside a SQLite file. Raw mail is read from where the source has
+    it, and goes to a file of the target, if it has any, by its size. Old mail too: it moves to a cold store anew."""
     async with AsyncExitStack() as stack:
         if _is_url(source) == _is_url(target) and (source == target or Path(source).absolute() == Path(target).absolute()):
             raise StoreError(f"{target} cannot be copied to itself")
         old = await stack.enter_async_context(_place(source, password_file, write=False))
         new = await stack.enter_async_context(_place(target, password_file, write=True))
+        theirs, ours = (given or _usual(name) for given, name in zip(files, (source, target), strict=True))
         for table in schema.tables():
             wanted = f"SELECT 1 FROM {table.name} LIMIT 1" if table.name != "meta" else _OTHER_META
             if await new.rows(wanted):
                 raise StoreError(f"{target} is not empty: its table {table.name} has rows; name a new one")
         moved = []
         for table in schema.tables():
-            there = await _copy(old, new, table, step)
-            here = await _digest(_pages(new, table))
+            if table.name == "raw_file":
+                continue  # each of the two has its own
+            there = await _copy(old, new, table, step, theirs, ours)
+            here = await _digest(_pages(new, table, ours))
             if there != here:
                 raise StoreError(f"table {table.name} is not the same in {target}: nothing was copied; report it")
             moved.append(Moved(table.name, *there))
@@ -75,29 +92,79 @@ async def copy(source: str, target: str, *, password_file: Path | None, step: Ca
 _OTHER_META = f"SELECT 1 FROM meta WHERE key <> '{_VERSION}' AND substr(key, 1, {len(LAST_COMMIT)}) <> '{LAST_COMMIT}' LIMIT 1"
 
 
-async def _copy(old: Place, new: Place, table: Table, step: Callable[[int], None]) -> tuple[int, str]:
+def _usual(name: str) -> RawFiles:
+    return RawFiles(None) if _is_url(name) else RawFiles.beside(Path(name))
+
+
+async def _copy(
+    old: Place, new: Place, table: Table, step: Callable[[int], None], theirs: RawFiles, ours: RawFiles
+) -> tuple[int, str]:
     async def passed() -> AsyncIterator[list[Row]]:
-        async for page in _pages(old, table):
-            rows = page if table.name != "meta" else [row for row in page if row[0] != _VERSION]
-            await new.put(table, rows)
+        async for page in _pages(old, table, theirs):
+            if table.name == "incoming_raw":
+                await _put_raw(new, table, page, ours)
+            else:
+                await new.put(table, [row for row in page if table.name != "meta" or row[0] != _VERSION])
             step(len(page))
             yield page
 
     return await _digest(passed())
 
 
-async def _pages(place: Place, table: Table) -> AsyncIterator[list[Row]]:
-    """All rows in the order of the key."""
+async def _pages(place: Place, table: Table, files: RawFiles) -> AsyncIterator[list[Row]]:
+    """All rows in the order of the key, raw mail with its bytes as they were accepted."""
     columns, key = ", ".join(table.columns), ", ".join(table.key)
     size = _LARGE if table.name in _RAW else _PAGE
     where = [table.columns.index(name) for name in table.key]
     after = ", ".join(f"${i + 1}" for i in range(len(where)))
     page = await place.rows(f"SELECT {columns} FROM {table.name} ORDER BY {key} LIMIT {size}")
-    while page:  # what a lane of a database notes for itself is no part of the store
-        yield [row for row in page if table.name != "meta" or not row[0].startswith(LAST_COMMIT)]
+    while page:
+        if table.name == "incoming_raw":
+            yield await _get_raw(place, page, files)
+        else:
+            yield [row for row in page if table.name != "meta" or not _own(row[0])]
         last = [page[-1][i] for i in where]
         sql = f"SELECT {columns} FROM {table.name} WHERE ({key}) > ({after}) ORDER BY {key} LIMIT {size}"
         page = await place.rows(sql, *last) if len(page) == size else []
+
+
+def _own(key: str) -> bool:
+    """What the lane of a database notes for itself, and how far mail went to the cold store, are no part of what is copied."""
+    return key.startswith(LAST_COMMIT) or key == COLD_UP_TO
+
+
+async def _get_raw(place: Place, page: list[Row], files: RawFiles) -> list[Row]:
+    """(seq, trace, the mail)."""
+    made = []
+    for seq, packing, trace, body, file, start, length in page:
+        try:
+            if file is None:
+                raw = rows.unpack(packing, body)
+            else:
+                where = await place.rows("SELECT place FROM raw_file WHERE sha256 = $1", file)
+                part = Part(file, start, length, where[0][0] if where else HOME)
+                raw = await asyncio.to_thread(rows.from_file, Kept(packing, part), files)
+        except (RawUnreadable, zlib.error) as error:
+            raise StoreError(f"mail number {seq}: {error}; smtpgate verify says more") from error
+        made.append((seq, trace, raw))
+    return made
+
+
+async def _put_raw(place: Place, table: Table, page: list[Row], files: RawFiles) -> None:
+    made: list[Row] = []
+    for seq, trace, raw in page:
+        packed = rows.pack(raw)
+        if files.wants(packed.size):
+            name = await asyncio.to_thread(files.put, packed.data)
+            if not await place.rows("SELECT 1 FROM raw_file WHERE sha256 = $1", name):
+                await place.put(_RAW_FILE, [(name, len(packed.data), HOME)])
+            made.append((seq, packed.packing, trace, b"", name, 0, len(packed.data)))
+        else:
+            made.append((seq, packed.packing, trace, packed.data, None, 0, 0))
+    await place.put(table, made)
+
+
+_RAW_FILE = next(table for table in schema.tables() if table.name == "raw_file")
 
 
 async def _digest(pages: AsyncIterator[list[Row]]) -> tuple[int, str]:

@@ -8,15 +8,23 @@ There is no VACUUM: it would stop all writing for as long as it copies the file,
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from smtpgate.errors import StoreError
+from smtpgate.store import filecopies, filework
+from smtpgate.store.filework import Report, Work
+from smtpgate.store.rawfiles import RawFiles
 from smtpgate.store.sqlite_errors import store_error
 from smtpgate.store.sqlite_file import BUSY_TIMEOUT, connect, require_current, uri
+from smtpgate.store.sqlite_writer import run
+from smtpgate.store.statement import T, Verb
 
 _DAY = 86400.0
 KEEP_ACKNOWLEDGEMENTS = 7 * _DAY  # the caps look back one day
@@ -40,8 +48,18 @@ class Done:
     longest: float = 0.0
 
 
-def maintain(store: Path, now: float, *, seconds: float, sleep: Callable[[float], None] = time.sleep) -> Iterator[Done]:
-    """All steps, in order, for so many seconds at most: what is left is for the next time."""
+def maintain(
+    store: Path,
+    now: float,
+    *,
+    seconds: float,
+    sleep: Callable[[float], None] = time.sleep,
+    files: RawFiles | None = None,
+    cold_after: float | None = None,
+) -> Iterator[Done]:
+    """All steps, in order, for so many seconds at most: what is left is for the next time. files: unless they lie beside the
+    store. cold_after: the age at which raw mail moves to the cold store, in seconds."""
+    files = files or RawFiles.beside(store)
     require_current(store)
     until = time.monotonic() + seconds
     with closing(connect(store)) as connection:
@@ -49,12 +67,33 @@ def maintain(store: Path, now: float, *, seconds: float, sleep: Callable[[float]
             bites = _Bites(connection, until, sleep)
             yield bites.acknowledgements(now - KEEP_ACKNOWLEDGEMENTS)
             yield bites.fingerprints(now - KEEP_FINGERPRINTS)
+            yield _files(store, bites, files, now)
+            if cold_after is not None:
+                yield bites.work("cold store", lambda report: filework.cool(files, now - cold_after, report, bites.most))
             yield bites.statistics()
             yield _checkpoint(connection)
             yield _room(connection)
         except sqlite3.Error as error:
             raise store_error(error, "maintenance") from error
     yield _looked_through(store, until)
+
+
+def _files(store: Path, bites: _Bites, files: RawFiles, now: float) -> Done:
+    try:
+        files.spared = filecopies.kept_aside(store)
+    except StoreError as error:  # whatever it names, it may still be wanted
+        return Done("files", f"nothing was removed: {error}; remove that earlier store when nobody wants it", wrong=True)
+    return bites.work("files", lambda report: filework.collect(files, now, report))
+
+
+_FILE_STEPS = {"files": "files that nothing names removed", "cold store": "mails moved to the cold store"}
+
+
+def file_step(step: str, report: Report, longest: float) -> Done:
+    """What a work of store.filework has done, in words."""
+    text = f"{report.count} {_FILE_STEPS[step]}, {report.octets} bytes"
+    text += "" if report.finished or report.wrong else ", more next time"
+    return Done(step, "; ".join([text, *report.wrong[:20]]), wrong=bool(report.wrong), longest=longest)
 
 
 class _Bites:
@@ -68,13 +107,20 @@ class _Bites:
         self._rows = _BITES[1]  # of the next bite
         self._count = 0
 
+    def most(self) -> int:
+        """Rows that the next bite may change."""
+        return self._rows
+
     def _bite(self, sql: str, *values: object) -> int:
         """Rows that it changed."""
+        return self._transaction(lambda: self._connection.execute(sql, values).rowcount)
+
+    def _transaction(self, change: Callable[[], T]) -> T:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
         try:
-            count = connection.execute(sql, values).rowcount
+            result = change()
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -87,7 +133,7 @@ class _Bites:
         self._count += 1
         if self._count % _CHECKPOINT == 0:
             _checkpoint(connection)
-        return count
+        return result
 
     def _late(self) -> bool:
         return time.monotonic() >= self._until
@@ -123,6 +169,23 @@ class _Bites:
             more = bool(old) or len(page) == _LOOK_AT
             after = page[-1][0] if page else ""
         return self._done("fingerprints", count, "fingerprints of old mail removed", finished=not more)
+
+    def work(self, step: str, begin: Callable[[Report], Work]) -> Done:
+        """A work of store.filework, bite by bite."""
+        report = Report()
+        work = begin(report)
+        answer = None
+        try:
+            while not self._late():
+                make, changes = work.send(answer)
+                answer = self._transaction(functools.partial(self._run, make)) if changes else self._run(make)
+        except StopIteration:
+            pass
+        longest, self._longest = self._longest, 0.0
+        return file_step(step, report, longest)
+
+    def _run(self, make: Callable[[], Verb[Any]]) -> Any:
+        return run(self._connection, make())
 
     def statistics(self) -> Done:
         """What SQLite's planner knows of the data, table by table."""

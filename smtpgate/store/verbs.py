@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, Evidence, MailState, Status, Ticket
-from smtpgate.store import changes, greylist, history, imported, incoming, look, meta, overview, queue, rows, verify
+from smtpgate.store import changes, filework, greylist, history, imported, incoming, look, meta, overview, queue, rows, verify
 from smtpgate.store import facts as facts_verb
 from smtpgate.store.api import (
     Accepted,
@@ -27,16 +28,30 @@ from smtpgate.store.api import (
     TicketDetail,
 )
 from smtpgate.store.check import check
+from smtpgate.store.rawfiles import RawFiles
 from smtpgate.store.seen import Finding, History, Overview, SourcedEntry
 from smtpgate.store.statement import T, Verb
 
 PATIENCE = 0.005  # seconds that work which nobody outside waits for may wait for others to share its commit
+_AGAIN = 3  # times that a file which went is written again
 MAIL, OUTGOING = "mail", "outgoing"  # news: mail to file, mail to send
 ATTEMPT_LEASE = 3600.0  # seconds; longer than all timeouts of one delivery attempt together
 
 
+async def _while_files_go(once: Callable[[], Awaitable[T]]) -> T:
+    """Once more when a file went between being written and being named, which happens to the same one hardly twice."""
+    for _ in range(_AGAIN):
+        try:
+            return await once()
+        except incoming.FileGone:
+            continue
+    return await once()
+
+
 class VerbStore(ABC):
     """store.api.Store over whatever runs the generators."""
+
+    files: RawFiles  # of large raw mail
 
     @abstractmethod
     async def close(self) -> None:
@@ -76,9 +91,49 @@ class VerbStore(ABC):
     # intake
 
     async def accept(self, mail: Accepted) -> None:
-        # Packing is slow: apart, so that neither the event loop nor the writer waits for it.
-        packed = await asyncio.to_thread(rows.pack, mail.raw) if len(mail.raw) > rows.WORTH_PACKING else None
-        await self._write(lambda: incoming.accept(mail, packed), len(mail.raw), news=MAIL)
+        if not self._apart(mail.raw):
+            await self._write(lambda: incoming.accept(mail), len(mail.raw), news=MAIL)
+            return
+
+        async def once() -> None:
+            packed = (await self._packed([mail.raw]))[id(mail.raw)]
+            size = 0 if packed.file else packed.size
+            await self._write(lambda: incoming.accept(mail, packed, self._present), size, news=MAIL)
+
+        await _while_files_go(once)
+
+    def _apart(self, raw: bytes) -> bool:
+        """It is worth some work in a thread of its own."""
+        return len(raw) > rows.WORTH_PACKING or self.files.wants(len(raw))
+
+    async def _packed(self, raws: Sequence[bytes]) -> dict[int, rows.Packed]:
+        """By id(). What is large is in its file afterwards. Slow: apart, so that neither event loop nor writer waits for it."""
+
+        def work() -> dict[int, rows.Packed]:
+            found = {id(raw): rows.pack(raw) for raw in raws if self._apart(raw)}
+            for key, packed in found.items():
+                if self.files.wants(packed.size):
+                    found[key] = replace(packed, file=self.files.put(packed.data))
+            return found
+
+        return await asyncio.to_thread(work)
+
+    def _present(self, name: str, place: str) -> bool:
+        path = self.files.path(name, place)
+        return path is not None and path.is_file()
+
+    async def _whole(self, mails: Sequence[Incoming]) -> list[Incoming]:
+        """With the bytes that are in files. One that has just moved is looked for where it is now."""
+        if all(mail.kept is None for mail in mails):
+            return list(mails)
+        found = await asyncio.to_thread(lambda: [rows.whole(mail, self.files) for mail in mails])
+        for number, mail in enumerate(found):
+            if mail.fault is not None and mail.kept is not None:
+                place = await self._read(functools.partial(incoming.place_of, mail.kept.part.file))
+                if place != mail.kept.part.place:
+                    kept = replace(mail.kept, part=replace(mail.kept.part, place=place))
+                    found[number] = await asyncio.to_thread(rows.whole, replace(mail, kept=kept, fault=None), self.files)
+        return found
 
     async def greylist(self, key: str, *, now: float, delay: float, window: float, remember: float) -> float:
         return await self._write(lambda: greylist.greylist(key, now, delay, window, remember))
@@ -89,10 +144,11 @@ class VerbStore(ABC):
     # filing
 
     async def claim(self, *, worker: str, now: float, lease: float, limit: int) -> Sequence[Incoming]:
-        return await self._write(lambda: incoming.claim(worker, now, lease, limit), patience=PATIENCE)
+        return await self._whole(await self._write(lambda: incoming.claim(worker, now, lease, limit), patience=PATIENCE))
 
     async def claim_poison(self, mail_id: str, *, worker: str, now: float, lease: float) -> Incoming | None:
-        return await self._write(lambda: incoming.claim_poison(mail_id, worker, now, lease))
+        mail = await self._write(lambda: incoming.claim_poison(mail_id, worker, now, lease))
+        return None if mail is None else (await self._whole([mail]))[0]
 
     async def file(self, mail_id: str, *, worker: str, query: FactsQuery, decide: Decide) -> Changes:
         return await self._file(changes.Filing(mail_id, worker, query, decide))
@@ -102,10 +158,13 @@ class VerbStore(ABC):
         return await self._write(lambda: changes.file(filing), ordered=True, news=OUTGOING, patience=PATIENCE)
 
     async def file_imported(self, mails: Sequence[OldMail]) -> Sequence[str]:
-        large = [m.mail.raw for m in mails if len(m.mail.raw) > rows.WORTH_PACKING]
-        packed = await asyncio.to_thread(lambda: {id(raw): rows.pack(raw) for raw in large}) if large else {}
-        size = sum(len(m.mail.raw) for m in mails)
-        return await self._write(lambda: imported.file_imported(mails, packed), size, ordered=True)
+        async def once() -> Sequence[str]:
+            raws = [old.mail.raw for old in mails]
+            packed = await self._packed(raws) if any(self._apart(raw) for raw in raws) else {}
+            size = sum(len(raw) for raw in raws if id(raw) not in packed or packed[id(raw)].file is None)
+            return await self._write(lambda: imported.file_imported(mails, packed, self._present), size, ordered=True)
+
+        return await _while_files_go(once)
 
     async def imported(self, keys: Sequence[str]) -> dict[str, str]:
         return await self._read(lambda: imported.decisions(keys))
@@ -136,7 +195,8 @@ class VerbStore(ABC):
         return await self._read(lambda: facts_verb.facts(query))
 
     async def mail(self, mail_id: str) -> Incoming | None:
-        return await self._read(lambda: incoming.mail(mail_id))
+        mail = await self._read(lambda: incoming.mail(mail_id))
+        return None if mail is None else (await self._whole([mail]))[0]
 
     async def mails(self, state: MailState | None, *, limit: int, before: str | None = None) -> Sequence[Incoming]:
         return await self._read(lambda: incoming.mails(state, limit, before))
@@ -187,11 +247,13 @@ class VerbStore(ABC):
     async def verify(self, now: float) -> list[Finding]:
         """Everything that check looks at, and every mail's bytes, page by page."""
         found = [Finding(fault, verify.BUG) for fault in await self.check()]
-        for page_of in (verify.incoming_page, verify.entry_page, verify.outgoing_page):
+        for page_of in (functools.partial(verify.incoming_page, self.files), verify.entry_page, verify.outgoing_page):
             after: int | None = 0
             while after is not None:
                 page, after = await self._read(functools.partial(page_of, after))
                 found += page
+        for page_of_files in filework.settled(self.files, now):
+            found += await self._read(functools.partial(verify.files_page, page_of_files))
         found += await self._read(lambda: verify.leases(now))
         found += await self._read(verify.serials)
         found += await self._read(verify.numbers)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from smtpgate.clock import id_text
 from smtpgate.numbers import NumberPattern, find
-from smtpgate.store import rows
+from smtpgate.store import filework, rows
 from smtpgate.store.meta import known_number_patterns
+from smtpgate.store.rawfiles import HOME, Found, Kept, Part, RawFiles, RawUnreadable
 from smtpgate.store.seen import Finding
 from smtpgate.store.statement import Query, Row, Verb
 
@@ -26,10 +27,13 @@ _LISTS = ("marks", "attachments", "details")  # JSON columns of an entry
 Page = tuple[list[Finding], int | None]  # what is wrong, and the key after which to go on; None: that was all
 
 BACKUP = "the bytes on the disk changed: look at the disk, then smtpgate restore the last good backup"
+RAW_FILE = (
+    "mount its disk or copy the file back from a backup (its name is the SHA-256 of what is in it), or restore the last good backup"
+)
 BUG = "no command makes this; keep a copy of the store and report it"
 
 
-def incoming_page(after: int) -> Verb[Page]:
+def incoming_page(files: RawFiles, after: int) -> Verb[Page]:
     found = yield Query(
         "SELECT seq, id, state, size, sha256, decision, rcpts, verdict FROM incoming WHERE seq > $1 ORDER BY seq LIMIT $2",
         (after, _PAGE),
@@ -42,8 +46,12 @@ def incoming_page(after: int) -> Verb[Page]:
             and (not decision or _reads(json.loads, decision))
         ):
             faults.append(Finding(f"mail {id_}: what is known about it cannot be read", BACKUP))
-        raw = yield Query("SELECT packing, body FROM incoming_raw WHERE seq = $1", (seq,))
-        faults += (Finding(f"mail {id_}: {text}", BACKUP) for text in _raw_faults(raw, size, sha256))
+        raw = yield Query(
+            """SELECT r.packing, r.body, r.file, r.start, r.length, f.place
+                FROM incoming_raw r LEFT JOIN raw_file f ON f.sha256 = r.file WHERE r.seq = $1""",
+            (seq,),
+        )
+        faults += (Finding(f"mail {id_}: {text}", mend) for text, mend in _raw_faults(files, raw, size, sha256))
         if state == "filed" and _ticket(decision):
             entries = yield Query("SELECT 1 FROM entry WHERE mail_id = $1 LIMIT 1", (id_,))
             if not entries:
@@ -72,15 +80,32 @@ def _reads(read: Callable[[str], object], text: str) -> bool:
     return True
 
 
-def _raw_faults(raw: list[Row], size: int, sha256: str) -> Iterator[str]:
-    if raw:  # a mail without any is a fault of its own
+def _raw_faults(files: RawFiles, raw: list[Row], size: int, sha256: str) -> Iterator[tuple[str, str]]:
+    """What is wrong, and the mend."""
+    for packing, body, file, start, length, place in raw:  # a mail without any is a fault of its own
+        kept = None if file is None else Kept(packing, Part(file, start, length, place or HOME))
+        mend = BACKUP if kept is None else RAW_FILE
         try:
-            body = rows.unpack(*raw[0])
+            data = rows.unpack(packing, body) if kept is None else rows.from_file(kept, files)
         except zlib.error as error:
-            yield f"its bytes cannot be unpacked: {error}"
-            return
-        if len(body) != size or hashlib.sha256(body).hexdigest() != sha256:
-            yield "its bytes are not those that were accepted"
+            yield f"its bytes cannot be unpacked: {error}", mend
+        except RawUnreadable as fault:
+            yield str(fault), mend
+        else:
+            if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
+                where = "" if kept is None else f" in its file {files.find(kept.part.file, kept.part.place)}"
+                yield f"its bytes{where} are not those that were accepted", mend
+
+
+def files_page(page: Sequence[Found]) -> Verb[list[Finding]]:
+    """Those of these files that no row names there."""
+    known = yield from filework.places([found.name for found in page])
+    named = set(known)
+    return [
+        Finding(f"no mail is in the file {found.path}, {found.size} bytes", "nothing to do: smtpgate maintain removes it")
+        for found in page
+        if (found.name, found.place) not in named
+    ]
 
 
 def _ticket(decision: str) -> str | None:

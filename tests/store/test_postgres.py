@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -252,18 +253,28 @@ class TestCopy:
         for i in range(5):
             await open_ticket(file, a_ticket(number=f"N-{i}"), an_outgoing(a_recipient()))
         await accept_one(file, raw=bytes(range(256)) * 500)
+        large = random.Random(1).randbytes(300_000)
+        mail_id = await accept_one(file, raw=large)
         await file.greylist("key", now=NOW, delay=1, window=2, remember=3)
         key = await file.token_key(b"k" * 32)
         await file.close()
         there = await transfer.copy(str(first), database, password_file=None, step=lambda _: None)
         store = await opening_store(database)
         assert await store.check() == []
+        assert (found := await store.mail(mail_id)) is not None
+        assert (found.raw, found.kept) == (large, None)  # whole in the database, which has no directory
         assert await store.known_token_key() == key
         with pytest.raises(StoreError, match="is at work"):
             await transfer.copy(database, str(last), password_file=None, step=lambda _: None)
         await store.close()
         back = await transfer.copy(database, str(last), password_file=None, step=lambda _: None)
         assert there == back
+        again = await SqliteStore.open(last)
+        assert (found := await again.mail(mail_id)) is not None
+        assert found.raw == large
+        assert found.kept is not None
+        assert await again.check() == []
+        await again.close()
         assert sum(table.rows for table in there) > 50
         store = await opening_store(database)
         await accept_one(store)  # the numbers go on
@@ -281,7 +292,7 @@ class TestCopy:
         put = postgres_transfer._Database.put
 
         async def spoiling(self: Any, table: schema.Table, rows: list[Any]) -> None:
-            await put(self, table, [(*row[:-1], b"spoiled") for row in rows] if table.name == "incoming_raw" else rows)
+            await put(self, table, [(*row[:3], b"spoiled", *row[4:]) for row in rows] if table.name == "incoming_raw" else rows)
 
         monkeypatch.setattr(postgres_transfer._Database, "put", spoiling)
         with pytest.raises(StoreError, match="incoming_raw is not the same"):

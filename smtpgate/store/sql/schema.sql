@@ -35,13 +35,25 @@ CREATE TABLE incoming (
 CREATE INDEX incoming_state ON incoming (state, seq);
 CREATE INDEX incoming_message_id ON incoming (message_id, state, seq);
 
--- The bytes, apart, so that no listing reads them. packing 0: as they are; 1: zlib.
+-- Files of raw mail, by the SHA-256 of what is in them. place: '' where new mail lies, else the month in the cold store.
+CREATE TABLE raw_file (
+    sha256 TEXT NOT NULL PRIMARY KEY,
+    size INTEGER NOT NULL,
+    place TEXT NOT NULL
+) STRICT;
+
+-- The bytes, apart, so that no listing reads them. packing 0: as they are; 1: zlib. With a file they are not in body but
+-- in so many octets of it from start on.
 CREATE TABLE incoming_raw (
     seq INTEGER PRIMARY KEY REFERENCES incoming (seq),
     packing INTEGER NOT NULL,
     trace BLOB NOT NULL,
-    body BLOB NOT NULL
+    body BLOB NOT NULL,
+    file TEXT REFERENCES raw_file (sha256),
+    start INTEGER NOT NULL DEFAULT 0,
+    length INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE INDEX incoming_raw_file ON incoming_raw (file) WHERE file IS NOT NULL;
 
 -- Mail that came by `import` and not by a door. key: where it lay and what it held, so that it is never filed twice.
 CREATE TABLE imported (

@@ -358,3 +358,135 @@ def test_findings_may_be_taken_by_force(sound: Shop, saved: Path) -> None:
     result = sound.run("restore", str(saved), "--force")
     assert result.exit_code == 0
     assert "not those that were accepted" in result.stdout
+
+
+# --- files of large and old mail --------------------------------------------------------------------------------------
+
+BIG = os.urandom(300_000)
+
+
+@pytest.fixture
+def large(sound: Shop) -> tuple[Shop, Path]:
+    """The sound store with a large mail more, and its file."""
+
+    async def more(store: SqliteStore) -> None:
+        await store.accept(accepted("aaaaaaaaaaaaa", raw=b"Subject: large\r\n\r\n" + BIG))
+
+    sound.store(more)
+    (file,) = (p for p in files_of(path(sound)).rglob("*") if p.is_file())
+    return sound, file
+
+
+def files_of(store: Path) -> Path:
+    return store.with_name(store.name + ".files")
+
+
+def test_a_missing_or_wrong_file_is_reported(large: tuple[Shop, Path]) -> None:
+    shop, file = large
+    assert shop.good("verify") == "all is well\n"
+    assert shop.run("mail", "show", "aaaaaaaaaaaaa", "--raw").stdout_bytes.endswith(BIG)
+    kept = file.read_bytes()
+    for damage, said in ((b"wrong" + kept[5:], "are not those that were accepted"), (kept[:-1], "is too short"), (None, "missing")):
+        file.unlink() if damage is None else file.write_bytes(damage)
+        result = shop.run("verify")
+        assert (result.exit_code, said in result.stdout, str(file) in result.stdout) == (1, True, True)
+        assert "defects" in shop.good("mail", "show", "aaaaaaaaaaaaa")
+        assert str(file) in shop.bad("mail", "show", "aaaaaaaaaaaaa", "--raw")[1]
+
+
+def test_files_that_others_may_read(large: tuple[Shop, Path]) -> None:
+    shop, _ = large
+    files_of(path(shop)).chmod(0o755)
+    assert f"chmod 0700 {files_of(path(shop))}" in shop.run("verify").stdout
+
+
+def test_a_file_that_no_mail_is_in(large: tuple[Shop, Path]) -> None:
+    shop, file = large
+    orphan = file.with_name(file.name[:2] + "0" * 62)
+    orphan.write_bytes(b"left by a crash")
+    assert shop.good("verify") == "all is well\n"  # it may be of a mail that is just coming in
+    os.utime(orphan, (1, 1))
+    os.utime(file, (1, 1))
+    assert f"no mail is in the file {orphan}" in shop.run("verify").stdout
+    assert "1 files that nothing names removed, 15 bytes" in shop.good("maintain")
+    assert (orphan.exists(), file.exists()) == (False, True)
+    assert shop.good("verify") == "all is well\n"
+
+
+def test_a_backup_has_the_files_each_once_and_gives_them_back(large: tuple[Shop, Path], tmp_path: Path) -> None:
+    shop, file = large
+    target = tmp_path / "b" / "mail.db"
+    target.parent.mkdir(0o700)
+    for _ in range(3):
+        shop.good("backup", str(target), "--keep", "1")
+    saved = [p for p in files_of(target).rglob("*") if p.is_file()]
+    assert [p.name for p in saved] == [file.name]
+    for copy in ("", ".1"):
+        assert shop.good("verify", str(target) + copy) == "all is well\n"
+    shutil.rmtree(path(shop).parent)
+    shop.good("restore", str(target) + ".1")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert shop.good("verify") == "all is well\n"
+    saved[0].write_bytes(b"damaged")
+    assert "is too short" in shop.run("verify", str(target)).stdout
+    shop.good("backup", str(target))
+    assert shop.good("verify", str(target)) == "all is well\n"
+    saved[0].write_bytes(b"damaged")
+    shutil.rmtree(path(shop).parent)
+    result = shop.run("restore", str(target))
+    assert (result.exit_code, "is not restored: 1 finding" in result.stderr, "is missing" in result.stdout) == (1, True, True)
+    assert not path(shop).exists()
+    assert "restored" in shop.good("restore", str(target), "--force")
+
+
+def test_a_backup_of_a_store_without_one_of_its_files_is_none(large: tuple[Shop, Path], tmp_path: Path) -> None:
+    shop, file = large
+    file.write_bytes(b"other")
+    assert "holds other bytes" in shop.bad("backup", str(tmp_path / "b.db"))[1]
+    file.unlink()
+    assert "is missing: smtpgate verify" in shop.bad("backup", str(tmp_path / "b.db"))[1]
+    assert not (tmp_path / "b.db").exists()
+
+
+def test_the_files_of_a_store_before_a_restore_stay(large: tuple[Shop, Path], tmp_path: Path) -> None:
+    shop, file = large
+    sql(shop, "UPDATE incoming_raw SET file = NULL")  # as a backup from before the large mail
+    sql(shop, "DELETE FROM raw_file")
+    shop.good("backup", str(tmp_path / "early.db"))
+    sql(shop, "INSERT INTO raw_file VALUES (?, 1, '')", file.name)
+    shop.good("restore", str(tmp_path / "early.db"), "--force")
+    os.utime(file, (1, 1))
+    assert "0 files" in shop.good("maintain")
+    assert file.exists()
+    path(shop).with_name("smtpgate.db.before-restore").write_bytes(b"unreadable")
+    assert shop.run("maintain").exit_code == 1
+    assert file.exists()
+    path(shop).with_name("smtpgate.db.before-restore").unlink()
+    assert "1 files" in shop.good("maintain")
+    assert not file.exists()
+
+
+def test_old_mail_in_the_cold_store_is_found_backed_up_and_restored(large: tuple[Shop, Path], tmp_path: Path) -> None:
+    shop, file = large
+    cold = tmp_path / "cold"
+    config = tmp_path / "smtpgate.toml"
+    config.write_text(config.read_text() + f'[store]\ncold = "{cold}"\ncold_after = "1d"\n')
+    result = shop.run("maintain")
+    assert (result.exit_code, "mount it, or make the directory" in result.stdout) == (1, True)
+    cold.mkdir(0o700)
+    assert "3 mails moved to the cold store" in shop.good("maintain")
+    assert not file.exists()
+    assert len([p for p in cold.rglob("*") if p.is_file()]) == 2
+    assert shop.good("verify") == "all is well\n"
+    assert shop.run("mail", "show", "aaaaaaaaaaaaa", "--raw").stdout_bytes.endswith(BIG)
+    target = tmp_path / "mail.db"
+    shop.good("backup", str(target))
+    assert shop.good("verify", str(target)) == "all is well\n"
+    shutil.rmtree(cold)
+    shutil.rmtree(path(shop).parent)
+    cold.mkdir(0o700)
+    shop.good("restore", str(target))
+    assert shop.good("verify") == "all is well\n"
+    assert "mails moved to the cold store" in shop.good("maintain")  # once more
+    assert [p for p in cold.rglob("*") if p.is_file()]
+    assert shop.good("verify") == "all is well\n"

@@ -1,0 +1,334 @@
+"""What a store that has grown costs: filing, lists and polls with 10,000 and with 1,000,000 tickets.
+
+    make bench ARGS=growth                  some ten minutes and 5 GB on the disk, in the directory that $TMPDIR names
+    python -m benchmarks growth 2000 20000 --keep DIRECTORY    stores of other sizes, kept there for another run
+
+The stores are filled with made rows, three mails a ticket (the customer's, our acknowledgement, a reply), one ticket every
+thirty seconds until now, the newest two thousand open. Then each is opened by a process of its own, in turn and more than
+once, with the settings of a gateway: it accepts, claims and files mails through the handlers, half of them new tickets and
+half of them replies to tickets of any age, and asks for the lists and polls of daily work. What counts is CPU time of that
+process (the kernel's for reading pages included), the best of all runs, and its peak memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from smtpgate.app import build_pipeline
+from smtpgate.clock import SystemClock, id_text, new_id
+from smtpgate.config import Config
+from smtpgate.limitsettings import Limits
+from smtpgate.mail.parse import parse
+from smtpgate.model import DeliveryState, MailState, Status
+from smtpgate.store import rows, schema, sqlite_file
+from smtpgate.store.api import Accepted
+from smtpgate.store.sqlite import SqliteStore
+from tests.support.gateway import settings
+from tests.support.store_data import a_verdict, accepted
+
+_SIZES = (10_000, 1_000_000)
+_GOALS = {"filing": 1.3, "lists and polls": 1.2}  # ratios
+_MEMORY = 10.0  # MB
+_EVERY = 30.0  # seconds from one ticket to the next
+_OPEN = 2000
+_MAILS = 400  # filed in one run
+_BATCH = 10  # claimed at once
+_ASKED = 60  # times that each list is asked for
+_CHUNK = 5000  # tickets in one transaction of the filling
+_RUNS = 3
+_DESKS = ("support", "sales")
+
+
+# --- filling ----------------------------------------------------------------------------------------------------------
+
+
+def build(path: Path, tickets: int, now: float) -> None:
+    """A store with so many tickets, as `maintain` leaves it. Indexes are made at the end: it is quicker so."""
+    sqlite_file.prepare(path, create=True)
+    indexes = re.findall(r"CREATE (?:UNIQUE )?INDEX (\w+) ON [^;]+;", schema.schema())
+    with closing(sqlite_file.connect(path)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("PRAGMA cache_size = -262144")
+        for name in indexes:
+            connection.execute(f"DROP INDEX {name}")
+        for start in range(0, tickets, _CHUNK):
+            connection.execute("BEGIN")
+            made: dict[str, list[tuple[Any, ...]]] = {}
+            for i in range(start, min(tickets, start + _CHUNK)):
+                for table, row in _ticket(i, tickets, now):
+                    made.setdefault(table, []).append(row)
+            for table, values in made.items():
+                connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values[0]))})", values)
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        for statement in re.findall(r"CREATE (?:UNIQUE )?INDEX \w+ ON [^;]+;", schema.schema()):
+            connection.execute(statement)
+        for table in ("incoming", "ticket", "recipient"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] >= tickets
+        opened = min(tickets, _OPEN)
+        counts = (2 * tickets, tickets, opened, 0, 0, 0, tickets - opened)
+        connection.execute("INSERT INTO tally VALUES (1, ?, ?, ?, ?, ?, ?, ?)", counts)
+        connection.execute("PRAGMA analysis_limit = 400")
+        connection.execute("ANALYZE")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _id(at: float, part: int) -> int:
+    """As clock.new_id, with a number for its random bits."""
+    return new_id(_At(at)) >> 22 << 22 | part
+
+
+class _At(SystemClock):
+    def __init__(self, at: float) -> None:
+        self._at = at
+
+    def now(self) -> float:
+        return self._at
+
+
+def sender_of(ticket: int) -> str:
+    """Three tickets each."""
+    return f"customer{ticket // 3}@c{ticket % 997}.example"
+
+
+def _opened(ticket: int, tickets: int, now: float) -> float:
+    return now - (tickets - ticket) * _EVERY
+
+
+def answer_id(ticket: int, tickets: int, now: float) -> str:
+    """The Message-ID of the acknowledgement."""
+    return f"<{id_text(_id(_opened(ticket, tickets, now), 4))}@desk.example>"
+
+
+_VERDICT = rows.verdict_json(a_verdict())
+
+
+def _ticket(i: int, tickets: int, now: float) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """All rows of one, in the order of the columns."""
+    at, who, desk = _opened(i, tickets, now), sender_of(i), _DESKS[i % 2]
+    number, status = f"{time.strftime('%Y%m%d', time.gmtime(at))}-EML-{i:07}", "received" if i >= tickets - _OPEN else "closed"
+    domain, id_ = who.partition("@")[2], _id(at, 1)
+    yield "ticket", (id_, number, desk, status, f"Question {i} about the printer", "en", at, at + 900, 0, "[]")
+    yield "participant", (i + 1, id_, who, who, f"Customer {i // 3}", "customer")
+    text = f"Hello, the printer in room {i} does not print any more.\n" * 3
+    mails = [
+        (2 * i + 1, id_text(_id(at, 2)), at, f"<q{i}@{domain}>"),
+        (2 * i + 2, id_text(_id(at, 3)), at + 900, f"<r{i}@{domain}>"),
+    ]
+    for seq, mail_id, when, message_id in mails:
+        decision = json.dumps({"outcome": "new", "ticket": number, "rung": "new"})
+        yield (
+            "incoming",
+            (
+                *(seq, mail_id, "filed", when, who, '["support@desk.example"]', "192.0.2.1", "mx.example", "ESMTPS", "TLSv1.3", 0),
+                *(_VERDICT, 300, f"{seq:064x}", message_id, 0, 1, 0, "", decision, 0.0, None, 0.0),
+            ),
+        )
+        yield "incoming_raw", (seq, 0, b"Received: from x\r\n", b"Subject: x\r\n\r\n" + b"the printer " * 20, None, 0, 0)
+        yield (
+            "entry",
+            (
+                *(seq, _id(when, 5 + seq % 2 * 3), id_, "customer", who, when, text),
+                *(mail_id, message_id, "dmarc-dkim", "[]", "[]", "new", None, "[]"),
+            ),
+        )
+        yield "message_ref", (message_id, id_, 0)
+        yield "fingerprint", (f"{seq * 2654435761 % 2**64:016x}{seq:048x}", id_, mail_id, when, 1, 0)
+    sent, ours = _id(at, 6), answer_id(i, tickets, now)
+    yield "outgoing", (sent, ours, "received", id_, None, at, 0, 0, mails[0][1])
+    yield "outgoing_raw", (sent, 0, b"Message-ID: " + ours.encode() + b"\r\n\r\n" + b"we have it " * 20)
+    yield "message_ref", (ours, id_, 1)
+    yield "recipient", (_id(at, 7), sent, 0, who, domain, None, "delivered", 1, at, None, None, 0, 250, "250 ok")
+    yield "attempt", (i + 1, _id(at, 7), at + 1, "delivered", at, 250, "250 ok", "192.0.2.2", "TLSv1.3")
+    if at > now - 7 * 86400:
+        yield "acknowledgement", (i + 1, who, at, int(at // 60), "received")
+
+
+# --- measuring --------------------------------------------------------------------------------------------------------
+
+
+def _mails(config: Config, tickets: int, now: float, seed: int) -> list[tuple[Accepted, Any]]:
+    """Mails and what the parser makes of each: half open tickets, half answer one of any age."""
+    chance, made = random.Random(seed), []
+    for number in range(_MAILS):
+        old = chance.randrange(tickets)
+        reply = number % 2
+        who = sender_of(old) if reply else f"new{seed}.{number}@fresh.example"
+        message_id = f"<{seed}.{number}@growth.example>"
+        header = f"From: <{who}>\r\nTo: support@desk.example\r\nSubject: {'Re: ' * reply}Question {seed}/{number}\r\n"
+        header += f"Date: Fri, 20 Nov 2026 10:00:00 +0100\r\nMessage-ID: {message_id}\r\n"
+        header += f"In-Reply-To: {answer_id(old, tickets, now)}\r\n" * reply
+        raw = (header + f"\r\nHello, this is mail {number} of run {seed}: it still does not print.\r\n" * 4).encode()
+        mail = accepted(
+            id_text(new_id(SystemClock())), raw=raw, at=time.time(), message_id=message_id, mail_from=who,
+            rcpts=("support@desk.example",),
+        )  # fmt: skip
+        made.append((mail, parse(raw, mail_from=who, limits=config.limits)))
+    return made
+
+
+async def measure(path: Path, tickets: int, now: float, seed: int) -> dict[str, float]:
+    """CPU microseconds of each piece, and the peak of memory in MB."""
+    config = Config(**settings(path.parent / "config", 25)).model_copy(update={"limits": Limits()})
+    clock = SystemClock()
+    store = await SqliteStore.open(path)
+    try:
+        pipeline = await build_pipeline(config, store, clock)
+        found = await _filing(store, pipeline, _mails(config, tickets, now, seed))
+        asked = _lists(store, tickets, now)
+        for name, ask in asked.items():
+            await ask()
+            found[name] = min([await _cost(ask, _ASKED // 3) for _ in range(3)])
+    finally:
+        await store.close()
+    found["lists and polls"] = sum(found[name] for name in asked)
+    found["memory"] = _peak()
+    return found
+
+
+def _peak() -> float:
+    """MB. What getrusage says begins with the peak of the process that started this one."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
+
+
+async def _cost(ask: Callable[[], Awaitable[object]], times: int) -> float:
+    began = time.process_time()
+    for _ in range(times):
+        await ask()
+    return (time.process_time() - began) / times * 1e6
+
+
+async def _filing(store: SqliteStore, pipeline: Any, mails: list[tuple[Accepted, Any]]) -> dict[str, float]:
+    """Accept, claim and file, in small batches as under load. The best half of the batches: the others met a checkpoint
+    or somebody else's work."""
+    clock, costs = SystemClock(), []
+    by_id = {mail.envelope.mail_id: parsed for mail, parsed in mails}
+
+    async def file(mail: Any) -> None:
+        query = pipeline.question(mail, by_id[mail.id], clock.now())
+        await store.file(mail.id, worker="w", query=query, decide=lambda facts: pipeline.decide(mail, by_id[mail.id], query, facts))
+
+    for start in range(0, len(mails), _BATCH):
+        batch = [mail for mail, _ in mails[start : start + _BATCH]]
+        began = time.process_time()
+        await asyncio.gather(*(store.accept(mail) for mail in batch))
+        claimed = await store.claim(worker="w", now=clock.now(), lease=60, limit=_BATCH)
+        await asyncio.gather(*(file(mail) for mail in claimed))
+        costs.append((time.process_time() - began) / _BATCH * 1e6)
+        assert len(claimed) == len(batch)
+    costs.sort()
+    half = costs[: len(costs) // 2]
+    return {"filing": sum(half) / len(half), "filing, all batches": sum(costs) / len(costs)}
+
+
+def _lists(store: SqliteStore, tickets: int, now: float) -> dict[str, Callable[[], Awaitable[object]]]:
+    chance = random.Random(1)
+    numbers = iter(lambda: chance.randrange(tickets), -1)
+    opened = [status for status in Status if status.open]
+
+    async def claim() -> None:
+        assert not await store.claim(worker="w", now=0.0, lease=60, limit=10)
+
+    async def deliveries() -> None:
+        assert not await store.claim_deliveries(worker="w", now=0.0, limit=10, next_at=lambda _n: 0.0)
+
+    return {
+        "open tickets, newest 50": lambda: store.tickets(desk=None, statuses=opened, sender=None, limit=50),
+        "a desk's, newest 50": lambda: store.tickets(desk="sales", statuses=(), sender=None, limit=50),
+        "a page in the middle": lambda: store.tickets(
+            desk=None, statuses=[Status.CLOSED], sender=None, limit=50, before=_id(_opened(tickets // 2, tickets, now), 1)
+        ),
+        "a sender's": lambda: store.tickets(desk=None, statuses=(), sender=sender_of(next(numbers)), limit=50),
+        "mail, newest 50": lambda: store.mails(None, limit=50),
+        "held mail": lambda: store.mails(MailState.HELD, limit=50),
+        "mails of a Message-ID": lambda: store.mails_of_message_id(f"<q{(i := next(numbers))}@c{i % 997}.example>"),
+        "queue, newest 50": lambda: store.queue(states=(), ticket_number=None, limit=50),
+        "queue that waits": lambda: store.queue(states=[DeliveryState.QUEUED], ticket_number=None, limit=50),
+        "queue of a domain": lambda: store.queue(states=(), ticket_number=None, limit=10, domain="c5.example"),
+        "counts": store.counts,
+        "status": lambda: store.overview(now),
+        "poll for mail to file": claim,
+        "poll for mail to send": deliveries,
+        "when the next is due": store.next_due,
+    }
+
+
+# --- comparing --------------------------------------------------------------------------------------------------------
+
+
+def _child(path: Path, tickets: int, now: float, seed: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks", "growth", "--child", str(path), str(tickets), repr(now), str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def compare(directory: Path, sizes: Sequence[int], runs: int) -> dict[int, dict[str, float]]:
+    """The best of each figure, by size."""
+    best: dict[int, dict[str, float]] = {}
+    stores = {}
+    for size in sizes:
+        path = directory / f"{size}" / "store.db"
+        noted = path.with_name("now")
+        if not noted.exists():
+            began, now = time.monotonic(), time.time()
+            build(path, size, now)
+            noted.write_text(repr(now))
+            print(f"{size} tickets filled in {time.monotonic() - began:.0f} s, {path.stat().st_size >> 20} MB", flush=True)
+        stores[size] = path, float(noted.read_text())
+    for run in range(runs + 1):  # the first one fills the page cache
+        for size, (path, now) in stores.items():
+            found = _child(path, size, now, int(time.time() * 1000))
+            if run:
+                best[size] = {name: min(value, best.get(size, found)[name]) for name, value in found.items()}
+    return best
+
+
+def main(arguments: Sequence[str]) -> int:
+    if arguments[:1] == ["--child"]:
+        path, tickets, now, seed = arguments[1:]
+        print(json.dumps(asyncio.run(measure(Path(path), int(tickets), float(now), int(seed)))))
+        return 0
+    parser = argparse.ArgumentParser(prog="python -m benchmarks growth")
+    parser.add_argument("sizes", type=int, nargs="*", default=list(_SIZES))
+    parser.add_argument("--keep", type=Path, help="a directory where the stores stay, and are found again")
+    parser.add_argument("--runs", type=int, default=_RUNS)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="smtpgate-growth-") as directory:
+        place = options.keep or Path(directory)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = compare(place, options.sizes, options.runs)
+    return _print(found)
+
+
+def _print(found: dict[int, dict[str, float]]) -> int:
+    sizes = list(found)
+    few, many = found[sizes[0]], found[sizes[-1]]
+    print(f"\n| CPU us | {' | '.join(f'{size:,} tickets' for size in sizes)} | ratio | goal |\n|---|{'---|' * (len(sizes) + 2)}")
+    missed = 0
+    for name in few:
+        if name != "memory":
+            ratio, goal = many[name] / few[name], _GOALS.get(name)
+            missed += goal is not None and ratio > goal
+            cells = " | ".join(f"{found[size][name]:.0f}" for size in sizes)
+            print(f"| {name} | {cells} | {ratio:.2f} | {goal or ''} |")
+    more = many["memory"] - few["memory"]
+    cells = " | ".join(f"{found[size]['memory']:.0f}" for size in sizes)
+    print(f"| peak memory, MB | {cells} | +{more:.1f} | +{_MEMORY:.0f} |")
+    missed += more > _MEMORY
+    print(f"\n{missed} of {len(_GOALS) + 1} goals missed")
+    return 1 if missed else 0
