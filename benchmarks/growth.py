@@ -29,11 +29,12 @@ from typing import Any
 from smtpgate.app import build_pipeline
 from smtpgate.clock import SystemClock, id_text, new_id
 from smtpgate.config import Config
+from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.limitsettings import Limits
 from smtpgate.mail.parse import parse
-from smtpgate.model import DeliveryState, MailState, Status
+from smtpgate.model import DeliveryState, MailState, ParsedMail, Status
 from smtpgate.store import rows, schema, sqlite_file
-from smtpgate.store.api import Accepted
+from smtpgate.store.api import Accepted, Incoming
 from smtpgate.store.sqlite import SqliteStore
 from tests.support.gateway import settings
 from tests.support.store_data import a_verdict, accepted
@@ -160,7 +161,7 @@ def _ticket(i: int, tickets: int, now: float) -> Iterator[tuple[str, tuple[Any, 
 # --- measuring --------------------------------------------------------------------------------------------------------
 
 
-def _mails(config: Config, tickets: int, now: float, seed: int) -> list[tuple[Accepted, Any]]:
+def _mails(config: Config, tickets: int, now: float, seed: int) -> list[tuple[Accepted, ParsedMail]]:
     """Mails and what the parser makes of each: half open tickets, half answer one of any age."""
     chance, made = random.Random(seed), []
     for number in range(_MAILS):
@@ -212,15 +213,15 @@ async def _cost(ask: Callable[[], Awaitable[object]], times: int) -> float:
     return (time.process_time() - began) / times * 1e6
 
 
-async def _filing(store: SqliteStore, pipeline: Any, mails: list[tuple[Accepted, Any]]) -> dict[str, float]:
+async def _filing(store: SqliteStore, pipeline: Pipeline, mails: list[tuple[Accepted, ParsedMail]]) -> dict[str, float]:
     """Accept, claim and file, in small batches as under load. The best half of the batches: the others met a checkpoint
     or somebody else's work."""
     clock, costs = SystemClock(), []
     by_id = {mail.envelope.mail_id: parsed for mail, parsed in mails}
 
-    async def file(mail: Any) -> None:
-        query = pipeline.question(mail, by_id[mail.id], clock.now())
-        await store.file(mail.id, worker="w", query=query, decide=lambda facts: pipeline.decide(mail, by_id[mail.id], query, facts))
+    async def file(mail: Incoming) -> None:
+        ready = pipeline.prepare(mail, by_id[mail.id], clock.now())
+        await store.file(mail.id, worker="w", query=ready.query, decide=lambda facts: pipeline.decide(ready, facts))
 
     for start in range(0, len(mails), _BATCH):
         batch = [mail for mail, _ in mails[start : start + _BATCH]]

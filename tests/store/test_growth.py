@@ -1,0 +1,30 @@
+"""The benchmark of grown stores at its smallest: what it fills is a sound store, and it measures what it says."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import growth
+from smtpgate.store.sqlite import SqliteStore
+
+
+async def test_a_filled_store_is_sound_and_files_mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "_MAILS", 20)
+    monkeypatch.setattr(growth, "_ASKED", 3)
+    monkeypatch.setattr(growth, "_OPEN", 50)
+    path, now = tmp_path / "60" / "store.db", time.time()
+    growth.build(path, 60, now)
+    found = await growth.measure(path, 60, now, seed=1)
+    assert found["filing"] > 0
+    assert found["lists and polls"] > 0
+    store = await SqliteStore.open(path)
+    try:
+        assert await store.check() == []
+        counts = await store.counts()
+        assert (counts["mail.filed"], counts["ticket.closed"]) == (140, 10)
+        assert sum(counts[f"ticket.{name}"] for name in ("received", "progress", "closed")) == 70  # half were replies
+    finally:
+        await store.close()
