@@ -14,12 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from smtpgate import patterns
-from smtpgate.mail import address, header, kindwords
+from smtpgate.mail import address, declaredwords, header, kindwords
 from smtpgate.mail.header import Field
 from smtpgate.model import BounceReport, Kind
 
 _BRACKETS = "[【(（「『<《*# \t"
 _SHORT = 70  # characters of a line that says little else
+_JOINTS = str.maketrans("", "", "-._")
 _QUOTES = frozenset("?？\"“”«»「」‘’'")
 _SAID = 400  # characters of the beginning and of the end of a text in which it may say what it is
 
@@ -121,8 +122,10 @@ def away_subject(subject: str) -> bool:
     """An automatic answer names itself at the front of its subject, and then comes an end, a mark or a time: people write
     the words too."""
     low = " ".join(subject.lower().lstrip(_BRACKETS).split())
-    if low.startswith("auto: ") and low.rstrip(".").endswith(")") and any(c.isdigit() for c in low[low.rfind("(") :]):
+    if low.startswith(("auto: ", "auto : ")) and low.rstrip(".").endswith(")") and any(c.isdigit() for c in low[low.rfind("(") :]):
         return True  # Notes, in each language: "AUTO: Somebody is out of the office. (returning 05/01/2010)"
+    if low.endswith(kindwords.AWAY_ENDS):
+        return True
     if not low.startswith(kindwords.AWAY_SUBJECTS):
         return False
     if low.startswith(kindwords.AWAY_LOOSE):
@@ -138,6 +141,15 @@ def away_subject(subject: str) -> bool:
     )
 
 
+def _named_away(facts: Facts) -> bool:
+    """Notes: "Jane Doe/DE/Firm is out of the office.", in the name of the sender."""
+    low = facts.subject.lower()
+    found = next((phrase for phrase in kindwords.IS_AWAY if phrase in low), "") if len(low) < 120 else ""
+    before = low.partition(found)[0].strip() if found else ""
+    name = facts.name.lower().strip("\"' ").split()
+    return bool(before and name) and before.startswith((name[0], name[-1])) and len(before.split()) < 6
+
+
 def _weak(phrase: str) -> bool:
     """One word that is also an everyday one: 外出, absence, отпуск."""
     if phrase.startswith(("auto", "自动", "自動", "자동")):
@@ -145,7 +157,8 @@ def _weak(phrase: str) -> bool:
     return " " not in phrase and (len(phrase) <= 4 if phrase[0] > "\u2e80" else len(phrase) <= 10)
 
 
-_DECLARES = patterns.words(kindwords.SELF_DECLARED)
+_DECLARED = declaredwords.ANYWHERE + declaredwords.FIRST
+_DECLARES = patterns.words(_DECLARED)
 
 
 def declared(text: str) -> str:
@@ -157,9 +170,12 @@ def declared(text: str) -> str:
         return ""
     for line in low.split("\n"):
         said = " ".join(line.strip(" \t*-=_#~()（）【】[]").split()).removeprefix("note: ")
-        found = next((phrase for phrase in kindwords.SELF_DECLARED if phrase in said), "")
-        if found and (said.startswith(found) or (len(said) <= _SHORT and not _QUOTES & set(said))):
-            return found
+        if said.startswith(_DECLARED):
+            return next(phrase for phrase in _DECLARED if said.startswith(phrase))
+        if len(said) <= _SHORT and not _QUOTES & set(said):
+            found = next((phrase for phrase in declaredwords.ANYWHERE if phrase in said), "")
+            if found:
+                return found
     return ""
 
 
@@ -282,7 +298,7 @@ def _auto_reply_fields(c: _Clues) -> _Answer:
     mailer = c.value("x-mailer") or c.value("user-agent")
     if mailer and any(name in mailer for name in kindwords.AUTO_MAILERS):
         return Kind.AUTO_REPLY, f"X-Mailer: {mailer[:40]}"
-    if away_subject(c.facts.subject):
+    if away_subject(c.facts.subject) or _named_away(c.facts):
         return Kind.AUTO_REPLY, "its subject is that of an automatic reply"
     return None
 
@@ -345,10 +361,8 @@ def _watcher(c: _Clues) -> bool:
 
 
 def _robot(local: str) -> bool:
-    if local in kindwords.ROBOTS:
-        return True
-    begins = ("noreply", "no-reply", "no_reply", "no.reply", "donotreply", "do-not-reply", "do_not_reply", "donot-reply", "mailer-")
-    return local.startswith(begins) or local.endswith(("-noreply", ".noreply", "_noreply", "-no-reply", ".no-reply", "_no_reply"))
+    bare = local.translate(_JOINTS)
+    return local in kindwords.ROBOTS or local.startswith("mailer-") or any(words in bare for words in kindwords.NO_REPLY)
 
 
 _RULES: tuple[Callable[[_Clues], _Answer], ...] = (
