@@ -205,7 +205,10 @@ class BounceReport:
 
 @dataclass(frozen=True, slots=True)
 class ParsedMail:
-    """A mail as it reads. text is all readable text; reply is what the sender newly wrote; html is sanitised or None."""
+    """A mail as it reads. text is all readable text; reply is what the sender newly wrote.
+
+    html is sanitised, None if there is none or nobody asked for it.
+    """
 
     message_id: str | None = None  # with its angle brackets, as in all id fields
     in_reply_to: tuple[str, ...] = ()

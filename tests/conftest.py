@@ -37,9 +37,19 @@ def _guarded_sendto(self: socket.socket, data: Any, *args: Any) -> int:
     return _sendto(self, data, *args)
 
 
+_LONG = (
+    "tests/fault/test_kill.py::test_after",
+    "tests/fault/",
+    "tests/e2e/",
+    "tests/property/",
+    "tests/unit/sign/",
+    "tests/store/",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest ones first, so that no worker begins one when the others are done."""
-    items.sort(key=lambda item: not item.nodeid.startswith(("tests/fault/", "tests/e2e/")))
+    items.sort(key=lambda item: next((i for i, place in enumerate(_LONG) if item.nodeid.startswith(place)), len(_LONG)))
 
 
 @pytest.fixture(autouse=True, scope="session")

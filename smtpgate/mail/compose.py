@@ -49,6 +49,23 @@ def built_in_directory() -> Path:
     return next(d for d in (package / "templates", package.parent / "templates") if (d / "base.html").is_file())
 
 
+class _Kept(jinja2.BytecodeCache):
+    """What was compiled, while the process lives: a reload compiles only what has changed, instead of 36 templates in 0.1 s."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}  # by name and file; whether it is of this text, the bucket knows
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        if (code := self._code.get(bucket.key)) is not None:
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+_KEPT = _Kept()
+
+
 class Templates:
     """All templates, compiled. A file in the admin's directory wins over the built-in one of the same name."""
 
@@ -60,6 +77,7 @@ class Templates:
             autoescape=lambda name: name is not None and name.endswith(".html"),
             undefined=jinja2.StrictUndefined,
             auto_reload=False,
+            bytecode_cache=_KEPT,
             trim_blocks=True,
             lstrip_blocks=True,
         )

@@ -140,10 +140,19 @@ def sanitise(source: str) -> tuple[str, str]:
     Pictures keep only cid: addresses; a link whose text does not say where it leads is followed by its host. HTML nested
     beyond 500, or with monstrous tags, is shown as its text.
     """
-    source = safe.scrub(source).replace("\0", "")
+    source = _scrubbed(source)
     if reason := _monstrous(source):
         return f"<pre>{stdlib_html.escape(to_text(source))}</pre>", reason
     return _with_targets(_CLEANER.clean(source)), ""
+
+
+def defect(source: str) -> str:
+    """The defect that `sanitise` would tell, without its work."""
+    return _monstrous(_scrubbed(source))
+
+
+def _scrubbed(source: str) -> str:
+    return safe.scrub(source).replace("\0", "")
 
 
 _LINK = re.compile(r'<a((?: [a-z-]+="[^"]*+")*+)>|</a>')

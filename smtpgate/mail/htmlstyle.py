@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
 _HIDDEN = re.compile(  # in a style without blanks, lower case
@@ -17,6 +18,10 @@ _INDENT = re.compile(r"margin:00040px")  # Gmail's "indent more", which is no qu
 
 def suspicious(rest: str) -> bool:
     """Might these attributes hide the element, or keep its blanks? Quick; the style itself is read after it."""
+    return _known(rest) if len(rest) < _OFTEN else _suspicious(rest)
+
+
+def _suspicious(rest: str) -> bool:
     low = rest.lower()
     return (  # written out: any() over a list costs ten times as much, and this runs for every tag
         "hid" in low
@@ -31,6 +36,10 @@ def suspicious(rest: str) -> bool:
         or "size:1px" in low
         or "size: 1px" in low
     )
+
+
+_OFTEN = 400  # characters; a mail writes attributes of this size again and again
+_known = lru_cache(maxsize=512)(_suspicious)
 
 
 def squeezed(found: dict[str, str]) -> str:

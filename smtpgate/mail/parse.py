@@ -36,11 +36,14 @@ _DEFECTS = {
 }
 
 
-def parse(raw: bytes, *, mail_from: str | None, limits: Limits) -> ParsedMail:
-    """Read a mail. mail_from: the envelope's; None is the null sender, "" means not known. Raises ParseFailed."""
+def parse(raw: bytes, *, mail_from: str | None, limits: Limits, html: bool = True) -> ParsedMail:
+    """Read a mail. mail_from: the envelope's; None is the null sender, "" means not known. Raises ParseFailed.
+
+    html=False: for filing, which shows it to nobody; making it safe costs as much as reading it.
+    """
     fields, at = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
     try:
-        return _read(raw, fields, at, mail_from, limits)
+        return _read(raw, fields, at, mail_from, limits, show=html)
     except ParseFailed:
         raise
     except RecursionError:
@@ -51,7 +54,7 @@ def parse(raw: bytes, *, mail_from: str | None, limits: Limits) -> ParsedMail:
         raise ParseFailed(f"the MIME parser fails on it ({type(error).__name__})") from error
 
 
-def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None, limits: Limits) -> ParsedMail:
+def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None, limits: Limits, *, show: bool) -> ParsedMail:
     tree, broken = structure.tree(raw, fields, at, limits)
     defects = _named(tree, broken) if broken else []
     content = body.collect(tree, limits=limits)
@@ -60,7 +63,8 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
     source = content.html()
     shown: str | None = None
     if source is not None:
-        shown, defect = html.sanitise(source[: limits.text_kept])
+        source = source[: limits.text_kept]
+        shown, defect = html.sanitise(source) if show else (None, html.defect(source))
         defects.extend([defect] if defect else [])
     answers = bool(head.ids("in-reply-to") or head.ids("references")) or trim.is_answer(head.subject)
     said = trim.split(text, subject=head.subject, answers=answers)

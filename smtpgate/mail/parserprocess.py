@@ -140,7 +140,7 @@ def _grant(limits: Limits) -> bool:
 def _parsed(parse: Callable[..., ParsedMail], raw: bytes, mail_from: str | None, limits: Limits) -> tuple[bool, bytes, str]:
     """(fit for another one?, the result as JSON, or the reason why there is none)."""
     try:
-        return True, MAIL.dump_json(parse(raw, mail_from=mail_from, limits=limits)), ""
+        return True, MAIL.dump_json(parse(raw, mail_from=mail_from, limits=limits, html=False)), ""
     except ParseFailed as error:
         return not isinstance(error.__cause__, MemoryError), b"", str(error) or "it cannot be read"
     except MemoryError:

@@ -205,6 +205,9 @@ def _load() -> None:
     from smtpgate.mail import parserprocess
 
     parserprocess._loaded()
+    from smtpgate.mail.compose import Templates
+
+    Templates().check()
     import tests.support.server  # noqa: F401
 
     gc.collect()

@@ -48,6 +48,12 @@ def test_admin_wins_file_by_file(tmp_path: Path) -> None:
     assert rendered.html == templates().render(letter()).html
 
 
+def test_what_was_changed_is_compiled_anew(tmp_path: Path) -> None:
+    for text in ("one", "two"):
+        mine = admin(tmp_path, {"en/received.txt": f"Subject: Hi\n\n{text} {{{{ number }}}}\n"})
+        assert mine.render(letter()).text == f"{text} {NUMBER}\n"
+
+
 def test_admin_may_change_the_page_of_all(tmp_path: Path) -> None:
     mine = admin(tmp_path, {"base.html": "<p>{% block body %}{% endblock %}</p>"})
     assert mine.check() == []
