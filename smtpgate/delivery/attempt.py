@@ -17,6 +17,9 @@ from smtpgate.model import Delivery, DeliveryState
 
 Outcomes = dict[int, Outcome]  # by recipient id
 
+_CLOSING = 421
+_GO_AHEAD = 354
+
 
 class Stale(Exception):
     """A kept connection was gone before the first reply: nothing was said yet, a fresh one may do."""
@@ -52,8 +55,13 @@ def fill(outcomes: Outcomes, deliveries: Sequence[Delivery], outcome: Outcome) -
         outcomes.setdefault(delivery.recipient_id, outcome)
 
 
-async def transact(connection: Connection, deliveries: Sequence[Delivery], outcomes: Outcomes, *, smarthost: bool) -> None:
-    """One mail transaction. All deliveries are of one mail with one return path and have passed `unsendable`."""
+async def transact(
+    connection: Connection, deliveries: Sequence[Delivery], outcomes: Outcomes, *, smarthost: bool, patience: float | None = None
+) -> None:
+    """One mail transaction. All deliveries are of one mail with one return path and have passed `unsendable`.
+
+    patience: seconds to wait for the first reply, of a connection that may be gone.
+    """
     reused = connection.mails > 0
     connection.mails += 1
     connection.content_sent = False
@@ -63,44 +71,109 @@ async def transact(connection: Connection, deliveries: Sequence[Delivery], outco
     if obstacle is not None:
         fill(outcomes, deliveries, _at(connection, obstacle))
         return
-    code, text = await _mail_from(connection, mail, size, reused=reused)
-    if not _ok(code):
-        if smarthost and needs_admin(code):
-            raise Misconfigured(f"{connection.remote} wants other credentials: {code} {text}")
-        fill(outcomes, deliveries, _refusal(connection, code, text))
-        await _reset(connection)
-        return
+    commands = _Commands(connection, mail, size, deliveries)
     try:
-        await _rest(connection, deliveries, stuffed, outcomes)
+        code, text = await commands.begin(patience)
+    except Lost as error:
+        if reused:
+            raise Stale(str(error)) from None
+        fill(outcomes, deliveries, _refusal(connection, 0, str(error)))
+        return
+    if reused and code == _CLOSING:
+        connection.abort()
+        raise Stale(text)
+    if not _ok(code) and smarthost and needs_admin(code):
+        raise Misconfigured(f"{connection.remote} wants other credentials: {code} {text}")
+    try:
+        if _ok(code):
+            await _rest(connection, commands, deliveries, stuffed, outcomes)
+        else:
+            fill(outcomes, deliveries, _refusal(connection, code, text))
+            if code == _CLOSING:
+                connection.abort()
+            await commands.end()
     except Lost as error:
         state = DeliveryState.UNCERTAIN if connection.content_sent else DeliveryState.QUEUED
         fill(outcomes, deliveries, _at(connection, Outcome(state, 0, str(error))))
 
 
-async def _mail_from(connection: Connection, mail: Delivery, size: int, *, reused: bool) -> tuple[int, str]:
-    words = [b"MAIL", b"FROM:<" + (mail.return_path or "").encode("utf-8") + b">"]
+class _Commands:
+    """The commands of one transaction up to DATA: together where the server takes that (RFC 2920), else one by one.
+
+    RSET goes first when the last transaction on this connection was not ended.
+    """
+
+    def __init__(self, connection: Connection, mail: Delivery, size: int, deliveries: Sequence[Delivery]) -> None:
+        self._connection = connection
+        self._together = "pipelining" in connection.extensions
+        self._lines = [_mail_from(connection, mail, size)]
+        self._lines += [b"RCPT TO:<%b>" % delivery.address.encode("utf-8") for delivery in deliveries]
+        self._lines.append(b"DATA")
+        self._heard = 0
+
+    async def begin(self, patience: float | None) -> tuple[int, str]:
+        """The reply to MAIL. Raises Lost."""
+        connection, reset = self._connection, [b"RSET"] if self._connection.spoiled else []
+        connection.spoiled = True
+        connection.send(*reset, *(self._lines if self._together else [] if reset else self._lines[:1]))
+        if reset:
+            code, text = await connection.hear("RSET", patience)
+            if code != 250:
+                connection.abort()
+                raise Lost(f"RSET: {code} {text}")
+            if not self._together:
+                connection.send(self._lines[0])
+        self._heard = 1
+        return await connection.hear("MAIL", patience)
+
+    async def next(self) -> tuple[int, str]:
+        """The reply to the next command. Raises Lost."""
+        line = self._lines[self._heard]
+        if not self._together:
+            self._connection.send(line)
+        self._heard += 1
+        return await self._connection.hear(line[:4].decode("ascii"))
+
+    async def end(self) -> None:
+        """Nothing will be sent: hear what else was asked. Raises Lost."""
+        if not self._together or not self._connection.alive:
+            return
+        code = 0
+        while self._heard < len(self._lines):
+            code, _ = await self.next()
+            if code == _CLOSING:
+                self._connection.abort()
+                return
+        await self.withdraw(code)
+
+    async def withdraw(self, code: int) -> None:
+        """After the reply to a DATA that no recipient was accepted for. RFC 2920 §3.1: a server may say 354 all the same,
+        and is sent nothing but the final dot."""
+        if code == _GO_AHEAD:
+            self._connection.send(b".")
+            code, _ = await self._connection.hear("a mail without recipients", None)
+        if not 400 <= code <= 599:
+            self._connection.abort()  # out of step: it cannot have taken a mail
+
+
+def _mail_from(connection: Connection, mail: Delivery, size: int) -> bytes:
+    words = [b"MAIL FROM:<%b>" % (mail.return_path or "").encode("utf-8")]
     if "size" in connection.extensions:
         words.append(b"SIZE=%d" % size)  # RFC 1870 §6
     if _eightbit(mail):
         words.append(b"BODY=8BITMIME")  # RFC 6152 §2
     if mail.smtputf8:
         words.append(b"SMTPUTF8")  # RFC 6531 §3.4
-    try:
-        code, text = await connection.command(*words)
-    except Lost as error:
-        if reused:
-            raise Stale(str(error)) from None
-        return 0, str(error)
-    if reused and code == 421:
-        raise Stale(text)
-    return code, text
+    return b" ".join(words)
 
 
-async def _rest(connection: Connection, deliveries: Sequence[Delivery], stuffed: bytes, outcomes: Outcomes) -> None:
+async def _rest(
+    connection: Connection, commands: _Commands, deliveries: Sequence[Delivery], stuffed: bytes, outcomes: Outcomes
+) -> None:
     """From RCPT to the reply after the final dot. Raises Lost."""
     accepted: list[Delivery] = []
     for delivery in deliveries:
-        code, text = await connection.command(b"RCPT", b"TO:<" + delivery.address.encode("utf-8") + b">")
+        code, text = await commands.next()
         if _ok(code):
             accepted.append(delivery)
         elif code == 552 and accepted:
@@ -108,36 +181,27 @@ async def _rest(connection: Connection, deliveries: Sequence[Delivery], stuffed:
             fill(outcomes, [delivery], _at(connection, Outcome(DeliveryState.QUEUED, code, text)))
         else:
             fill(outcomes, [delivery], _refusal(connection, code, text))
-        if not connection.alive:
+        if code == _CLOSING or not (_ok(code) or 400 <= code <= 599):
+            connection.abort()
             raise Lost(f"connection closed: {code} {text}")
     if not accepted:
-        await _reset(connection)
+        await commands.end()
         return
-    code, text = await connection.command(b"DATA")
-    if code != 354:
+    code, text = await commands.next()
+    if code != _GO_AHEAD:
         fill(outcomes, accepted, _refusal(connection, code, text))
-        await _reset(connection)
+        if code == _CLOSING:
+            connection.abort()
         return
     code, text = await connection.content(stuffed)
+    connection.spoiled = False
     if 200 <= code <= 299 or 400 <= code <= 599:
         fill(outcomes, accepted, of_reply(code, text, connection.remote, connection.tls))
-        if code == 421:
+        if code == _CLOSING:
             connection.abort()
     else:
         connection.abort()
         fill(outcomes, accepted, _at(connection, Outcome(DeliveryState.UNCERTAIN, max(code, 0), text)))
-
-
-async def _reset(connection: Connection) -> None:
-    """Forget the transaction, so that the connection can serve the next mail; else close it."""
-    if not connection.alive:
-        return
-    try:
-        code, _ = await connection.command(b"RSET")
-    except Lost:
-        return
-    if code != 250:
-        connection.abort()
 
 
 def _refusal(connection: Connection, code: int, text: str) -> Outcome:

@@ -1,8 +1,9 @@
-"""One SMTP connection to one address of one host: greeting, EHLO, TLS, AUTH, and single commands over it.
+"""One SMTP connection to one address of one host: greeting, EHLO, TLS, AUTH, and commands over it.
 
 Commands are written by us, octet for octet, never by aiosmtplib's helpers: they parse addresses again and may send
 another one. Fails with Unusable (this host not now: try the next), Misconfigured (the admin must mend it) or Lost
-(the connection died; `content_sent` tells on which side of the final dot). Replies are bounded by aiosmtplib (32 KiB).
+(the connection died; `content_sent` tells on which side of the final dot). aiosmtplib opens the session, up to AUTH; from
+then on commands go in groups, and `replies` hears their answers.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from dataclasses import dataclass
 from typing import cast
 
 import aiosmtplib
-from aiosmtplib.response import SMTPResponse
 from pydantic import SecretBytes
 
 from smtpgate.config import DeliverySettings
 from smtpgate.delivery.outcome import clean
+from smtpgate.delivery.replies import Broken, Replies
 from smtpgate.delivery.route import Misconfigured, Tls
 
 _CHUNK = 64 * 1024
@@ -99,54 +100,63 @@ class Connection:
         self.mails = 0  # transactions begun
         self.idle_since = 0.0
         self.content_sent = False  # the final dot of the current mail has left us
+        self.spoiled = False  # a transaction has begun that was not ended: the next commands begin with RSET
         self._client = client
+        self._replies: Replies | None = None  # from the end of `begin` on
         self._settings = settings
 
     @property
     def alive(self) -> bool:
-        return self._client.is_connected
+        return self._client.is_connected and self._replies is not None and not self._replies.broken
 
     @property
     def extensions(self) -> dict[str, str]:
         """What EHLO offered: lower-case keywords with their parameters. Hostile text."""
         return self._client.esmtp_extensions
 
-    async def command(self, *words: bytes, timeout: float | None = None) -> tuple[int, str]:
-        """Send one line and hear its reply. Raises Lost; a control character in a word raises ValueError, unsent."""
-        self._in_step()
+    def send(self, *commands: bytes) -> None:
+        """Send commands, together, each with its own reply to `hear`. Raises Lost; ValueError, unsent, for one that is more
+        than a line."""
+        if any(b"\r" in line or b"\n" in line or b"\0" in line for line in commands):
+            raise ValueError("a command holds a control character")
+        replies = self._in_step()
         try:
-            reply = await self._client.execute_command(*words, timeout=timeout or self._settings.command_timeout)
-        except (aiosmtplib.SMTPException, OSError) as error:
+            replies.send(b"".join([line + b"\r\n" for line in commands]), len(commands))
+        except Broken as error:
             self.abort()
-            raise Lost(f"{_reason(error)} after {words[0].decode('ascii', 'replace')}") from None
-        return reply.code, clean(reply.message)
+            raise Lost(f"{error} before {commands[0][:4].decode('ascii', 'replace')}") from None
+
+    async def hear(self, after: str, timeout: float | None = None) -> tuple[int, str]:
+        """The reply to the first command that has none yet. Raises Lost."""
+        assert self._replies is not None
+        try:
+            code, text = await self._replies.next(timeout or self._settings.command_timeout)
+        except (Broken, TimeoutError) as error:
+            self.abort()
+            raise Lost(f"{_reason(error)} after {after}") from None
+        return code, clean(text)
 
     async def content(self, stuffed: bytes) -> tuple[int, str]:
         """After 354: send the mail and the final dot, hear the reply. Raises Lost; see `content_sent`."""
-        self._in_step()
-        protocol = self._client.protocol
+        replies = self._in_step()
         try:
-            if protocol is None:
-                raise aiosmtplib.SMTPServerDisconnected("Connection lost")
-            async with asyncio.timeout(self._settings.data_timeout):
-                body = memoryview(stuffed)
-                while len(body) > _CHUNK:
-                    # A large mail goes out as the peer takes it, so that we know that the dot has not left yet.
-                    protocol.write(bytes(body[:_CHUNK]))
-                    body = body[_CHUNK:]
-                    await protocol._drain_helper()  # what asyncio's StreamWriter.drain calls
+            body = stuffed
+            if len(stuffed) > _CHUNK:
+                async with asyncio.timeout(self._settings.data_timeout):
+                    body = await _most_of(stuffed, replies)
+            self._in_step()  # who answers before the end has not understood
             self.content_sent = True
-            protocol.write(bytes(body) + b".\r\n")
-            reply: SMTPResponse = await protocol.read_response(timeout=self._settings.data_timeout)
-        except (aiosmtplib.SMTPException, OSError) as error:
+            replies.send(body + b".\r\n", 1)
+        except (Broken, TimeoutError) as error:
             self.abort()
             raise Lost(f"{_reason(error)} {'after the final dot' if self.content_sent else 'within DATA'}") from None
-        return reply.code, clean(reply.message)
+        return await self.hear("the final dot", self._settings.data_timeout)
 
     async def close(self) -> None:
         """Say QUIT, wait a moment for the answer, close."""
-        with contextlib.suppress(aiosmtplib.SMTPException, OSError):
-            await self._client.execute_command(b"QUIT", timeout=_QUIT_TIMEOUT)
+        with contextlib.suppress(Lost):
+            self.send(b"QUIT")
+            await self.hear("QUIT", _QUIT_TIMEOUT)
         self.abort()
 
     def abort(self) -> None:
@@ -156,12 +166,15 @@ class Connection:
             cast(asyncio.WriteTransport, transport).abort()
         self._client.close()
 
-    def _in_step(self) -> None:
+    def _in_step(self) -> Replies:
         """A reply that nobody asked for would be taken for the answer to the next command."""
-        protocol = self._client.protocol
-        if protocol is not None and protocol._buffer:
+        if self._replies is None or not self._client.is_connected:
+            raise Lost("connection lost")
+        if self._replies.broken or self._replies.waiting:
+            why = self._replies.broken or "out of step"
             self.abort()
-            raise Lost("the peer sent a reply that nobody asked for")
+            raise Lost(why)
+        return self._replies
 
     # --- the beginning of a session -----------------------------------------------------------------------------------
 
@@ -177,6 +190,9 @@ class Connection:
             if not secure or tls == "opportunistic":
                 raise Misconfigured("delivery.smarthost.user is set, and its password never goes over an unverified connection")
             await self._login(credentials)
+        if not self._client.is_connected:
+            raise Unusable(0, "connection lost after EHLO", self.remote)
+        self._replies = Replies(cast(asyncio.Transport, self._client.transport))
 
     async def _hello(self) -> None:
         try:
@@ -196,7 +212,6 @@ class Connection:
             if required:
                 raise Misconfigured(f"{self.remote} does not offer STARTTLS, which delivery.smarthost.tls asks for")
             return False
-        self._in_step()
         try:
             await self._client.starttls(tls_context=context, timeout=self._settings.connect_timeout)
         except ssl.SSLCertVerificationError as error:
@@ -228,6 +243,16 @@ class Connection:
         with contextlib.suppress(aiosmtplib.SMTPException):
             cipher = self._client.get_transport_info("cipher")
             self.tls = f"{cipher[1]} {cipher[0]}" if cipher else "TLS"
+
+
+async def _most_of(stuffed: bytes, replies: Replies) -> bytes:
+    """Send a large mail as the peer takes it, so that we know that the dot has not left yet. Returns the rest of it."""
+    body = memoryview(stuffed)
+    while len(body) > _CHUNK:
+        replies.send(bytes(body[:_CHUNK]), 0)
+        body = body[_CHUNK:]
+        await replies.room()
+    return bytes(body)
 
 
 def needs_admin(code: int) -> bool:
@@ -306,6 +331,8 @@ def _reason(error: BaseException) -> str:
     """In a few words, without what the library says about itself."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, Broken):
+        return clean(str(error))
     if isinstance(error, ssl.SSLError):
         return (error.reason or "TLS error").lower().replace("_", " ")
     if isinstance(error, aiosmtplib.SMTPResponseException):

@@ -16,7 +16,7 @@ import structlog
 from smtpgate.auth.dns import Resolver
 from smtpgate.clock import Clock
 from smtpgate.config import Config
-from smtpgate.delivery.connection import Connection, Credentials, Lost, TlsContexts, TlsFailed, Unusable, connect
+from smtpgate.delivery.connection import Connection, Credentials, TlsContexts, TlsFailed, Unusable, connect
 from smtpgate.delivery.route import Misconfigured, Route, Tls, addresses_of, usable
 from smtpgate.model import DeliveryState
 
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 DEAD_FOR = 30.0  # seconds, at most, for which a host that failed is not tried again
 MOST_TRIES = 5  # addresses tried in one attempt
-_FRESH = 1.0  # seconds: a connection used a moment ago is not asked whether it is still there
+_FRESH = 1.0  # seconds for which a connection is surely still there
 _TAKES_NO_MAIL = 521  # RFC 7504
 
 
@@ -87,21 +87,21 @@ class Pool:
 
     # --- taking and giving back ---------------------------------------------------------------------------------------
 
-    async def reuse(self, destination: str) -> Connection | None:
-        """A connection that is open and still answers, or None."""
+    def reuse(self, destination: str) -> Connection | None:
+        """A connection that is open, as far as we know, or None. Nobody is asked: the next mail's commands do that."""
         idle = self._idle.get(destination, [])
         while idle:
             connection = idle.pop()
-            self._busy.add(connection)
-            try:
-                there = await self._still_there(connection)
-            except BaseException:
-                self.discard(connection)
-                raise
-            if there:
+            if connection.alive:
+                self._busy.add(connection)
                 return connection
             self.discard(connection)
         return None
+
+    def patience(self, connection: Connection) -> float | None:
+        """Seconds to wait for a kept connection's first reply: one that was used a moment ago is still there."""
+        fresh = self._clock.monotonic() - connection.idle_since < _FRESH
+        return None if fresh else self._settings.connect_timeout
 
     async def open_route(self, route: Route) -> Connection:
         """A new connection to the first host of the route that takes us. Raises NoConnection or Misconfigured."""
@@ -168,17 +168,6 @@ class Pool:
                 self._close(kept.pop(0))
             if not kept:
                 del self._idle[destination]
-
-    async def _still_there(self, connection: Connection) -> bool:
-        if not connection.alive:
-            return False
-        if self._clock.monotonic() - connection.idle_since < _FRESH:
-            return True
-        try:
-            code, _ = await connection.command(b"NOOP", timeout=self._settings.connect_timeout)
-        except Lost:
-            return False
-        return code == 250
 
     # --- opening ------------------------------------------------------------------------------------------------------
 

@@ -275,10 +275,10 @@ class Runner:
         if job.destination == MAILDIR:
             await self._into_maildir(job, outcomes)
             return
-        connection = await self._pool.reuse(job.destination)
+        connection = self._pool.reuse(job.destination)
         if connection is not None:
             try:
-                await self._transact(connection, job, outcomes, sending)
+                await self._transact(connection, job, outcomes, sending, self._pool.patience(connection))
             except Stale as error:
                 log.debug("kept connection was gone", remote=connection.remote, reason=str(error))
             else:
@@ -296,12 +296,15 @@ class Runner:
             return
         await self._transact(connection, job, outcomes, sending)
 
-    async def _transact(self, connection: Connection, job: Job, outcomes: Outcomes, sending: _Sending) -> None:
+    async def _transact(
+        self, connection: Connection, job: Job, outcomes: Outcomes, sending: _Sending, patience: float | None = None
+    ) -> None:
         sending.connection = connection
+        smarthost = self._settings.mode == "smarthost"
         try:
             large = len(job.deliveries[0].data) > _LARGE
             deliveries = await asyncio.to_thread(self._signed, job.deliveries) if large else self._signed(job.deliveries)
-            await transact(connection, deliveries, outcomes, smarthost=self._settings.mode == "smarthost")
+            await transact(connection, deliveries, outcomes, smarthost=smarthost, patience=patience)
         except BaseException:
             self._pool.discard(connection)
             raise
