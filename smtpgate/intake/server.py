@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 _BACKLOG = 1024  # connections that wait in the kernel
 _AT_ONCE = 8  # of them taken before others are served again
 _TLS_BUFFER = 8 * 1024  # octets for each connection; asyncio's 256 KiB would be most of what an idle one costs
-_ROOM_KNOWN = 0.05  # seconds for which an answer about the free space is used again
+_ROOM_KNOWN = 0.05  # seconds for which the disk is not asked again after it had room
 _LOGGED = 1000  # refused places named in the log in a minute
 _REMEMBERED = 2000  # mails from which a start learns who is known
 
@@ -78,7 +78,7 @@ class Door:
         self._refused_minute = -1
         self._clock = clock
         self._listeners = Listeners()
-        self._has_room, self._room_known_until = False, 0.0
+        self._room_until = 0.0
         self._servers: list[asyncio.Server] = []
         self._sessions: dict[Connection, asyncio.Event] = {}
         self._work: set[asyncio.Task[str]] = set()
@@ -180,11 +180,13 @@ class Door:
 
     def room(self) -> bool:
         now = self._clock.monotonic()
-        if now >= self._room_known_until:
-            free, size = self._disk()
-            self._has_room = free >= self.config.limits.least_free(size)
-            self._room_known_until = now + _ROOM_KNOWN
-        return self._has_room
+        if now < self._room_until:
+            return True
+        free, size = self._disk()
+        if free < self.config.limits.least_free(size):
+            return False
+        self._room_until = now + _ROOM_KNOWN
+        return True
 
     def standing(self, peer: str) -> Standing:
         return self._known.standing(peer)
