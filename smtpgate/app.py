@@ -25,7 +25,7 @@ from smtpgate.clock import Clock, SystemClock
 from smtpgate.config import Config
 from smtpgate.delivery.runner import Runner, attempt_limit
 from smtpgate.errors import ConfigError, Problem, StoreError
-from smtpgate.filing import Filing
+from smtpgate.filing import Filing, Intake
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.handlers.post import Post
 from smtpgate.mail.compose import Templates
@@ -142,10 +142,11 @@ class Gateway:
         await self._parser.start()
         self.runner = Runner(self.store, config, self._resolver, clock, self._worker)
         self.filing = Filing(config, self.store, self._parser, pipeline, clock, self._worker, self._outgoing)
+        intake = Intake(self.filing)  # which wakes filing itself
         if self.resolver is None and split(config.server.processes):  # a resolver of a test stays in this process
-            self.door = Apart(terms, self.store, clock, self.filing.wake, self.born)
+            self.door = Apart(terms, intake, clock, lambda: None, self.born)
         else:
-            self.door = Inside(terms, self.store, clock, self.filing.wake, self._resolver)
+            self.door = Inside(terms, intake, clock, lambda: None, self._resolver)
         self._run(self.filing.run, "filing")
         self._run(self.runner.run, "delivery")
         await self.door.start(self.passed.get("smtp", ()), self.passed.get("lmtp", ()))

@@ -339,6 +339,11 @@ class Filing(Section):
     """The work between the two commits."""
 
     concurrency: int = Field(default=8, ge=1, le=256, description="Mails filed at once.")
+    memory: Bytes = Field(
+        default=64 * 1024**2,
+        ge=0,
+        description="How much mail is held in memory for filing at once; one mail may be more, whatever its size.",
+    )
     lease: Seconds = Field(default=60.0, gt=0, description="How long a worker may hold a mail before another one takes it.")
     poll: Seconds = Field(default=2.0, gt=0, description="How often the store is looked at when nothing wakes the worker.")
 

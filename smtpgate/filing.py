@@ -1,9 +1,10 @@
-"""Turns accepted mail into tickets: claims it, has it read, decides, and commits everything at once (COMMIT 2).
+"""Turns accepted mail into tickets: takes or claims it, has it read, decides, and commits everything at once (COMMIT 2).
 
-Owns the worker loop between the two commits. A crash anywhere here changes nothing: the lease ends and the work is done
-again. A mail that cannot be read becomes an opaque ticket. A mail on which our own code fails is tried again, and after
-three failures it is poison: visible, replayable, and out of the way of the rest; so is one that a worker took twenty
-times without any outcome. A store that cannot be written is nobody's fault: such mail waits and no failure is counted.
+Owns the way of mail from the door through COMMIT 1, and the worker loop between the two commits. A crash anywhere here
+changes nothing: the lease ends and the work is done again. A mail that cannot be read becomes an opaque ticket. A mail on
+which our own code fails is tried again, and after three failures it is poison: visible, replayable, and out of the way of
+the rest; so is one that a worker took twenty times without any outcome. A store that cannot be written is nobody's fault:
+such mail waits and no failure is counted.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from __future__ import annotations
 import asyncio
 import json
 import traceback
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -22,8 +25,8 @@ from smtpgate.config import Config
 from smtpgate.errors import LeaseLost, ParseFailed, ParserUnavailable, StoreError, StoreFatal, StoreMisuse
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.mail.worker import ParserPool
-from smtpgate.model import MailState, ParsedMail
-from smtpgate.store.api import Changes, Facts, Incoming, Store
+from smtpgate.model import Evidence, MailState, ParsedMail
+from smtpgate.store.api import Accepted, Changes, Facts, Incoming, Store
 
 log = structlog.get_logger(__name__)
 
@@ -31,14 +34,23 @@ POISON_AFTER = 3  # failures of our own code on one mail
 CRASHES = 20  # claims of one mail that ended with neither success nor failure: the process died, or was killed
 _AGAIN = (5.0, 60.0)  # seconds before the second and the third try
 _STORE_AGAIN = 2.0  # seconds before the store is asked again after it refused
-_LEASE_USED = 0.8  # of a lease, in which the store is asked again
+_LEASE_USED = 0.8  # of a lease, in which a mail may wait for its turn, and the store is asked again
+_AHEAD = 2  # times filing.concurrency: mails in hand that wait for their turn
 _SHOWN = 10  # mails in hand that `status` names
 _TRACEBACK = 4000  # characters of a traceback kept with a poison mail
 
 
+class _Leased(NamedTuple):
+    """A mail that is ours for now; until: when it is too late to begin with it (monotonic)."""
+
+    mail: Incoming
+    until: float
+
+
 @dataclass(slots=True)
 class Filing:
-    """The loop. `wake` after each accepted mail; on_outgoing is called when a commit put mail into the queue."""
+    """The loop, and the way into it. `accept` is COMMIT 1 for the door; `wake` when others may have put mail into the store;
+    on_outgoing is called when a commit put mail into the queue."""
 
     config: Config
     store: Store
@@ -51,40 +63,69 @@ class Filing:
     _wake: asyncio.Event | None = None
     _in_hand: dict[str, float] = field(default_factory=dict)  # mails, and since when (monotonic)
     _stopping: bool = False
-    _look_again: float | None = None  # seconds after which a postponed mail is looked at again
+    _waiting: deque[_Leased] = field(default_factory=deque)  # for their turn
+    _under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    _coming: int = 0  # mails that `accept` is storing for this worker
+    _octets: int = 0  # of all mail that is coming, waiting or under way
+    _look: bool = True  # the store may have mail for us that nobody has
+    _timer: asyncio.Task[None] | None = None  # for the next look
+    _timer_at: float = 0.0  # when it rings (monotonic)
+
+    async def accept(self, mail: Accepted) -> None:
+        """COMMIT 1. The mail goes on from memory, leased to us from the start, while there is room and none waits in the store,
+        which nobody may overtake; else it is claimed in its turn. Raises what store.accept raises."""
+        if not self._has_room(len(mail.raw)):
+            await self.store.accept(mail)
+            self.wake()
+            return
+        self._coming += 1
+        self._octets += len(mail.raw)
+        until = self.clock.monotonic() + _LEASE_USED * self.config.filing.lease
+        try:
+            lease_until = self.clock.now() + self.config.filing.lease
+            leased = await self.store.accept_claimed(mail, worker=self.worker, until=lease_until)
+        except BaseException as error:
+            self._octets -= len(mail.raw)
+            if isinstance(error, asyncio.CancelledError):  # it may well happen, and nobody would have it
+                self._start(self._leave(mail.envelope.mail_id, ""))
+            raise
+        else:
+            self._waiting.append(_Leased(leased, until))
+        finally:
+            self._coming -= 1
+            self._come_round()
 
     async def run(self) -> None:
-        """Until stopped. Work under way is finished first; what the store refused stays accepted."""
+        """Until stopped. What is in hand is finished first; what the store refused stays accepted."""
         self._wake = asyncio.Event()
-        under_way: set[asyncio.Task[None]] = set()
         try:
-            while not self._stopping:
+            while not self._stopping or self._waiting or self._coming:
                 self._wake.clear()
                 self.beat = self.clock.monotonic()
-                free = self.config.filing.concurrency - len(under_way)
-                mails = await self._claim(free) if free > 0 else []
-                for mail in mails:
-                    task = asyncio.create_task(self._one(mail), name=f"file {mail.id}")
-                    under_way.add(task)
-                    task.add_done_callback(under_way.discard)
-                    task.add_done_callback(lambda _: self.wake())
-                if len(mails) < free or free <= 0:
-                    await self._wait()
-            if under_way:
-                await asyncio.wait(under_way)
+                if (limit := self._claimable()) > 0:
+                    await self._claim(limit)
+                while self._waiting and len(self._under_way) < self.config.filing.concurrency:
+                    self._take(self._waiting.popleft())
+                self._ring_after(self.config.filing.poll)
+                if self._claimable() <= 0:
+                    await self._wake.wait()
+            if self._under_way:
+                await asyncio.wait(self._under_way)
         finally:
-            left = list(under_way)  # only when a stop is out of time: no failure of the mail, its lease ends at the next start
+            # only when a stop is out of time: no failure of the mail, its lease ends at the next start
+            left = [*self._under_way, *([self._timer] if self._timer else [])]
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
 
     def wake(self) -> None:
-        if self._wake is not None:
-            self._wake.set()
+        """There may be mail in the store that nobody has."""
+        self._look = True
+        self._come_round()
 
     def stop(self) -> None:
         self._stopping = True
-        self.wake()
+        self._come_round()
 
     def doing(self, now: float) -> dict[str, object]:
         """For `status`: the mails in hand, the longest first."""
@@ -92,30 +133,95 @@ class Filing:
         return {
             "turn_seconds": round(now - self.beat, 1),
             "in_hand": len(self._in_hand),
+            "waiting": len(self._waiting),
             "mails": [{"mail": id_, "seconds": round(now - since, 1)} for id_, since in mails],
         }
 
-    async def _wait(self) -> None:
-        assert self._wake is not None
-        waiter = asyncio.ensure_future(self._wake.wait())
-        seconds, self._look_again = min(self.config.filing.poll, self._look_again or self.config.filing.poll), None
-        timer = asyncio.ensure_future(self.clock.sleep(seconds))
-        try:
-            await asyncio.wait((waiter, timer), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiter.cancel()
-            timer.cancel()
+    # --- what comes in ------------------------------------------------------------------------------------------------
 
-    async def _claim(self, limit: int) -> list[Incoming]:
+    def _room(self) -> tuple[int, int]:
+        """Mails and octets that may still be taken in hand; one mail is always let in alone."""
+        mails = (1 + _AHEAD) * self.config.filing.concurrency - len(self._under_way) - len(self._waiting) - self._coming
+        octets = self.config.filing.memory - self._octets
+        return (mails if octets > 0 or not self._octets else 0), max(octets, 0)
+
+    def _has_room(self, octets: int) -> bool:
+        mails, free = self._room()
+        return self._wake is not None and not self._stopping and not self._look and mails > 0 and octets <= free
+
+    def _claimable(self) -> int:
+        """Mails to ask the store for: not for one as each is done, but for some at once when fewer are left than fit in a turn."""
+        few = len(self._waiting) < self.config.filing.concurrency
+        return self._room()[0] if self._look and few and not self._stopping else 0
+
+    async def _claim(self, limit: int) -> None:
+        octets = self._room()[1]
+        self._look = False  # what comes from now on is announced anew
+        until = self.clock.monotonic() + _LEASE_USED * self.config.filing.lease
         try:
             now = self.clock.now()
-            return list(await self.store.claim(worker=self.worker, now=now, lease=self.config.filing.lease, limit=limit))
+            mails = await self.store.claim(worker=self.worker, now=now, lease=self.config.filing.lease, limit=limit, octets=octets)
         except StoreFatal:
             raise
         except StoreError as error:
             log.warning("store cannot be asked for mail", error=str(error))
             await self.clock.sleep(_STORE_AGAIN)
-            return []
+            self._look = True
+            return
+        self._waiting += [_Leased(mail, until) for mail in mails]
+        taken = sum(len(mail.raw) for mail in mails)
+        self._octets += taken
+        cut = len(mails) == limit or octets - taken < self.config.limits.message_size  # there may be more that did not fit
+        self._look = self._look or (len(mails) > 0 and cut)
+
+    def _take(self, leased: _Leased) -> None:
+        """Begin with a mail; or leave it to whoever comes first, when it has waited for most of its lease."""
+        mail = leased.mail
+        late = self.clock.monotonic() >= leased.until
+        task = self._start(self._leave(mail.id, mail.reason) if late else self._one(mail))
+
+        def done(_: object) -> None:
+            self._octets -= len(mail.raw)
+
+        task.add_done_callback(done)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._come_round()
+
+    async def _leave(self, mail_id: str, reason: str) -> None:
+        """Give a lease back, if we have it."""
+        now = self.clock.now()
+        try:
+            await self.store.file_failed(mail_id, worker=self.worker, now=now, reason=reason, again_at=now, poison_after=None)
+        except LeaseLost:
+            return
+        except StoreError as error:
+            log.warning("lease cannot be given back, it ends by itself", mail=mail_id, error=str(error))
+        self.wake()
+
+    def _come_round(self) -> None:
+        if self._wake is not None:
+            self._wake.set()
+
+    def _ring_after(self, seconds: float) -> None:
+        """Look into the store then, if not before."""
+        at = self.clock.monotonic() + seconds
+        if self._timer is not None and not self._timer.done():
+            if self._timer_at <= at:
+                return
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = asyncio.create_task(self.clock.sleep(seconds))
+        self._timer.add_done_callback(lambda timer: None if timer.cancelled() else self.wake())
+
+    # --- one mail -----------------------------------------------------------------------------------------------------
 
     async def _one(self, mail: Incoming) -> None:
         structlog.contextvars.bind_contextvars(mail=mail.id)  # of this task
@@ -156,7 +262,7 @@ class Filing:
             await self._give_back(mail, reason, poison_after=POISON_AFTER)
         else:
             if changes.postpone_until is not None:
-                self._look_again = max(0.01, changes.postpone_until - self.clock.now())
+                self._ring_after(max(0.01, changes.postpone_until - self.clock.now()))
             else:
                 _filed(changes)
             if changes.outgoing:
@@ -206,6 +312,22 @@ class Filing:
             return
         if state is MailState.POISON:
             log.error("mail is poison now", see=f"smtpgate poison show {mail.id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The store as the doors see it (store.api.IntakeStore): what it accepts goes through filing."""
+
+    filing: Filing
+
+    async def accept(self, mail: Accepted) -> None:
+        await self.filing.accept(mail)
+
+    async def greylist(self, key: str, *, now: float, delay: float, window: float, remember: float) -> float:
+        return await self.filing.store.greylist(key, now=now, delay=delay, window=window, remember=remember)
+
+    async def clients(self, limit: int) -> Sequence[tuple[str, Evidence, str]]:
+        return await self.filing.store.clients(limit)
 
 
 def _filed(changes: Changes) -> None:

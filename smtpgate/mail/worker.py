@@ -120,6 +120,8 @@ class ParserPool:
         raise RuntimeError("the parser pool is stopped")
 
     async def _free(self) -> _Child | None:
+        if not self._idle.empty():
+            return self._idle.get_nowait()
         while True:
             try:
                 async with asyncio.timeout(_PATIENCE):

@@ -194,8 +194,7 @@ class NewFingerprint:
 
 @dataclass(frozen=True, slots=True)
 class AckNote:
-    """One automatic mail that counts against a cap. address is mail.address.key of the recipient; the caps are for each
-    mailbox, so its case and sub-address do not count."""
+    """One automatic mail that counts against a cap; that is of a mailbox, so case and sub-address of `address` do not count."""
 
     address: str
     at: float
@@ -302,8 +301,11 @@ class Store(IntakeStore, Protocol):
         """Finish queued writes and close. Safe to call twice."""
 
     # filing
-    async def claim(self, *, worker: str, now: float, lease: float, limit: int) -> Sequence[Incoming]:
-        """Lease up to `limit` accepted mails, oldest first, whose postponement and earlier lease have ended; with raw."""
+    async def accept_claimed(self, mail: Accepted, *, worker: str, until: float) -> Incoming:
+        """COMMIT 1 and claim in one, leased until then; what claim would return."""
+
+    async def claim(self, *, worker: str, now: float, lease: float, limit: int, octets: int = 2**62) -> Sequence[Incoming]:
+        """Lease accepted mails that nobody has, oldest first, up to `limit` and so many octets, but at least one; with raw."""
 
     async def claim_poison(self, mail_id: str, *, worker: str, now: float, lease: float) -> Incoming | None:
         """Lease one poison mail, accepted again, with raw; None when it is not poison."""

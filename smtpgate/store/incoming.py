@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 from smtpgate.errors import LeaseLost, StoreError
 from smtpgate.model import Evidence, MailState
@@ -27,13 +28,24 @@ Present = Callable[[str, str], bool]  # a file by its name and place
 def accept(mail: Accepted, packed: rows.Packed | None = None, present: Present | None = None) -> Verb[None]:
     """COMMIT 1. packed: the raw mail, when somebody packed it before to keep the writer free; with a file it is written
     already, and `present` is asked for it. Raises FileGone."""
+    yield from _accept(mail, packed or rows.pack(mail.raw), present, None, 0.0)
+
+
+def accept_claimed(mail: Accepted, packed: rows.Packed | None, present: Present, worker: str, until: float) -> Verb[Incoming]:
+    """The same, leased from the start."""
     packed = packed or rows.pack(mail.raw)
+    yield from _accept(mail, packed, present, worker, until)
+    return rows.as_stored(mail, packed)
+
+
+def _accept(mail: Accepted, packed: rows.Packed, present: Present | None, worker: str | None, until: float) -> Verb[None]:
     if packed.file is not None and present is not None:
         yield from _named(packed.file, len(packed.data), present)
     envelope = mail.envelope
     inserted = yield Query(
         """INSERT INTO incoming (id, state, received_at, mail_from, rcpts, peer, helo, protocol, tls, smtputf8, verdict, size,
-            sha256, message_id) VALUES ($1, 'accepted', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING seq""",
+            sha256, message_id, claims, leased_by, leased_until)
+            VALUES ($1, 'accepted', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING seq""",
         (
             envelope.mail_id,
             envelope.received_at,
@@ -48,6 +60,9 @@ def accept(mail: Accepted, packed: rows.Packed | None = None, present: Present |
             packed.size,
             packed.sha256,
             mail.message_id,
+            0 if worker is None else 1,
+            worker,
+            until,
         ),
     )
     if packed.file is None:
@@ -78,16 +93,21 @@ def _named(name: str, size: int, present: Present) -> Verb[None]:
     raise FileGone(f"the file {name} of a mail that is just being accepted is gone")
 
 
-def claim(worker: str, now: float, lease: float, limit: int) -> Verb[tuple[Incoming, ...]]:
-    # The conditions stand twice, so that two nodes that choose the same rows at once cannot both have them.
-    taken = yield Query(
-        f"""WITH chosen AS MATERIALIZED (
-                SELECT seq FROM incoming WHERE state = 'accepted' AND leased_until <= $3 AND not_before <= $3
-                ORDER BY seq LIMIT $4 {SKIP_LOCKED})
-            UPDATE incoming SET leased_by = $1, leased_until = $2, claims = claims + 1
-            WHERE state = 'accepted' AND leased_until <= $3 AND seq IN (SELECT seq FROM chosen)
-            RETURNING seq""",
-        (worker, now + lease, now, limit),
+def claim(worker: str, now: float, lease: float, limit: int, octets: int) -> Verb[tuple[Incoming, ...]]:
+    free = yield Query(
+        f"""SELECT seq, size FROM incoming WHERE state = 'accepted' AND leased_until <= $1 AND not_before <= $1
+            ORDER BY seq LIMIT $2 {SKIP_LOCKED}""",
+        (now, limit),
+    )
+    sums = list(accumulate(size for _, size in free))
+    # The conditions stand here once more, so that two nodes that chose the same rows at once cannot both have them.
+    taken = yield from select_in(
+        """UPDATE incoming SET leased_by = $1, leased_until = $2, claims = claims + 1
+            WHERE state = 'accepted' AND leased_until <= $3 AND seq IN (...) RETURNING seq""",
+        [row[0] for i, row in enumerate(free) if i == 0 or sums[i] <= octets],
+        worker,
+        now + lease,
+        now,
     )
     found = yield from select_in(
         "SELECT " + rows.INCOMING_RAW + ", i.seq" + _FROM_RAW + "WHERE i.seq IN (...)", [row[0] for row in taken]

@@ -91,16 +91,18 @@ class VerbStore(ABC):
     # intake
 
     async def accept(self, mail: Accepted) -> None:
-        if not self._apart(mail.raw):
-            await self._write(lambda: incoming.accept(mail), len(mail.raw), news=MAIL)
-            return
+        await self._taken(mail, lambda packed: incoming.accept(mail, packed, self._present), MAIL)
 
-        async def once() -> None:
+    async def _taken(self, mail: Accepted, make: Callable[[rows.Packed | None], Verb[T]], news: str) -> T:
+        if not self._apart(mail.raw):
+            return await self._write(lambda: make(None), len(mail.raw), news=news)
+
+        async def once() -> T:
             packed = (await self._packed([mail.raw]))[id(mail.raw)]
             size = 0 if packed.file else packed.size
-            await self._write(lambda: incoming.accept(mail, packed, self._present), size, news=MAIL)
+            return await self._write(lambda: make(packed), size, news=news)
 
-        await _while_files_go(once)
+        return await _while_files_go(once)
 
     def _apart(self, raw: bytes) -> bool:
         """It is worth some work in a thread of its own."""
@@ -143,8 +145,12 @@ class VerbStore(ABC):
 
     # filing
 
-    async def claim(self, *, worker: str, now: float, lease: float, limit: int) -> Sequence[Incoming]:
-        return await self._whole(await self._write(lambda: incoming.claim(worker, now, lease, limit), patience=PATIENCE))
+    async def accept_claimed(self, mail: Accepted, *, worker: str, until: float) -> Incoming:
+        return await self._taken(mail, lambda packed: incoming.accept_claimed(mail, packed, self._present, worker, until), "")
+
+    async def claim(self, *, worker: str, now: float, lease: float, limit: int, octets: int = 2**62) -> Sequence[Incoming]:
+        claimed = await self._write(lambda: incoming.claim(worker, now, lease, limit, octets), patience=PATIENCE)
+        return await self._whole(claimed)
 
     async def claim_poison(self, mail_id: str, *, worker: str, now: float, lease: float) -> Incoming | None:
         mail = await self._write(lambda: incoming.claim_poison(mail_id, worker, now, lease))

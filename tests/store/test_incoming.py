@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -66,7 +68,50 @@ class TestAccept:
         assert [mail.id for mail in await store.mails_of_message_id("<\udc80@x>")] == [mail_id]
 
 
+class TestAcceptClaimed:
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            {},
+            {"mail_from": None, "message_id": None},
+            {"helo": "x\udce4y\0z", "rcpts": ("a\udcff@desk.example",), "message_id": "<\udc80@x>", "mail_from": "\ud800@x"},
+            {"raw": b"text that packs well " * 50_000},
+        ],
+        ids=["ordinary", "none", "unstorable", "large"],
+    )
+    async def test_it_is_what_a_claim_would_have_read(self, store: VerbStore, odd: dict[str, Any]) -> None:
+        mail = accepted(**odd)
+        taken = await store.accept_claimed(mail, worker="w1", until=NOW + LEASE)
+        found = await store.mail(mail.envelope.mail_id)
+        assert found is not None
+        assert taken == replace(found, kept=None)  # its bytes are at hand, wherever they lie
+        assert (taken.claims, taken.raw) == (1, mail.raw)
+
+    async def test_nobody_else_has_it_until_its_lease_ends_and_its_worker_may_file_it(self, store: VerbStore) -> None:
+        kept, lost = accepted(), accepted()
+        for mail in (kept, lost):
+            await store.accept_claimed(mail, worker="node/1", until=NOW + LEASE)
+        assert await claim_all(store, worker="w2", now=NOW + LEASE - 0.1) == []
+        await file_as(store, kept.envelope.mail_id, Changes(state=MailState.FILED, decision="{}"), worker="node/1")
+        assert await claim_all(store, worker="w2", now=NOW + LEASE) == [lost.envelope.mail_id]
+        with pytest.raises(LeaseLost):
+            await file_as(store, lost.envelope.mail_id, Changes(state=MailState.FILED, decision="{}"), worker="node/1")
+
+    async def test_a_node_that_died_gives_it_back_at_its_start(self, store: VerbStore) -> None:
+        mail = accepted()
+        await store.accept_claimed(mail, worker="node/1", until=NOW + LEASE)
+        assert await store.release_leases("node/") == 1
+        assert await claim_all(store, worker="node/2") == [mail.envelope.mail_id]
+
+
 class TestClaim:
+    @pytest.mark.parametrize(("octets", "expected"), [(0, 1), (99, 1), (150, 1), (151, 2), (152, 3), (252, 4), (10**15, 4)])
+    async def test_bounded_by_octets_but_for_the_first(self, store: VerbStore, octets: int, expected: int) -> None:
+        ids = [await accept_one(store, raw=b"x" * size) for size in (100, 51, 1, 100)]
+        claimed = await store.claim(worker="w1", now=NOW, lease=LEASE, limit=9, octets=octets)
+        assert [mail.id for mail in claimed] == ids[:expected]
+        assert await claim_all(store, worker="w2") == ids[expected:]
+
     async def test_oldest_first_with_raw_and_counted(self, store: VerbStore) -> None:
         first = await accept_one(store, raw=b"first")
         second = await accept_one(store)

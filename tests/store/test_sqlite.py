@@ -253,12 +253,12 @@ def daily_verbs() -> list[tuple[str, Verb[Any]]]:
     update = Changes(updates=(TicketUpdate(ticket.id, Status.WAITING),))
     return [
         ("accept", incoming.accept(mail)),
-        ("claim", incoming.claim("w", NOW, 60, 10)),
+        ("claim", incoming.claim("w", NOW, 60, 10, 2**62)),
         ("file", changes.file(changes.Filing("m1", "w", query, lambda _facts: filed))),
         ("change", changes.change("N-1", None, lambda _t, _f: update)),
         ("accept", incoming.accept(accepted("m2"))),
         ("accept", incoming.accept(accepted("m3"))),
-        ("claim", incoming.claim("w", NOW, 60, 10)),
+        ("claim", incoming.claim("w", NOW, 60, 10, 2**62)),
         ("file", changes.file(changes.Filing("m2", "w", query, lambda _facts: Changes(postpone_until=NOW + 1)))),
         ("file_failed", incoming.file_failed("m3", "w", "", NOW, 1)),
         ("settle_mail", incoming.settle_mail("m3", [MailState.HELD, MailState.POISON], MailState.ACCEPTED, "")),
