@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from smtpgate.errors import StoreMisuse
 from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
 from smtpgate.store import incoming, rows, tally
-from smtpgate.store.api import Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
+from smtpgate.store.api import AckNote, Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
 from smtpgate.store.facts import facts, tickets_by_id
 from smtpgate.store.statement import Many, Query, Verb, select_in, together, written
 
@@ -148,10 +148,20 @@ def _new_rows(several: Sequence[_Several]) -> Iterator[Query]:
     for changes, mail_id in several:
         for mail in changes.outgoing:
             yield from _an_outgoing(mail, mail_id)
-    for ack in (ack for changes, _ in several for ack in changes.acks):
+    yield from _acknowledgements([ack for changes, _ in several for ack in changes.acks])
+
+
+def _acknowledgements(acks: Sequence[AckNote]) -> Iterator[Query]:
+    for ack in acks:
         yield Query(
             "INSERT INTO acknowledgement (address, at, minute, purpose) VALUES ($1, $2, $3, $4)",
             (rows.mailbox_key(ack.address), ack.at, int(ack.at // 60), ack.purpose),
+        )
+    for minute, sent in Counter(int(ack.at // 60) for ack in acks).items():
+        yield Query(
+            """INSERT INTO acknowledged (minute, sent) VALUES ($1, $2)
+                ON CONFLICT (minute) DO UPDATE SET sent = acknowledged.sent + excluded.sent""",
+            (minute, sent),
         )
 
 

@@ -220,7 +220,7 @@ def _acks(query: FactsQuery) -> Verb[AckCounts]:
             query.now + 2 * _DAY,
             _MOST,
         ),
-        one("SELECT minute, count(*) FROM acknowledgement WHERE minute >= $1 GROUP BY minute", int(query.now // _MINUTE)),
+        one("SELECT minute, sent FROM acknowledged WHERE minute >= $1", int(query.now // _MINUTE)),
     )
     return AckCounts(
         to_address=tuple(at for at, purpose in mine if purpose != NOTICE),

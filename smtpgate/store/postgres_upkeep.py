@@ -85,6 +85,8 @@ def _acknowledgements(before: float) -> Verb[int]:
         "DELETE FROM acknowledgement WHERE id IN (SELECT id FROM acknowledgement WHERE minute < $1 LIMIT $2) RETURNING id",
         (int(before // 60), _BITE),
     )
+    if len(gone) < _BITE:
+        yield Query("DELETE FROM acknowledged WHERE minute < $1", (int(before // 60),))
     return len(gone)
 
 

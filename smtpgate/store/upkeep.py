@@ -153,6 +153,8 @@ class _Bites:
             )
             count += found
             more = found == size
+        if not more:
+            self._bite("DELETE FROM acknowledged WHERE minute < ?", int(before // 60))
         return self._done("acknowledgements", count, "counts of old acknowledgements removed", finished=not more)
 
     def fingerprints(self, before: float) -> Done:

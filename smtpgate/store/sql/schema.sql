@@ -217,6 +217,12 @@ CREATE TABLE acknowledgement (
 CREATE INDEX acknowledgement_address ON acknowledgement (address, at);
 CREATE INDEX acknowledgement_minute ON acknowledgement (minute);
 
+-- How many rows of the above there are of each minute: the cap on all addresses asks for each mail.
+CREATE TABLE acknowledged (
+    minute INTEGER NOT NULL PRIMARY KEY,
+    sent INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE pause (
     destination TEXT NOT NULL PRIMARY KEY,
     since REAL NOT NULL,
