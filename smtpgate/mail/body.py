@@ -10,7 +10,7 @@ import re
 
 from smtpgate.errors import ParseFailed
 from smtpgate.limitsettings import Limits
-from smtpgate.mail import calendar, charset, embedded, flowed, header, params, safe, sniff, structure, transfer, winmail
+from smtpgate.mail import calendar, charset, embedded, flowed, header, params, safe, smime, sniff, structure, transfer, winmail
 from smtpgate.mail.content import Block, Content, one_of
 from smtpgate.mail.files import Files
 from smtpgate.mail.header import Field
@@ -23,6 +23,7 @@ _TEXT = frozenset(("text/plain", "text/html", "text/enriched", "text/richtext", 
 _CALENDAR = frozenset(("text/calendar", "application/ics", "text/x-vcalendar"))
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_-]{2,30})", re.IGNORECASE)
 _TEXTS = 4  # times the text that is kept of one part are read of all parts: converting HTML costs a second for 2 MiB
+_ENVELOPES = 3  # signed parts that are opened
 _FORWARDS = 5  # forwarded mails that are read, when there is nothing else to read
 _USUAL = "multi-part message in mime format"  # what stands before the first part, for readers of 1992
 _ARMOUR = {
@@ -58,6 +59,7 @@ class _Reader:
         self.packed: list[Block] = []  # what winmail.dat says
         self._limits = limits
         self._forwards: list[Part] = []
+        self._envelopes = 0
         self._kept = limits.text_kept
         self._left = _TEXTS * limits.text_kept
 
@@ -103,6 +105,8 @@ class _Reader:
         content_id, location = _content_id(fields), header.first(fields, "content-location") or ""
         inline = disposition == "inline" and (kind.startswith("image/") or content_id is not None)
         file = self.files.add(name, kind, data, inline=inline, content_id=content_id)
+        if kind in smime.KINDS or (name or "").lower().endswith(".p7m"):
+            return self._signed(data, alone=alone)
         if not file.content_type.startswith("image/"):
             return []
         for key in (content_id, location, location.rpartition("/")[2]):
@@ -170,6 +174,16 @@ class _Reader:
             name = f"{stem}.eml" if (stem := params.safe_name(subject.replace("/", "_").replace("\\", "_"))) else ""
         self.files.add(name, part.kind, data)
 
+    def _signed(self, data: bytes, *, alone: bool) -> list[Block]:
+        """What was signed within an S/MIME file that is kept all the same, read as if it stood in its place."""
+        self._envelopes += 1
+        content = smime.signed_content(data) if self._envelopes <= _ENVELOPES else None
+        inner = self._tree_of(content) if content is not None else None
+        if inner is None:
+            return []
+        self.content.defects.append("the text is signed (S/MIME), the signature was not checked")
+        return self.walk(inner, alone=alone)
+
     def _unpack(self, data: bytes) -> bool:
         """Take out what winmail.dat holds. False when it must be kept too, because something in it could not be read."""
         opened = winmail.open_one(data, 4 * self._kept)
@@ -217,9 +231,11 @@ class _Reader:
         return [Block(plain="\n".join(["---------- Forwarded message ----------", *lines])), *blocks]
 
     def _decoded_tree(self, part: Part) -> Part | None:
-        data = self._decoded(part)
-        fields, at = header.split(data, limit=self._limits.header_section, fields=self._limits.header_fields)
+        return self._tree_of(self._decoded(part))
+
+    def _tree_of(self, data: bytes) -> Part | None:
         try:
+            fields, at = header.split(data, limit=self._limits.header_section, fields=self._limits.header_fields)
             return structure.tree(data, fields, at, self._limits)[0]
         except ParseFailed:
             return None

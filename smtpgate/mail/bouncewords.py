@@ -146,7 +146,8 @@ DELAYS = (
     "vertraagd", "задерж", "opóźni",
 )  # fmt: skip
 GIVEN_UP = (
-    "giving up", "given up", "gave up", "permanent error", "failed permanently", "permanently:", "permanent fatal", "has failed",
+    "giving up", "given up", "gave up", "permanent error", "failed permanently", "permanently:", "permanent fatal",
+    "has failed",
     "no longer try", "will not be retried", "not continue trying", "放弃",
 )  # fmt: skip
 DELAY_SUBJECTS = (
@@ -197,7 +198,8 @@ REASONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "overquota", "over-quota", "quota exceed", "exceeded quota", "exceeds quota",
         "exceeded the quota", "exceeded his", "exceeded storage", "over its storage", "out of storage",
         "insufficient system storage", "insufficient storage", "insufficient disk", "disk quota",
-        "mailbox exceeds", "mailbox size", "disk space limit", "too many messages on the server", "mailbox has exceeded",
+        "mailbox exceeds", "mailbox exceeded", "mailbox size", "disk space limit", "too many messages on the server",
+        "mailbox has exceeded",
         "zuviele mails", "zu viele mails",
         "disk full", "not enough storage", "not enough free space", "no space left", "full mailbox", "exceeded its quota",
         "too much mail data", "mail quota", "storage limit", "mailfolder is full",
@@ -242,7 +244,8 @@ REASONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "low reputation", "suspicious", "mass mailer", "bulk mail", "bulk email", " ube,", " ube ",
     )),
     ("mailbox-unknown", (
-        "user unknown", "unknown user", "no such user", "no such account", "no such address", "no such mailbox",
+        "user unknown", "unknown user", "no such user", "no such account", "ディレクトリには見つかりません",
+        "リストにありません", "no such address", "no such mailbox",
         "no such recipient", "no such person", "no such local user", "no such name", "unknown recipient", "unknown address",
         "unknown or illegal",
         "unknown local", "unknown mailbox", "recipient unknown", "recipnotfound", "recipient not found",
@@ -281,7 +284,8 @@ REASONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "отклонен", "запрещ", "odrzucon",
     )),
     ("network", (
-        "connection refused", "connection timed out", "connect timed out", "timed out", "timeout", "network is unreachable",
+        "connection refused", "connection timed out", "network error", "connect timed out", "timed out", "timeout",
+        "network is unreachable",
         "network unreachable", "no route to host", "connection reset", "connection dropped", "connection was dropped",
         "could not connect", "couldn't connect", "unable to connect", "cannot connect", "can't connect", "lost connection",
         "connection failed",

@@ -208,6 +208,8 @@ def _report(c: _Clues) -> _Answer:
         return Kind.RECEIPT, "it is a disposition notification (RFC 8098)"
     if facts.feedback or facts.report_type == "feedback-report":
         return Kind.FEEDBACK, "it is a feedback report (RFC 5965)"
+    if facts.subject.lower().lstrip().startswith(kindwords.COMPLAINT) and facts.subject.rstrip()[-1:].isdigit():
+        return Kind.FEEDBACK, "its subject is that of a complaint about an address, with the mail attached"
     if facts.report_type in ("delivery-status", "global-delivery-status"):
         return _by_action(facts.bounce) if facts.bounce else (Kind.BOUNCE, "it is a delivery report that names no recipient")
     if facts.content_type == "multipart/report" and not (facts.bounce and facts.bounce.recipients):

@@ -64,6 +64,8 @@ BOUNCE_SUBJECTS = (
     "غير قابل للتسليم", "לא ניתן למסירה",
 )  # fmt: skip
 
+COMPLAINT = "complaint about message from "  # and an IP address: Hotmail's reports, which are of no report type
+
 # Subjects of automatic answers. STRONG ones are the whole subject or followed by a mark; a person writes the words too.
 AWAY_SUBJECTS = (
     "automatic reply", "automatic response", "automatic email reply", "automatic message", "automatic out of office",

@@ -41,6 +41,8 @@ def parse(raw: bytes, *, mail_from: str | None, limits: Limits, html: bool = Tru
 
     html=False: for filing, which shows it to nobody; making it safe costs as much as reading it.
     """
+    if b"\n" not in raw:  # a file from an old Macintosh; by SMTP no such mail comes in
+        raw = raw.replace(b"\r", b"\r\n")
     fields, at = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
     try:
         return _read(raw, fields, at, mail_from, limits, show=html)

@@ -95,3 +95,11 @@ def test_absence_in_the_name_of_the_sender(name: str, subject: str, expected: Ki
 )
 def test_addresses_that_nobody_reads(author: str, expected: Kind) -> None:
     assert kind.kind_of((), kind.Facts(author=author, subject="Order 12"), author)[0] is expected
+
+
+def test_a_complaint_that_is_of_no_report_type() -> None:
+    def of(subject: str) -> Kind:
+        return kind.kind_of((), kind.Facts(content_type="multipart/mixed", author="a@b.example", subject=subject), "a@b.example")[0]
+
+    assert of(" complaint about message from 192.0.2.7") is Kind.FEEDBACK
+    assert of("Complaint about message from your colleague") is Kind.HUMAN

@@ -408,3 +408,8 @@ def test_words_before_a_quoted_multipart_are_the_text() -> None:
         b"Content-Type: multipart/alternative; boundary=B\r\n\r\n--B\r\nContent-Type: text/plain\r\n\r\nplain\r\n--B--\r\n"
     )
     assert parse.parse(raw, mail_from=None, limits=Limits()).text.startswith("Hi. I was not able to deliver your message.")
+
+
+def test_lines_that_end_with_a_carriage_return_alone() -> None:
+    mail = read(b"From: Kim <kim@firm.example>\rSubject: order\r\rFirst line\rsecond line\r")
+    assert (mail.from_[0].address, mail.subject, mail.text) == ("kim@firm.example", "order", "First line\nsecond line")
