@@ -13,6 +13,7 @@ _SUBJECT = (
     "Subject", "Thema", "Betreff", "Objet", "Asunto", "Assunto", "Oggetto", "Onderwerp", "Ämne", "Emne", "Temat", "Тема", "件名",
     "主题", "主旨", "제목",
 )  # fmt: skip
+_CELL = tuple(f"{name} | " for name in _SUBJECT)  # as a table of HTML reads
 _TABLE = 14  # lines from "To" to "Subject" at most
 _ABOVE = 6  # lines of the sender and the date over "To"
 _FRAME = 25  # lines of the older form, which is drawn with dashes
@@ -27,7 +28,7 @@ def mark(lines: list[str], letters: list[str]) -> None:
         if line.startswith("|--") and letters[i] in "qtr":
             stop = _framed(lines, i)
             start = i
-        elif letters[i] == "t" and line.rstrip(BLANKS).endswith(_SUBJECT) and _label(line) == "subject":
+        elif letters[i] == "t" and _may_be_subject(line) and _label(line) == "subject":
             start, stop = _columns(lines, letters, i, done)
         else:
             continue
@@ -36,10 +37,14 @@ def mark(lines: list[str], letters: list[str]) -> None:
             done = stop
 
 
+def _may_be_subject(line: str) -> bool:
+    return line.rstrip(BLANKS).endswith(_SUBJECT) or line.startswith(_CELL)
+
+
 def _label(line: str) -> str:
-    """What a label means that stands alone on its line, or at its end after a wide gap."""
+    """What a label means that stands alone on its line, in the first cell, or at the end after a wide gap."""
     s = line.strip(BLANKS)
-    s = s.rpartition("        ")[2].strip(BLANKS)
+    s = s.partition(" | ")[0] if " | " in s else s.rpartition("        ")[2].strip(BLANKS)
     return words.FIELDS.get(s.lower(), "") if 0 < len(s) < 12 else ""
 
 
@@ -59,13 +64,17 @@ def _columns(lines: list[str], letters: list[str], subject: int, done: int) -> t
     seen = DATE.search(" ".join(lines[to:subject])) is not None
     for j in range(to - 1, max(to - _ABOVE, done) - 1, -1):
         if letters[j] == "b":
-            if seen and not lines[start][:1].isspace():
-                break  # the table without columns: nothing of it stands over the blank line above the date
+            if seen and not lines[start][:1].isspace():  # the table without columns: over it there is the sender at most
+                name = lines[j - 1] if j else ""
+                start = j - 1 if "@" in name and len(name) < 100 and DATE.search(lines[start]) is not None else start
+                break
             continue
         if letters[j] not in "tca" or (seen and not lines[j][:4].isspace() and lines[start][:4].isspace()):
             break
         start = j
         seen = seen or DATE.search(lines[j]) is not None
+    if lines[subject].startswith(_CELL):
+        return (start, subject + 1) if seen else (0, 0)
     value = next((j for j in range(subject + 1, min(subject + 4, len(lines))) if letters[j] != "b"), subject)
     return (start, value + 1) if seen else (0, 0)
 

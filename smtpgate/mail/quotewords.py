@@ -220,6 +220,12 @@ COLOURS = (
     "cu roșu", "红色", "红字", "标红", "蓝色", "蓝字", "紅色", "紅字", "標紅", "藍色", "赤字", "青字", "赤で", "빨간", "붉은",
     "파란",
 )  # fmt: skip
+COLOUR_WORDS = frozenset((
+    "red", "blue", "green", "bold", "rot", "rote", "roten", "roter", "blau", "blauen", "grün", "grünen", "fett", "rouge", "bleu",
+    "vert", "rojo", "azul", "verde", "negrita", "vermelho", "negrito", "rosso", "rossa", "blu", "grassetto", "rood", "rode",
+    "blauw", "rött", "röd", "rødt", "rød", "blått", "blåt", "grønt", "punainen", "punaisella", "czerwonym", "niebieskim",
+    "červeně", "modře", "красным", "синим", "зелёным", "червоним", "kırmızı", "mavi", "piros", "pirossal", "roșu",
+))  # fmt: skip
 ANSWERS = (
     "see below", "see inline", "siehe unten", "voir ci-dessous", "ver abajo", "zie hieronder", "se nedan", "se nedenfor", "见下",
     "見下", "answer", "repl", "comment", "respon", "notes", "see my", "remarks", "antwort", "kommentar", "anmerkung", "réponse",

@@ -212,6 +212,8 @@ def _points_below(low: str) -> bool:
     place = any(word in low for word in words.PLACES)
     if place and any(word in low for word in words.ANSWERS):
         return True
+    if place and not words.COLOUR_WORDS.isdisjoint(word.strip(".,:;!()") for word in low.split()):
+        return True
     return any(word in low for word in words.COLOURS) and (place or any(word in low for word in words.ANSWERS))
 
 

@@ -66,6 +66,8 @@ NOTES = (
     f"             AM{'cc':>59}\n\n{'Subject':>74}\n                                       Re: boxes\n",
     # one below the other
     f"{KIM}\n03.03.2026 09:15\n\nAn\n{TO}\nKopie\n\nThema\nboxes\n",
+    # the same from HTML
+    f"{KIM}\n\n03.03.2026 09:15\n\nAn | {TO}\nKopie\nThema | boxes\n",
     # in a frame of dashes
     "|---------+---------------------------->\n|         |           Kim Lee          |\n|         |           03/03/2026 09:15 |\n"
     "|---------+---------------------------->\n  >----------------------------------------------|\n"
@@ -119,4 +121,10 @@ def test_a_card_below_a_drawn_line_is_a_signature(rule: str, closed: bool) -> No
     ],
 )
 def test_words_of_the_sender_stay(text: str) -> None:
+    assert reply_part(text) == text
+
+
+@pytest.mark.parametrize("cue", ["Siehe rot unten.", "Please see the red text below", "Zie blauw hieronder", "Ver abajo, en verde"])
+def test_answers_in_colour_within_the_original_stay(cue: str) -> None:
+    text = f"{cue}\n\nFrom: {KIM}\nSent: 3 March 2026 09:15\nTo: {TO}\nSubject: boxes\n\nHow many?\nTwo."
     assert reply_part(text) == text
