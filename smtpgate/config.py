@@ -191,6 +191,10 @@ class Tickets(Section):
         description="A mail that is nothing but thanks, on a resolved or closed ticket: keep it there without reopening the"
         " ticket, or reopen it like any other answer.",
     )
+    answer_delay: Seconds = Field(
+        default=60.0,
+        description="How long an agent's answer stays here before it leaves, so that it can be taken back. 0s: it leaves at once.",
+    )
     parent_wait: Seconds = Field(
         default=60.0, description="How long a reply waits for a mail it answers that has come but is not filed yet."
     )
@@ -240,10 +244,22 @@ class Desk(Section):
     timezone: Zone = Field(default="UTC", description="Zone of dates in numbers and in mail.")
     agents: list[MailAddress] = Field(default=[], description="The members of the desk.")
     acknowledge: bool = Field(default=True, description="Send the number at once.")
+    notify: bool = Field(
+        default=True,
+        description="Tell the agents by mail of new tickets and of what customers answer: the one who has the ticket, else all.",
+    )
 
     @property
     def domain(self) -> str:
         return self.address.rpartition("@")[2]
+
+
+class Agent(Section):
+    """What is to be known of an agent beside the desks that list the address."""
+
+    address: MailAddress = Field(description="The address in desk.agents.")
+    language: Language = Field(default="en", description="Language of our mail to this agent.")
+    name: Texts = Field(default=Texts(), description="The name that customers see before the desk's; empty: the desk's alone.")
 
 
 class Templates(Section):
@@ -376,6 +392,7 @@ class Config(Section):
     extraction: Extraction = Extraction()
     extract: list[Extract] = Field(default=[], max_length=100)
     desk: list[Desk] = Field(min_length=1)
+    agent: list[Agent] = Field(default=[])
     templates: Templates = Templates()
     delivery: DeliverySettings = DeliverySettings()
     dkim: list[DkimKey] = Field(default=[])
@@ -407,6 +424,16 @@ class Config(Section):
     def desk_of(self, address: str) -> Desk | None:
         """The desk with this address (no sub-address), compared without case. None: not one of ours."""
         return self._desks.get(address.lower())
+
+    def agent_of(self, address: str) -> Agent:
+        """What is known of an agent, compared without case."""
+        wanted = address.lower()
+        return next((a for a in self.agent if a.address.lower() == wanted), Agent(address=address))
+
+    def is_agent(self, address: str) -> bool:
+        """Of any desk, compared without case."""
+        wanted = address.lower()
+        return bool(wanted) and any(wanted == agent.lower() for desk in self.desk for agent in desk.agents)
 
     def desk_named(self, name: str) -> Desk | None:
         return next((d for d in self.desk if d.name == name), None)

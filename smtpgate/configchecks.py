@@ -43,6 +43,7 @@ def cross_checks(config: Config, problem: ProblemMaker, broken: frozenset[Loc]) 
         yield from pair(("auth",), "trusted_relays", "trusted_authserv_id")
     yield from pair(("delivery", "smarthost"), "user", "password_file")
     yield from _postmaster(config, problem)
+    yield from _agents(config, problem)
     hop = config.delivery.smarthost
     if config.delivery.mode == "smarthost" and hop.host is None and ("delivery", "smarthost", "host") not in broken:
         yield problem(("delivery", "smarthost", "host"), "is missing", 'delivery.mode is "smarthost": name the relay')
@@ -70,6 +71,13 @@ def _memory(config: Config, problem: ProblemMaker) -> Iterator[Problem]:
         if room < limits.message_size:
             mend = "make it larger, or limits.message_size smaller"
             yield problem(("limits", name), f"a mail of limits.message_size never fits into {what}", mend)
+
+
+def _agents(config: Config, problem: ProblemMaker) -> Iterator[Problem]:
+    members = {address.lower() for desk in config.desk for address in desk.agents}
+    for i, agent in enumerate(config.agent):
+        if agent.address.lower() not in members:
+            yield problem(("agent", i, "address"), "is in no desk's agents", "add it to a desk, or remove this table")
 
 
 def _postmaster(config: Config, problem: ProblemMaker) -> Iterator[Problem]:

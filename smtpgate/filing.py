@@ -270,7 +270,8 @@ class Filing:
 
     async def _read(self, mail: Incoming) -> ParsedMail:
         try:
-            return await self.parser.parse(mail.raw, mail.envelope.mail_from)
+            agent = self.config.is_agent(mail.verdict.author)  # whose formatting may be sent on
+            return await self.parser.parse(mail.raw, mail.envelope.mail_from, html=agent)
         except ParseFailed as error:
             log.warning("mail cannot be read, filed whole", reason=str(error))
             from smtpgate.mail.parse import opaque  # only now: the readers of mail are dear to load, and parsers have them

@@ -224,6 +224,7 @@ class ParsedMail:
     script: str = ""  # Hans or Hant, for Chinese that tells
     text: str = ""
     reply: str = ""
+    nothing_new: bool = False  # all of the text is quoted or a signature; reply is then the whole text
     context: str = ""  # the reply with the quoted lines that it answers, where it stands between them; "" where it does not
     may_quote: bool = False  # a text that may hold, without any mark, what it answers: an original, or all of it a quote
     html: str | None = None
@@ -254,6 +255,13 @@ class Status(StrEnum):
     @property
     def open(self) -> bool:
         return self not in (Status.RESOLVED, Status.CLOSED)
+
+
+class Priority(StrEnum):
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
 
 
 class EntryKind(StrEnum):
@@ -294,10 +302,23 @@ class Ticket:
     participants: tuple[Participant, ...] = ()
     unverified: bool = False  # opened by mail without evidence
     other_desks: tuple[str, ...] = ()  # desks that the same mail went to, when they share one ticket
+    assignee: str = ""  # the agent who has it, "" for nobody
+    priority: Priority = Priority.NORMAL
+    tags: tuple[str, ...] = ()
 
     @property
     def customer(self) -> Participant | None:
         return next((p for p in self.participants if p.role is Role.CUSTOMER), None)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherTicket:
+    """One line about a ticket."""
+
+    id: int
+    number: str
+    status: Status
+    subject: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +388,7 @@ class OutgoingMail:
 
     id: int
     message_id: str
-    purpose: str  # received repeat progress waiting resolved closed reopened postmaster
+    purpose: str  # received repeat progress waiting resolved closed reopened postmaster answer to-agent receipt
     data: bytes = field(repr=False)
     recipients: tuple[OutgoingRecipient, ...]
     created_at: float
@@ -375,6 +396,24 @@ class OutgoingMail:
     entry_id: int | None = None
     smtputf8: bool = False  # needs SMTPUTF8 on the next hop (RFC 6531)
     eightbit: bool = False  # needs 8BITMIME (RFC 6152)
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """An answer that has not left yet."""
+
+    outgoing_id: int
+    entry_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an agent is shown of the tickets that a mail reaches, and what guards an agent's answer. By ticket id."""
+
+    entries: dict[int, tuple[Entry, ...]] = field(default_factory=dict)  # the newest ones, newest first
+    others: tuple[OtherTicket, ...] = ()  # of the sender, the newest first
+    waiting: dict[int, Withdrawn] = field(default_factory=dict)  # the newest answer that has not left
+    answered_at: float = 0.0  # when the newest mail of ours was made that the mail refers to
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from smtpgate.model import DeliveryState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from smtpgate.store.api import OutgoingDetail, Pause, RecipientStatus, Store
+    from smtpgate.store.api import Store
+    from smtpgate.store.shown import OutgoingDetail, Pause, RecipientStatus
 
 _PENDING = [s for s in DeliveryState if s.pending]
 _RETRIED = [*_PENDING, DeliveryState.FAILED, DeliveryState.EXPIRED]

@@ -16,8 +16,9 @@ from smtpgate.model import Entry, Status, Ticket
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from smtpgate.store.api import Store, TicketDetail
+    from smtpgate.store.api import Store
     from smtpgate.store.seen import SourcedEntry
+    from smtpgate.store.shown import TicketDetail
 
 _LIMIT = 50  # tickets listed unless told otherwise
 _PAGE = 200  # tickets read at once for --entries
@@ -124,6 +125,9 @@ def _ticket_row(found: Ticket) -> show.Row:
         "customer": found.customer.address if found.customer else None,
         "subject": found.subject,
         "language": found.language,
+        "assignee": found.assignee or None,
+        "priority": found.priority.value,
+        "tags": list(found.tags),
         "created_at": moment(found.created_at),
         "updated_at": moment(found.updated_at),
         "unverified": found.unverified,
@@ -170,6 +174,11 @@ def show_(context: Context, number: str, as_json: bool) -> None:
     people = [f"{show.person(p['name'], p['address'])} ({p['role']})" for p in row["participants"]]
     marks = ["unverified"] if row["unverified"] else []
     items = [("number", row["number"]), ("subject", row["subject"]), ("status", row["status"]), ("desk", row["desk"])]
+    items += [
+        ("agent", row["assignee"]),
+        ("priority", "" if row["priority"] == "normal" else row["priority"]),
+        ("tags", row["tags"]),
+    ]
     items += [("also at", row["other_desks"]), ("people", people), ("opened", row["created_at"])]
     items += [("last change", row["updated_at"]), ("marks", marks)]
     items += list(about.items())

@@ -29,7 +29,8 @@ from smtpgate.delivery.recorder import Recorder
 from smtpgate.delivery.route import MAILDIR, Misconfigured, NoRoute, destination_of, find_route
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.model import Delivery, DeliveryState
-from smtpgate.store.api import Pause, Store
+from smtpgate.store.api import Store
+from smtpgate.store.shown import Pause
 
 log = structlog.get_logger(__name__)
 

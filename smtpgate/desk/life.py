@@ -14,6 +14,11 @@ def after_customer_mail(status: Status) -> tuple[Status, bool]:
     return status, False
 
 
+def after_answer(status: Status) -> Status:
+    """The state after an agent answered without naming one: somebody has begun."""
+    return Status.PROGRESS if status is Status.RECEIVED else status
+
+
 def letter_for(old: Status, new: Status) -> str | None:
     """The purpose of the mail that tells the customer of a change of state; None when there is nothing to tell."""
     if old is new or new is Status.RECEIVED:

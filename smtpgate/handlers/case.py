@@ -29,6 +29,7 @@ from smtpgate.model import (
     Participant,
     Status,
     Ticket,
+    Withdrawn,
 )
 from smtpgate.numbers import NumberPattern
 from smtpgate.rules.rights import MACHINE, Rights
@@ -63,6 +64,8 @@ class Case:
     roles: tuple[str, ...]  # postmaster and abuse addresses that the envelope names
     replies: tuple[Token, ...]  # valid signed reply addresses in the envelope
     returns: tuple[Token, ...]  # valid signed return paths in the envelope
+    actions: tuple[Token, ...]  # valid signed addresses of agents in the envelope, for answers and for notes
+    confirms: tuple[Token, ...]  # valid signed addresses in the envelope by which an agent vouches for a held mail
     numbers: tuple[str, ...]  # candidates in the subject
     pattern: NumberPattern
     details: tuple[Detail, ...]  # what the mail is about
@@ -74,6 +77,14 @@ class Case:
     def agent(self) -> bool:
         """The author is an agent of any desk."""
         return any(self.sender == agent for desk in self.config.desk for agent in desk.agents)
+
+    def desk_of_agent(self, ticket: Ticket) -> Desk | None:
+        """The desk of the ticket that the sender is an agent of, as the configuration is now."""
+        for name in (ticket.desk, *ticket.other_desks):
+            desk = self.config.desk_named(name)
+            if desk is not None and any(self.post.key(a) == self.sender for a in desk.agents):
+                return desk
+        return None
 
     @property
     def imported(self) -> bool:
@@ -124,6 +135,8 @@ class Work:
     bounced: list[tuple[int, str]] = field(default_factory=list)
     subjects: list[tuple[str, int, float]] = field(default_factory=list)
     unseen_refs: list[tuple[str, int]] = field(default_factory=list)
+    withdrawn: list[Withdrawn] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
 
     def because(self, handler: str, reason: str) -> None:
         self.reasons.append(f"{handler}: {reason}")
@@ -137,7 +150,7 @@ class Work:
         self.outcome, self.held, self.done = "held", reason, True
         for gathered in (self.tickets, self.updates, self.entries, self.message_refs, self.fingerprints, self.told, self.acks):
             gathered.clear()
-        for rare in (self.bounced, self.subjects, self.unseen_refs):
+        for rare in (self.bounced, self.subjects, self.unseen_refs, self.withdrawn, self.released):
             rare.clear()
 
     def changes(self, state: MailState | None, decision: str) -> Changes:
@@ -156,6 +169,8 @@ class Work:
             bounced=tuple(self.bounced),
             subjects=tuple(self.subjects),
             unseen_refs=tuple(self.unseen_refs),
+            withdrawn=tuple(self.withdrawn),
+            released=tuple(self.released),
             postpone_until=self.postpone_until,
         )
 

@@ -14,7 +14,7 @@ from types import ModuleType
 
 from smtpgate.clock import Clock, id_text, local_day
 from smtpgate.config import Config, Desk
-from smtpgate.handlers import answer, dedupe, identify, notify, recognise, route, subject, thread, ticket
+from smtpgate.handlers import agent, answer, dedupe, identify, notify, recognise, route, subject, tell, thread, ticket
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.post import Post
 from smtpgate.mail import digest
@@ -25,8 +25,8 @@ from smtpgate.model import Address, Detail, EntryKind, Evidence, MailState, Pars
 from smtpgate.numbers import NumberPattern, find
 from smtpgate.store.api import Changes, Facts, FactsQuery, Incoming
 
-# The order in which a mail is understood. The command handler of agents' mail has its place after thread.
-HANDLERS: tuple[ModuleType, ...] = (recognise, identify, thread, dedupe, route, ticket, notify)
+# The order in which a mail is understood.
+HANDLERS: tuple[ModuleType, ...] = (recognise, identify, thread, dedupe, agent, route, ticket, notify, tell)
 
 _REFERENCES = 50  # Message-IDs looked up for one mail
 _PICTURES = 50  # looked up for one mail
@@ -77,7 +77,7 @@ class Pipeline:
             message_id=own,
             references=tuple(r for r in references if r != own) + ((own,) if imported and own else ()),
             numbers=numbers[:_NUMBERS],
-            ticket_ids=tuple(t.id for t in tokens if t.kind == "r"),
+            ticket_ids=tuple(t.id for t in tokens if t.kind in "rna"),
             parents=references[:_PARENTS] if parsed.may_quote else (),
             recipient_ids=tuple(t.id for t in tokens if t.kind == "b"),
             fingerprints=tuple(key for pair in prints.values() for key in pair),
@@ -86,6 +86,7 @@ class Pipeline:
             named=thread.named(mail, parsed) if imported else (),
             pictures=tuple(dict.fromkeys(a.sha256 for a in parsed.attachments if a.content_type.startswith("image/")))[:_PICTURES],
             subjects=tuple(subject.key(desk.name, parsed.subject) for desk in desks) if imported and subject.alone(parsed) else (),
+            conversation=not imported and any(desk.notify or sender in desk.agents for desk in self.config.desk),
             numbers_of=lambda counter, serial: self._numbers_of(desks, now, counter, serial),
         )
         person = next((a for a in parsed.from_ if key(a.address) == sender), Address("", author)) if author else None
@@ -117,6 +118,8 @@ class Pipeline:
             roles=ready.roles,
             replies=tuple(t for t in ready.tokens if t.kind == "r"),
             returns=tuple(t for t in ready.tokens if t.kind == "b"),
+            actions=tuple(t for t in ready.tokens if t.kind in "na"),
+            confirms=tuple(t for t in ready.tokens if t.kind == "c"),
             numbers=query.numbers,
             pattern=self.patterns[0],
             details=ready.details,
@@ -129,7 +132,8 @@ class Pipeline:
             handler.handle(case, work)
             if work.done:
                 break
-        assert case.imported or all(e.kind is not EntryKind.REPLY for e in work.entries), "no mail from outside is our answer"
+        reply = any(e.kind is EntryKind.REPLY for e in work.entries)
+        assert case.imported or not reply or work.outcome == "answer", "no mail from outside is our answer"
         return _settle(work, query.numbers)
 
     def details(self, parsed: ParsedMail) -> tuple[Detail, ...]:

@@ -9,14 +9,18 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from smtpgate.clock import Clock, new_id
-from smtpgate.config import Config, Desk
+from smtpgate.clock import Clock, id_text, new_id
+from smtpgate.config import Agent, Config, Desk
 from smtpgate.mail import address as mail_address
+from smtpgate.mail.answers import Answer, compose_answer
+from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_receipt
 from smtpgate.mail.compose import Templates, compose
 from smtpgate.mail.forward import forward_for_postmaster
 from smtpgate.mail.letters import Letter, Purpose, new_message_id
-from smtpgate.mail.token import Tokens
-from smtpgate.model import Address, OutgoingMail, OutgoingRecipient, ParsedMail, Ticket
+from smtpgate.mail.outward import Carried
+from smtpgate.mail.token import TokenKind, Tokens
+from smtpgate.mail.wire import Composed
+from smtpgate.model import Address, Entry, OtherTicket, OutgoingMail, OutgoingRecipient, ParsedMail, Ticket
 from smtpgate.store.api import Incoming, MessageRef
 
 
@@ -46,7 +50,6 @@ class Post:
         entry_id: int | None = None,
     ) -> OutgoingMail:
         """One status mail to one customer. It threads below in_reply_to, the mail that it answers, else references."""
-        outgoing_id, recipient_id = new_id(self.clock), new_id(self.clock)
         answered = in_reply_to.message_id if in_reply_to else None
         letter = Letter(
             purpose=Purpose(purpose),
@@ -64,19 +67,130 @@ class Post:
             reply_to=self.tokens.reply_address(desk.address, ticket.id, to.address, now),
         )
         composed = compose(letter, self.templates)
+        return self._outgoing(composed, purpose, desk, ticket, to.address, now, now if send_at is None else send_at, entry_id)
+
+    def answer(
+        self,
+        *,
+        desk: Desk,
+        ticket: Ticket,
+        agent: Agent,
+        to: Address,
+        now: float,
+        send_at: float,
+        text: str,
+        html: str | None,
+        files: tuple[Carried, ...],
+        references: tuple[str, ...],
+        entry_id: int,
+        state: str = "",
+    ) -> OutgoingMail:
+        """An agent's words to one customer."""
+        answer = Answer(
+            desk=desk,
+            ticket=ticket,
+            agent=agent,
+            to=to,
+            language="zh" if ticket.language == "zh" else "en",
+            message_id=new_message_id(ticket.id, desk.domain, secrets.token_bytes(10)),
+            date=now,
+            reply_to=self.tokens.reply_address(desk.address, ticket.id, to.address, now),
+            text=text,
+            html=html,
+            files=files,
+            in_reply_to=references[-1] if references else None,
+            references=references,
+            state=state,
+        )
+        return self._outgoing(compose_answer(answer, self.templates), "answer", desk, ticket, to.address, now, send_at, entry_id)
+
+    def briefing(
+        self,
+        *,
+        what: str,
+        desk: Desk,
+        ticket: Ticket,
+        agent: Agent,
+        entry: Entry,
+        now: float,
+        earlier: tuple[Entry, ...] = (),
+        others: tuple[OtherTicket, ...] = (),
+    ) -> OutgoingMail:
+        """What happened in a ticket, to one of its agents. All of a ticket hang below one Message-ID that was never sent, so that
+        every client shows them as one thread."""
+        briefing = Briefing(
+            what=what,
+            desk=desk,
+            ticket=ticket,
+            agent=agent,
+            entry=entry,
+            message_id=new_message_id(ticket.id, desk.domain, secrets.token_bytes(10)),
+            date=now,
+            answer_to=self.tokens.reply_address(desk.address, ticket.id, agent.address, now, TokenKind.ACTION),
+            note_to=self.tokens.reply_address(desk.address, ticket.id, agent.address, now, TokenKind.NOTE),
+            references=(self.agents_thread(ticket, desk),),
+            earlier=earlier,
+            others=others,
+        )
+        return self._outgoing(
+            compose_briefing(briefing, self.templates), "to-agent", desk, ticket, agent.address, now, now, entry.id
+        )
+
+    def receipt(
+        self,
+        *,
+        title: str,
+        desk: Desk,
+        ticket: Ticket,
+        agent: Agent,
+        now: float,
+        lines: tuple[str, ...],
+        text: str = "",
+        in_reply_to: ParsedMail,
+        confirm: int | None = None,
+    ) -> OutgoingMail:
+        """What became of an agent's mail. confirm: the held mail that an answer to this one vouches for."""
+        kind, about = (TokenKind.ACTION, ticket.id) if confirm is None else (TokenKind.CONFIRM, confirm)
+        answered = in_reply_to.message_id
+        receipt = Receipt(
+            title=title,
+            desk=desk,
+            ticket=ticket,
+            agent=agent,
+            message_id=new_message_id(ticket.id, desk.domain, secrets.token_bytes(10)),
+            date=now,
+            answer_to=self.tokens.reply_address(desk.address, about, agent.address, now, kind),
+            lines=lines,
+            text=text,
+            in_reply_to=answered,
+            references=(self.agents_thread(ticket, desk), *((answered,) if answered else ())),
+        )
+        return self._outgoing(compose_receipt(receipt, self.templates), "receipt", desk, ticket, agent.address, now, now, None)
+
+    @staticmethod
+    def agents_thread(ticket: Ticket, desk: Desk) -> str:
+        """The Message-ID at the root of what agents see of a ticket. It says nothing that the number does not say."""
+        return f"<{id_text(ticket.id)}.agents@{desk.domain}>"
+
+    def _outgoing(
+        self,
+        composed: Composed,
+        purpose: str,
+        desk: Desk,
+        ticket: Ticket,
+        address: str,
+        now: float,
+        send_at: float,
+        entry_id: int | None,
+    ) -> OutgoingMail:
+        recipient_id = new_id(self.clock)
+        return_path = self.tokens.bounce_address(desk.address, recipient_id, now)
         return OutgoingMail(
-            id=outgoing_id,
+            id=new_id(self.clock),
             message_id=composed.message_id,
             purpose=purpose,
             data=composed.data,
-            recipients=(
-                OutgoingRecipient(
-                    id=recipient_id,
-                    address=to.address,
-                    return_path=self.tokens.bounce_address(desk.address, recipient_id, now),
-                    next_at=now if send_at is None else send_at,
-                ),
-            ),
+            recipients=(OutgoingRecipient(recipient_id, address, return_path, send_at),),
             created_at=now,
             ticket_id=ticket.id,
             entry_id=entry_id,

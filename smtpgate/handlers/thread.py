@@ -42,7 +42,7 @@ def handle(case: Case, work: Work) -> None:
 
 def _climb(case: Case) -> tuple[Ticket | None, str, str]:
     facts = case.facts
-    for token in case.replies:
+    for token in (*case.replies, *case.actions):
         if token.id in facts.tickets:
             return facts.tickets[token.id], "token", ""
     refs = [facts.by_message_id[r] for r in references(case.parsed, imported=case.imported) if r in facts.by_message_id]
@@ -113,6 +113,9 @@ def named(mail: Incoming, parsed: ParsedMail) -> tuple[str, ...]:
 
 
 def _may_join(case: Case, work: Work, ticket: Ticket) -> None:
+    for_agents = case.actions or (case.desk_of_agent(ticket) is not None and case.takes_part(ticket) is None)
+    if for_agents and work.rights.joins in (Joining.YES, Joining.WEAK, Joining.WITH_TOKEN):
+        return  # in an agent's name: handlers/agent.py decides
     joins = work.rights.joins
     if case.imported:
         return

@@ -50,13 +50,12 @@ def _join(case: Case, work: Work, ticket: Ticket) -> None:
         work.entries.append(entry_of(case, work, ticket, EntryKind.MACHINE, (*work.marks, case.parsed.kind.value)))
         work.because(NAME, f"noted on {ticket.number}")
     elif case.agent and not case.takes_part(ticket):
-        # What an agent's mail may do beyond this is decided by the command handler, once there is one; until then the
-        # safe reading of an agent's words is that they stay inside.
+        # An agent of another desk, and so none here (handlers/agent.py): the safe reading of such words is that they stay inside.
         work.entries.append(entry_of(case, work, ticket, EntryKind.NOTE, work.marks))
         work.because(NAME, "an agent's words: kept inside")
     elif "third-party" in work.marks:
         work.entries.append(entry_of(case, work, ticket, EntryKind.THIRD_PARTY, work.marks))
-        _references(case, work, ticket)
+        references(case, work, ticket)
     else:
         _joined(case, work, ticket)
 
@@ -77,8 +76,8 @@ def _joined(case: Case, work: Work, ticket: Ticket) -> None:
     )
     work.updates.append(update)
     work.entries.append(entry_of(case, work, ticket, EntryKind.CUSTOMER, work.marks))
-    _references(case, work, ticket)
-    _fingerprints(case, work, ticket)
+    references(case, work, ticket)
+    fingerprints(case, work, ticket)
     if reopened:
         work.because(NAME, f"was {ticket.status.value}: reopened")
     work.reopened = reopened
@@ -100,8 +99,8 @@ def _continue(case: Case, work: Work, ticket: Ticket) -> None:
     work.updates.append(update)
     work.entries.append(entry_of(case, work, ticket, kind, marks))
     work.because(NAME, f"{outcome} in {ticket.number}")
-    _references(case, work, ticket)
-    _fingerprints(case, work, ticket)
+    references(case, work, ticket)
+    fingerprints(case, work, ticket)
 
 
 def _in_history(case: Case, ticket: Ticket) -> EntryKind:
@@ -159,8 +158,8 @@ def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key
     work.opened.append(ticket)
     work.tickets.append(NewTicket(ticket, key, serial))
     work.entries.append(entry_of(case, work, ticket, kind, work.marks))
-    _references(case, work, ticket)
-    _fingerprints(case, work, ticket)
+    references(case, work, ticket)
+    fingerprints(case, work, ticket)
     if case.imported and work.rights.opens is Opening.YES:
         work.subjects.append((subject.key(ticket.desk, case.parsed.subject), ticket.id, case.now))
 
@@ -194,14 +193,16 @@ def _a_desk(case: Case, person: Address) -> bool:
     return "@" not in person.address or case.own(person.address)
 
 
-def _references(case: Case, work: Work, ticket: Ticket) -> None:
+def references(case: Case, work: Work, ticket: Ticket) -> None:
+    """What a later mail may name."""
     own = case.parsed.message_id
     work.unseen_refs += [(i, ticket.id) for i in case.named if i != own and i not in case.facts.holders]
     if own:
         work.message_refs.append(MessageRef(own, ticket.id, ours=False))
 
 
-def _fingerprints(case: Case, work: Work, ticket: Ticket) -> None:
+def fingerprints(case: Case, work: Work, ticket: Ticket) -> None:
+    """What tells a repeat."""
     work.fingerprints += [
         NewFingerprint(key, ticket.id, case.mail.received_at, strong(case))
         for name in (ticket.desk, *ticket.other_desks)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -30,6 +31,7 @@ from smtpgate.model import Address
 __all__ = ["Composed", "Templates", "compose", "forward_for_postmaster"]
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
+PAGES = ("answer", "to-agent", "receipt")  # mails that are made of more than a letter's values
 _LARGEST_TEXT = 1024**2  # characters that a template may make
 
 
@@ -99,6 +101,11 @@ class Templates:
                 self.render(letter)
             except ComposeError as error:
                 problems.append(str(error))
+        for stem, values in _page_samples():
+            try:
+                self.page(stem, values)
+            except ComposeError as error:
+                problems.append(str(error))
         return list(dict.fromkeys(problems))
 
     def render(self, letter: Letter) -> Rendered:
@@ -111,6 +118,17 @@ class Templates:
             raise ComposeError(f"{stem}.txt:1: the first line is not `Subject: …`")
         return Rendered(shown_subject(subject, letter.ticket_number), text.strip("\n") + "\n", self._one(f"{stem}.html", values))
 
+    def page(self, stem: str, values: dict[str, Any]) -> Rendered:
+        """Text and HTML of a mail that is more than a letter (PAGES). Raises ComposeError with file and line."""
+        made = []
+        for name in (f"{stem}.txt", f"{stem}.html"):
+            if name in self._problems:
+                raise ComposeError(self._problems[name])
+            made.append(self._rendered(name, values))
+            if len(made[-1]) > _LARGEST_TEXT:
+                raise ComposeError(f"{name}: makes more than {_LARGEST_TEXT} characters")
+        return Rendered("", made[0].strip("\n") + "\n", made[1])
+
     def _one(self, name: str, values: dict[str, str]) -> str:
         if name in self._problems:
             raise ComposeError(self._problems[name])
@@ -119,7 +137,7 @@ class Templates:
             raise ComposeError(f"{name}: makes more than {_LARGEST_TEXT} characters")
         return text
 
-    def _rendered(self, name: str, values: dict[str, str]) -> str:
+    def _rendered(self, name: str, values: dict[str, Any]) -> str:
         try:
             return self._compiled[name].render(values)
         except Exception as error:  # a template is the admin's own program: whatever it raises is its fault
@@ -148,7 +166,8 @@ class Templates:
 
 
 def _names() -> list[str]:
-    return [f"{language}/{purpose.value}.{kind}" for language in LANGUAGES for purpose in Purpose for kind in ("txt", "html")]
+    stems = (*(purpose.value for purpose in Purpose), *PAGES)
+    return [f"{language}/{stem}.{kind}" for language in LANGUAGES for stem in stems for kind in ("txt", "html")]
 
 
 _MARK = re.compile("\ue000([a-z:]+)\ue001")
@@ -209,6 +228,37 @@ def _samples() -> Iterator[Letter]:
             letter = replace(full, language=language, purpose=purpose)
             yield letter
             yield replace(letter, subject="", show_subject=False, message="", to=Address("", "zoe@example.org"))
+
+
+def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
+    """The same for pages."""
+    common = {"number": "20260102-EML-0042", "desk": "Support", "address": "support@example.com", "date": "2 January 2026, 09:00"}
+    rich: dict[str, dict[str, Any]] = {
+        "answer": {"text": "First\n\nSecond <b>", "formatted": Markup("<p>First</p>"), "person": "Lee", "state": "resolved"},
+        "to-agent": {
+            "headline": "New ticket",
+            "who": "zoe@example.org",
+            "evidence": "proved",
+            "text": "It <burns>\n\n  here",
+            "facts": [("State: ", "received"), ("order: ", "A-1")],
+            "earlier": [{"kind": "customer", "who": "zoe@example.org", "when": "today", "text": "Before\nthat"}],
+            "links": [("Take it", "mailto:support@example.com?subject=x&body=y")],
+            "answer_to": "support+a@example.com",
+            "note_to": "support+n@example.com",
+            "inside": False,
+        },
+        "receipt": {"headline": "Done", "lines": ["one", "two"], "text": "mine"},
+    }
+    empty: dict[str, dict[str, Any]] = {
+        "answer": {"text": "x", "formatted": Markup("<p>x</p>"), "person": "", "state": ""},
+        "to-agent": {**rich["to-agent"], "evidence": "", "text": "", "facts": [], "earlier": [], "links": [], "inside": True},
+        "receipt": {"headline": "Done", "lines": [], "text": ""},
+    }
+    for language in LANGUAGES:
+        shared = {**common, "lang": "zh-CN" if language == "zh" else "en"}
+        for stem in PAGES:
+            yield f"{language}/{stem}", {**shared, "subject": "Printer <offline>", **rich[stem]}
+            yield f"{language}/{stem}", {**shared, "subject": "", **empty[stem]}
 
 
 # --- letters ----------------------------------------------------------------------------------------------------------

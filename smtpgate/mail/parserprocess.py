@@ -60,12 +60,12 @@ def main() -> None:
     sink.flush()
     while len(head := source.read(REQUEST.size)) == REQUEST.size:
         about, size = REQUEST.unpack(head)
-        mail_from = json.loads(source.read(about))
+        mail_from, html = json.loads(source.read(about))
         raw = source.read(size)
         if len(raw) < size:  # the gateway is gone
             return
         last = _grant(limits)
-        again, result, reason = _parsed(parse, raw, mail_from, limits)
+        again, result, reason = _parsed(parse, raw, mail_from, limits, html=html)
         _answer(sink, last or not again, result, reason)
         signal.setitimer(signal.ITIMER_REAL, 0)
         if last or not again:
@@ -137,10 +137,12 @@ def _grant(limits: Limits) -> bool:
     return not endless and soft + limits.parse_cpu + 1 > hard
 
 
-def _parsed(parse: Callable[..., ParsedMail], raw: bytes, mail_from: str | None, limits: Limits) -> tuple[bool, bytes, str]:
+def _parsed(
+    parse: Callable[..., ParsedMail], raw: bytes, mail_from: str | None, limits: Limits, *, html: bool
+) -> tuple[bool, bytes, str]:
     """(fit for another one?, the result as JSON, or the reason why there is none)."""
     try:
-        return True, MAIL.dump_json(parse(raw, mail_from=mail_from, limits=limits, html=False)), ""
+        return True, MAIL.dump_json(parse(raw, mail_from=mail_from, limits=limits, html=html)), ""
     except ParseFailed as error:
         return not isinstance(error.__cause__, MemoryError), b"", str(error) or "it cannot be read"
     except MemoryError:

@@ -31,6 +31,9 @@ _TEXT_PART = re.compile(
     rb"Content-Type: text/(plain|html); charset=utf-8\r\nContent-Transfer-Encoding: (quoted-printable|base64)\r\n\r\n"
 )
 
+MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,60}")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # of RFC 2231 attribute-char
+
 Fields = Sequence[tuple[str, str]]  # names, and values that are folded already
 
 
@@ -164,6 +167,40 @@ class Multipart:
         line = f"--{boundary}".encode()
         body = b"".join(line + b"\r\n" + part + b"\r\n" for part in self.parts) + line + b"--\r\n"
         return f'multipart/{self.subtype};\r\n boundary="{boundary}"', body
+
+
+def nested(content: Multipart) -> bytes:
+    """A multipart as a part of another one."""
+    content_type, body = content.finish()
+    return f"Content-Type: {content_type}\r\n\r\n".encode("ascii") + body
+
+
+def file_name(name: str) -> tuple[str, str]:
+    """The parameters of Content-Type and of Content-Disposition that name a file, each with its ; before it.
+
+    What is not plain stands as RFC 2231 wants it in the one, and as an encoded word, which it forbids and old clients read, in
+    the other.
+    """
+    if re.fullmatch(r"[ !#-.0-\[\]-~]{1,60}", name):
+        return f';\r\n name="{name}"', f';\r\n filename="{name}"'
+    words = encoded_words(name).replace("\r\n ", " ")
+    octets = "".join(chr(o) if chr(o) in _UNRESERVED else f"%{o:02X}" for o in name.encode("utf-8", "replace"))
+    pieces, begin = _cut(octets, 60), "utf-8''"
+    if len(pieces) == 1:
+        return f';\r\n name="{words}"', f";\r\n filename*={begin}{octets}"
+    several = "".join(f";\r\n filename*{i}*={'' if i else begin}{piece}" for i, piece in enumerate(pieces))
+    return f';\r\n name="{words}"', several
+
+
+def _cut(octets: str, size: int) -> list[str]:
+    """In pieces that end between two %XX."""
+    pieces = []
+    while octets:
+        end = min(size, len(octets))
+        end -= next((back for back in (1, 2) if end < len(octets) and octets[end - back] == "%"), 0)
+        pieces.append(octets[:end])
+        octets = octets[end:]
+    return pieces
 
 
 def read_back(data: bytes) -> list[tuple[str, str]] | None:

@@ -65,15 +65,15 @@ class ParserPool:
             await self.stop()
             raise
 
-    async def parse(self, raw: bytes, mail_from: str | None) -> ParsedMail:
-        """Read one mail; see mail/parse.py for mail_from. Cancelling it costs only the process."""
+    async def parse(self, raw: bytes, mail_from: str | None, *, html: bool = False) -> ParsedMail:
+        """Read one mail; see mail/parse.py for mail_from and html. Cancelling it costs only the process."""
         try:
-            return await self._once(raw, mail_from)
+            return await self._once(raw, mail_from, html)
         except _Died as death:
             if not death.again:
                 raise ParseFailed(str(death)) from None
         try:  # somebody ended it from outside, maybe for no fault of this mail: once more
-            return await self._once(raw, mail_from)
+            return await self._once(raw, mail_from, html)
         except _Died as death:
             raise ParseFailed(str(death)) from None
 
@@ -91,12 +91,12 @@ class ParserPool:
         await asyncio.gather(*(child.end() for child in tuple(self._children)))
         self._children.clear()
 
-    async def _once(self, raw: bytes, mail_from: str | None) -> ParsedMail:
+    async def _once(self, raw: bytes, mail_from: str | None, html: bool) -> ParsedMail:
         child = await self._next_child()
         good = False
         try:
             async with asyncio.timeout(self.limits.parse_wall):
-                answer = await child.ask(raw, mail_from)
+                answer = await child.ask(raw, mail_from, html)
             good = child.lives_on and child.served < _SERVED
         except TimeoutError:
             raise ParseFailed(f"reading it took longer than {self.limits.parse_wall:g} s") from None
@@ -191,12 +191,12 @@ class _Child(ABC):
         if said != READY:
             raise ParserUnavailable(f"{self._what()}: what answers there is no parser of ours")
 
-    async def ask(self, raw: bytes, mail_from: str | None) -> ParsedMail | str:
+    async def ask(self, raw: bytes, mail_from: str | None, html: bool) -> ParsedMail | str:
         """The mail as read, or the reason why not. Raises _Died."""
         assert self._source is not None
         assert self._sink is not None
         began = asyncio.get_running_loop().time()
-        about = json.dumps(mail_from).encode()
+        about = json.dumps((mail_from, html)).encode()
         self.reading = len(raw)
         try:
             self._sink.writelines((REQUEST.pack(len(about), len(raw)), about, raw))  # one system call

@@ -132,6 +132,7 @@ def _changes(changes: Changes) -> Iterator[tuple[str, object]]:
     yield from (("fingerprint", one.key) for one in changes.fingerprints)
     yield from (("fingerprint", key) for key in changes.told)
     yield from (("recipient", id_) for id_, _ in changes.bounced)
+    yield from (("mail", id_) for id_ in changes.released)
     yield from (("ticket", id_) for id_ in _tickets(changes))
 
 

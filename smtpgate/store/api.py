@@ -22,10 +22,14 @@ from smtpgate.model import (
     MailState,
     OutgoingMail,
     Participant,
+    Priority,
+    Said,
     Status,
     Ticket,
     Verdict,
+    Withdrawn,
 )
+from smtpgate.store.shown import OutgoingDetail, Pause, RecipientStatus, TicketDetail
 
 if TYPE_CHECKING:
     from smtpgate.store.rawfiles import Kept, RawUnreadable
@@ -94,6 +98,7 @@ class FactsQuery:
     pictures: tuple[str, ...] = ()  # SHA-256 of the pictures in it
     parents: tuple[str, ...] = ()  # Message-IDs of mails that it may quote, two at most, whose texts are wanted
     subjects: tuple[str, ...] = ()  # of history that answers and names no mail: keys of its subject, one for each desk
+    conversation: bool = False  # what was said in the tickets that it reaches, and which others its sender has, is wanted
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 
 
@@ -161,6 +166,7 @@ class Facts:
     seen_pictures: frozenset[str] = frozenset()  # came before, from this sender or on a ticket of this mail
     letters: tuple[bytes, ...] = ()  # our own mails that it may quote, whole
     parents: tuple[str, ...] = ()  # texts of entries that it may quote
+    said: Said = field(default_factory=Said)  # when the question asks for it
 
 
 # --- what filing changes, all at once ---------------------------------------------------------------------------------
@@ -182,6 +188,9 @@ class TicketUpdate:
     updated_at: float | None = None
     language: str | None = None
     add_participants: tuple[Participant, ...] = ()
+    assignee: str | None = None  # "" for nobody
+    priority: Priority | None = None
+    tags: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,51 +228,9 @@ class Changes:
     bounced: tuple[tuple[int, str], ...] = ()  # (recipient id, what the bounce said)
     subjects: tuple[tuple[str, int, float], ...] = ()  # (key, ticket id, when) of tickets of history
     unseen_refs: tuple[tuple[str, int], ...] = ()  # (Message-ID that a mail of history refers to, ticket id)
+    withdrawn: tuple[Withdrawn, ...] = ()  # answers that their author takes back
+    released: tuple[str, ...] = ()  # ids of held mails that an agent vouches for
     postpone_until: float | None = None  # leave it accepted and look again then; nothing else may be set
-
-
-# --- what people look at ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class RecipientStatus:
-    """One line of `queue list`."""
-
-    recipient_id: int
-    outgoing_id: int
-    ticket_number: str | None
-    purpose: str
-    address: str
-    state: DeliveryState
-    attempts: int
-    created_at: float
-    next_at: float
-    last_code: int
-    last_reply: str
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingDetail:
-    mail: OutgoingMail
-    ticket_number: str | None
-    recipients: tuple[RecipientStatus, ...]
-    attempts: tuple[Attempt, ...]  # of all recipients, oldest first
-
-
-@dataclass(frozen=True, slots=True)
-class TicketDetail:
-    ticket: Ticket
-    entries: tuple[Entry, ...]  # oldest first
-    sent: tuple[RecipientStatus, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Why a destination is not tried: a failure that only the admin can mend (a refused password)."""
-
-    destination: str
-    since: float
-    reason: str
 
 
 Decide = Callable[[Facts], Changes]

@@ -113,6 +113,24 @@ def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
                     WHERE id = $1 AND state IN ('queued', 'uncertain', 'delivered', 'held')""",
                 (recipient_id, said[:1000]),
             )
+        yield from _taken_back(changes)
+
+
+def _taken_back(changes: Changes) -> Verb[None]:
+    """Answers that have not left, and held mails that an agent vouches for."""
+    for withdrawn in changes.withdrawn:
+        yield Query(
+            """UPDATE recipient SET state = 'dropped', due_at = NULL, claimed_by = NULL, last_reply = 'taken back by its author'
+                WHERE outgoing_id = $1 AND state = 'queued' AND attempts = 0""",
+            (withdrawn.outgoing_id,),
+        )
+        yield Query("UPDATE entry SET kind = 'note', marks = $2 WHERE id = $1", (withdrawn.entry_id, rows.strings(("taken back",))))
+    for mail_id in changes.released:
+        yield Query(
+            """UPDATE incoming SET state = 'accepted', released = 1, reason = '', not_before = 0, leased_by = NULL,
+                leased_until = 0, tries = 0, claims = 0 WHERE id = $1 AND state = 'held'""",
+            (mail_id,),
+        )
 
 
 def _counted(changes: Changes) -> Counter[str]:
@@ -198,8 +216,9 @@ def _fingerprints(changes: Changes, mail_id: str | None) -> Iterator[Query]:
 def _tickets(several: Sequence[NewTicket]) -> Iterator[Query]:
     for ticket in (new.ticket for new in several):
         yield Query(
-            """INSERT INTO ticket (id, number, desk, status, subject, language, created_at, updated_at, unverified, other_desks)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
+            """INSERT INTO ticket (id, number, desk, status, subject, language, created_at, updated_at, unverified, other_desks,
+                    assignee, priority, tags)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)""",
             (
                 ticket.id,
                 ticket.number,
@@ -211,6 +230,9 @@ def _tickets(several: Sequence[NewTicket]) -> Iterator[Query]:
                 ticket.updated_at,
                 int(ticket.unverified),
                 rows.strings(ticket.other_desks),
+                ticket.assignee,
+                ticket.priority,
+                rows.strings(ticket.tags),
             ),
         )
     for ticket in (new.ticket for new in several):
@@ -245,8 +267,20 @@ def _update_tickets(updates: Sequence[TicketUpdate]) -> Verb[None]:
         return
     moved = yield Many(
         """UPDATE ticket SET status = coalesce($2, status), updated_at = coalesce($3, updated_at),
-            language = coalesce($4, language) WHERE id = $1 RETURNING id""",
-        tuple((update.ticket_id, update.status, update.updated_at, update.language) for update in updates),
+            language = coalesce($4, language), assignee = coalesce($5, assignee), priority = coalesce($6, priority),
+            tags = coalesce($7, tags) WHERE id = $1 RETURNING id""",
+        tuple(
+            (
+                update.ticket_id,
+                update.status,
+                update.updated_at,
+                update.language,
+                update.assignee,
+                update.priority,
+                None if update.tags is None else rows.strings(update.tags),
+            )
+            for update in updates
+        ),
     )
     there = {row[0] for row in moved}
     for update in updates:

@@ -10,6 +10,7 @@ from smtpgate.model import DeliveryState, Participant, Ticket
 from smtpgate.store import rows
 from smtpgate.store.api import AckCounts, Facts, FactsQuery, Fingerprint, MessageRef, NumbersOf, SentRecipient
 from smtpgate.store.statement import Query, Verb, one, select_in, together
+from smtpgate.store.talk import with_talk
 
 NOTICE = "notice"  # AckNote.purpose of the short notice to unverified senders, which has a cap of its own
 _DAY, _HOUR, _MINUTE = 86_400.0, 3_600.0, 60.0
@@ -23,7 +24,8 @@ def facts(query: FactsQuery) -> Verb[Facts]:
     reached, parents, serials, acks, language, letters = yield from together(
         _reached(query), _unfiled_parents(query), _serials(query), _acks(query), _language(query), _letters(query)
     )
-    return Facts(**reached, unfiled_parents=parents, serials=serials, acks=acks, language=language, letters=letters)
+    whole = Facts(**reached, unfiled_parents=parents, serials=serials, acks=acks, language=language, letters=letters)
+    return (yield from with_talk(whole, query))
 
 
 def _reached(query: FactsQuery) -> Verb[dict[str, Any]]:

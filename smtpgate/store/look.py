@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from smtpgate.model import Attempt, DeliveryState, MailState, OutgoingMail, OutgoingRecipient, Status, Ticket
 from smtpgate.store import rows, tally
-from smtpgate.store.api import OutgoingDetail, RecipientStatus, TicketDetail
 from smtpgate.store.facts import tickets_by_id
 from smtpgate.store.seen import SourcedEntry
+from smtpgate.store.shown import OutgoingDetail, RecipientStatus, TicketDetail
 from smtpgate.store.statement import Query, Rows, Verb, Where, select_in
 
 

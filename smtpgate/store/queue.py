@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from smtpgate.errors import StoreError
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry
 from smtpgate.store import rows
-from smtpgate.store.api import Pause
 from smtpgate.store.changes import an_entry
+from smtpgate.store.shown import Pause
 from smtpgate.store.statement import SKIP_LOCKED, Many, Query, Verb, Where, select_in, written
 
 

@@ -24,14 +24,16 @@ from smtpgate.model import (
     Evidence,
     MailState,
     Participant,
+    Priority,
     Role,
     SpfResult,
     Status,
     Ticket,
     Verdict,
 )
-from smtpgate.store.api import Accepted, Incoming, RecipientStatus
+from smtpgate.store.api import Accepted, Incoming
 from smtpgate.store.rawfiles import HOME, Kept, Part, RawFiles, RawUnreadable
+from smtpgate.store.shown import RecipientStatus
 from smtpgate.store.statement import Row, storable
 
 PLAIN, ZLIB = 0, 1
@@ -213,7 +215,8 @@ def as_stored(mail: Accepted, packed: Packed) -> Incoming:
     )
 
 
-TICKET = """t.id, t.number, t.desk, t.status, t.subject, t.language, t.created_at, t.updated_at, t.unverified, t.other_desks"""
+TICKET = """t.id, t.number, t.desk, t.status, t.subject, t.language, t.created_at, t.updated_at, t.unverified, t.other_desks,
+    t.assignee, t.priority, t.tags"""
 
 
 def ticket(row: Row, participants: tuple[Participant, ...]) -> Ticket:
@@ -229,6 +232,9 @@ def ticket(row: Row, participants: tuple[Participant, ...]) -> Ticket:
         participants=participants,
         unverified=bool(row[8]),
         other_desks=tuple_of_strings(row[9]),
+        assignee=row[10],
+        priority=Priority(row[11]),
+        tags=tuple_of_strings(row[12]),
     )
 
 

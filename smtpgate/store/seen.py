@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from smtpgate.model import Attempt, Entry, Ticket
-from smtpgate.store.api import Incoming, Pause, RecipientStatus
+from smtpgate.store.api import Incoming
+from smtpgate.store.shown import Pause, RecipientStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,22 +14,11 @@ from dataclasses import replace
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, Evidence, MailState, Status, Ticket
 from smtpgate.store import changes, filework, greylist, history, imported, incoming, look, meta, overview, queue, rows, verify
 from smtpgate.store import facts as facts_verb
-from smtpgate.store.api import (
-    Accepted,
-    Changes,
-    Decide,
-    Facts,
-    FactsQuery,
-    Incoming,
-    OldMail,
-    OutgoingDetail,
-    Pause,
-    RecipientStatus,
-    TicketDetail,
-)
+from smtpgate.store.api import Accepted, Changes, Decide, Facts, FactsQuery, Incoming, OldMail
 from smtpgate.store.check import check
 from smtpgate.store.rawfiles import RawFiles
 from smtpgate.store.seen import Finding, History, Overview, SourcedEntry
+from smtpgate.store.shown import OutgoingDetail, Pause, RecipientStatus, TicketDetail
 from smtpgate.store.statement import T, Verb
 
 PATIENCE = 0.005  # seconds that work which nobody outside waits for may wait for others to share its commit

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from smtpgate.cli.main import cli
 from smtpgate.model import Detail
-from smtpgate.store.api import TicketDetail
+from smtpgate.store.shown import TicketDetail
 from tests.support.helpdesk import CUSTOMER, helpdesk, mail
 
 FILE = """

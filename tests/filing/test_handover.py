@@ -32,10 +32,10 @@ class Watched:
         desk.filing.parser.parse = self.parse  # type: ignore[method-assign]
         desk.store.claim = self.claim  # type: ignore[method-assign]
 
-    async def parse(self, raw: bytes, mail_from: str | None) -> ParsedMail:
+    async def parse(self, raw: bytes, mail_from: str | None, *, html: bool = False) -> ParsedMail:
         self.read.append(raw)
         await self.go.wait()
-        return await self._parse(raw, mail_from)
+        return await self._parse(raw, mail_from, html=html)
 
     async def claim(self, **how: Any) -> list[Incoming]:
         found = list(await self._claim(**how))

@@ -114,12 +114,6 @@ async def test_an_answer_ends_the_waiting_without_a_mail(desk: Helpdesk) -> None
     assert (again.purposes, (await desk.ticket(first.number)).ticket.status) == ([], Status.PROGRESS)
 
 
-async def test_an_agents_words_stay_inside_until_commands_are_there(desk: Helpdesk) -> None:
-    first = await desk.post(mail())
-    await desk.post(mail(f"[#{first.number}]", "psst", sender="agent@corp.example"), sender="agent@corp.example")
-    assert (await desk.ticket(first.number)).entries[-1].kind is EntryKind.NOTE
-
-
 async def test_a_reply_that_comes_before_its_parent_is_filed_waits_for_it(desk: Helpdesk) -> None:
     reply_id = await desk.accept(
         mail("Re: Printer", "and the scanner", headers=["In-Reply-To: <parent@customer.example>"], message_id="<reply@c>")

@@ -218,13 +218,14 @@ class TestRound:
         """A new field of either may be one more thing that two mails have in common: see Round, then add it here."""
         assert {field.name for field in dataclasses.fields(FactsQuery)} == {
             *("mail_id", "now", "sender", "message_id", "references", "numbers", "ticket_ids", "recipient_ids"),
-            *("fingerprints", "serials", "imported", "named", "pictures", "parents", "subjects", "numbers_of"),
+            *("fingerprints", "serials", "imported", "named", "pictures", "parents", "subjects", "numbers_of", "conversation"),
         }
         assert {field.name for field in dataclasses.fields(Changes)} == {
             *("state", "reason", "decision", "tickets", "updates", "entries", "message_refs", "fingerprints", "told"),
-            *("outgoing", "acks", "bounced", "subjects", "unseen_refs", "postpone_until"),
+            *("outgoing", "acks", "bounced", "subjects", "unseen_refs", "postpone_until", "withdrawn", "released"),
         }
         assert {field.name for field in dataclasses.fields(Facts)} == {
             *("tickets", "by_message_id", "by_number", "fingerprints", "recipients", "unfiled_parents", "serials", "acks"),
             *("machine_last_hour", "language", "holders", "talks", "unseen", "seen_pictures", "letters", "parents"),
+            "said",
         }

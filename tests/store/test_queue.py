@@ -6,7 +6,8 @@ import pytest
 
 from smtpgate.errors import StoreError
 from smtpgate.model import DeliveryState, EntryKind
-from smtpgate.store.api import Changes, Pause
+from smtpgate.store.api import Changes
+from smtpgate.store.shown import Pause
 from smtpgate.store.verbs import VerbStore
 from tests.store.conftest import OpenStore
 from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, an_attempt, an_entry, an_outgoing

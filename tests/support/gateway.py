@@ -143,6 +143,7 @@ def settings(directory: Path, port: int) -> dict[str, Any]:
                 "address": DESK,
                 "display_name": {"zh": "技术支持", "en": "Support"},
                 "agents": ["agent@corp.example"],
+                "notify": False,
             }
         ],
         "delivery": {

@@ -31,7 +31,8 @@ from smtpgate.model import (
     Ticket,
     Verdict,
 )
-from smtpgate.store.api import Accepted, Incoming, TicketDetail
+from smtpgate.store.api import Accepted, Incoming
+from smtpgate.store.shown import TicketDetail
 from smtpgate.store.sqlite import SqliteStore
 from tests.support.clock import ManualClock
 
@@ -42,8 +43,8 @@ DESK = "support@help.example"
 CONFIG: dict[str, Any] = {
     "server": {"name": "mx.help.example"},
     "desk": [
-        {"name": "support", "address": DESK, "aliases": ["help@help.example"], "agents": ["agent@corp.example"]},
-        {"name": "sales", "address": "sales@help.example", "channel": "SAL"},
+        {"name": "support", "address": DESK, "aliases": ["help@help.example"], "agents": ["agent@corp.example"], "notify": False},
+        {"name": "sales", "address": "sales@help.example", "channel": "SAL", "notify": False},
     ],
 }
 
@@ -58,8 +59,8 @@ class InProcessParser:
     def __init__(self, config: Config) -> None:
         self._limits = config.limits
 
-    async def parse(self, raw: bytes, mail_from: str | None) -> ParsedMail:
-        return parse(raw, mail_from=mail_from, limits=self._limits)
+    async def parse(self, raw: bytes, mail_from: str | None, *, html: bool = False) -> ParsedMail:
+        return parse(raw, mail_from=mail_from, limits=self._limits, html=html)
 
 
 @dataclass(frozen=True)

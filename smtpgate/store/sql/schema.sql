@@ -72,7 +72,10 @@ CREATE TABLE ticket (
     created_at REAL NOT NULL,
     updated_at REAL NOT NULL,
     unverified INTEGER NOT NULL,
-    other_desks TEXT NOT NULL
+    other_desks TEXT NOT NULL,
+    assignee TEXT NOT NULL DEFAULT '',
+    priority TEXT NOT NULL DEFAULT 'normal',
+    tags TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 CREATE INDEX ticket_status ON ticket (status, id);
 CREATE INDEX ticket_desk ON ticket (desk, status, id);

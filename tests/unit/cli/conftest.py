@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 from smtpgate.cli.main import cli
 from smtpgate.clock import id_text
 from smtpgate.model import DeliveryState, EntryKind, MailState, Status
-from smtpgate.store.api import Changes, Pause
+from smtpgate.store.api import Changes
+from smtpgate.store.shown import Pause
 from smtpgate.store.sqlite import SqliteStore
 from tests.support.store_data import NOW, a_mail_id, a_new_ticket, a_query, a_recipient, accepted, an_attempt, an_entry, an_outgoing
 

@@ -64,7 +64,7 @@ def test_its_description_and_default(name: str, field: FieldInfo) -> None:
     off, value, comment = FILE[name]
     assert field.description, "a setting without a description"
     assert " ".join(field.description.split()) in comment
-    assert off is (not field.is_required() or name.startswith(("dkim.", "blocklist.", "extract."))), (
+    assert off is (not field.is_required() or name.startswith(("dkim.", "blocklist.", "extract.", "agent."))), (
         "commented out exactly if it need not be set"
     )
     # an example for what has no default must at least be of the right type; a default must be the default

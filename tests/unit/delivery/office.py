@@ -15,7 +15,8 @@ from smtpgate.auth.dns import ZoneResolver
 from smtpgate.config import Config, DeliverySettings, Desk, DkimKey, Server, Smarthost
 from smtpgate.delivery.runner import Runner
 from smtpgate.model import Attempt, OutgoingMail
-from smtpgate.store.api import Changes, RecipientStatus
+from smtpgate.store.api import Changes
+from smtpgate.store.shown import RecipientStatus
 from smtpgate.store.sqlite import SqliteStore
 from tests.support.clock import ManualClock
 from tests.support.sink import Sink

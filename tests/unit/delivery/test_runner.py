@@ -367,7 +367,7 @@ async def test_every_attempt_is_one_line_in_the_log(office: Office, sink: Sink) 
 
 
 async def test_paused_domains_are_left_alone_in_mx_mode(office: Office, sink: Sink) -> None:
-    from smtpgate.store.api import Pause
+    from smtpgate.store.shown import Pause
 
     office.zone = {"b.example": {"A": ["127.0.0.1"]}, "c.example": {"A": ["127.0.0.1"]}}
     await office.store.pause(Pause("b.example", office.clock.now(), "by hand"))

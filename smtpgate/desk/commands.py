@@ -1,0 +1,267 @@
+"""What an agent's mail asks for: the commands at its top, and what its text is meant to be. One grammar for all of it.
+
+A command is a line at the top that begins with # (or ＃): its name in English or Chinese, then its argument. The first
+other line ends them; empty lines between do not. Pure and linear in the length of the text; never fails: what cannot be
+understood is a Fault, and then nothing at all may be done.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from smtpgate.desk.commandtable import COMMANDS, LANGUAGES, PRIORITIES, STATES, Argument, Command, Text, Verb
+
+_MOST = 20  # commands in one mail
+_LONGEST = 500  # characters of a command's line
+_INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202e\u2060\ufeff\u00ad]")
+_TAG = re.compile(r"[\w][\w.-]{0,39}")
+
+
+class Why(StrEnum):
+    """What is wrong with a line."""
+
+    UNKNOWN = "unknown"  # no such command
+    MISSING = "missing"  # it needs something behind its name
+    TOO_MUCH = "too-much"  # it takes nothing behind its name
+    INVALID = "invalid"  # what stands behind its name is nothing that it takes
+    TWICE = "twice"  # said twice, or against another one
+    ALONE = "alone"  # may stand only by itself
+    MISPLACED = "misplaced"  # a command below text: meant, or part of the text?
+    TOO_MANY = "too-many"
+    EMPTY = "empty"  # there should be a text and there is none
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One line that cannot be done. nearest: the name that was most likely meant, with its #, or ""."""
+
+    line: str
+    why: Why
+    nearest: str = ""
+    takes: Argument = Argument.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A command that was understood. value is a word, a state, a priority or a language; add and remove are those of a list."""
+
+    verb: Verb
+    value: str = ""
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """commands in their order; text is what is left; outward: it is meant for the customer."""
+
+    commands: tuple[Given, ...] = ()
+    text: str = ""
+    outward: bool = True
+    faults: tuple[Fault, ...] = ()
+
+    def of(self, verb: Verb) -> Given | None:
+        return next((given for given in self.commands if given.verb is verb), None)
+
+
+def read(text: str) -> Reading:
+    lines = text.split("\n")
+    taken, rest = _top(lines)
+    faults: list[Fault] = []
+    given: list[Given] = []
+    if len(taken) > _MOST:
+        faults.append(Fault(_shown(taken[_MOST]), Why.TOO_MANY))
+        taken = taken[:_MOST]
+    for line in taken:
+        found = _one(line)
+        if isinstance(found, Fault):
+            faults.append(found)
+        else:
+            given.append(found)
+    body = "\n".join(rest).strip()
+    faults += _misplaced(rest)
+    faults += _against_each_other(given, body, bool(faults))
+    note = next((g.value for g in given if g.verb is Verb.NOTE), "")
+    return Reading(tuple(given), "\n\n".join(filter(None, (note, body))), _outward(given), tuple(faults))
+
+
+def _top(lines: list[str]) -> tuple[list[str], list[str]]:
+    taken: list[str] = []
+    for number, line in enumerate(lines):
+        bare = _INVISIBLE.sub("", line).strip()
+        if bare.startswith(("#", "＃")):
+            taken.append(bare)
+        elif bare:
+            return taken, lines[number:]
+    return taken, []
+
+
+def _shown(line: str) -> str:
+    return line if len(line) <= _LONGEST else line[:_LONGEST] + "…"
+
+
+def _one(line: str) -> Given | Fault:
+    if len(line) > _LONGEST:
+        return Fault(_shown(line), Why.INVALID)
+    name, argument = _parts(line)
+    found = _find(name)
+    if found is None:
+        return Fault(line, Why.UNKNOWN, _nearest(name))
+    command, value = found
+    if value:  # a state as a command of its own
+        return Fault(line, Why.TOO_MUCH) if argument else Given(command.verb, value)
+    if not argument:
+        if command.argument is Argument.NONE or command.optional:
+            return Given(command.verb)
+        return Fault(line, Why.MISSING, takes=command.argument)
+    if command.argument is Argument.NONE:
+        return Fault(line, Why.TOO_MUCH)
+    taken = _READERS[command.argument](argument)
+    if taken is None:
+        return Fault(line, Why.INVALID, takes=command.argument)
+    return Given(command.verb, *taken)
+
+
+def _parts(line: str) -> tuple[str, str]:
+    """Name and argument. In Chinese nobody writes a space between them: #转交张三 or #状态：解决."""
+    said = line.lstrip("#＃").strip()
+    name = re.match(r"[^\s:：,，]*", said)
+    assert name is not None
+    word, rest = name[0].lower(), said[name.end() :].strip(" \t:：,，")
+    if word not in _NAMES:
+        for known in _GLUED:
+            if word.startswith(known):
+                return known, (said[len(known) :]).strip(" \t:：,，")
+    return word, rest
+
+
+def _find(name: str) -> tuple[Command, str] | None:
+    return _NAMES.get(name)
+
+
+def _nearest(name: str) -> str:
+    close = difflib.get_close_matches(name[:40], _NAMES, 1, 0.5)
+    return f"#{close[0]}" if close else ""
+
+
+def _misplaced(rest: list[str]) -> Iterator[Fault]:
+    """A line below the text that is a command and nothing else: sending it to the customer would be as wrong as doing it."""
+    for line in rest:
+        bare = _INVISIBLE.sub("", line).strip()
+        if bare.startswith(("#", "＃")) and len(bare) <= _LONGEST and _parts(bare)[0] in _NAMES:
+            yield Fault(bare, Why.MISPLACED)
+            return
+
+
+def _against_each_other(given: list[Given], body: str, faulty: bool) -> Iterator[Fault]:
+    seen: set[Verb] = set()
+    for one in given:
+        if one.verb in seen:
+            yield Fault(f"#{one.verb.value}", Why.TWICE)
+        seen.add(one.verb)
+    for pair in _CONTRARY:
+        if pair <= seen:
+            yield Fault(" ".join(sorted(f"#{verb.value}" for verb in pair)), Why.TWICE)
+    alone = next((verb for verb in seen if _BY_VERB[verb].alone), None)
+    if alone is not None and (len(given) > 1 or body):
+        yield Fault(f"#{alone.value}", Why.ALONE)
+    if faulty or body:
+        return
+    for one in given:
+        if one.verb is Verb.REPLY or (one.verb is Verb.NOTE and not one.value):
+            yield Fault(f"#{one.verb.value}", Why.EMPTY)
+
+
+_CONTRARY = (
+    {Verb.NOTE, Verb.REPLY},
+    {Verb.TAKE, Verb.DROP},
+    {Verb.TAKE, Verb.ASSIGN},
+    {Verb.DROP, Verb.ASSIGN},
+)
+
+
+def _outward(given: list[Given]) -> bool:
+    """#note and #reply say it; else a text beside a command that is about colleagues is for them."""
+    verbs = [one.verb for one in given]
+    if Verb.NOTE in verbs or Verb.REPLY in verbs:
+        return Verb.NOTE not in verbs
+    return all(_BY_VERB[verb].text is not Text.NOTE for verb in verbs)
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+Taken = tuple[str, tuple[str, ...], tuple[str, ...]] | tuple[str]
+
+
+def _words(said: str) -> Taken | None:
+    return (said,)
+
+
+def _choice(table: dict[str, tuple[str, ...]]) -> Callable[[str], Taken | None]:
+    known = {name: value for value, names in table.items() for name in names}
+
+    def choose(said: str) -> Taken | None:
+        value = known.get(said.lower())
+        return None if value is None else (value,)
+
+    return choose
+
+
+def _agent(said: str) -> Taken | None:
+    """An address or its beginning. A name in angle brackets, as clients complete it, is taken off."""
+    inner = re.fullmatch(r"[^<>]*<([^<>\s]+)>", said)
+    word = (inner[1] if inner else said.removeprefix("@")).lower()
+    return (word,) if word and not re.search(r"\s", word) else None
+
+
+def _several(pattern: re.Pattern[str]) -> Callable[[str], Taken | None]:
+    def read_several(said: str) -> Taken | None:
+        add: dict[str, None] = {}
+        remove: dict[str, None] = {}
+        for word in re.split(r"[\s,，、;；]+", re.sub(r"([+\-－＋])\s+", r"\1", said)):
+            sign, bare = (word[0], word[1:]) if word[:1] in ("+", "-", "＋", "－") else ("+", word)
+            bare = bare.strip("<>").lstrip("#")
+            if not bare:
+                continue
+            if not pattern.fullmatch(bare):
+                return None
+            (remove if sign in ("-", "－") else add)[bare.lower()] = None
+        return ("", tuple(add), tuple(remove)) if (add or remove) and not add.keys() & remove.keys() else None
+
+    return read_several
+
+
+_READERS: dict[Argument, Callable[[str], Taken | None]] = {
+    Argument.WORDS: _words,
+    Argument.AGENT: _agent,
+    Argument.STATUS: _choice(STATES),
+    Argument.PRIORITY: _choice(PRIORITIES),
+    Argument.LANGUAGE: _choice(LANGUAGES),
+    Argument.TAGS: _several(_TAG),
+}
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+_BY_VERB = {command.verb: command for command in COMMANDS}
+
+
+def _all_names() -> dict[str, tuple[Command, str]]:
+    """Each name, with the command and, for a state's own name, the state."""
+    names: dict[str, tuple[Command, str]] = {}
+    for state, words in STATES.items():
+        for word in words:
+            names[word] = (_BY_VERB[Verb.STATUS], state)
+    for command in COMMANDS:
+        for name in (command.verb.value, *command.also, *command.chinese):
+            assert name not in names, f"{name} means two things"
+            names[name] = (command, "")
+    return names
+
+
+_NAMES = _all_names()
+_GLUED = sorted((name for name in _NAMES if not name.isascii()), key=len, reverse=True)

@@ -1,0 +1,114 @@
+"""The commands that agents give by mail: the one table from which the parser, the help mail and docs/commands.md are made.
+
+Pure data; never fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verb(StrEnum):
+    """What a command does. The value is its English name."""
+
+    NOTE = "note"
+    REPLY = "reply"
+    TAKE = "take"
+    DROP = "drop"
+    ASSIGN = "assign"
+    STATUS = "status"
+    PRIORITY = "priority"
+    TAG = "tag"
+    LANGUAGE = "language"
+    SHOW = "show"
+    UNDO = "undo"
+    HELP = "help"
+
+
+class Argument(StrEnum):
+    """What follows the name on its line."""
+
+    NONE = ""
+    WORDS = "words"  # as they stand
+    AGENT = "agent"  # an address, or what stands before its @
+    STATUS = "status"
+    PRIORITY = "priority"
+    TAGS = "tags"  # +word or word to add, -word to remove
+    LANGUAGE = "language"
+
+
+class Text(StrEnum):
+    """What becomes of the text below the commands."""
+
+    ANSWER = "answer"  # it goes to the customer
+    NOTE = "note"  # it stays inside: the command is about colleagues, and so are most likely the words below it
+    NONE = "none"  # it is not used
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row. optional: the argument may be left out. alone: no other command and no text may stand beside it."""
+
+    verb: Verb
+    chinese: tuple[str, ...]  # the first one is shown
+    argument: Argument
+    text: Text
+    english_help: str
+    chinese_help: str
+    example: str
+    also: tuple[str, ...] = ()  # further English names
+    optional: bool = False
+    alone: bool = False
+
+
+# fmt: off
+COMMANDS: tuple[Command, ...] = (
+    Command(Verb.NOTE, ("备注", "内部"), Argument.WORDS, Text.NOTE,
+            "Keep this mail inside: colleagues see it, the customer never does.",
+            "只在内部保留：同事能看到，客户永远看不到。", "#note he called again", ("internal",), optional=True),
+    Command(Verb.REPLY, ("回复", "答复"), Argument.NONE, Text.ANSWER,
+            "Send the text below to the customer, also beside a command whose text would stay inside.",
+            "把下面的文字发给客户（即使同时写了默认只留在内部的命令）。", "#reply", ("answer",)),
+    Command(Verb.TAKE, ("接手", "认领"), Argument.NONE, Text.NOTE,
+            "The ticket is yours.", "这张工单由您负责。", "#take", ("claim",)),
+    Command(Verb.DROP, ("放弃", "取消接手"), Argument.NONE, Text.NOTE,
+            "Nobody has the ticket any more.", "工单不再由任何人负责。", "#drop", ("unassign",)),
+    Command(Verb.ASSIGN, ("转交", "指派"), Argument.AGENT, Text.NOTE,
+            "Give the ticket to another agent of the desk.", "把工单交给本服务台的另一位客服。", "#assign lee"),
+    Command(Verb.STATUS, ("状态",), Argument.STATUS, Text.ANSWER,
+            "Set the state: progress, waiting, resolved or closed. The text below goes to the customer with it.",
+            "设置状态：处理中、等待、解决或关闭。下面的文字会随通知发给客户。", "#status waiting"),
+    Command(Verb.PRIORITY, ("优先级",), Argument.PRIORITY, Text.NOTE,
+            "Set the priority: low, normal, high or urgent.", "设置优先级：低、普通、高或紧急。", "#priority high", ("prio",)),
+    Command(Verb.TAG, ("标签",), Argument.TAGS, Text.NOTE,
+            "Add tags, or remove those with a minus.", "添加标签；前面加减号则删除。", "#tag printer -paper", ("tags",)),
+    Command(Verb.LANGUAGE, ("语言",), Argument.LANGUAGE, Text.ANSWER,
+            "Write to this customer in this language from now on.", "以后用这种语言给该客户写信。", "#language zh", ("lang",)),
+    Command(Verb.SHOW, ("查看",), Argument.NONE, Text.NONE,
+            "Send me the whole ticket.", "把整张工单发给我。", "#show"),
+    Command(Verb.UNDO, ("撤销",), Argument.NONE, Text.NONE,
+            "Take back my last answer, as long as it has not left.", "收回我最近一次尚未发出的答复。", "#undo",
+            alone=True),
+    Command(Verb.HELP, ("帮助",), Argument.NONE, Text.NONE,
+            "Send me this list.", "把这份说明发给我。", "#help"),
+)
+
+# A state as a command of its own: #resolved is #status resolved.
+STATES: dict[str, tuple[str, ...]] = {
+    "progress": ("progress", "in-progress", "open", "reopen", "处理中", "处理", "重新打开"),
+    "waiting": ("waiting", "wait", "pending", "等待", "等待回复"),
+    "resolved": ("resolved", "resolve", "solved", "done", "解决", "已解决"),
+    "closed": ("closed", "close", "关闭", "已关闭"),
+}
+PRIORITIES: dict[str, tuple[str, ...]] = {
+    "low": ("low", "低"),
+    "normal": ("normal", "medium", "普通", "中"),
+    "high": ("high", "高"),
+    "urgent": ("urgent", "紧急", "最高"),
+}
+LANGUAGES: dict[str, tuple[str, ...]] = {
+    "en": ("en", "english", "英文", "英语"),
+    "zh": ("zh", "zh-cn", "zh-hans", "chinese", "中文", "简体", "简体中文"),
+}
+# fmt: on

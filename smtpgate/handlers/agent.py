@@ -1,0 +1,138 @@
+"""An agent's mail about a ticket: an answer to the customer, a note, commands. Nobody else's mail gets past here as one.
+
+An answer needs two proofs and a right (threats T1 to T3): the agent's own mail (rules/rights, column `acts`), the signed
+address that this agent was given for this ticket, and membership of the ticket's desk now. What lacks a proof is held, and the
+agent is asked at the address that the configuration has. What cannot be understood is not done at all. A text whose
+meaning is not plain stays inside.
+"""
+
+from __future__ import annotations
+
+from smtpgate.clock import id_number
+from smtpgate.config import Agent, Desk
+from smtpgate.desk import commands
+from smtpgate.handlers import outcome
+from smtpgate.handlers.agentwords import LINES, TITLES
+from smtpgate.handlers.case import Case, Work
+from smtpgate.mail.letters import date_text
+from smtpgate.mail.token import TokenKind
+from smtpgate.model import Entry, EntryKind, Evidence, Ticket
+from smtpgate.rules.rights import Acting
+from smtpgate.store.api import AckNote
+
+NAME = "agent"
+
+
+def handle(case: Case, work: Work) -> None:
+    if case.imported or work.repeat_of is not None:
+        return
+    if case.confirms:
+        _confirmed(case, work)
+        return
+    ticket = work.ticket
+    if ticket is None:
+        if case.actions and case.parsed.kind.machine is False:
+            work.hold(NAME, "written to an address that an agent was given, for a ticket that is not here")
+        return
+    desk = case.desk_of_agent(ticket)
+    if desk is None:
+        if case.actions and not _automatic(case, work):
+            work.hold(NAME, "written to an address that an agent was given, by somebody who is no agent of the desk")
+        return
+    if _automatic(case, work) or (case.takes_part(ticket) and not case.actions):
+        return
+    _of_agent(case, work, ticket, desk)
+
+
+def _automatic(case: Case, work: Work) -> bool:
+    return work.rights.acts is Acting.NEVER or case.parsed.kind.machine
+
+
+def _of_agent(case: Case, work: Work, ticket: Ticket, desk: Desk) -> None:
+    agent = case.config.agent_of(next(a for a in desk.agents if case.post.key(a) == case.sender))
+    words, titles = LINES[agent.language], TITLES[agent.language]
+    reading = commands.read("" if case.parsed.nothing_new else case.parsed.reply)
+    if reading.faults:
+        lines = tuple(outcome.fault_line(fault, agent.language) for fault in reading.faults)
+        _refused(case, work, ticket, desk, agent, lines)
+        return
+    if not reading.commands and not reading.text:
+        _refused(case, work, ticket, desk, agent, (words["empty"],))
+        return
+    why = _unproved(case, work, ticket)
+    if why:
+        work.hold(NAME, f"in an agent's name, {why}")
+        lines = (words["confirm"].format(why=why), words["otherwise"])
+        _ask(case, work, ticket, desk, agent, titles["confirm"], lines)
+        return
+    inside = any(token.kind is TokenKind.NOTE for token in case.actions) or not reading.outward
+    if not inside and reading.text and (other := _overtaken(case, ticket)) is not None and not case.mail.released:
+        work.hold(NAME, f"{other.author} has answered meanwhile")
+        when = date_text(other.created_at, desk, agent.language)
+        lines = (words["overtaken"].format(who=other.author, when=when), other.text[:2000], words["send-all-the-same"])
+        _ask(case, work, ticket, desk, agent, titles["overtaken"], lines)
+        return
+    faults = outcome.impossible(case, ticket, desk, reading, agent.language)
+    if faults:
+        _refused(case, work, ticket, desk, agent, faults)
+        return
+    outcome.do(case, work, ticket, desk, agent, reading, inside=inside)
+
+
+def _unproved(case: Case, work: Work, ticket: Ticket) -> str:
+    """What is missing for an agent's right to act, "" for nothing. An agent's own confirmation, or an admin's release, is both."""
+    if case.mail.released:
+        return ""
+    if work.rights.acts is not Acting.YES:
+        return f"its sender is not proved well enough (evidence {case.mail.verdict.evidence.value})"
+    if not any(t.id == ticket.id and t.person_matches(case.sender) for t in case.actions):
+        return "not sent to the signed address that this agent was given for this ticket"
+    return ""
+
+
+def _overtaken(case: Case, ticket: Ticket) -> Entry | None:
+    """An answer of a colleague that is newer than the mail which this one answers."""
+    seen = case.facts.said.answered_at
+    for entry in case.facts.said.entries.get(ticket.id, ()):
+        if entry.kind is EntryKind.REPLY and case.post.key(entry.author) != case.sender:
+            return entry if seen and entry.created_at > seen else None
+    return None
+
+
+def _refused(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, lines: tuple[str, ...]) -> None:
+    """Nothing is done; the agent gets the reason and the text back. Only a proved agent is told anything at all."""
+    if _unproved(case, work, ticket) and case.mail.verdict.evidence not in (Evidence.TRUSTED, Evidence.DMARC_DKIM):
+        work.hold(NAME, "in an agent's name, not proved, and not understood")
+        return
+    work.outcome, work.done = "refused", True
+    work.because(NAME, f"nothing done: {'; '.join(lines)}"[:500])
+    outcome.send_receipt(case, work, ticket, desk, agent, TITLES[agent.language]["refused"], lines, text=case.parsed.reply)
+
+
+def _ask(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, title: str, lines: tuple[str, ...]) -> None:
+    """The one mail by which the agent vouches for a held one, to the address of the configuration and no other."""
+    today = [at for at in case.facts.acks.to_address if at > case.now - 86_400]
+    if len(today) >= case.config.limits.acknowledgements_per_day:
+        work.because(NAME, "not asked: so many mails in this agent's name are held today that asking would be a flood")
+        return
+    work.acks.append(AckNote(case.sender, case.now, "confirm"))
+    confirm = id_number(case.mail.id)
+    outcome.send_receipt(case, work, ticket, desk, agent, title, lines, text=case.parsed.reply, confirm=confirm)
+
+
+def _confirmed(case: Case, work: Work) -> None:
+    """An answer to `_ask`: the address was sent to the agent alone, so who writes to it reads the agent's mail."""
+    token = case.confirms[0]
+    known = case.agent and token.person_matches(case.sender)
+    proved = case.mail.verdict.evidence not in (Evidence.FAIL, Evidence.AMBIGUOUS) or case.mail.released
+    if _automatic(case, work):
+        work.outcome, work.done = "noted", True
+        work.because(NAME, "an automatic mail confirms nothing")
+        return
+    if not known or not proved:
+        work.hold(NAME, "a confirmation that is not the agent's")
+        return
+    mail_id = outcome.mail_id_of(token)
+    work.released.append(mail_id)
+    work.outcome, work.done, work.rung = "confirmed", True, "token"
+    work.because(NAME, f"{case.sender} vouches for held mail {mail_id}")

@@ -1,0 +1,368 @@
+"""What an agent's mail brings about, once it may: entries, changes of the ticket, the mail to the customer, and the receipt."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from smtpgate.clock import id_text
+from smtpgate.config import Agent, Desk
+from smtpgate.desk.commands import Fault, Given, Reading
+from smtpgate.desk.commandtable import COMMANDS, Verb
+from smtpgate.desk.life import after_answer, letter_for
+from smtpgate.errors import ParseFailed
+from smtpgate.handlers import tell
+from smtpgate.handlers import ticket as opened
+from smtpgate.handlers.agentwords import FAULTS, LANGUAGES, LINES, TAKES, TITLES
+from smtpgate.handlers.case import Case, Work, entry_of
+from smtpgate.mail import outward
+from smtpgate.mail.agentwords import PRIORITY, STATUS
+from smtpgate.mail.letters import ComposeError
+from smtpgate.mail.token import Token
+from smtpgate.model import Address, Entry, EntryKind, OutgoingMail, Priority, Status, Ticket, Withdrawn
+from smtpgate.store.api import TicketUpdate
+
+NAME = "agent"
+# A signed address of ours stands in every mail to an agent: a text with one is no new text, whatever the client made of it.
+_SIGNED = re.compile(r"\+\s?[rnacb][a-z2-7]{20}", re.IGNORECASE)
+_CONVERSATION = (EntryKind.CUSTOMER, EntryKind.REPLY, EntryKind.STATUS)  # what a customer has seen
+
+
+def mail_id_of(token: Token) -> str:
+    """The held mail that a confirmation is about."""
+    return id_text(token.id)
+
+
+# --- what cannot be done ----------------------------------------------------------------------------------------------
+
+
+def fault_line(fault: Fault, language: str) -> str:
+    takes = TAKES[language].get(fault.takes, "")
+    line = FAULTS[language][fault.why].format(line=fault.line, takes=takes)
+    return f"{line} {FAULTS[language]['nearest'].format(nearest=fault.nearest)}" if fault.nearest else line
+
+
+def impossible(case: Case, ticket: Ticket, desk: Desk, reading: Reading, language: str) -> tuple[str, ...]:
+    """Why commands that were understood cannot be done on this ticket, all of it."""
+    words, found = LINES[language], []
+    for given in reading.commands:
+        if given.verb is Verb.ASSIGN and _member(case, desk, given.value) is None:
+            found.append(words["no-agent"].format(who=given.value, all=", ".join(desk.agents)))
+        if given.verb is Verb.STATUS and given.value == ticket.status.value:
+            found.append(words["already"].format(new=STATUS[language][ticket.status]))
+        if given.verb is Verb.UNDO:
+            found += _not_undone(case, ticket, words)
+    if reading.outward and reading.text and ticket.customer is None:
+        found.append(words["no-customer"])
+    if reading.outward and _SIGNED.search(reading.text):
+        found.append(words["quoted"])
+    return tuple(found)
+
+
+def _not_undone(case: Case, ticket: Ticket, words: dict[str, str]) -> list[str]:
+    waiting = case.facts.said.waiting.get(ticket.id)
+    entry = _entry_of(case, ticket, waiting)
+    if waiting is None or entry is None:
+        return [words["too-late"]]
+    return [] if case.post.key(entry.author) == case.sender else [words["not-yours"].format(who=entry.author)]
+
+
+def _entry_of(case: Case, ticket: Ticket, waiting: Withdrawn | None) -> Entry | None:
+    entries = case.facts.said.entries.get(ticket.id, ())
+    return next((e for e in entries if waiting is not None and e.id == waiting.entry_id), None)
+
+
+def _member(case: Case, desk: Desk, said: str) -> str | None:
+    """The one agent of the desk with this address, or with this before the @."""
+    wanted = case.post.key(said) if "@" in said else said
+    found = [a for a in desk.agents if (case.post.key(a) == wanted if "@" in said else a.partition("@")[0].lower() == wanted)]
+    return found[0] if len(found) == 1 else None
+
+
+# --- what is done -----------------------------------------------------------------------------------------------------
+
+
+class _Doing:
+    """One mail of an agent being carried out."""
+
+    def __init__(self, case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, reading: Reading) -> None:
+        self.case, self.work, self.ticket, self.desk, self.agent, self.reading = case, work, ticket, desk, agent, reading
+        self.words = LINES[agent.language]
+        self.lines: list[str] = []
+        self.events: list[str] = []
+        self.update = TicketUpdate(ticket.id, updated_at=case.now)
+        self.assigned = ""
+
+    def say(self, name: str, **values: str) -> None:
+        self.lines.append(self.words[name].format(**values))
+
+    def change(self, **fields: object) -> None:
+        self.update = replace(self.update, **fields)  # type: ignore[arg-type]
+
+
+def do(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, reading: Reading, *, inside: bool) -> None:
+    """All commands, then the text. Raises nothing that a mail could cause: a letter that cannot be built undoes all of it."""
+    doing = _Doing(case, work, ticket, desk, agent, reading)
+    for given in reading.commands:
+        _COMMANDS[given.verb](doing, given)
+    status = doing.update.status
+    try:
+        if reading.text and inside:
+            _note(doing)
+        elif reading.text:
+            _answer(doing, status)
+        elif status is not None:
+            _status_letter(doing, status)
+    except (ComposeError, ParseFailed) as error:
+        work.outcome, work.done = "refused", True
+        work.because(NAME, f"nothing done: {error}")
+        for gathered in (work.entries, work.updates, work.message_refs, work.outgoing, work.withdrawn):
+            gathered.clear()
+        lines = (LINES[agent.language]["unbuilt"].format(why=error),)
+        send_receipt(case, work, ticket, desk, agent, TITLES[agent.language]["refused"], lines, text=case.parsed.reply)
+        return
+    _finish(doing)
+
+
+def _finish(doing: _Doing) -> None:
+    case, work, agent = doing.case, doing.work, doing.agent
+    for event in doing.events:
+        work.entries.append(Entry(case.new_id(), doing.ticket.id, EntryKind.EVENT, case.sender, case.now, event))
+    if doing.update != TicketUpdate(doing.ticket.id):
+        work.updates.append(doing.update)
+    opened.references(case, work, doing.ticket)
+    opened.fingerprints(case, work, doing.ticket)
+    work.outcome, work.done = work.outcome or "done", True
+    work.because(NAME, "; ".join(doing.events) or work.outcome)
+    if doing.assigned and doing.assigned != case.sender:
+        ticket = replace(doing.ticket, assignee=doing.assigned)
+        latest = next(iter(case.facts.said.entries.get(ticket.id, ())), None)
+        if latest is not None:
+            tell.told(case, work, ticket, latest, "assigned", only=doing.assigned)
+    help_wanted = doing.reading.of(Verb.HELP) is not None
+    if doing.lines or help_wanted:
+        title = TITLES[agent.language]["help" if help_wanted and not doing.lines else "done"]
+        lines = (*doing.lines, *(help_lines(agent.language) if help_wanted else ()))
+        send_receipt(case, work, doing.ticket, doing.desk, agent, title, lines)
+
+
+def _note(doing: _Doing) -> None:
+    case, work = doing.case, doing.work
+    entry = entry_of(case, work, doing.ticket, EntryKind.NOTE, work.marks, doing.reading.text)
+    work.entries.append(entry)
+    work.outcome = "note"
+    if doing.reading.commands and doing.reading.of(Verb.NOTE) is None:
+        doing.say("noted")
+    tell.told(case, work, doing.ticket, entry, "note", but=case.sender)
+
+
+def _answer(doing: _Doing, status: Status | None) -> None:
+    """To the customer, unless he has it already because the agent wrote to him as well."""
+    case, work, ticket = doing.case, doing.work, doing.ticket
+    customer = ticket.customer
+    assert customer is not None
+    copied = _copied(case, ticket)
+    if copied:
+        doing.say("copied", who=", ".join(copied))
+        _note(doing)
+        return
+    text = doing.reading.text
+    html = outward.new_html(case.parsed.html, text) if case.parsed.html and not doing.reading.commands else None
+    shown = outward.pictures(html) if html else frozenset()
+    wanted = [a for a in case.parsed.attachments if not a.inline or (a.content_id or "").lower() in shown]
+    files = outward.carried(case.mail.raw, wanted, case.config.limits)
+    entry = entry_of(case, work, ticket, EntryKind.REPLY, work.marks, text)
+    mail = case.post.answer(
+        desk=doing.desk,
+        ticket=ticket,
+        agent=doing.agent,
+        to=Address(customer.name, customer.address),
+        now=case.now,
+        send_at=case.now + case.config.tickets.answer_delay,
+        text=text,
+        html=html,
+        files=files,
+        references=_thread(case, ticket),
+        entry_id=entry.id,
+        state=status.value if status is not None and status is not Status.PROGRESS else "",
+    )
+    _send(doing, replace(entry, message_id=mail.message_id), mail)
+    work.outcome = "answer"
+    seconds = round(case.config.tickets.answer_delay)
+    if doing.lines:
+        doing.say("sent-later" if seconds else "sent", to=customer.address, seconds=str(seconds))
+    if status is None and after_answer(ticket.status) is not ticket.status:
+        doing.change(status=after_answer(ticket.status))
+    if not ticket.assignee and doing.update.assignee is None:
+        doing.change(assignee=case.sender)
+
+
+def _status_letter(doing: _Doing, status: Status) -> None:
+    case, ticket = doing.case, doing.ticket
+    purpose, customer = letter_for(ticket.status, status), ticket.customer
+    if purpose is None or customer is None:
+        doing.say("untold")
+        return
+    entry = Entry(case.new_id(), ticket.id, EntryKind.STATUS, case.sender, case.now, f"({purpose} mail)")
+    mail = case.post.to_customer(
+        purpose=purpose,
+        desk=doing.desk,
+        ticket=ticket,
+        to=Address(customer.name, customer.address),
+        now=case.now,
+        references=_thread(case, ticket),
+        entry_id=entry.id,
+    )
+    _send(doing, replace(entry, message_id=mail.message_id), mail)
+    doing.say("told", to=customer.address)
+
+
+def _send(doing: _Doing, entry: Entry, mail: OutgoingMail) -> None:
+    doing.work.entries.append(entry)
+    doing.work.outgoing.append(mail)
+    doing.work.message_refs.append(doing.case.post.reference(mail))
+
+
+def _thread(case: Case, ticket: Ticket) -> tuple[str, ...]:
+    """The Message-IDs that the customer's client knows, oldest first."""
+    seen = [e.message_id for e in case.facts.said.entries.get(ticket.id, ()) if e.kind in _CONVERSATION and e.message_id]
+    return tuple(reversed(seen))
+
+
+def _copied(case: Case, ticket: Ticket) -> list[str]:
+    """Participants whom the agent's own mail names: they have it, with his own address on it."""
+    people = {case.post.key(p.address) for p in ticket.participants}
+    return [a.address for a in (*case.parsed.to, *case.parsed.cc) if case.post.key(a.address) in people]
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+def _take(doing: _Doing, _: Given) -> None:
+    before = doing.ticket.assignee
+    doing.change(assignee=doing.case.sender)
+    doing.events.append(f"taken by {doing.case.sender}" + (f" from {before}" if before and before != doing.case.sender else ""))
+    if before and before != doing.case.sender:
+        doing.say("taken-from", who=before)
+    else:
+        doing.say("taken")
+
+
+def _drop(doing: _Doing, _: Given) -> None:
+    doing.change(assignee="")
+    doing.events.append("assigned to nobody")
+    doing.say("dropped")
+
+
+def _assign(doing: _Doing, given: Given) -> None:
+    member = _member(doing.case, doing.desk, given.value)
+    assert member is not None
+    doing.assigned = doing.case.post.key(member)
+    doing.change(assignee=doing.assigned)
+    doing.events.append(f"assigned to {member}")
+    doing.say("assigned", who=member)
+
+
+def _status(doing: _Doing, given: Given) -> None:
+    new, names = Status(given.value), STATUS[doing.agent.language]
+    doing.change(status=new)
+    doing.events.append(f"{doing.ticket.status.value} -> {new.value}")
+    doing.say("status", new=names[new], old=names[doing.ticket.status])
+
+
+def _priority(doing: _Doing, given: Given) -> None:
+    new = Priority(given.value)
+    doing.change(priority=new)
+    doing.events.append(f"priority {doing.ticket.priority.value} -> {new.value}")
+    doing.say("priority", new=PRIORITY[doing.agent.language][new])
+
+
+def _tag(doing: _Doing, given: Given) -> None:
+    tags = tuple(dict.fromkeys(t for t in (*doing.ticket.tags, *given.add) if t not in given.remove))[:50]
+    doing.change(tags=tags)
+    doing.events.append(f"tags: {', '.join(tags)}")
+    doing.say("tags", new=", ".join(tags) or "-")
+
+
+def _language(doing: _Doing, given: Given) -> None:
+    doing.change(language=given.value)
+    doing.ticket = replace(doing.ticket, language=given.value)
+    doing.events.append(f"language: {given.value}")
+    doing.say("language", new=LANGUAGES[doing.agent.language][given.value])
+
+
+def _undo(doing: _Doing, _: Given) -> None:
+    waiting = doing.case.facts.said.waiting[doing.ticket.id]
+    doing.work.withdrawn.append(waiting)
+    doing.events.append("answer taken back before it left")
+    doing.say("undone")
+
+
+def _show(doing: _Doing, _: Given) -> None:
+    entries = doing.case.facts.said.entries.get(doing.ticket.id, ())
+    if entries:
+        tell.told(doing.case, doing.work, doing.ticket, entries[0], "shown", only=doing.case.sender)
+
+
+def _nothing(doing: _Doing, given: Given) -> None:
+    """What the text or `_finish` takes care of."""
+
+
+_COMMANDS = {
+    Verb.NOTE: _nothing,
+    Verb.REPLY: _nothing,
+    Verb.HELP: _nothing,
+    Verb.TAKE: _take,
+    Verb.DROP: _drop,
+    Verb.ASSIGN: _assign,
+    Verb.STATUS: _status,
+    Verb.PRIORITY: _priority,
+    Verb.TAG: _tag,
+    Verb.LANGUAGE: _language,
+    Verb.UNDO: _undo,
+    Verb.SHOW: _show,
+}
+
+
+# --- receipts ---------------------------------------------------------------------------------------------------------
+
+
+def help_lines(language: str) -> tuple[str, ...]:
+    """The table of commands as an agent reads it."""
+    lines = []
+    for command in COMMANDS:
+        chinese = language == "zh"
+        name = f"#{command.chinese[0]} (#{command.verb.value})" if chinese else f"#{command.verb.value}"
+        lines.append(f"{name}: {command.chinese_help if chinese else command.english_help} {command.example}")
+    return tuple(lines)
+
+
+def send_receipt(
+    case: Case,
+    work: Work,
+    ticket: Ticket,
+    desk: Desk,
+    agent: Agent,
+    title: str,
+    lines: tuple[str, ...],
+    *,
+    text: str = "",
+    confirm: int | None = None,
+) -> None:
+    try:
+        mail = case.post.receipt(
+            title=title,
+            desk=desk,
+            ticket=ticket,
+            agent=agent,
+            now=case.now,
+            lines=lines,
+            text=text,
+            in_reply_to=case.parsed,
+            confirm=confirm,
+        )
+    except ComposeError as error:
+        work.because(NAME, f"no receipt: {error}")
+        return
+    work.outgoing.append(mail)
+    work.because(NAME, f"receipt to agent {agent.address}: {title}")

@@ -1,0 +1,66 @@
+"""Tells the agents: the one who has the ticket, else all of the desk. Never anybody outside, never about history."""
+
+from __future__ import annotations
+
+from smtpgate.config import Desk
+from smtpgate.handlers.case import Case, Work
+from smtpgate.mail.letters import ComposeError
+from smtpgate.model import Entry, EntryKind, Ticket
+
+NAME = "tell"
+
+
+def handle(case: Case, work: Work) -> None:
+    """Of what a customer, or somebody else, wrote."""
+    if case.imported or work.repeat_of is not None:
+        return
+    for entry in [e for e in work.entries if e.kind in (EntryKind.CUSTOMER, EntryKind.THIRD_PARTY) and e.mail_id == case.mail.id]:
+        ticket = next((t for t in (*work.opened, work.ticket) if t is not None and t.id == entry.ticket_id), None)
+        if ticket is not None:
+            told(case, work, ticket, entry, _what(work, entry))
+
+
+def _what(work: Work, entry: Entry) -> str:
+    if entry.kind is EntryKind.THIRD_PARTY:
+        return "third-party"
+    if work.reopened:
+        return "reopened"
+    return "new" if work.opened else "answer"
+
+
+def told(case: Case, work: Work, ticket: Ticket, entry: Entry, what: str, *, but: str = "", only: str = "") -> None:
+    """A briefing for each agent whom it concerns. but: the agent who knows already; only: the one agent who is to know."""
+    desk = case.config.desk_named(ticket.desk)
+    if desk is None or not desk.notify:
+        return
+    for address in _whom(case, desk, ticket, only):
+        if case.post.key(address) == but:
+            continue
+        try:
+            mail = case.post.briefing(
+                what=what,
+                desk=desk,
+                ticket=ticket,
+                agent=case.config.agent_of(address),
+                entry=entry,
+                now=case.now,
+                earlier=case.facts.said.entries.get(ticket.id, ()),
+                others=tuple(o for o in case.facts.said.others if o.id != ticket.id),
+            )
+        except ComposeError as error:  # the ticket matters more than the mail about it
+            work.because(NAME, f"{address} could not be told: {error}")
+            continue
+        work.outgoing.append(mail)
+        work.message_refs.append(case.post.reference(mail))
+        work.because(NAME, f"{what} to agent {address}")
+
+
+def _whom(case: Case, desk: Desk, ticket: Ticket, only: str) -> tuple[str, ...]:
+    """Addresses as the configuration has them: one who was removed from it hears nothing more."""
+    members = [*desk.agents]
+    for name in ticket.other_desks:
+        other = case.config.desk_named(name)
+        members += [a for a in (other.agents if other else ()) if a not in members]
+    wanted = only or ticket.assignee
+    mine = [a for a in members if case.post.key(a) == case.post.key(wanted)] if wanted else []
+    return tuple(mine or members)

@@ -1,0 +1,135 @@
+"""An agent's answer as the customer gets it: a new mail of the desk, made of the agent's new words and files alone.
+
+Nothing of the agent's own mail is copied: no field, no signed address, no quoted notification, no name of his machine.
+Pure. Raises ComposeError when it cannot be what it is meant to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup, escape
+
+from smtpgate.config import Agent, Desk
+from smtpgate.mail import letters, outward, wire
+from smtpgate.mail.compose import Templates
+from smtpgate.mail.letters import ComposeError, Language
+from smtpgate.mail.outward import Carried
+from smtpgate.mail.wire import Composed
+from smtpgate.model import Address, Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """text is the agent's new text; html the same as sanitised HTML, None without any."""
+
+    desk: Desk
+    ticket: Ticket
+    agent: Agent
+    to: Address
+    language: Language
+    message_id: str
+    date: float
+    reply_to: str
+    text: str
+    html: str | None = None
+    files: tuple[Carried, ...] = ()
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    state: str = ""  # waiting, resolved or closed, when the answer comes with it
+
+
+def compose_answer(answer: Answer, templates: Templates) -> Composed:
+    """The finished mail to the customer."""
+    desk, ticket, language = answer.desk, answer.ticket, answer.language
+    own_id, parent = wire.message_id(answer.message_id), wire.message_id(answer.in_reply_to)
+    if own_id is None:
+        raise ComposeError(f"{answer.message_id!r} is not a Message-ID")
+    text = letters.many_lines(answer.text)
+    formatted, pictures = _pictures(answer, own_id)
+    person = letters.greeting_name(answer.agent.name.zh if language == "zh" else answer.agent.name.en)
+    team = letters.desk_name(desk, language)
+    values = {
+        "number": ticket.number,
+        "subject": letters.shown_subject(ticket.subject, ticket.number),
+        "text": text,
+        "formatted": Markup(formatted) if formatted is not None else _paragraphs(text),  # noqa: S704  # sanitised by mail.html
+        "person": person,
+        "state": answer.state,
+        "desk": team,
+        "lang": "zh-CN" if language == "zh" else "en",
+    }
+    page = templates.page(f"{language}/answer", values)
+    sender = f"{person} ({team})" if person else team
+    to = wire.checked_address(answer.to.address)
+    fields = [
+        ("From", wire.mailbox(sender, desk.address)),
+        ("To", wire.mailbox(letters.one_line(answer.to.name, 80), to)),
+        ("Reply-To", wire.mailbox(team, wire.checked_address(answer.reply_to))),
+        ("Subject", wire.subject(f"[#{ticket.number}]", values["subject"])),
+        ("Date", format_datetime(datetime.fromtimestamp(answer.date, ZoneInfo(desk.timezone)))),
+        ("Message-ID", own_id),
+        *([("In-Reply-To", parent)] if parent else []),
+        *([("References", chain)] if (chain := wire.references(answer.references, parent)) else []),
+        ("Content-Language", str(values["lang"])),
+    ]
+    data = wire.assemble(fields, _content(page.text, page.html, pictures, _others(answer, pictures), own_id))
+    return wire.finished(data, own_id, to)
+
+
+def _pictures(answer: Answer, own_id: str) -> tuple[str | None, tuple[Carried, ...]]:
+    """The HTML with content ids of ours, and the pictures that it shows."""
+    if answer.html is None:
+        return None, ()
+    shown = outward.pictures(answer.html)
+    names: dict[str, str] = {}
+    found: list[Carried] = []
+    for file in answer.files:
+        old = (file.content_id or "").lower()
+        if old in shown and old not in names:
+            names[old] = f"{len(names) + 1}.{own_id.strip('<>')}"
+            found.append(Carried(file.name, file.content_type, file.data, names[old]))
+    return outward.renamed(answer.html, names), tuple(found)
+
+
+def _others(answer: Answer, pictures: Sequence[Carried]) -> tuple[Carried, ...]:
+    shown = {id(picture.data) for picture in pictures}
+    return tuple(Carried(file.name, file.content_type, file.data) for file in answer.files if id(file.data) not in shown)
+
+
+def _paragraphs(text: str) -> Markup:
+    """Plain text as HTML: an empty line makes a paragraph."""
+    made = []
+    for block in text.split("\n\n"):
+        lines = [str(escape(line)).replace("  ", "\u00a0 ") for line in block.strip("\n").split("\n")]
+        if block.strip():
+            made.append("<p>" + "<br>\n".join(lines) + "</p>")
+    return Markup("\n".join(made))  # noqa: S704  # every piece is escaped above
+
+
+def _content(text: str, page: str, pictures: Sequence[Carried], files: Sequence[Carried], own_id: str) -> wire.Multipart:
+    both = wire.Multipart("alternative", f"{own_id} alternative", [wire.text_part("plain", text), wire.text_part("html", page)])
+    if pictures:
+        both = wire.Multipart("related", f"{own_id} related", [wire.nested(both), *(_file(p, inline=True) for p in pictures)])
+    if files:
+        both = wire.Multipart("mixed", f"{own_id} mixed", [wire.nested(both), *(_file(f, inline=False) for f in files)])
+    return both
+
+
+def _file(file: Carried, *, inline: bool) -> bytes:
+    kind = file.content_type if wire.MEDIA_TYPE.fullmatch(file.content_type) else "application/octet-stream"
+    if kind.startswith(("multipart/", "message/")):
+        kind = "application/octet-stream"  # a mail within a mail may not be in base64 (RFC 2046 §5.2.1)
+    name, filename = wire.file_name(file.name)
+    head = [
+        f"Content-Type: {kind}{name}",
+        "Content-Transfer-Encoding: base64",
+        f"Content-Disposition: {'inline' if inline else 'attachment'}{filename}",
+    ]
+    if inline and file.content_id:
+        head.append(f"Content-ID: <{file.content_id}>")
+    return "\r\n".join(head).encode("ascii") + b"\r\n\r\n" + wire.base64_lines(file.data)

@@ -1,0 +1,200 @@
+"""Mail to agents: what happened in a ticket, with everything that is needed to answer it; and receipts of what was done.
+
+Pure. Every value is cleaned here, whoever wrote it. Raises ComposeError when a mail cannot be what it is meant to be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from smtpgate.config import Agent, Desk
+from smtpgate.mail import letters, safe, wire
+from smtpgate.mail.agentwords import EVIDENCE, PRIORITY, SAID, STATUS, WORDS
+from smtpgate.mail.compose import Templates
+from smtpgate.mail.letters import ComposeError, Language
+from smtpgate.mail.wire import Composed
+from smtpgate.model import Entry, EntryKind, OtherTicket, Priority, Ticket
+
+_TEXT = 20_000  # characters of the new text that are shown; the whole is in the ticket
+_EARLIER = 4000  # of each earlier entry
+_VALUE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """What one agent is told of one ticket. what: new, answer, reopened, third-party, note, assigned.
+
+    entry is what is new; earlier what was said before, the newest first. answer_to and note_to are this agent's signed
+    addresses. references are the Message-IDs of the thread that this agent sees.
+    """
+
+    what: str
+    desk: Desk
+    ticket: Ticket
+    agent: Agent
+    entry: Entry
+    message_id: str
+    date: float
+    answer_to: str
+    note_to: str
+    references: tuple[str, ...] = ()
+    earlier: tuple[Entry, ...] = ()
+    others: tuple[OtherTicket, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an agent's mail. lines: what was done, or why nothing was; text: his own, when it comes back."""
+
+    title: str
+    desk: Desk
+    ticket: Ticket
+    agent: Agent
+    message_id: str
+    date: float
+    answer_to: str
+    lines: tuple[str, ...]
+    text: str = ""
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+
+
+def compose_briefing(briefing: Briefing, templates: Templates) -> Composed:
+    """The finished mail to one agent."""
+    desk, ticket, agent = briefing.desk, briefing.ticket, briefing.agent
+    language = agent.language
+    words = WORDS[language]
+    parent = briefing.references[-1] if briefing.references else None
+    values = {
+        **_common(desk, ticket, language, briefing.date),
+        "headline": words[briefing.what],
+        "who": safe.line(briefing.entry.author, _VALUE) or "-",
+        "evidence": _evidence(briefing.entry, language),
+        "text": _text(briefing.entry.text, _TEXT),
+        "facts": _facts(briefing, language),
+        "earlier": [_said(entry, desk, language) for entry in briefing.earlier],
+        "links": _links(briefing, words),
+        "answer_to": briefing.answer_to,
+        "note_to": briefing.note_to,
+        "inside": briefing.entry.kind is EntryKind.NOTE,
+    }
+    return _finish(
+        f"{language}/to-agent", values, desk, ticket, agent, briefing.message_id, briefing.date, briefing.answer_to,
+        parent, briefing.references, templates,
+    )  # fmt: skip
+
+
+def compose_receipt(receipt: Receipt, templates: Templates) -> Composed:
+    """The finished mail to one agent."""
+    desk, ticket, agent = receipt.desk, receipt.ticket, receipt.agent
+    values = {
+        **_common(desk, ticket, agent.language, receipt.date),
+        "headline": receipt.title,
+        "lines": [safe.line(line, 1000) for line in receipt.lines],
+        "text": _text(receipt.text, _TEXT),
+    }
+    return _finish(
+        f"{agent.language}/receipt", values, desk, ticket, agent, receipt.message_id, receipt.date, receipt.answer_to,
+        receipt.in_reply_to, receipt.references, templates,
+    )  # fmt: skip
+
+
+def _common(desk: Desk, ticket: Ticket, language: Language, moment: float) -> dict[str, Any]:
+    return {
+        "number": ticket.number,
+        "subject": letters.shown_subject(ticket.subject, ticket.number),
+        "desk": letters.desk_name(desk, language),
+        "address": desk.address,
+        "date": letters.date_text(moment, desk, language),
+        "lang": "zh-CN" if language == "zh" else "en",
+    }
+
+
+def _finish(
+    stem: str,
+    values: dict[str, Any],
+    desk: Desk,
+    ticket: Ticket,
+    agent: Agent,
+    message_id: str,
+    date: float,
+    reply_to: str,
+    in_reply_to: str | None,
+    references: tuple[str, ...],
+    templates: Templates,
+) -> Composed:
+    page = templates.page(stem, values)
+    name = letters.desk_name(desk, agent.language)
+    to, own_id = wire.checked_address(agent.address), wire.message_id(message_id)
+    if own_id is None:
+        raise ComposeError(f"{message_id!r} is not a Message-ID")
+    parent = wire.message_id(in_reply_to)
+    chain = wire.references(references, parent)
+    fields = [
+        ("From", wire.mailbox(name, desk.address)),
+        ("To", to),
+        ("Reply-To", wire.mailbox(name, wire.checked_address(reply_to))),
+        ("Subject", wire.subject(f"[#{ticket.number}]", values["subject"])),  # the same in the whole thread
+        ("Date", format_datetime(datetime.fromtimestamp(date, ZoneInfo(desk.timezone)))),
+        ("Message-ID", own_id),
+        *([("In-Reply-To", parent)] if parent else []),
+        *([("References", chain)] if chain else []),
+        *wire.automatic("auto-generated"),
+        ("Content-Language", values["lang"]),
+    ]
+    parts = [wire.text_part("plain", page.text), wire.text_part("html", page.html)]
+    data = wire.assemble(fields, wire.Multipart("alternative", own_id, parts))
+    return wire.finished(data, own_id, to)
+
+
+def _text(text: str, limit: int) -> str:
+    clean = "\n".join(line.rstrip() for line in safe.block(text[: limit + 1]).expandtabs(4).split("\n")).strip("\n")
+    return clean if len(text) <= limit else clean[:limit].rstrip() + "\n[…]"
+
+
+def _evidence(entry: Entry, language: Language) -> str:
+    return next((words for known, words in EVIDENCE[language].items() if known.value == entry.evidence and entry.mail_id), "")
+
+
+def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
+    """Label, with its colon, and value of what is worth knowing, the usual left out."""
+    ticket, words = briefing.ticket, WORDS[language]
+    facts = [
+        (words["status"], STATUS[language][ticket.status]),
+        (words["priority"], "" if ticket.priority is Priority.NORMAL else PRIORITY[language][ticket.priority]),
+        (words["assignee"], ticket.assignee or words["nobody"]),
+        (words["tags"], ", ".join(ticket.tags)),
+        *((detail.name, detail.value) for detail in briefing.entry.details if detail.where != "quoted"),
+        (words["files"], ", ".join(a.filename for a in briefing.entry.attachments if not a.seen)),
+        (words["marks"], ", ".join(briefing.entry.marks)),
+        *((words["others"], f"{o.number} ({STATUS[language][o.status]}) {o.subject}") for o in briefing.others),
+    ]
+    colon = "：" if language == "zh" else ": "
+    return [(safe.line(name, 60) + colon, safe.line(value, _VALUE)) for name, value in facts if value]
+
+
+def _said(entry: Entry, desk: Desk, language: Language) -> dict[str, str]:
+    return {
+        "kind": SAID[language][entry.kind],
+        "who": safe.line(entry.author, _VALUE),
+        "when": letters.date_text(entry.created_at, desk, language),
+        "text": _text(entry.text, _EARLIER),
+    }
+
+
+def _links(briefing: Briefing, words: dict[str, str]) -> list[tuple[str, str]]:
+    """Label and mailto link of what a tap and "send" does."""
+    ticket = briefing.ticket
+    subject = quote(f"Re: [#{ticket.number}] {letters.shown_subject(ticket.subject, ticket.number)}"[:150])
+    wanted = [("resolve", "#resolved"), ("wait", "#waiting"), ("close", "#closed"), ("help", "#help")]
+    if ticket.assignee != briefing.agent.address.lower():
+        wanted.insert(0, ("take", "#take"))
+    to = quote(briefing.answer_to, safe="@+")
+    links = [(words[name], f"mailto:{to}?subject={subject}&body={quote(command)}%0D%0A") for name, command in wanted]
+    links.insert(1, (words["add-note"], f"mailto:{quote(briefing.note_to, safe='@+')}?subject={subject}"))
+    return links

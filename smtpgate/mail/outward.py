@@ -1,0 +1,147 @@
+"""What of an agent's mail goes out to a customer: the newly written part of its HTML, and its files.
+
+Proof instead of trust: the HTML is cut where its letters are those of the new text, and given only when they are exactly
+those; else there is none, and the plain text is sent. Pure and linear. `carried` raises ParseFailed beyond the limits.
+"""
+
+from __future__ import annotations
+
+import html as stdlib_html
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from smtpgate.limitsettings import Limits
+from smtpgate.mail import header, safe, structure, transfer
+from smtpgate.mail.htmltokens import VOID
+from smtpgate.mail.structure import MESSAGES
+from smtpgate.model import Attachment
+
+# As nh3 writes it: < and > of texts are escaped, those within the quotes of an attribute are not.
+_TOKEN = re.compile(r'<(/?)([a-z][a-z0-9]*)((?:[^>"]|"[^"]*")*+)>|([^<]+)')
+_LINK = re.compile(r"<(?:https?|mailto|tel|cid):[^<>\s]*>|\[(?:picture|image|cid)(?::[^\]\n]{0,200})?\]", re.IGNORECASE)
+_PICTURE = re.compile(r'(<img\b[^>]*? src=")cid:([^"]*)(")', re.IGNORECASE)
+_TARGET = re.compile(r"(</a>) <small>\[[^\]<]*\]</small>")  # what html.sanitise puts behind a link for its reader here
+_ITEM = re.compile(r"^[ \t]*\d{1,3}[.)][ \t]", re.MULTILINE)
+_NO_LETTER = re.compile(r"[\W_]+")
+
+
+def _letters(text: str) -> str:
+    return _NO_LETTER.sub("", text).casefold()
+
+
+def new_html(clean: str, reply: str) -> str | None:
+    """The beginning of sanitised HTML that says what `reply` says and nothing more; None when there is no such beginning.
+
+    An answer between quoted lines, or one whose client wrote HTML and text differently, has none. The numbers of a list
+    stand in the text alone.
+    """
+    said = _LINK.sub(" ", reply)
+    clean = _TARGET.sub(r"\1", clean)
+    for text in dict.fromkeys((said, _ITEM.sub("", said))):
+        found = _beginning(clean, _letters(text))
+        if found is not None:
+            return found
+    return None
+
+
+def _beginning(clean: str, wanted: str) -> str | None:
+    if not wanted:
+        return None
+    out: list[str] = []
+    open_tags: list[str] = []
+    at = 0
+    for match in _TOKEN.finditer(clean):
+        close, name, _, text = match.groups()
+        if text is None:
+            if at == len(wanted):
+                break
+            if close:
+                if name in open_tags:
+                    while (last := open_tags.pop()) != name:
+                        out.append(f"</{last}>")
+                else:
+                    continue
+            elif name not in VOID:
+                open_tags.append(name)
+            out.append(match[0])
+            continue
+        kept = _matching(stdlib_html.unescape(text), wanted, at)
+        if kept is None:
+            return None
+        shown, at = kept
+        out.append(stdlib_html.escape(shown, quote=False))
+        if len(shown) < len(stdlib_html.unescape(text)):
+            break
+    if at != len(wanted):
+        return None
+    return "".join((*out, *(f"</{name}>" for name in reversed(open_tags))))
+
+
+def _matching(text: str, wanted: str, at: int) -> tuple[str, int] | None:
+    """As much of this text as goes on with what is wanted from `at`; None when it says something else."""
+    said = _letters(text)
+    if wanted.startswith(said, at):
+        return text, at + len(said)
+    rest = wanted[at:]
+    if not said.startswith(rest):
+        return None
+    seen = 0
+    for i, char in enumerate(text):
+        if seen == len(rest):
+            return text[:i], at + seen
+        seen += len(_letters(char))
+    return None
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A file with its octets. name is safe to print and no path."""
+
+    name: str
+    content_type: str
+    data: bytes = field(repr=False)
+    content_id: str | None = None
+
+
+def carried(raw: bytes, wanted: Iterable[Attachment], limits: Limits) -> tuple[Carried, ...]:
+    """The octets of these files of a mail, each once, in its order. A file that lies within another one is not found:
+    what it lies in is a file of the mail itself."""
+    missing = {file.sha256: file for file in wanted}
+    if not missing:
+        return ()
+    fields, body = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
+    tree, _ = structure.tree(raw, fields, body, limits)
+    return tuple(_found(tree, missing))
+
+
+def _found(tree: structure.Part, missing: dict[str, Attachment]) -> Iterator[Carried]:
+    for part in tree.walk():
+        if part.children and part.kind not in MESSAGES:
+            continue
+        data = part.body
+        if part.kind not in MESSAGES:
+            data, _ = transfer.decode(part.body, part.encoding, text=part.kind.startswith("text/"))
+        file = missing.pop(sha256(data).hexdigest(), None)
+        if file is not None:
+            yield Carried(safe.line(file.filename, 200) or "file", file.content_type, data, file.content_id)
+
+
+def pictures(clean: str) -> frozenset[str]:
+    """The content ids, lower case, that HTML shows."""
+    return frozenset(stdlib_html.unescape(match[2]).lower() for match in _PICTURE.finditer(clean))
+
+
+def renamed(clean: str, names: dict[str, str]) -> str:
+    """HTML whose pictures have the content ids of `names` (by the old one in lower case); a picture that is not among them
+    is left out."""
+
+    def new(match: re.Match[str]) -> str:
+        name = names.get(stdlib_html.unescape(match[2]).lower())
+        return f"{match[1]}cid:{name}{match[3]}" if name else f"{match[1]}{match[3]}"
+
+    return _PICTURE.sub(new, clean)

@@ -1,0 +1,48 @@
+"""What people look at: a line of the queue, a mail of ours, a ticket, a paused destination. Plain data, as in store.api."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smtpgate.model import Attempt, DeliveryState, Entry, OutgoingMail, Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientStatus:
+    """One line of `queue list`."""
+
+    recipient_id: int
+    outgoing_id: int
+    ticket_number: str | None
+    purpose: str
+    address: str
+    state: DeliveryState
+    attempts: int
+    created_at: float
+    next_at: float
+    last_code: int
+    last_reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingDetail:
+    mail: OutgoingMail
+    ticket_number: str | None
+    recipients: tuple[RecipientStatus, ...]
+    attempts: tuple[Attempt, ...]  # of all recipients, oldest first
+
+
+@dataclass(frozen=True, slots=True)
+class TicketDetail:
+    ticket: Ticket
+    entries: tuple[Entry, ...]  # oldest first
+    sent: tuple[RecipientStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why a destination is not tried: a failure that only the admin can mend (a refused password)."""
+
+    destination: str
+    since: float
+    reason: str

@@ -1,0 +1,55 @@
+"""The verbs behind what an agent reads and what guards his answer: what was said in a ticket, and what else its sender has."""
+
+# ruff: noqa: S608 -- statements are put together from constants of this package only
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from smtpgate.model import Entry, OtherTicket, Said, Status, Withdrawn
+from smtpgate.store import rows
+from smtpgate.store.api import Facts, FactsQuery
+from smtpgate.store.statement import Query, Verb, select_in
+
+_ENTRIES, _TEXT = 12, 8000  # newest entries of a ticket, characters of each
+_TICKETS = 4  # of those that a mail reaches
+_OTHERS = 6
+_WAITING = """SELECT o.id, o.entry_id FROM outgoing o WHERE o.ticket_id = $1 AND o.purpose = 'answer' AND o.entry_id IS NOT NULL
+    AND EXISTS (SELECT 1 FROM recipient r WHERE r.outgoing_id = o.id AND r.state = 'queued' AND r.attempts = 0
+        AND r.claimed_by IS NULL) ORDER BY o.id DESC LIMIT 1"""
+
+
+def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
+    """The facts with what was said, where the question asks for it."""
+    if not query.conversation:
+        return facts
+    talk: dict[int, tuple[Entry, ...]] = {}
+    waiting: dict[int, Withdrawn] = {}
+    for ticket_id in tuple(facts.tickets)[:_TICKETS]:
+        talk[ticket_id] = yield from _entries(ticket_id)
+        found = yield Query(_WAITING, (ticket_id,))
+        if found:
+            waiting[ticket_id] = Withdrawn(found[0][0], found[0][1])
+    others = yield from _others(query.sender)
+    answered = yield from _made_at(query.references)
+    return replace(facts, said=Said(talk, others, waiting, answered))
+
+
+def _entries(ticket_id: int) -> Verb[tuple[Entry, ...]]:
+    columns = rows.ENTRY.replace(" text,", f" substr(text, 1, {_TEXT}),")
+    found = yield Query(f"SELECT {columns} FROM entry WHERE ticket_id = $1 ORDER BY seq DESC LIMIT {_ENTRIES}", (ticket_id,))
+    return tuple(map(rows.entry, found))
+
+
+def _others(sender: str) -> Verb[tuple[OtherTicket, ...]]:
+    found = yield Query(
+        f"""SELECT t.id, t.number, t.status, t.subject FROM participant p JOIN ticket t ON t.id = p.ticket_id
+            WHERE p.address_key = $1 AND p.role = 'customer' ORDER BY p.ticket_id DESC LIMIT {_OTHERS}""",
+        (rows.address_key(sender),),
+    )
+    return tuple(OtherTicket(row[0], row[1], Status(row[2]), row[3]) for row in found)
+
+
+def _made_at(references: Iterable[str]) -> Verb[float]:
+    found = yield from select_in("SELECT max(created_at) FROM outgoing WHERE message_id IN (...)", tuple(references))
+    return max((row[0] for row in found if row[0] is not None), default=0.0)

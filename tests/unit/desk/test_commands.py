@@ -1,0 +1,142 @@
+"""Commands at the top of an agent's mail: what is understood, what is refused, and what the text becomes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given as prop
+from hypothesis import strategies as st
+
+from smtpgate.desk.commands import Given, Reading, Why, read
+from smtpgate.desk.commandtable import COMMANDS, STATES, Argument, Verb
+from tests.support.doubling import assert_linear
+
+
+def one(line: str) -> Given:
+    reading = read(line)
+    assert reading.faults == (), reading
+    (given,) = reading.commands
+    return given
+
+
+def why(text: str) -> Why:
+    (fault,) = read(text).faults
+    return fault.why
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.verb.value)
+def test_every_example_of_the_table_is_understood(command: object) -> None:
+    assert hasattr(command, "example")
+    body = "\nText below" if command.verb is Verb.REPLY else ""  # type: ignore[attr-defined]
+    reading = read(command.example + body)
+    assert reading.faults == ()
+    assert [given.verb for given in reading.commands] == [command.verb]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.verb.value)
+def test_every_chinese_name_means_the_same(command: object) -> None:
+    english = command.example  # type: ignore[attr-defined]
+    _, space, argument = english.partition(" ")
+    for name in command.chinese:  # type: ignore[attr-defined]
+        for sign in ("#", "＃"):
+            reading = read(f"{sign}{name}{space}{argument}\nbody" if not command.alone else f"{sign}{name}")  # type: ignore[attr-defined]
+            assert [given.verb for given in reading.commands] == [command.verb]  # type: ignore[attr-defined]
+            assert reading.faults == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "state"),
+    [
+        ("#resolved", "resolved"), ("#done", "resolved"), ("#解决", "resolved"), ("#close", "closed"), ("#关闭", "closed"),
+        ("#waiting", "waiting"), ("#等待", "waiting"), ("#处理中", "progress"), ("#status in-progress", "progress"),
+        ("#Status: Resolved", "resolved"), ("#状态：已解决", "resolved"), ("#状态解决", "resolved"), ("＃ 关闭", "closed"),
+    ],
+)  # fmt: skip
+def test_states(line: str, state: str) -> None:
+    assert one(line) == Given(Verb.STATUS, state)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("#assign Lee <Lee@corp.example>", Given(Verb.ASSIGN, "lee@corp.example")),
+        ("#转交 lee", Given(Verb.ASSIGN, "lee")),
+        ("#tag printer, -paper +Floor-2", Given(Verb.TAG, "", ("printer", "floor-2"), ("paper",))),
+        ("#标签 打印机、- 纸张", Given(Verb.TAG, "", ("打印机",), ("纸张",))),
+        ("#priority 紧急", Given(Verb.PRIORITY, "urgent")),
+    ],
+)
+def test_arguments(line: str, expected: Given) -> None:
+    assert one(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("#clsoe", Why.UNKNOWN), ("#", Why.UNKNOWN), ("#1", Why.UNKNOWN), ("# Heading of a text", Why.UNKNOWN),
+        ("#assign", Why.MISSING), ("#take it", Why.TOO_MUCH), ("#close now", Why.TOO_MUCH), ("#priority sometimes", Why.INVALID),
+        ("#tag +", Why.INVALID), ("#note a\n#reply\nb", Why.TWICE), ("#take\n#assign lee", Why.TWICE),
+        ("#close\n#waiting", Why.TWICE), ("#undo\nand tell him", Why.ALONE), ("#reply", Why.EMPTY), ("#note", Why.EMPTY),
+        ("Hello,\n\n#close", Why.MISPLACED), ("\n".join(["#help"] * 21), Why.TOO_MANY), ("#note " + "x" * 600, Why.INVALID),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_says_why(text: str, expected: Why) -> None:
+    assert expected in [fault.why for fault in read(text).faults]
+
+
+def test_the_nearest_command_is_named() -> None:
+    (fault,) = read("#clsoe").faults
+    assert fault.nearest == "#close"
+    (fault,) = read("#shw").faults
+    assert fault.nearest == "#show"
+
+
+def test_a_fault_says_what_the_command_takes() -> None:
+    (fault,) = read("#assign").faults
+    assert fault.takes is Argument.AGENT
+
+
+@pytest.mark.parametrize(
+    ("text", "outward"),
+    [
+        ("Dear customer", True), ("#close\nIt works again.", True), ("#note\nhe is angry", False),
+        ("#assign lee\nplease look", False), ("#assign lee\n#close\nplease look", False),
+        ("#assign lee\n#reply\nMy colleague will call.", True), ("#take\nsee there", False),
+    ],
+)  # fmt: skip
+def test_text_beside_a_command_for_colleagues_stays_inside(text: str, outward: bool) -> None:
+    assert read(text).outward is outward
+
+
+def test_what_is_left_is_the_text() -> None:
+    text = "\n#take\n\n#waiting\n\nPlease send the log.\n\nThe line # 3 of it.\n"
+    assert read(text) == Reading(
+        (Given(Verb.TAKE), Given(Verb.STATUS, "waiting")), "Please send the log.\n\nThe line # 3 of it.", outward=False
+    )
+    assert read("#note he called\nat ten").text == "he called\n\nat ten"
+
+
+def test_invisible_characters_hide_no_command() -> None:
+    assert one("\u200b#\u200bclose\ufeff") == Given(Verb.STATUS, "closed")
+
+
+@prop(st.text(max_size=300))
+def test_anything_is_read(text: str) -> None:
+    reading = read("#" + text)
+    assert reading.commands or reading.faults
+
+
+def test_long_texts_take_time_in_proportion() -> None:
+    assert_linear(lambda n: "#tag +" + "a-" * n, read, 20_000)
+    assert_linear(lambda n: "#x\n" * n, read, 20_000)
+    assert_linear(lambda n: "a\n" + "#zzz\n" * n, read, 20_000)
+
+
+def test_the_page_for_agents_has_every_command_and_state() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "agents.md").read_text(encoding="utf-8")
+    for command in COMMANDS:
+        names = [command.verb.value, *command.also, *command.chinese]
+        assert any(all(f"`#{name}`" in line for name in names) and command.english_help in line for line in page.splitlines())
+    for state, words in STATES.items():
+        assert f"| {state} | {', '.join(f'`#{word}`' for word in words)} |" in page
