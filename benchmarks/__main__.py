@@ -1,14 +1,14 @@
 """`python -m benchmarks`, which is `make bench`: what reading a mail costs, then the whole gateway.
 
 `mail` alone is the first, `stages` says where the gateway's CPU time goes, `growth` what a store that has grown costs, `nodes`
-compares the stores, `goals` compares with peers, and other arguments are for the second alone.
+compares the stores, `goals` compares with peers, `sending` drains a full queue, and other arguments are for the second alone.
 """
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import goals, growth, intake, mail, nodes, stages
+from benchmarks import goals, growth, intake, mail, nodes, sending, stages
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["stages"]:
@@ -17,6 +17,8 @@ if __name__ == "__main__":
         sys.exit(goals.main(sys.argv[2:]))
     if sys.argv[1:2] == ["nodes"]:
         sys.exit(nodes.main(sys.argv[2:]))
+    if sys.argv[1:2] == ["sending"]:
+        sys.exit(sending.main(sys.argv[2:]))
     if sys.argv[1:2] == ["growth"]:
         sys.exit(growth.main(sys.argv[2:]))
     if sys.argv[1:] in ([], ["mail"]):

@@ -104,10 +104,10 @@ class Goals:
         return Side(start, more.pop("first", first), mails, size, **more)
 
     def _queued(self, size: int, **more: Any) -> Side:
-        return self._side(partial(peers.filing, self.zone, sink=False), size, **more)
+        return self._side(partial(peers.filing, self.zone, sent=False), size, **more)
 
     def _delivered(self, size: int) -> Side:
-        return self._side(partial(peers.filing, self.zone, sink=True, key=self.key), size)
+        return self._side(partial(peers.filing, self.zone, sent=True, key=self.key), size)
 
     def accept(self) -> None:
         """Durable accept alone, against servers that do no more."""
@@ -176,7 +176,7 @@ class Goals:
 
     def memory(self) -> None:
         """With 100 open sessions that have said EHLO."""
-        ours = self._weigh(partial(peers.filing, self.zone, sink=False))
+        ours = self._weigh(partial(peers.filing, self.zone, sent=False))
         row = f"| memory, {_OPEN} open sessions / Postfix | at most 0.5 |"
         if self.postfix:
             theirs = self._weigh(targets.postfix_discard)

@@ -77,7 +77,8 @@ def _mail(number: int, size: int, key: RSAPrivateKey, run: str, answers: str = "
     return Mail(sender, wire.replace(b"\r\n.", b"\r\n..") + b".\r\n")
 
 
-def _text(number: int, run: str, size: int) -> str:
+def text(number: int, run: str, size: int) -> str:
+    """Plain lines, about so many octets of them."""
     lines = [f"Hello, this is mail {number} of run {run}."]
     while sum(map(len, lines)) + 2 * len(lines) < size:
         at = len(lines) % len(_WORDS)
@@ -86,22 +87,22 @@ def _text(number: int, run: str, size: int) -> str:
 
 
 def _plain(number: int, run: str, size: int) -> tuple[str, str]:
-    return "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n", _text(number, run, size - 800)
+    return "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n", text(number, run, size - 800)
 
 
 def _alternative(number: int, run: str, size: int) -> tuple[str, str]:
     """As a mail client writes it: the text, and the same as HTML three times its size."""
-    text = _text(number, run, size // 4)
+    plain = text(number, run, size // 4)
     rows = "".join(
         f'<p class="MsoNormal" style="margin:0cm"><span lang="EN-US" style="font-size:11pt">{line}<o:p></o:p></span></p>\r\n'
-        for line in text.splitlines()
+        for line in plain.splitlines()
     )
     html = "<html>\r\n<head><style>p { margin: 0 }</style></head>\r\n<body>\r\n" + rows[: size * 3 // 4 - 1000]
     html = html[: html.rindex("\r\n") + 2] + "</body>\r\n</html>\r\n"
     part = '--b1\r\nContent-Type: text/{}; charset="utf-8"\r\nContent-Transfer-Encoding: 7bit\r\n\r\n{}\r\n'
     return (
         'Content-Type: multipart/alternative; boundary="b1"\r\n',
-        part.format("plain", text) + part.format("html", html) + "--b1--\r\n",
+        part.format("plain", plain) + part.format("html", html) + "--b1--\r\n",
     )
 
 

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,16 +160,11 @@ class Filing:
 
 
 @contextmanager
-def filing(zone: dict[str, Any], *, sink: bool, key: Any = None, **more: Any) -> Iterator[Filing]:
-    """sink: answers are signed with the key and delivered to a server that throws them away; else they stay in the queue."""
-    with tempfile.TemporaryDirectory(prefix="smtpgate-bench-") as name, _sink(sink) as port:
+def filing(zone: dict[str, Any], *, sent: bool, key: Any = None, **more: Any) -> Iterator[Filing]:
+    """sent: answers are signed with the key and delivered to a server that throws them away; else they stay in the queue."""
+    with tempfile.TemporaryDirectory(prefix="smtpgate-bench-") as name, sink() if sent else nullcontext(free_port()) as port:
         directory = Path(name)
-        dkim = []
-        if key is not None:
-            pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            (directory / "dkim.pem").write_bytes(pem)
-            (directory / "dkim.pem").chmod(0o600)
-            dkim = [{"domain": "desk.example", "selector": "s1", "key_file": directory / "dkim.pem"}]
+        dkim = [] if key is None else [_signing(directory, key)]
         it = Gateway.make(
             directory,
             zone=zone,
@@ -180,22 +175,34 @@ def filing(zone: dict[str, Any], *, sink: bool, key: Any = None, **more: Any) ->
             **({"dkim": dkim} if dkim else {}),
             **more,
         )
-        if not sink:
+        if not sent:
             with it.running():
                 pass
             with sqlite3.connect(it.store) as connection:
                 connection.execute("INSERT INTO pause VALUES (?, 0, 'measuring')", (f"127.0.0.1:{port}",))
             connection.close()
         with it.running():
-            yield Filing("gateway, answers delivered" if sink else "gateway, answers queued", it, delivered=sink)
+            yield Filing("gateway, answers delivered" if sent else "gateway, answers queued", it, delivered=sent)
+
+
+def _signing(directory: Path, key: Any) -> dict[str, Any]:
+    """The settings of a key for DKIM."""
+    path = directory / "dkim.pem"
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    path.chmod(0o600)
+    return {"domain": "desk.example", "selector": "s1", "key_file": path}
+
+
+def sending(directory: Path, port: int, key: Any) -> Gateway:
+    """The settings of a gateway that signs and sends to this port; it is not started."""
+    smarthost = {"host": "127.0.0.1", "port": port, "tls": "none"}
+    return Gateway.make(directory, delivery={"mode": "smarthost", "smarthost": smarthost}, dkim=[_signing(directory, key)])
 
 
 @contextmanager
-def _sink(wanted: bool) -> Iterator[int]:
+def sink() -> Iterator[int]:
+    """Takes every mail and throws it away (smtp-sink). Gives its port."""
     port = free_port()
-    if not wanted:
-        yield port
-        return
     program = shutil.which("smtp-sink") or "/usr/sbin/smtp-sink"
     process = subprocess.Popen([program, "-u", "nobody", f"127.0.0.1:{port}", "1000"])
     try:

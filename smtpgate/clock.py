@@ -9,7 +9,7 @@ import asyncio
 import secrets
 import threading
 import time
-from base64 import b32decode, b32encode
+from base64 import b32decode
 from datetime import UTC, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -90,9 +90,24 @@ def new_id(clock: Clock) -> int:
     return ms << 22 | _given.tail(ms)
 
 
+_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 §6
+_PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
+
+
 def id_text(number: int) -> str:
     """An id as 13 lower-case base32 characters: what a 250 reply, a log line and a command show."""
-    return b32encode(number.to_bytes(8, "big")).decode("ascii").rstrip("=").lower()
+    if not 0 <= number < 2**64:
+        raise OverflowError(f"not an id: {number}")
+    pairs = _PAIRS
+    return (
+        pairs[number >> 54]
+        + pairs[number >> 44 & 1023]
+        + pairs[number >> 34 & 1023]
+        + pairs[number >> 24 & 1023]
+        + pairs[number >> 14 & 1023]
+        + pairs[number >> 4 & 1023]
+        + _DIGITS[number << 1 & 31]
+    )
 
 
 def id_number(text: str) -> int:

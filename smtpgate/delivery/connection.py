@@ -83,7 +83,9 @@ def wire(data: bytes) -> tuple[bytes, int]:
 
     Lines end with CRLF, bare CR and LF included; leading dots are doubled (RFC 5321 §4.5.2).
     """
-    lines = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+    lines, pairs = data, data.count(b"\r\n")
+    if data.count(b"\n") != pairs or data.count(b"\r") != pairs:
+        lines = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     if not lines.endswith(b"\r\n"):
         lines += b"\r\n"
     stuffed = lines.replace(b"\r\n.", b"\r\n..")

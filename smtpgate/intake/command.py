@@ -5,15 +5,11 @@ Pure and linear. What is wrong comes back as the whole reply to give, so that th
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from smtpgate.mail import address as mail_address
 
 _LONGEST_HELO = 255  # RFC 5321 §4.5.3.1.2
-# An address as nearly all are: letters, digits and a few marks. What matches is only what the whole grammar takes too.
-_ORDINARY = re.compile(rb"[A-Za-z0-9_+=-][A-Za-z0-9_+=.-]{0,63}+@[A-Za-z0-9][A-Za-z0-9.-]{0,60}+")
-_ODD_DOMAIN = re.compile(rb"\.\.|-\.|\.-|[.-]$|[Xx][Nn]--")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +117,6 @@ def _path(arg: bytes, keyword: bytes) -> tuple[bytes, list[bytes]] | None:
 
 
 def _address(path: bytes, *, smtputf8: bool, syntax: str) -> tuple[str] | str:
-    if _ORDINARY.fullmatch(path) and not _ODD_DOMAIN.search(path, path.index(b"@")):
-        return (path.decode("ascii"),)
     try:
         address = path.decode("utf-8")
     except UnicodeDecodeError:  # never let a lone surrogate in: the store could not keep it

@@ -21,6 +21,9 @@ parse_list = mailboxes.parse_list
 local_name = mailboxes.local_name
 
 
+# An address as nearly all are: letters, digits and a few marks. What matches is only what the whole grammar takes too.
+_ORDINARY = re.compile(r"[A-Za-z0-9_+=-][A-Za-z0-9_+=.-]{0,63}+@[A-Za-z0-9][A-Za-z0-9.-]{0,60}+")
+_ODD_DOMAIN = re.compile(r"\.\.|-\.|\.-|[.-]$|[Xx][Nn]--")
 _BRACKETS = frozenset("＜＞＠")  # of full width, which a lenient reader takes for the narrow ones
 
 
@@ -145,6 +148,13 @@ def envelope_ok(address: str, *, smtputf8: bool) -> str:
     RFC 5321 §4.1.2 without quoted pairs and source routes; a domain may be an address literal. 8-bit characters need
     SMTPUTF8 (RFC 6531 §3.3).
     """
+    if _ORDINARY.fullmatch(address) and not _ODD_DOMAIN.search(address, address.index("@")):
+        return ""
+    return _envelope_reason(address, smtputf8=smtputf8)
+
+
+def _envelope_reason(address: str, *, smtputf8: bool) -> str:
+    """By the whole grammar."""
     if safe.hidden(address):
         return "holds an invisible or undecodable character"
     if not address.isascii() and not smtputf8:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from tests.support.gateway import ROOT
 
@@ -32,3 +36,17 @@ def test_the_goals_are_compared_with_the_naive_composition() -> None:
     rows = [line for line in done.stdout.splitlines() if "naive composition" in line]
     assert len(rows) == 2, done.stdout
     assert all(float(row.split("|")[3]) > 0 for row in rows)
+
+
+@pytest.mark.skipif(not shutil.which("smtp-sink") and not Path("/usr/sbin/smtp-sink").exists(), reason="smtp-sink is not installed")
+def test_a_queue_is_sent_and_counted() -> None:
+    """It checks for itself that each mail was sent in one attempt."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "sending", "--runs", "1", "--mails", "20", "--no-postfix"],
+        cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    row = [part.strip() for part in done.stdout.splitlines()[-1].split("|")[1:-1]]
+    assert row[0] == "gateway, signing each"
+    assert float(row[1]) > 0
+    assert float(row[2]) > 0

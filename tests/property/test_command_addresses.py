@@ -50,6 +50,6 @@ def test_ordinary_addresses(text: str) -> None:
     taken = command.mail_from(f"FROM:<{text}>".encode(), extended=True)
     if isinstance(taken, command.MailFrom) and taken.address is not None:
         assert taken.address == text
-        assert not address.envelope_ok(text, smtputf8=False)
+        assert not address._envelope_reason(text, smtputf8=False)
     elif ">" not in text and " " not in text and text:
-        assert address.envelope_ok(text, smtputf8=False)
+        assert address._envelope_reason(text, smtputf8=False)
