@@ -90,7 +90,7 @@ def new_id(clock: Clock) -> int:
     return ms << 22 | _given.tail(ms)
 
 
-_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 §6
+_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"  # base32
 _PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
 
 

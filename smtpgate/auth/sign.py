@@ -9,6 +9,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -146,7 +147,12 @@ def _signed_fields(fields: Sequence[Field]) -> tuple[str, bytes]:
         present = by_name.get(name, ())
         covered += [canonical_field(name, value) for value in present]
         names += [name] * (len(present) + 1)
-    return wire.folded([f"{name}:" for name in names], len(" h=")).removesuffix(":"), b"".join(covered)
+    return _listed(tuple(names)), b"".join(covered)
+
+
+@lru_cache(64)  # most of our mails have the same fields
+def _listed(names: tuple[str, ...]) -> str:
+    return wire.folded([f"{name}:" for name in names], len(" h=")).removesuffix(":")
 
 
 def _unsigned_value(key: _Loaded, domain: str, now: int, names: str, body_hash: str) -> str:

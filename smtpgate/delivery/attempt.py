@@ -56,17 +56,23 @@ def fill(outcomes: Outcomes, deliveries: Sequence[Delivery], outcome: Outcome) -
 
 
 async def transact(
-    connection: Connection, deliveries: Sequence[Delivery], outcomes: Outcomes, *, smarthost: bool, patience: float | None = None
+    connection: Connection,
+    deliveries: Sequence[Delivery],
+    data: bytes,
+    outcomes: Outcomes,
+    *,
+    smarthost: bool,
+    patience: float | None = None,
 ) -> None:
     """One mail transaction. All deliveries are of one mail with one return path and have passed `unsendable`.
 
-    patience: seconds to wait for the first reply, of a connection that may be gone.
+    data: the mail as it leaves, signed. patience: seconds to wait for the first reply, of a connection that may be gone.
     """
     reused = connection.mails > 0
     connection.mails += 1
     connection.content_sent = False
     mail = deliveries[0]
-    stuffed, size = wire(mail.data)
+    stuffed, size = wire(data)
     obstacle = unfit(mail, size, connection.extensions)
     if obstacle is not None:
         fill(outcomes, deliveries, _at(connection, obstacle))

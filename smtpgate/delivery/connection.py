@@ -170,13 +170,13 @@ class Connection:
 
     def _in_step(self) -> Replies:
         """A reply that nobody asked for would be taken for the answer to the next command."""
-        if self._replies is None or not self._client.is_connected:
+        replies = self._replies
+        if replies is None:
             raise Lost("connection lost")
-        if self._replies.broken or self._replies.waiting:
-            why = self._replies.broken or "out of step"
+        if replies.broken or replies.waiting:
             self.abort()
-            raise Lost(why)
-        return self._replies
+            raise Lost(replies.broken or "out of step")
+        return replies
 
     # --- the beginning of a session -----------------------------------------------------------------------------------
 

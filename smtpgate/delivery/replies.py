@@ -56,10 +56,11 @@ class Replies(asyncio.Protocol):
             if self.broken:
                 raise Broken(self.broken)
             self._heard = self._loop.create_future()
+            late = self._loop.call_later(timeout, self._late, self._heard)
             try:
-                async with asyncio.timeout(timeout):
-                    await self._heard
+                await self._heard
             finally:
+                late.cancel()
                 self._heard = None
             if not self._ready:
                 raise Broken(self.broken)
@@ -115,6 +116,11 @@ class Replies(asyncio.Protocol):
         self.broken = self.broken or why
         self.resume_writing()
         self._wake()
+
+    @staticmethod
+    def _late(heard: asyncio.Future[None]) -> None:
+        if not heard.done():
+            heard.set_exception(TimeoutError())
 
     def _wake(self) -> None:
         if self._heard is not None and not self._heard.done() and (self._ready or self.broken):

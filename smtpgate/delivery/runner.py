@@ -303,9 +303,8 @@ class Runner:
         sending.connection = connection
         smarthost = self._settings.mode == "smarthost"
         try:
-            large = len(job.deliveries[0].data) > _LARGE
-            deliveries = await asyncio.to_thread(self._signed, job.deliveries) if large else self._signed(job.deliveries)
-            await transact(connection, deliveries, outcomes, smarthost=smarthost, patience=patience)
+            data = await self._leaving(job.deliveries[0])  # all are of one mail
+            await transact(connection, job.deliveries, data, outcomes, smarthost=smarthost, patience=patience)
         except BaseException:
             self._pool.discard(connection)
             raise
@@ -324,9 +323,15 @@ class Runner:
         fill(outcomes, job.deliveries, Outcome(DeliveryState.DELIVERED, 250, "2.0.0 stored", str(directory)))
         await self._works(job.destination)
 
+    async def _leaving(self, mail: Delivery) -> bytes:
+        """A mail with the DKIM signatures of the keys now in force. A signature bears the time at which the mail was made, so
+        that a retry has the same octets as long as the keys are the same."""
+        if len(mail.data) > _LARGE:
+            return await asyncio.to_thread(self._signer.finished, mail.data, mail.created_at)
+        return self._signer.finished(mail.data, mail.created_at)
+
     def _signed(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
-        """With the DKIM signatures of the keys now in force. A signature bears the time at which the mail was made, so that
-        a retry has the same octets as long as the keys are the same."""
+        """Of several mails."""
         data: dict[int, bytes] = {}  # recipients of one mail share it
         for one in deliveries:
             if one.outgoing_id not in data:
