@@ -87,7 +87,7 @@ class PostfixTarget:
 
 
 @contextmanager
-def gateway(directory: Path, zone: dict[str, Any], *, trusted: bool, processes: int | str = "auto") -> Iterator[GatewayTarget]:
+def gateway(directory: Path, zone: dict[str, Any], *, trusted: bool, processes: str = "auto") -> Iterator[GatewayTarget]:
     """trusted: the sender's network is trusted, so nothing is verified."""
     it = Gateway.make(
         directory,

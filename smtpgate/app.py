@@ -23,7 +23,6 @@ from smtpgate import log as logs
 from smtpgate.auth.dns import DnsResolver, Resolver, make_resolver
 from smtpgate.clock import Clock, SystemClock
 from smtpgate.config import Config
-from smtpgate.delivery.runner import Runner, attempt_limit
 from smtpgate.errors import ConfigError, Problem, StoreError
 from smtpgate.filing import Filing, Intake
 from smtpgate.handlers.pipeline import Pipeline
@@ -33,10 +32,10 @@ from smtpgate.mail.extract import Extractor
 from smtpgate.mail.token import Tokens
 from smtpgate.mail.worker import ParserPool
 from smtpgate.numbers import NumberPattern
-from smtpgate.processes import doorprocess
-from smtpgate.processes.apart import Apart
-from smtpgate.processes.cores import split
-from smtpgate.processes.inside import Inside
+from smtpgate.processes import child
+from smtpgate.processes.apart import DeliveryApart, DoorApart
+from smtpgate.processes.cores import several
+from smtpgate.processes.inside import DeliveryInside, DoorInside
 from smtpgate.processes.words import PULSE_EVERY, Terms
 from smtpgate.service import live, systemd
 from smtpgate.service import reload as reloading
@@ -90,24 +89,23 @@ def make_pipeline(config: Config, patterns: Sequence[str], keys: Sequence[bytes]
 
 @dataclass(slots=True)
 class Gateway:
-    """A running gateway. Clock and resolver come from outside in tests; passed are listening sockets by name; born is a
-    process for the door that was made ahead (fork_door)."""
+    """A running gateway. Clock and resolver come from outside in tests; passed are listening sockets by name; born are
+    processes that were made ahead, by what they are for (fork_ahead)."""
 
     config: Config
     clock: Clock = field(default_factory=SystemClock)
     resolver: Resolver | None = None
     passed: Mapping[str, Sequence[socket.socket]] = field(default_factory=dict)
-    born: doorprocess.Born | None = None
+    born: Mapping[str, child.Born] = field(default_factory=dict)
     store: VerbStore = field(init=False)
-    door: Inside | Apart = field(init=False)
+    door: DoorInside | DoorApart = field(init=False)
     filing: Filing = field(init=False)
-    runner: Runner = field(init=False)
+    delivery: DeliveryInside | DeliveryApart = field(init=False)
     failed: str = field(init=False, default="")  # why the store failed for good
     _parser: ParserPool = field(init=False)
     _resolver: Resolver = field(init=False)
     _lock: int = field(init=False)
     _worker: str = field(init=False)
-    _retired: list[Runner] = field(init=False, default_factory=list)  # of earlier configurations, finishing
     _tasks: list[asyncio.Task[None]] = field(init=False, default_factory=list)
     _ended: asyncio.Event = field(init=False)
     _watchdog: Watchdog | None = field(init=False, default=None)
@@ -140,15 +138,16 @@ class Gateway:
         logs.use_key(terms.log_key)
         self._parser = ParserPool(config.limits, processes=config.parser.processes, socket=config.parser.socket)
         await self._parser.start()
-        self.runner = Runner(self.store, config, self._resolver, clock, self._worker)
         self.filing = Filing(config, self.store, self._parser, pipeline, clock, self._worker, self._outgoing)
-        intake = Intake(self.filing)  # which wakes filing itself
-        if self.resolver is None and split(config.server.processes):  # a resolver of a test stays in this process
-            self.door = Apart(terms, intake, clock, lambda: None, self.born)
+        intake, store, worker = Intake(self.filing), self.store, self._worker
+        if self.resolver is None and several(config.server.processes):  # a resolver of a test stays in this process
+            self.door = DoorApart(terms, intake, clock, worker, self.born.get(child.DOOR))
+            self.delivery = DeliveryApart(terms, store, clock, worker, self.born.get(child.DELIVERY))
         else:
-            self.door = Inside(terms, intake, clock, lambda: None, self._resolver)
+            self.door = DoorInside(terms, intake, clock, self._resolver)
+            self.delivery = DeliveryInside(terms, store, clock, worker, self._resolver, self._broken)
         self._run(self.filing.run, "filing")
-        self._run(self.runner.run, "delivery")
+        await self.delivery.start()
         await self.door.start(self.passed.get("smtp", ()), self.passed.get("lmtp", ()))
         self._watch()
         self._started, self._certificate_until = clock.now(), live.certificate_until(config.server.tls_certificate)
@@ -165,16 +164,13 @@ class Gateway:
         config, waiting = reloading.settle(self.config, wanted)
         check_templates(config)  # before a new number pattern is remembered
         pipeline = await build_pipeline(config, self.store, self.clock)
-        runner = Runner(self.store, config, self._resolver, self.clock, self._worker)
-        await self.door.renew(await self._terms(config))
+        terms = await self._terms(config)
+        await self.door.renew(terms)
+        await self.delivery.renew(terms)
         self._parser.limits = config.limits
         self.filing.config, self.filing.pipeline = config, pipeline
-        patience = attempt_limit(self.config.delivery)  # no attempt lasts longer
         self._certificate_until = live.certificate_until(config.server.tls_certificate)
-        self.config, old, self.runner = config, self.runner, runner
-        self._retired.append(old)
-        self._run(lambda: self._retire(old, patience), "earlier delivery")
-        self._run(runner.run, "delivery")
+        self.config = config
         return waiting
 
     def refused(self, problems: list[str]) -> None:
@@ -186,12 +182,8 @@ class Gateway:
             self.filing.wake()
 
     def _outgoing(self) -> None:
-        if hasattr(self, "runner"):
-            self.runner.wake()  # whichever it is by now
-
-    async def _retire(self, runner: Runner, patience: float) -> None:
-        await runner.stop(patience)
-        self._retired.remove(runner)
+        if hasattr(self, "delivery"):
+            self.delivery.wake()
 
     async def _terms(self, config: Config) -> Terms:
         _, keys = await remembered(config, self.store)
@@ -204,8 +196,7 @@ class Gateway:
             self._watchdog.stopping = True
         grace = self.config.server.shutdown_grace
         until = self.clock.monotonic() + grace
-        runners = [self.runner, *self._retired] if hasattr(self, "runner") else []
-        work = [asyncio.create_task(runner.stop(grace)) for runner in runners]  # while the door drains
+        work = [asyncio.create_task(self.delivery.stop(grace))] if hasattr(self, "delivery") else []  # while the door drains
         if hasattr(self, "door"):
             await self.door.stop(grace)
         if hasattr(self, "filing"):
@@ -238,8 +229,7 @@ class Gateway:
 
     def _fatal(self, reason: str) -> None:
         log.critical("the store failed for good, ending", error=reason)
-        self.failed = reason
-        self._ended.set()
+        self._broken(reason)
 
     def _watch(self) -> None:
         """Give signs of life if systemd wants them."""
@@ -252,8 +242,8 @@ class Gateway:
     def _beats(self) -> dict[str, tuple[float, float]]:
         return {
             "filing": (self.filing.beat, self.config.filing.poll),
-            "delivery": (self.runner.beat, self.config.delivery.poll),
-            "the door's process": (self.door.beat, PULSE_EVERY),
+            "delivery": (self.delivery.beat, self.config.delivery.poll),
+            "the door": (self.door.beat, PULSE_EVERY),
         }
 
     def _doing(self) -> live.Facts:
@@ -268,15 +258,19 @@ class Gateway:
             "sessions": self.door.doing(),
             "parsers": self._parser.doing(),
             "filing": self.filing.doing(now),
-            "delivery": self.runner.doing(now),
-            "retired_deliveries": len(self._retired),
+            "delivery": self.delivery.doing(),
             "certificate_until": self._certificate_until,
             "reload_refused": self._refused,
         }
 
     def _processes(self) -> list[live.Facts]:
         """Each that is ours, and its memory."""
-        pids = [("gateway", os.getpid()), ("door", self.door.pid), *(("parser", p["pid"]) for p in self._parser.doing())]
+        pids = [
+            ("gateway", os.getpid()),
+            ("door", self.door.pid),
+            ("delivery", self.delivery.pid),
+            *(("parser", p["pid"]) for p in self._parser.doing()),
+        ]
         return [{"name": name, "pid": pid, "memory": live.memory(pid)} for name, pid in pids if pid is not None]
 
     def _run(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
@@ -289,13 +283,16 @@ class Gateway:
         self._tasks.remove(task)
         if not task.cancelled() and task.exception() is not None:
             log.critical("a loop ended", loop=task.get_name(), exc_info=task.exception())
-            self.failed = f"the {task.get_name()} loop ended: {task.exception()}"
-            self._ended.set()
+            self._broken(f"the {task.get_name()} loop ended: {task.exception()}")
+
+    def _broken(self, reason: str) -> None:
+        self.failed = reason
+        self._ended.set()
 
 
-def fork_door(config: Config) -> doorprocess.Born | None:
-    """The process for the door, if it is to have one: to be made before there is a loop or a thread, as it is a copy of us."""
-    return doorprocess.fork() if split(config.server.processes) else None
+def fork_ahead(config: Config) -> dict[str, child.Born]:
+    """The processes besides this one: to be made before there is a loop or a thread, as they are copies of it."""
+    return {role: child.fork(role) for role in (child.DOOR, child.DELIVERY)} if several(config.server.processes) else {}
 
 
 async def serve(
@@ -303,13 +300,13 @@ async def serve(
     *,
     load: Callable[[], Config] | None = None,
     ready: Callable[[Gateway], None] = lambda _: None,
-    born: doorprocess.Born | None = None,
+    born: Mapping[str, child.Born] | None = None,
 ) -> int:
     """Run until SIGTERM or SIGINT, also while it starts; the exit code. A second one ends at once.
 
     SIGHUP reloads what `load` gives, once started; when it comes because the terminal was closed, it ends.
     """
-    gateway = Gateway(config, passed=systemd.passed_sockets(SOCKETS), born=born)
+    gateway = Gateway(config, passed=systemd.passed_sockets(SOCKETS), born=born or {})
     loop = asyncio.get_running_loop()
     starting = loop.create_task(gateway.start(), name="start")
     asked, had_terminal = asyncio.Event(), _has_terminal()

@@ -74,10 +74,10 @@ class Server(Section):
         description="Load balancers that begin every connection with a PROXY header, version 1 or 2, which names the true client."
         " A connection from them without one is closed.",
     )
-    processes: Literal["auto", 1, 2] = Field(
+    processes: Literal["auto", "one", "several"] = Field(
         default="auto",
-        description="1: everything but the parsers is one process. 2: SMTP, LMTP and the checks of senders have a second one, so"
-        " that two processors are used. auto: 2 where there are that many for us.",
+        description="one: everything but the parsers is one process. several: SMTP, LMTP and the checks of senders have their own,"
+        " delivery has its own, so that two processors are used. auto: several where there are two processors for us.",
     )
     shutdown_grace: Seconds = Field(
         default=30.0, description="How long a stop waits for mail whose DATA has begun and for deliveries under way."

@@ -34,6 +34,7 @@ LI = "李雷 <li.lei@customer.example>"
 ANN = "Ann Lee <ann@other.example>"
 SETTINGS = """\
 [server]
+processes = "one"
 name = "mx.help.example"
 listen = ["127.0.0.1:0"]
 [store]
@@ -199,7 +200,7 @@ class Stage:
             message=message,
             author="admin",
         )
-        self.gateway.runner.wake()
+        self.gateway.delivery.wake()
         self.show("the command said", {"": said})
 
     async def summary(self) -> None:

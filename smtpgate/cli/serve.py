@@ -69,7 +69,7 @@ def serve(context: Context, tryout: bool) -> None:
             )
 
     faulthandler.enable()  # the watchdog's SIGABRT: the log has where it hung
-    born = app.fork_door(config)
+    born = app.fork_ahead(config)
     try:
         code = asyncio.run(app.serve(config, load=lambda: configfile.load(path or Path()), ready=ready, born=born))
     except StoreError as error:

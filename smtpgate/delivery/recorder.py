@@ -16,7 +16,7 @@ from smtpgate.clock import Clock, id_text, new_id
 from smtpgate.delivery.outcome import Settled
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.model import Delivery, Entry, EntryKind
-from smtpgate.store.api import Store
+from smtpgate.store.api import DeliveryStore
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ _RETRY = 1.0  # seconds
 
 
 class Recorder:
-    def __init__(self, store: Store, clock: Clock, recorded: Callable[[Sequence[Delivery]], None]) -> None:
+    def __init__(self, store: DeliveryStore, clock: Clock, recorded: Callable[[Sequence[Delivery]], None]) -> None:
         """recorded is called with the deliveries of each batch that is safe in the store, and when `fatal` is set."""
         self._store = store
         self._clock = clock

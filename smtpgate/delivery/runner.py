@@ -29,7 +29,7 @@ from smtpgate.delivery.recorder import Recorder
 from smtpgate.delivery.route import MAILDIR, Misconfigured, NoRoute, destination_of, find_route
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.model import Delivery, DeliveryState
-from smtpgate.store.api import Store
+from smtpgate.store.api import DeliveryStore
 from smtpgate.store.shown import Pause
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,14 @@ class Runner:
     """One for each process. `beat` is the monotonic time of the loop's last turn, for a watchdog."""
 
     def __init__(
-        self, store: Store, config: Config, resolver: Resolver, clock: Clock, worker: str, *, rng: random.Random | None = None
+        self,
+        store: DeliveryStore,
+        config: Config,
+        resolver: Resolver,
+        clock: Clock,
+        worker: str,
+        *,
+        rng: random.Random | None = None,
     ) -> None:
         self._store = store
         self._settings = config.delivery

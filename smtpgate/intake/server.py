@@ -60,13 +60,12 @@ class Door:
         tokens: Tokens,
         clock: Clock,
         resolver: Resolver,
-        on_accept: Callable[[], None],
         disk: Callable[[], tuple[int, int]],
     ) -> None:
         self.config = config
         self.crowd = Crowd(config, clock.monotonic, self._hasten)
         self._known = Acquaintances(config)
-        self._store, self._on_accept, self._disk = store, on_accept, disk
+        self._store, self._disk = store, disk
         self._make_acceptor = partial(
             Acceptor, store=store, clock=clock, on_accept=self._accepted, may_mail_domain=self.crowd.may_mail_domain
         )
@@ -203,7 +202,6 @@ class Door:
 
     def _accepted(self, envelope: Envelope, verdict: Verdict) -> None:
         self._known.learn(envelope.peer, verdict.evidence, verdict.author)
-        self._on_accept()
 
     def _hasten(self) -> None:
         for session in list(self._sessions):

@@ -12,9 +12,9 @@ from typing import Literal
 _GROUPS = Path("/sys/fs/cgroup")
 
 
-def split(setting: Literal["auto", 1, 2]) -> bool:
-    """What server.processes means on this machine: a process of its own for the doors?"""
-    return usable() > 1 if setting == "auto" else setting > 1
+def several(setting: Literal["auto", "one", "several"]) -> bool:
+    """What server.processes means on this machine: processes of their own for the doors and delivery?"""
+    return usable() > 1 if setting == "auto" else setting == "several"
 
 
 def usable(groups: Path = _GROUPS, own: Path = Path("/proc/self/cgroup")) -> int:

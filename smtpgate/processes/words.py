@@ -1,30 +1,45 @@
-"""What the two processes say to each other: the questions by name, and what a start and a change of the configuration need.
-
-The child's side is doorprocess, the main one's apart. Pure.
-"""
+"""What the processes say to each other: the questions by name, and what a start and a change of the configuration need. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from smtpgate.config import Config
-from smtpgate.model import ArcResult, DkimResult, DmarcResult, Envelope, Evidence, SpfResult, Verdict
+from smtpgate.model import (
+    ArcResult,
+    Attempt,
+    DeliveryState,
+    DkimResult,
+    DmarcResult,
+    Entry,
+    EntryKind,
+    Envelope,
+    Evidence,
+    SpfResult,
+    Verdict,
+)
 from smtpgate.store.api import Accepted
+from smtpgate.store.shown import Pause
 
-# asked by the door
-ACCEPT, GREYLIST, CLIENTS = "accept", "greylist", "clients"
-PULSE = "pulse"  # what the door does just now; told every second
 # asked by the main process
 BEGIN, RENEW, STOP = "begin", "renew", "stop"
-
+WAKE = "wake"  # there is mail to send
+# asked by each of the others: what it does just now; told every second
+PULSE = "pulse"
 PULSE_EVERY = 1.0  # seconds
-# All that a frame of the door may hold besides what Python has built in.
+# asked by the door: the verbs of store.api.IntakeStore
+ACCEPT, GREYLIST, CLIENTS = "accept", "greylist", "clients"
+# asked by delivery: those of store.api.DeliveryStore
+CLAIM, RECORD, UNCLAIM, NEXT_DUE, PAUSES, PAUSE, RESUME = "claim", "record", "unclaim", "next due", "pauses", "pause", "resume"
+
+# All that a frame of the door, and of delivery, may hold besides what Python has built in.
 OF_THE_DOOR = (Accepted, Envelope, Verdict, SpfResult, DkimResult, DmarcResult, ArcResult, Evidence)
+OF_DELIVERY = (Attempt, DeliveryState, Entry, EntryKind, Pause)
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a door goes by. log_key: for pseudonyms in its log."""
+    """What a process goes by. log_key: for pseudonyms in its log."""
 
     config: Config
     token_keys: tuple[bytes, ...] = field(repr=False)
@@ -32,6 +47,6 @@ class Terms:
 
 
 def largest_frame(config: Config) -> int:
-    """Octets of the largest that a door has to say: a mail with its envelope and what was found out about it."""
+    """Octets of the largest that a process has to say: a mail with its envelope and what was found out about it."""
     limits = config.limits
     return limits.message_size + 4 * limits.header_section + 8 * 1024 * limits.recipients + 16 * 1024**2

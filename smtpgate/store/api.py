@@ -261,7 +261,46 @@ class IntakeStore(Protocol):
         """Who sent the last accepted mails: address, what authentication found, author. Newest first."""
 
 
-class Store(IntakeStore, Protocol):
+class DeliveryStore(Protocol):
+    """What delivery needs of it, which may be another process's. Several of them are told apart by `worker`."""
+
+    async def claim_deliveries(
+        self,
+        *,
+        worker: str,
+        now: float,
+        limit: int,
+        next_at: Callable[[int], float],
+        skip: Sequence[str] = (),
+        lease: float = 3600.0,
+    ) -> Sequence[Delivery]:
+        """Take up to `limit` due recipients, longest due first, and store their next attempt before this one starts.
+
+        For each the attempt count rises by one and next_at(attempts) becomes its time for the next one, so a process
+        that dies leaves a recipient that is tried again at the right time. `skip` names paused destinations (domains).
+        `lease`: seconds for which nobody else takes them, however near next_at is; record_attempts and unclaim end it.
+        """
+
+    async def record_attempts(
+        self, attempts: Sequence[Attempt], *, delay_told: Sequence[int] = (), events: Sequence[Entry] = ()
+    ) -> None:
+        """Store what became of attempts, and the events that they mean for tickets, at once."""
+
+    async def unclaim(self, recipient_ids: Sequence[int], *, now: float) -> None:
+        """Give back recipients whose attempt never began: due at once, attempt not counted."""
+
+    async def next_due(self) -> float | None:
+        """When the next pending recipient is due, or None."""
+
+    async def pauses(self) -> Sequence[Pause]: ...
+
+    async def pause(self, pause: Pause) -> None: ...
+
+    async def resume(self, destination: str | None) -> int:
+        """End one pause, or all. Returns how many."""
+
+
+class Store(IntakeStore, DeliveryStore, Protocol):
     """The verbs. `worker` names who holds a lease; a lease that has ended is anybody's."""
 
     async def close(self) -> None:
@@ -361,42 +400,6 @@ class Store(IntakeStore, Protocol):
 
         One that is being tried is left alone by retry and hold. Returns how many moved.
         """
-
-    # delivery
-    async def claim_deliveries(
-        self,
-        *,
-        worker: str,
-        now: float,
-        limit: int,
-        next_at: Callable[[int], float],
-        skip: Sequence[str] = (),
-        lease: float = 3600.0,
-    ) -> Sequence[Delivery]:
-        """Take up to `limit` due recipients, longest due first, and store their next attempt before this one starts.
-
-        For each the attempt count rises by one and next_at(attempts) becomes its time for the next one, so a process
-        that dies leaves a recipient that is tried again at the right time. `skip` names paused destinations (domains).
-        `lease`: seconds for which nobody else takes them, however near next_at is; record_attempts and unclaim end it.
-        """
-
-    async def record_attempts(
-        self, attempts: Sequence[Attempt], *, delay_told: Sequence[int] = (), events: Sequence[Entry] = ()
-    ) -> None:
-        """Store what became of attempts, and the events that they mean for tickets, at once."""
-
-    async def unclaim(self, recipient_ids: Sequence[int], *, now: float) -> None:
-        """Give back recipients whose attempt never began: due at once, attempt not counted."""
-
-    async def next_due(self) -> float | None:
-        """When the next pending recipient is due, or None."""
-
-    async def pauses(self) -> Sequence[Pause]: ...
-
-    async def pause(self, pause: Pause) -> None: ...
-
-    async def resume(self, destination: str | None) -> int:
-        """End one pause, or all. Returns how many."""
 
     # small facts that outlive the process
     async def number_patterns(self, current: str) -> tuple[str, ...]:

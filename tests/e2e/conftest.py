@@ -1,4 +1,6 @@
-"""End to end means the shape that users get: the door in a process of its own. What says `both_shapes` runs in either."""
+"""End to end means the shape that users get: the doors and delivery in processes of their own. What says
+`both_shapes` runs in either.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,12 @@ from tests.support import gateway
 
 @pytest.fixture(autouse=True, scope="package")
 def usual_shape() -> Iterator[None]:
-    before, gateway.PROCESSES = gateway.PROCESSES, 2
+    before, gateway.PROCESSES = gateway.PROCESSES, "several"
     yield
     gateway.PROCESSES = before
 
 
-@pytest.fixture(params=[1, 2], ids=["one process", "two processes"])
-def both_shapes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+@pytest.fixture(params=["one", "several"])
+def both_shapes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(gateway, "PROCESSES", request.param)
-    return int(request.param)
+    return str(request.param)

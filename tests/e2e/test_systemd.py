@@ -80,7 +80,7 @@ async def test_no_sign_of_life_from_a_frozen_gateway(
         monkeypatch.setattr(watchdog, limit, 1.0)
     monkeypatch.setattr(watchdog, "PROBE_EVERY", 0.2)
     monkeypatch.setenv("WATCHDOG_USEC", "600000")
-    gateway = app.Gateway(load(Gateway.make(tmp_path / "gateway", server={"shutdown_grace": "500ms", "processes": 1}).config))
+    gateway = app.Gateway(load(Gateway.make(tmp_path / "gateway", server={"shutdown_grace": "500ms", "processes": "one"}).config))
     await gateway.start()
     try:
         await until(lambda: told.count("WATCHDOG=1") >= 2)
@@ -108,7 +108,7 @@ async def test_parsers_of_a_socket_and_mail_waits_while_there_is_none(tmp_path: 
     monkeypatch.setattr(worker, "_PATIENCE", 0.1)
     monkeypatch.setattr(filing, "_AGAIN", (0.2, 0.2))
     path = tmp_path / "parser.sock"
-    ours = Gateway.make(tmp_path / "gateway", server={"processes": 1}, parser={"socket": path, "processes": 1})
+    ours = Gateway.make(tmp_path / "gateway", server={"processes": "one"}, parser={"socket": path, "processes": 1})
     gateway = app.Gateway(load(ours.config))
     async with inetd(path) as server:
         await gateway.start()
@@ -256,7 +256,7 @@ def test_restarts_refuse_no_connection_and_lose_nothing(restarts: int, tmp_path:
 
 
 def test_who_inherits_what(tmp_path: Path) -> None:
-    """The parsers nothing, the door the sockets and nothing of the store."""
+    """The door the sockets, nobody anything of the store."""
     with activated(tmp_path) as gateway:
         gateway.start()
         assert gateway.process is not None
@@ -264,12 +264,12 @@ def test_who_inherits_what(tmp_path: Path) -> None:
         parsers = 0
         for child in children(gateway.process.pid):
             links = [os.readlink(path) for path in Path(f"/proc/{child}/fd").iterdir()]
-            if Path(f"/proc/{child}/comm").read_text() == "smtpgate-door\n":
-                assert links.count(f"socket:[{inode}]") == 1
-                assert not [link for link in links if str(gateway.store.parent) in link]
+            name = Path(f"/proc/{child}/comm").read_text().strip()
+            assert links.count(f"socket:[{inode}]") == (name == "smtpg-door")
+            assert not [link for link in links if str(gateway.store.parent) in link]
+            if name.startswith("smtpg-"):
                 continue
             parsers += 1
-            assert f"socket:[{inode}]" not in links
             assert b"LISTEN_FDS" not in Path(f"/proc/{child}/environ").read_bytes()
         assert parsers == 2
         os.kill(gateway.process.pid, signal.SIGTERM)

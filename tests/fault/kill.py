@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.audit import Caught, Report, Sent, audit, digest
-from tests.support.gateway import DESK, Gateway, free_port
+from tests.support.gateway import DESK, Gateway, alive, free_port
 
 CUSTOMERS = 50
 _HELPERS = 0.15  # of the lives: those in which another process than the gateway is killed first
@@ -242,7 +242,7 @@ def _gateway(directory: Path, sockets: Path, sink_port: int) -> tuple[Gateway, t
     lmtp, path, alias = free_port(), sockets / "lmtp", f"help@{DESK.partition('@')[2]}"
     gateway = Gateway.make(
         directory,
-        server={"lmtp": [f"127.0.0.1:{lmtp}", path], "processes": 2},
+        server={"lmtp": [f"127.0.0.1:{lmtp}", path], "processes": "several"},
         desk=[{"name": "support", "address": DESK, "aliases": [alias]}],
         delivery={"mode": "smarthost", "smarthost": {"host": "127.0.0.1", "port": sink_port, "tls": "none"}},
     )
@@ -277,7 +277,7 @@ async def _run(
         for number in range(clients)
     ]
     done = {"at random": 0, "while starting": 0, "before the sink's 354": 0, "after the final dot": 0}
-    helpers = {"of the door": 0, "of a parser": 0}
+    helpers = {"of the door": 0, "of delivery": 0, "of a parser": 0}
     longest = 0.0
     try:
         for number in range(kills):
@@ -338,7 +338,7 @@ async def _one_life(
         took = await _start(gateway)
         if rng.random() < _HELPERS:
             await asyncio.sleep(rng.random() * life)
-            await _kill_a_helper(gateway, rng.choices(list(helpers), weights=(2, 1))[0], rng, helpers)
+            await _kill_a_helper(gateway, sink, rng.choice(list(helpers)), rng, helpers)
         await asyncio.sleep(rng.random() * life)
     if way in ("before the sink's 354", "after the final dot"):
         sink.sprung.clear()
@@ -356,16 +356,19 @@ async def _one_life(
     return took
 
 
-async def _kill_a_helper(gateway: Gateway, which: str, rng: random.Random, helpers: dict[str, int]) -> None:
+async def _kill_a_helper(gateway: Gateway, sink: Sink, which: str, rng: random.Random, helpers: dict[str, int]) -> None:
     """Of the door another one is waited for: it must come, and the clients with it."""
-    pids = [gateway.door()] if which == "of the door" else gateway.parsers()
-    pid = rng.choice(pids)
+    pid = rng.choice(gateway.parsers()) if which == "of a parser" else gateway.helper(which.split()[-1])
     if pid is None:
         return
     os.kill(pid, signal.SIGKILL)
     helpers[which] += 1
     if which == "of the door":
         await _greeted(gateway, 60.0)
+    elif which == "of delivery":
+        while alive(pid):  # blocks for a moment, as below
+            time.sleep(0.001)
+        sink.life += 1  # what it had in its hands comes again
 
 
 async def _start(gateway: Gateway, seconds: float = 120.0) -> float:

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
 DESK = "support@desk.example"
-PROCESSES = 1  # the cheaper shape; tests of what differs say "auto" or take both
+PROCESSES = "one"  # the cheaper shape; tests of what differs say "auto" or take both
 ZONE: dict[str, Any] = {"customer.example": {"MX": ["10 mx.customer.example"]}, "desk.example": {"MX": ["10 mx.desk.example"]}}
 
 
@@ -82,6 +82,10 @@ def _name(pid: int) -> str:
     with suppress(OSError):
         return Path(f"/proc/{pid}/comm").read_text().strip()
     return ""
+
+
+def alive(pid: int) -> bool:
+    return bool(_stat(pid))
 
 
 def children(pid: int) -> list[int]:
@@ -272,14 +276,14 @@ class Gateway:
         if self.process is not None:
             assert self.stop() == 0, self.log()[-4000:]
 
-    def door(self) -> int | None:
-        """The door's process, if it has one of its own just now."""
+    def helper(self, name: str) -> int | None:
+        """The process of the door or of delivery, if it has one of its own just now."""
         assert self.process is not None
-        return next((pid for pid in children(self.process.pid) if _name(pid) == "smtpgate-door"), None)
+        return next((pid for pid in children(self.process.pid) if _name(pid) == f"smtpg-{name}"), None)
 
     def parsers(self) -> list[int]:
         assert self.process is not None
-        return [pid for pid in children(self.process.pid) if _name(pid) != "smtpgate-door"]
+        return [pid for pid in children(self.process.pid) if not _name(pid).startswith("smtpg-")]
 
     def left_behind(self) -> list[int]:
         """Processes that lives of this gateway had started and that still run although their life is over."""

@@ -100,7 +100,6 @@ async def serve(file: Path) -> None:
         judge=judge,
         tokens=Tokens([TOKEN_KEY], 86400.0),
         clock=SystemClock(),
-        on_accept=lambda: None,
         resolver=make_resolver(config.dns, SystemClock()) if config.dns.zone_file else ZoneResolver({}),
         disk=lambda: room(config.store.path),
     )

@@ -49,7 +49,6 @@ class Running:
     def __init__(self, door: Door, store: MemoryStore) -> None:
         self.door = door
         self.store = store
-        self.woken = 0
 
     @property
     def port(self) -> int:
@@ -114,16 +113,12 @@ async def running(
     store = MemoryStore(before)
     tasks = asyncio.all_tasks()
 
-    def wake() -> None:
-        found.woken += 1
-
     door = Door(
         make_config(*changes),
         store=cast(IntakeStore, store),
         judge=judge,
         tokens=Tokens([TOKEN_KEY], 86400.0),
         clock=SystemClock(),
-        on_accept=wake,
         resolver=resolver or ZoneResolver({}),
         disk=disk,
     )

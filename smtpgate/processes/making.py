@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from smtpgate.auth.dns import Resolver
 from smtpgate.auth.verdict import judge
 from smtpgate.clock import Clock
@@ -18,7 +16,7 @@ from smtpgate.store.file import room
 from smtpgate.store.rawfiles import RawFiles
 
 
-def make_door(terms: Terms, store: IntakeStore, resolver: Resolver, clock: Clock, on_accept: Callable[[], None]) -> Door:
+def make_door(terms: Terms, store: IntakeStore, resolver: Resolver, clock: Clock) -> Door:
     """Not started yet."""
     config = terms.config
     return Door(
@@ -28,12 +26,11 @@ def make_door(terms: Terms, store: IntakeStore, resolver: Resolver, clock: Clock
         tokens=_tokens(terms),
         clock=clock,
         resolver=resolver,
-        on_accept=on_accept,
         disk=lambda: room(config.store.path, RawFiles.of(config.store).home),
     )
 
 
-def renew(door: Door, terms: Terms, resolver: Resolver, clock: Clock) -> None:
+def renew_door(door: Door, terms: Terms, resolver: Resolver, clock: Clock) -> None:
     """New sessions go by these terms. Raises OSError for a certificate that cannot be used; nothing has changed then."""
     door.renew(terms.config, judge=_judge(terms.config, resolver, clock), tokens=_tokens(terms))
 

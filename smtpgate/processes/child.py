@@ -1,0 +1,211 @@
+"""A process that works for the main one: how it is born, what it keeps of its parent, and its loop.
+
+Born as a copy of the main process before that has threads or a loop (`fork`), or by itself (`python -m`) when one is to be
+replaced. Either way it is handed its sockets and its terms over a link. It ends when it is told to, and at once when the main
+process dies: sockets and leases must be free for the next one. Signals of a terminal or a service manager are for the main
+process alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import faulthandler
+import gc
+import os
+import signal
+import socket
+import struct
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+import structlog
+
+from smtpgate import log as logs
+from smtpgate.clock import SystemClock
+from smtpgate.errors import StoreAway
+from smtpgate.processes import words
+from smtpgate.processes.link import Handler, Link, LinkFault, LinkLost
+from smtpgate.processes.words import Terms
+
+log = structlog.get_logger(__name__)
+
+DOOR, DELIVERY = "door", "delivery"  # the modules whose Process works there
+SOCKETS = struct.Struct("!HH")  # how many of SMTP and of LMTP come with it
+_MOST_SOCKETS = 253  # that the kernel passes in one message
+_BUG = 70  # EX_SOFTWARE of sysexits.h
+_DEATH_SIGNAL, _NAME = 1, 15  # of prctl(2)
+_OF_THE_SERVICE = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
+
+
+@dataclass(frozen=True, slots=True)
+class Born:
+    """A process that waits for its sockets."""
+
+    pid: int
+    channel: socket.socket
+
+
+def fork(role: str) -> Born:
+    """A copy of this process, which must have no threads and no loop yet: what both only read they share in memory."""
+    ours, theirs = socket.socketpair()
+    parent = os.getpid()
+    gc.freeze()  # what is there stays: no need to look at it again, which would unshare it
+    pid = os.fork()
+    if pid:
+        theirs.close()
+        return Born(pid, ours)
+    try:
+        _close_all_but(theirs.fileno())
+        run(role, theirs, parent)
+    except BaseException:  # nothing of what the main process was about to do may happen here
+        log.exception("a process of the gateway failed", process=role)
+        os._exit(_BUG)
+
+
+def spawn(role: str) -> Born:
+    """A new process, for a main process that has threads already. Raises OSError."""
+    ours, theirs = socket.socketpair()
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
+    with theirs:
+        pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-P", "-m", __package__, role, str(os.getpid())],
+            {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1"},
+            file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), 0)],
+        )
+    return Born(pid, ours)
+
+
+def run(role: str, channel: socket.socket, parent: int) -> NoReturn:
+    """Be such a process until it is told to end."""
+    _die_with(parent, f"smtpg-{role}")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    for name in _OF_THE_SERVICE:
+        os.environ.pop(name, None)
+    faulthandler.enable()  # of one that hangs, the log has where
+    passed = _receive(channel)
+    if passed is not None:
+        process: Process = import_module(f"smtpgate.processes.{role}").Process(*passed)
+        asyncio.run(process.run(channel))
+    os._exit(0)  # at once: a thread may still pack a mail that nobody waits for
+
+
+def pass_sockets(channel: socket.socket, smtp: Sequence[socket.socket], lmtp: Sequence[socket.socket]) -> None:
+    """Hand them to the process at the other end. Raises OSError."""
+    handles = [one.fileno() for one in (*smtp, *lmtp)]
+    if len(handles) > _MOST_SOCKETS:
+        raise OSError(f"{len(handles)} addresses to listen on; {_MOST_SOCKETS} is all that another process can be given")
+    socket.send_fds(channel, [SOCKETS.pack(len(smtp), len(lmtp))], handles)
+
+
+def _receive(channel: socket.socket) -> tuple[list[socket.socket], list[socket.socket]] | None:
+    """The sockets for SMTP and for LMTP; None when the main process ended before."""
+    head, handles, _, _ = socket.recv_fds(channel, SOCKETS.size, _MOST_SOCKETS)
+    if len(head) < SOCKETS.size:
+        return None
+    smtp, _ = SOCKETS.unpack(head)
+    sockets = [socket.socket(fileno=handle) for handle in handles]
+    for one in sockets:
+        one.setblocking(False)
+        one.set_inheritable(False)
+    return sockets[:smtp], sockets[smtp:]
+
+
+class Process(ABC):
+    """What runs in it. smtp, lmtp: sockets to listen on."""
+
+    def __init__(self, smtp: list[socket.socket], lmtp: list[socket.socket]) -> None:
+        self.smtp, self.lmtp = smtp, lmtp
+        self.clock = SystemClock()
+        self.link: Link
+        self._told = asyncio.Event()
+
+    async def run(self, channel: socket.socket) -> None:
+        handlers: dict[str, Handler] = {
+            words.BEGIN: self._begin,
+            words.RENEW: self.renew,
+            words.STOP: self._stop,
+            **self.handlers(),
+        }
+        self.link = Link(handlers, on_lost=_orphaned)
+        await self.link.over(channel)
+        await self._told.wait()
+        self.link.close()
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Further questions of the main process."""
+        return {}
+
+    @abstractmethod
+    async def begin(self, terms: Terms, name: str) -> None:
+        """Start the work; name is that of this very process. Raises OSError when it cannot."""
+
+    @abstractmethod
+    async def renew(self, terms: Terms) -> None:
+        """Go by these from now on. Raises OSError; nothing has changed then."""
+
+    @abstractmethod
+    async def stop(self, grace: float) -> None:
+        """Finish what was promised within so many seconds, give the rest back."""
+
+    @abstractmethod
+    def doing(self) -> dict[str, Any]:
+        """For the main process: for `status`, and what else it wants to know every second."""
+
+    async def ask_store(self, name: str, *args: Any) -> Any:
+        """A verb of the store in the main process. Raises StoreError; StoreAway when that process is gone."""
+        try:
+            return await self.link.ask(name, *args)
+        except (LinkLost, LinkFault) as error:
+            raise StoreAway(f"the gateway's main process: {error}") from error
+
+    def fail(self, reason: str) -> None:
+        """End at once; the log has the reason, and the main process starts another one."""
+        os._exit(_BUG)
+
+    async def _begin(self, terms: Terms, name: str) -> None:
+        logs.configure(terms.config.log)
+        logs.use_key(terms.log_key)
+        await self.begin(terms, name)
+        self._pulse()
+
+    async def _stop(self, grace: float) -> None:
+        await self.stop(grace)
+        asyncio.get_running_loop().call_soon(self._told.set)  # after the answer
+
+    def _pulse(self) -> None:
+        """Say that the loop turns, and what it does."""
+        self.link.tell(words.PULSE, self.doing())
+        asyncio.get_running_loop().call_later(words.PULSE_EVERY, self._pulse)
+
+
+def _orphaned() -> None:
+    log.critical("the gateway's main process is gone, ending")
+    os._exit(1)
+
+
+def _die_with(parent: int, name: str) -> None:
+    """However it dies. Without Linux the end of the link is all that tells."""
+    with contextlib.suppress(OSError, AttributeError):
+        prctl = ctypes.CDLL(None).prctl
+        prctl(_DEATH_SIGNAL, ctypes.c_ulong(signal.SIGKILL))
+        prctl(_NAME, name.encode("ascii"))
+    if os.getppid() != parent:  # dead already
+        os._exit(1)
+
+
+def _close_all_but(kept: int) -> None:
+    """Nothing that the main process holds open stays open here: its terminal's three and the link are enough."""
+    for handle in map(int, os.listdir("/dev/fd")):
+        if handle > 2 and handle != kept:
+            with contextlib.suppress(OSError):
+                os.close(handle)
