@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from socket import socket
 from typing import Any
 
 from smtpgate.auth.dns import Resolver, make_resolver
@@ -13,12 +15,19 @@ from smtpgate.processes.words import Terms
 from smtpgate.service.files import make_room
 from smtpgate.store.api import Accepted
 
+_PASSING = 32 * 1024**2  # octets of mail that may be on their way to the store, each of them twice in either process
+
 
 class Process(child.Process):
     """It is its door's store.api.IntakeStore as well."""
 
     _door: Door
     _resolver: Resolver
+
+    def __init__(self, smtp: list[socket], lmtp: list[socket]) -> None:
+        super().__init__(smtp, lmtp)
+        self._passing = 0  # octets of mail on their way to the store
+        self._passed = asyncio.Event()
 
     async def begin(self, terms: Terms, name: str) -> None:
         make_room(terms.config.limits.connections)
@@ -38,7 +47,16 @@ class Process(child.Process):
     # --- its store ----------------------------------------------------------------------------------------------------
 
     async def accept(self, mail: Accepted) -> None:
-        await self.ask_store(words.ACCEPT, mail)
+        size = len(mail.raw)
+        while self._passing and self._passing + size > _PASSING:
+            self._passed.clear()
+            await self._passed.wait()
+        self._passing += size
+        try:
+            await self.ask_store(words.ACCEPT, mail)
+        finally:
+            self._passing -= size
+            self._passed.set()
 
     async def greylist(self, key: str, *, now: float, delay: float, window: float, remember: float) -> float:
         return float(await self.ask_store(words.GREYLIST, key, now, delay, window, remember))

@@ -338,7 +338,7 @@ async def _one_life(
         took = await _start(gateway)
         if rng.random() < _HELPERS:
             await asyncio.sleep(rng.random() * life)
-            await _kill_a_helper(gateway, sink, rng.choice(list(helpers)), rng, helpers)
+            await _kill_a_helper(gateway, sink, min(helpers, key=lambda name: helpers[name]), rng, helpers)
         await asyncio.sleep(rng.random() * life)
     if way in ("before the sink's 354", "after the final dot"):
         sink.sprung.clear()
