@@ -24,6 +24,9 @@ _DASHES = "-_=*—－–─━‐‑~#"
 _DASHES_AND_BLANKS = _DASHES + BLANKS
 _LONG_LINE = 500  # nothing beyond this is an attribution or a header line
 
+_RULED = "RPOo请請"  # letters with which lines begin that _worded has rules for
+_COLONS = re.compile("[:：|]")
+
 _INITIALS = re.compile(r"[A-Za-z]{1,4}>(?= |$)")
 
 
@@ -68,6 +71,16 @@ def _letter(line: str) -> str:
     s = line.strip(BLANKS)
     if not s:
         return "b"
+    return "t" if _ordinary(s) else _looked_at(s, line)
+
+
+def _ordinary(s: str) -> bool:
+    """A line that no rule of `_looked_at` is about, which most are: its ends, and no colon."""
+    first, last = s[0], s[-1]
+    return first.isalpha() and first not in _RULED and (last.isalnum() or last in ".,!?") and not _COLONS.search(s)
+
+
+def _looked_at(s: str, line: str) -> str:
     first, last = s[0], s[-1]
     if first in ">＞":
         if s.startswith(">>> ") and s.endswith(" >>>") and DATE.search(s):

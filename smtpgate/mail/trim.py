@@ -39,6 +39,8 @@ class Split:
 
     def in_context(self) -> str:
         """The own words with the quoted lines that they answer, where answers stand between them; else the own words."""
+        if "q" not in self.roles:
+            return self.own()
         shown = [role in "ob" for role in self.roles]
         spots = _passages(self.roles)
         if len(spots) < 2 and not (spots and "o" in self.roles[: spots[0][0]]):
@@ -67,6 +69,8 @@ def _passages(roles: str) -> list[tuple[int, int]]:
 
 def _joined(lines: tuple[str, ...], shown: list[bool]) -> str:
     """The lines that are shown; one blank line where something was left out."""
+    if all(shown):
+        return "\n".join([line.rstrip() for line in lines]).strip("\n").strip()
     out: list[str] = []
     gap = False
     for line, keep in zip(lines, shown, strict=True):
