@@ -12,6 +12,7 @@ import re2
 
 LONGEST = 2000  # characters of a pattern
 _MEMORY = 4 * 1024**2  # octets of one compiled pattern
+_MANY = 16 * 1024**2  # of many together: with too little RE2 leaves its automaton and takes a hundred times as long
 
 
 class Pattern:
@@ -19,13 +20,13 @@ class Pattern:
 
     __slots__ = ("_compiled", "_group", "text")
 
-    def __init__(self, text: str, *, limit: int = LONGEST) -> None:
+    def __init__(self, text: str, *, limit: int = LONGEST, memory: int = _MEMORY) -> None:
         """Raises ValueError, saying what is wrong and how to mend it."""
         self.text = text
         if len(text) > limit:
             raise ValueError(f"is longer than {limit} characters; write two patterns of the same name")
         options = re2.Options()
-        options.max_mem = _MEMORY
+        options.max_mem = memory
         options.log_errors = False
         try:
             self._compiled = re2.compile(text.encode(), options)
@@ -52,9 +53,9 @@ class Pattern:
 
 def words(texts: Iterable[str]) -> Pattern:
     """One that finds any of these as they stand: asked once for hundreds of them, instead of for each."""
-    return Pattern("|".join(map(re2.escape, texts)), limit=LONGEST * 100)
+    return Pattern("|".join(map(re2.escape, texts)), limit=LONGEST * 100, memory=_MANY)
 
 
 def any_of(patterns: Iterable[Pattern]) -> Pattern:
     """One that finds something wherever any of them does: a cheap question before asking each."""
-    return Pattern("|".join(f"(?:{one.text})" for one in patterns), limit=LONGEST * 100)
+    return Pattern("|".join(f"(?:{one.text})" for one in patterns), limit=LONGEST * 100, memory=_MANY)

@@ -17,7 +17,7 @@ from smtpgate.model import Detail, ParsedMail
 from smtpgate.patterns import Pattern, any_of
 
 _VALUE = 200  # characters of a value; of a log line as well
-_CHUNK = 6  # patterns
+_CHUNK = 24  # patterns that are asked about at once
 _SAME = 5  # values of one name
 _OPEN, _CLOSE = "[【［〔「", "]】］〕」"
 _PREFIX = re.compile(
