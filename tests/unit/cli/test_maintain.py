@@ -30,6 +30,8 @@ def fill(shop: Shop, *, old: int, young: int = 2) -> None:
             at = NOW - KEEP_ACKNOWLEDGEMENTS + (60 if n >= old else -60)
             row = (f"c{n}@customer.example", at, int(at // 60), "received")
             connection.execute("INSERT INTO acknowledgement (address, at, minute, purpose) VALUES (?, ?, ?, ?)", row)
+            counted = "INSERT INTO acknowledged (minute, sent) VALUES (?, 1) ON CONFLICT (minute) DO UPDATE SET sent = sent + 1"
+            connection.execute(counted, row[2:3])
             at = NOW - KEEP_FINGERPRINTS + (60 if n >= old else -60)
             print_ = (f"{n * 7919 % 104729:064x}", ticket, mail, at)
             connection.execute(
@@ -40,7 +42,7 @@ def fill(shop: Shop, *, old: int, young: int = 2) -> None:
 def rest_of(shop: Shop) -> dict[str, list[object]]:
     with closing(sqlite3.connect(path(shop))) as connection:
         names = [r[0] for r in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        kept = [name for name in names if name not in PRUNED and not name.startswith("sqlite")]
+        kept = [name for name in names if name not in (*PRUNED, "acknowledged") and not name.startswith("sqlite")]
         return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in kept}
 
 
