@@ -59,7 +59,7 @@ async def file_opaque(pipeline: Pipeline, store: Store, mail_id: str, *, worker:
         ready = pipeline.prepare(mail, parsed, now)
 
         def decide(facts: Facts) -> Changes:
-            return pipeline.decide(ready, replace(facts, unfiled_parents=()))  # now, or not at all
+            return pipeline.decide(ready, replace(facts, unfiled_parents=(), expected_parents=()))  # now, or not at all
 
         changes = await store.file(mail_id, worker=worker, query=ready.query, decide=decide)
     except Exception as error:  # whatever it is, the mail must be where the admin finds it

@@ -43,6 +43,7 @@ from smtpgate.service.files import make_room
 from smtpgate.service.watchdog import Watchdog
 from smtpgate.store.api import Store
 from smtpgate.store.opening import missing, node_name, open_store, place
+from smtpgate.store.seen import Node
 from smtpgate.store.verbs import MAIL, OUTGOING, VerbStore
 
 log = structlog.get_logger(__name__)
@@ -111,6 +112,7 @@ class Gateway:
     _watchdog: Watchdog | None = field(init=False, default=None)
     _watching: asyncio.Task[None] | None = field(init=False, default=None)
     _pulse: asyncio.Task[None] | None = field(init=False, default=None)
+    _signs: asyncio.Task[None] | None = field(init=False, default=None)
     _started: float = field(init=False, default=0.0)
     _certificate_until: float | None = field(init=False, default=None)
     _refused: list[str] = field(init=False, default_factory=list)  # why the last reload was
@@ -152,6 +154,9 @@ class Gateway:
         self._watch()
         self._started, self._certificate_until = clock.now(), live.certificate_until(config.server.tls_certificate)
         self._pulse = asyncio.create_task(live.Pulse(config.store.path, self._doing, clock).run(), name="pulse")
+        if config.store.url is not None:
+            signs = live.Signs(lambda: self.store.sign(self._sign(node)), lambda: self.store.goodbye(node), clock)
+            self._signs = asyncio.create_task(signs.run(), name="signs")
         log.info("ready", listen=[f"{host}:{port}" for host, port in self.door.addresses], store=place(config.store), node=node)
         systemd.notify("READY=1", "STATUS=running")
 
@@ -211,6 +216,9 @@ class Gateway:
             await self._parser.stop()
         if hasattr(self, "_resolver") and isinstance(self._resolver, DnsResolver):
             await self._resolver.close()
+        if self._signs is not None:
+            self._signs.cancel()
+            await asyncio.gather(self._signs, return_exceptions=True)
         if hasattr(self, "store"):
             await self.store.close()
         if hasattr(self, "_lock"):
@@ -272,6 +280,17 @@ class Gateway:
             *(("parser", p["pid"]) for p in self._parser.doing()),
         ]
         return [{"name": name, "pid": pid, "memory": live.memory(pid)} for name, pid in pids if pid is not None]
+
+    def _sign(self, name: str) -> Node:
+        """What the other nodes may know of us."""
+        now = self.clock.monotonic()
+        doing: dict[str, Any] = {
+            "sessions": self.door.doing().get("open", 0),
+            "filing": self.filing.doing(now)["in_hand"],
+            "delivery": self.delivery.doing().get("in_hand", 0),
+            "memory": live.memory(os.getpid()),
+        }
+        return Node(name, __version__, self._started, self.clock.now(), doing)
 
     def _run(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         task = asyncio.create_task(work(), name=name)

@@ -196,7 +196,9 @@ class Tickets(Section):
         description="How long an agent's answer stays here before it leaves, so that it can be taken back. 0s: it leaves at once.",
     )
     parent_wait: Seconds = Field(
-        default=60.0, description="How long a reply waits for a mail it answers that has come but is not filed yet."
+        default=60.0,
+        description="How long a reply waits for a mail it answers that has come but cannot be filed. For one that waits for its"
+        " turn, as after an outage, it waits as long as need be.",
     )
 
 

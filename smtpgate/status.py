@@ -39,9 +39,12 @@ NAMES = (
     "paused",
     "queue-old",
     "held-old",
+    "node-silent",
+    "node-clock",
     "certificate-ends",
     "reload-refused",
 )
+_AHEAD = 5.0  # seconds that a node's clock may differ
 _CERTIFICATE = 14 * 86400.0  # seconds before its end: those who renew do so with 30 days left
 
 
@@ -76,8 +79,19 @@ def alarms(seen: Overview, file: StoreFile, doing: tuple[Facts, float] | None, b
     if held is not None and now - held > bounds.held_age:
         text = f"{seen.counts['mail.held']} held mail, the oldest since {duration(now - held)}: nobody has answered their senders"
         yield Alarm("held-old", text, "smtpgate hold list, then hold release or hold drop")
+    yield from _of_the_nodes(seen, now)
     if file.running and doing is not None:
         yield from _of_the_process(doing[0], now)
+
+
+def _of_the_nodes(seen: Overview, now: float) -> Iterator[Alarm]:
+    for node in seen.nodes:
+        if now - node.seen_at > STUCK:
+            text = f"gateway {node.name} gives no sign since {duration(now - node.seen_at)}"
+            yield Alarm("node-silent", text, "look at that machine and its way to the database; the others go on with its work")
+        if node.seen_at - now > _AHEAD:
+            text = f"the clock of gateway {node.name} is {node.seen_at - now:.0f} s ahead of the one here"
+            yield Alarm("node-clock", text, "set the clocks of all nodes by NTP: leases and the rule for repeats go by them")
 
 
 def _of_the_process(facts: Facts, now: float) -> Iterator[Alarm]:

@@ -75,6 +75,16 @@ def _row(seen: Overview, file: StoreFile, wrong: list[Alarm], now: float, path: 
         "oldest_seconds": {name: round(max(now - at, 0.0), 1) for name, at in seen.oldest.items()},
         "pauses": [{"destination": p.destination, "since": moment(p.since), "reason": p.reason} for p in seen.pauses],
         "workers": [{"name": w.name, "work": w.work, "count": w.count, "until": moment(w.until)} for w in seen.workers],
+        "nodes": [
+            {
+                "name": n.name,
+                "version": n.version,
+                "started": moment(n.started_at),
+                "seen_seconds_ago": round(max(now - n.seen_at, 0.0), 1),
+                **n.doing,
+            }
+            for n in seen.nodes
+        ],
         "store": {
             "path": path,
             "size": file.size,
@@ -113,6 +123,11 @@ def _print(row: show.Row, now: float, seen: Overview) -> None:
         show.heading("leases in the store")
         workers = (Column("name", "worker"), Column("work", "work"), Column("count", "has"), Column("until", "until"))
         show.listing(workers, row["workers"], as_json=False, empty="")
+    if row["nodes"]:
+        show.heading("nodes")
+        parts = [(key, key) for key in ("name", "version", "started")] + [("seen_seconds_ago", "sign, s ago")]
+        parts += [(key, key) for key in ("sessions", "filing", "delivery")]
+        show.listing(tuple(Column(key, title) for key, title in parts), row["nodes"], as_json=False, empty="")
     if row["gateway"] is not None:
         _print_gateway(row["gateway"], now)
 

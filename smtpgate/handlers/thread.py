@@ -25,8 +25,9 @@ def handle(case: Case, work: Work) -> None:
     ticket, rung, why = _climb(case)
     if ticket is None:
         young = abs(case.now - case.mail.received_at) < case.config.tickets.parent_wait
-        if case.facts.unfiled_parents and young and not case.imported:
-            reason = f"answers mail {case.facts.unfiled_parents[0]}, which is not filed yet: waits for it"
+        waited_for = case.facts.unfiled_parents if young else case.facts.expected_parents  # after an outage all mail is old
+        if waited_for and not case.imported:
+            reason = f"answers mail {waited_for[0]}, which is not filed yet: waits for it"
             work.because(NAME, reason)
             work.outcome, work.postpone_until, work.done = "postponed", case.now + _LOOK_AGAIN, True
             return

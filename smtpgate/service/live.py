@@ -6,10 +6,11 @@ cannot be written (a full disk) its time is still set, so that its age says whet
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -17,8 +18,11 @@ from typing import Any
 
 from smtpgate import __version__
 from smtpgate.clock import Clock
+from smtpgate.errors import StoreError
 
 EVERY = 2.0  # seconds between two writings
+SIGN_EVERY = 5.0  # seconds between two signs to the other nodes
+_GOODBYE = 2.0  # seconds for it, when the database is away
 STUCK = 30.0  # seconds without one, after which the gateway does not move
 
 Facts = dict[str, Any]
@@ -50,6 +54,25 @@ class Pulse:
         except OSError:  # no room: the last facts stay
             with contextlib.suppress(OSError):
                 os.utime(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """Gives a sign every few seconds until it is cancelled, then says goodbye. One that cannot be given comes with the next."""
+
+    give: Callable[[], Awaitable[None]]
+    goodbye: Callable[[], Awaitable[None]]
+    clock: Clock
+
+    async def run(self) -> None:
+        try:
+            while True:
+                with contextlib.suppress(StoreError):
+                    await self.give()
+                await self.clock.sleep(SIGN_EVERY)
+        finally:
+            with contextlib.suppress(StoreError, TimeoutError):  # else the others see that it is silent
+                await asyncio.wait_for(self.goodbye(), _GOODBYE)
 
 
 def live_path(store: Path) -> Path:

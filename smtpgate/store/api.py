@@ -138,8 +138,7 @@ class SentRecipient:
 
 @dataclass(frozen=True, slots=True)
 class AckCounts:
-    """Acknowledgements already sent or scheduled: times of those to this address in the last 24 h (oldest first, future
-    ones included, notices not), and how many to anybody in the running minute and each one after it."""
+    """Acknowledgements sent or scheduled, notices not: when to this address in 24 h, oldest first; how many to all since now."""
 
     to_address: tuple[float, ...] = ()
     to_all: dict[int, int] = field(default_factory=dict)  # by minutes since 1970
@@ -156,6 +155,7 @@ class Facts:
     fingerprints: dict[str, Fingerprint] = field(default_factory=dict)
     recipients: dict[int, SentRecipient] = field(default_factory=dict)
     unfiled_parents: tuple[str, ...] = ()  # ids of accepted, not yet filed mails among references
+    expected_parents: tuple[str, ...] = ()  # those of them that came before this mail and on which nothing has failed
     serials: dict[tuple[str, str], int] = field(default_factory=dict)  # the next number of each counter, from 1
     acks: AckCounts = AckCounts()
     machine_last_hour: dict[int, int] = field(default_factory=dict)  # machine mails by ticket id

@@ -17,14 +17,24 @@ _DAY, _HOUR, _MINUTE = 86_400.0, 3_600.0, 60.0
 _TALKS, _TALK_ENTRIES, _TALK_TEXT = 5, 20, 8000  # tickets with one subject, entries of each, characters of each
 _TALK_AGE = 60 * 86_400.0  # seconds after which a subject is a new matter
 _HOLDERS = 8  # tickets looked at that have one Message-ID
+_SOON = 600.0  # seconds that a lease of filing lasts at most, where all is well
+_CLAIMS = 10  # times that somebody took a mail and did not come back, after which it is no longer expected
 _MOST = 100  # rows of one kind that no decision needs more of
 
 
 def facts(query: FactsQuery) -> Verb[Facts]:
-    reached, parents, serials, acks, language, letters = yield from together(
+    reached, (parents, expected), serials, acks, language, letters = yield from together(
         _reached(query), _unfiled_parents(query), _serials(query), _acks(query), _language(query), _letters(query)
     )
-    whole = Facts(**reached, unfiled_parents=parents, serials=serials, acks=acks, language=language, letters=letters)
+    whole = Facts(
+        **reached,
+        unfiled_parents=parents,
+        expected_parents=expected,
+        serials=serials,
+        acks=acks,
+        language=language,
+        letters=letters,
+    )
     return (yield from with_talk(whole, query))
 
 
@@ -186,11 +196,18 @@ def _recipients(query: FactsQuery) -> Verb[dict[int, SentRecipient]]:
     }
 
 
-def _unfiled_parents(query: FactsQuery) -> Verb[tuple[str, ...]]:
+def _unfiled_parents(query: FactsQuery) -> Verb[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Those, and the ones among them that are filed any moment: nothing has failed on them, and nobody holds them for long. A
+    mail that came after this one is none of the latter: two that refer to each other must not wait for ever."""
     found = yield from select_in(
-        "SELECT id FROM incoming WHERE state = 'accepted' AND id <> $1 AND message_id IN (...)", query.references, query.mail_id
+        """SELECT id, tries = 0 AND claims < $3 AND leased_until < $2 AND seq < (SELECT seq FROM incoming WHERE id = $1)
+            FROM incoming WHERE state = 'accepted' AND id <> $1 AND message_id IN (...)""",
+        query.references,
+        query.mail_id,
+        query.now + _SOON,
+        _CLAIMS,
     )
-    return tuple(row[0] for row in found[:_MOST])
+    return tuple(row[0] for row in found[:_MOST]), tuple(row[0] for row in found[:_MOST] if row[1])
 
 
 def _serials(query: FactsQuery) -> Verb[dict[tuple[str, str], int]]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from smtpgate.model import DeliveryState, MailState
-from smtpgate.store import queue
+from smtpgate.store import nodes, queue
 from smtpgate.store.look import counts
 from smtpgate.store.seen import Overview, Rate, Worker
 from smtpgate.store.statement import Query, Verb
@@ -23,6 +23,7 @@ def overview(now: float) -> Verb[Overview]:
         oldest=(yield from _oldest(now)),
         pauses=pauses,
         workers=(yield from _workers()),
+        nodes=(yield from nodes.nodes()),
         schema=int(schema[0][0]),
     )
 

@@ -52,7 +52,7 @@ async def database(url: str, password_file: Path | None, *, write: bool) -> Asyn
     """With a transaction open. Raises StoreError when a gateway is at work on it."""
     connection = await Server(url, password_file, _NAME, read_only=not write).connect(patient=True)
     try:
-        await prepare(connection, create=write, change=write)
+        await prepare(connection, create=write, change=write, exact=True)
         found = await connection.fetch(_AT_WORK)
         if found:
             raise StoreError(f"{found[0][0]} is at work on {url}: stop all gateways first")

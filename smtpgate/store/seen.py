@@ -70,6 +70,17 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """A gateway that shares the store, as it was when it last gave a sign. doing: small numbers by name."""
+
+    name: str
+    version: str
+    started_at: float
+    seen_at: float
+    doing: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """`status`. oldest: when the oldest came that waits, by the names of counts; only states in which something waits."""
 
@@ -79,3 +90,4 @@ class Overview:
     pauses: tuple[Pause, ...]
     workers: tuple[Worker, ...]
     schema: int
+    nodes: tuple[Node, ...] = ()

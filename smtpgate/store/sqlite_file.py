@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from smtpgate.errors import StoreError
-from smtpgate.store.schema import migrations, schema, statements
+from smtpgate.store.schema import NEEDS, migrations, needed, schema, statements, usable
 from smtpgate.store.sqlite_errors import BUSY, primary_code, store_error
 
 APPLICATION_ID = 0x534D5447  # "SMTG"
@@ -60,8 +60,8 @@ def new_file(path: Path) -> int:
     return handle
 
 
-def require_current(path: Path) -> None:
-    """For a reader, which may not migrate: the file is there and has our version."""
+def require_current(path: Path, *, exact: bool = False) -> None:
+    """For a reader, which may not migrate: the file is there and has our version, or with `exact` no other."""
     if not path.is_file():
         raise StoreError(f"there is no store at {path}")
     connection = sqlite3.connect(uri(path, "ro"), uri=True, timeout=BUSY_TIMEOUT)
@@ -70,6 +70,10 @@ def require_current(path: Path) -> None:
         if version < ours:
             mend = "restart the gateway (smtpgate serve), which brings it up to date"
             raise StoreError(f"the store at {path} has schema {version}, this version needs {ours}: {mend}")
+        if version > ours and exact:
+            raise StoreError(
+                f"the store at {path} has schema {version}, this version knows {ours}: use the newest version for this"
+            )
     except sqlite3.Error as error:
         raise store_error(error, f"opening {path}") from error
     finally:
@@ -123,23 +127,22 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
             raise StoreError(f"{path} is an SQLite database of some other program")
         return 0
     version = int(connection.execute("SELECT value FROM meta WHERE key = 'schema version'").fetchone()[0])
-    ours = len(migrations())
-    if version > ours:
-        raise StoreError(
-            f"the store at {path} was written by a newer smtpgate (schema {version}, this one knows {ours}): "
-            "install that version again, or restore the backup from before the upgrade"
-        )
+    needs = connection.execute("SELECT value FROM meta WHERE key = ?", (NEEDS,)).fetchone()
+    usable(version, int(needs[0]) if needs else None, f"the store at {path}")
     return version
 
 
 def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
     """One transaction for all of it; another process that opens the file at the same time waits here and finds it done."""
     steps = migrations()
-    if _version(connection, path) == len(steps):
+    if _version(connection, path) >= len(steps):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = _version(connection, path)
+        if version >= len(steps):
+            connection.execute("ROLLBACK")
+            return
         if version == 0:
             _run(connection, schema())
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -148,6 +151,7 @@ def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
             for step in steps[version:]:
                 _run(connection, step)
         connection.execute("UPDATE meta SET value = ? WHERE key = 'schema version'", (str(len(steps)),))
+        connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (NEEDS, str(needed(steps))))
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

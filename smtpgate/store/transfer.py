@@ -32,7 +32,7 @@ from smtpgate.store.statement import LAST_COMMIT, Row, Value
 _PAGE = 500  # rows read and written at once
 _LARGE = 8  # of tables with whole mails in them
 _RAW = ("incoming_raw", "outgoing_raw")
-_VERSION = "schema version"
+_VERSIONS = ("schema version", schema.NEEDS)  # of each store itself
 
 
 class Place(Protocol):
@@ -89,7 +89,7 @@ async def copy(
     return moved
 
 
-_OTHER_META = f"SELECT 1 FROM meta WHERE key <> '{_VERSION}' AND substr(key, 1, {len(LAST_COMMIT)}) <> '{LAST_COMMIT}' LIMIT 1"
+_OTHER_META = f"SELECT 1 FROM meta WHERE key NOT IN {_VERSIONS} AND substr(key, 1, {len(LAST_COMMIT)}) <> '{LAST_COMMIT}' LIMIT 1"
 
 
 def _usual(name: str) -> RawFiles:
@@ -104,7 +104,7 @@ async def _copy(
             if table.name == "incoming_raw":
                 await _put_raw(new, table, page, ours)
             else:
-                await new.put(table, [row for row in page if table.name != "meta" or row[0] != _VERSION])
+                await new.put(table, [row for row in page if table.name != "meta" or row[0] not in _VERSIONS])
             step(len(page))
             yield page
 
@@ -231,8 +231,7 @@ class _File:
 async def _file(path: Path, *, write: bool) -> AsyncIterator[Place]:
     if write:
         sqlite_file.prepare(path, create=True)
-    else:
-        sqlite_file.require_current(path)
+    sqlite_file.require_current(path, exact=True)
     with locked(path):
         connection = sqlite_file.connect(path)
         try:

@@ -12,12 +12,26 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, Evidence, MailState, Status, Ticket
-from smtpgate.store import changes, filework, greylist, history, imported, incoming, look, meta, overview, queue, rows, verify
+from smtpgate.store import (
+    changes,
+    filework,
+    greylist,
+    history,
+    imported,
+    incoming,
+    look,
+    meta,
+    nodes,
+    overview,
+    queue,
+    rows,
+    verify,
+)
 from smtpgate.store import facts as facts_verb
 from smtpgate.store.api import Accepted, Changes, Decide, Facts, FactsQuery, Incoming, OldMail
 from smtpgate.store.check import check
 from smtpgate.store.rawfiles import RawFiles
-from smtpgate.store.seen import Finding, History, Overview, SourcedEntry
+from smtpgate.store.seen import Finding, History, Node, Overview, SourcedEntry
 from smtpgate.store.shown import OutgoingDetail, Pause, RecipientStatus, TicketDetail
 from smtpgate.store.statement import T, Verb
 
@@ -301,6 +315,15 @@ class VerbStore(ABC):
 
     async def resume(self, destination: str | None) -> int:
         return await self._write(lambda: queue.resume(destination))
+
+    # nodes
+
+    async def sign(self, node: Node) -> None:
+        """What a gateway says of itself, for `status` on all of them."""
+        await self._write(lambda: nodes.sign(node), patience=PATIENCE)
+
+    async def goodbye(self, name: str) -> None:
+        await self._write(lambda: nodes.goodbye(name))
 
     # small facts
 

@@ -6,9 +6,10 @@ Clients send by SMTP and LMTP to any node, go to another one when theirs does no
 until they hear 250; some send the same mail to two nodes at once; some answer their own mail through another node. A sink
 takes the acknowledgements and refuses some recipients for good, which each ticket must be told of once. In each round
 something breaks: a node is killed, or stopped for longer than its leases, or cut off from the database (in a network
-namespace where that is possible, else by a port that stops forwarding), or the database restarts, in order or at once. One
-node's clock goes before by a second where libfaketime is there. At the end the store is copied to a file, which the auditor of
-kill.py reads (tests/support/audit.py). Exit code 0: nothing lost, nothing doubled.
+namespace where that is possible, else by a port that stops forwarding), or the database restarts, in order or at once; with
+--pair the primary dies and its standby takes over. One node's clock goes before by a second where libfaketime is there and
+nodes are in namespaces. At the end the store is copied to a file, which the auditor of kill.py reads
+(tests/support/audit.py). Exit code 0: nothing lost, nothing doubled.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ WAYS = {
     "database stopped at once": 2,
     "the same mail to all at once": 3,
 }
+OF_A_PAIR = {"failed over": 6, "killed": 4, "stopped": 2, "the same mail to all at once": 2}
 WAITING = """SELECT 1 FROM incoming WHERE state = 'accepted'
     UNION ALL SELECT 1 FROM recipient WHERE state IN ('queued', 'uncertain') LIMIT 1"""
 
@@ -162,12 +164,18 @@ def _addressed(mail: Sent, data: bytes) -> tuple[Sent, bytes]:
 @dataclass
 class Trouble:
     nodes: Sequence[Node]
-    server: postgres.OwnServer
+    server: postgres.OwnServer | postgres.Pair
     start_server: Callable[[], None]
     traffic: Traffic
     rng: random.Random
     stall: float
     done: Counter[str] = field(default_factory=Counter)
+
+    async def someone_works(self) -> None:
+        """Where no node is ever up, nothing is tried."""
+        for node in self.rng.sample(self.nodes, len(self.nodes)):
+            if await node.greets(1.0):
+                return
 
     async def round(self, way: str) -> None:
         node = self.rng.choice(self.nodes)
@@ -175,7 +183,6 @@ class Trouble:
             other.see_to()
         if way == "killed":
             node.gateway.kill()
-            self.traffic.sink.life += 1
             await asyncio.sleep(0.3 * self.rng.random())
             node.see_to()
         elif way == "stopped":
@@ -186,7 +193,11 @@ class Trouble:
                 node.signal(signal.SIGCONT)
         elif way == "cut off":
             await self._cut_off(self.rng.choice([one for one in self.nodes if one.link is not None]))
+        elif way == "failed over":
+            assert isinstance(self.server, postgres.Pair)
+            await asyncio.to_thread(self.server.fail_over)
         elif way.startswith("database"):
+            assert isinstance(self.server, postgres.OwnServer)
             how = signal.SIGINT if way == "database restarted" else signal.SIGQUIT
             await asyncio.to_thread(self.server.stop, how)
             await asyncio.sleep(0.5 * self.rng.random())
@@ -227,13 +238,32 @@ async def run(directory: Path, **how: Any) -> Run:
         return await _run(directory, Path(sockets), stack, **how)
 
 
+def _links(
+    stack: contextlib.ExitStack, server: postgres.OwnServer | postgres.Pair, *, namespaces: bool
+) -> list[Namespace | Forwarder | None]:
+    if isinstance(server, postgres.Pair):
+        return [None] * NODES
+    links: list[Namespace | Forwarder | None] = []
+    for _ in range(NODES):
+        if namespaces:
+            there = Namespace()
+            stack.callback(there.remove)
+            links.append(there)
+        else:
+            links.append(Forwarder(server.data / ".s.PGSQL.5432", free_port()))
+    return links
+
+
 def _start(server: postgres.OwnServer, links: Sequence[Namespace | Forwarder | None]) -> Callable[[], None]:
-    """How to start the server so that it hears whoever is in a namespace."""
+    """How to start the server so that it hears whoever is in a namespace; it does so from now on."""
     addresses = [link.database for link in links if isinstance(link, Namespace)]
     if addresses:
         with (server.data / "pg_hba.conf").open("a") as rules:
             rules.write("host all all 10.0.0.0/8 trust\n")
     options = ("-c", f"listen_addresses={','.join(addresses)}") if addresses else ()
+    if addresses:
+        server.stop(signal.SIGINT)
+        server.start(*options)
     return lambda: server.start(*options)
 
 
@@ -269,35 +299,25 @@ async def _run(
     clients: int = 6,
     stall: float = 5.0,
     namespaces: bool = True,
+    pair: bool = False,
     rest: float = 0.1,
     pause: float = 0.5,
     most: float = math.inf,
 ) -> Run:
-    """rounds: what breaks, in this order. pause: seconds between two rounds at most. most: no round after so many seconds."""
+    """rounds: what breaks, in this order. pair: on a primary with its standby. pause: seconds between two rounds at most.
+    most: no round after so many seconds."""
     began, rng = time.monotonic(), random.Random(seed)
     sink, sink_port = Sink(refused=lambda rcpt: rcpt.startswith("customer7@")), free_port()
-    server = stack.enter_context(postgres.a_server())
-    links: list[Namespace | Forwarder | None] = []
-    for _ in range(NODES):
-        if namespaces:
-            links.append(Namespace())
-            stack.callback(links[-1].remove)  # type: ignore[union-attr]
-        else:
-            links.append(Forwarder(server.data / ".s.PGSQL.5432", free_port()))
-    start_server = _start(server, links)
-    if namespaces:
-        server.stop(signal.SIGINT)
-        start_server()
+    server = stack.enter_context(postgres.a_pair() if pair else postgres.a_server())
+    links = _links(stack, server, namespaces=namespaces)
+    start_server = _start(server, links) if isinstance(server, postgres.OwnServer) else lambda: None
     hosts = ["127.0.0.1", *(link.sink for link in links if isinstance(link, Namespace))]
     listening = [await sink.start(sink_port, host) for host in hosts]
     nodes = []
     for number, link in enumerate(links):
         if isinstance(link, Forwarder):
             await link.start()
-            url = f"postgresql://postgres@127.0.0.1:{link.port}/postgres"
-        else:
-            assert link is not None
-            url = f"postgresql://postgres@{link.database}/postgres"
+        url = server.url() if link is None else f"postgresql://postgres@{link.address}/postgres"
         ahead = number == NODES - 1 and _FAKETIME.exists()
         nodes.append(_node(directory, sockets, number, link, url, sink_port, lease=stall / 2, ahead=ahead))
     traffic = Traffic(nodes, sink, rng)
@@ -314,6 +334,7 @@ async def _run(
                 taken = sum(1 for mail in traffic.sent.values() if mail.accepted)
                 print(f"{number} rounds, {taken} mails after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
             await asyncio.sleep(pause * rng.random())
+            await trouble.someone_works()
             await trouble.round(way)
         report = await _counted(directory, server, nodes, traffic, tasks)
     finally:
@@ -330,11 +351,17 @@ async def _run(
             one.close()
     ended = sum((node.ended for node in nodes), Counter[int]())
     cut = "cut in network namespaces" if namespaces else "cut by a port that stops forwarding"
+    if pair:
+        cut = "a primary and a standby"
     return Run(report, trouble.done, ended, time.monotonic() - began, cut)
 
 
 async def _counted(
-    directory: Path, server: postgres.OwnServer, nodes: Sequence[Node], traffic: Traffic, tasks: Sequence[asyncio.Task[None]]
+    directory: Path,
+    server: postgres.OwnServer | postgres.Pair,
+    nodes: Sequence[Node],
+    traffic: Traffic,
+    tasks: Sequence[asyncio.Task[None]],
 ) -> Report:
     """Let everything come to its end, then audit a copy."""
     url = server.url()
@@ -349,7 +376,8 @@ async def _counted(
     alone = Gateway.make(directory / "look", store={"url": url})
     copied = directory / "copy.db"
     await asyncio.to_thread(alone.cli, "store", "copy", url, str(copied))
-    report = audit(copied, traffic.sent, traffic.sink.caught)
+    # a copy may come from another node than the first, over a connection of any age: no life explains it, only attempts do
+    report = audit(copied, traffic.sent, [replace(one, life=number) for number, one in enumerate(traffic.sink.caught)])
     found = await asyncio.to_thread(alone.cli, "verify")
     if found != "all is well\n":
         report.problems.append(f"verify: {found}")
@@ -358,9 +386,8 @@ async def _counted(
     return report
 
 
-def ways(count: int, seed: int) -> list[str]:
-    rng = random.Random(seed)
-    return rng.choices(list(WAYS), weights=list(WAYS.values()), k=count)
+def ways(count: int, seed: int, weights: dict[str, int] = WAYS) -> list[str]:
+    return random.Random(seed).choices(list(weights), weights=list(weights.values()), k=count)
 
 
 def main() -> int:
@@ -369,8 +396,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--clients", type=int, default=6)
     parser.add_argument("--stall", type=float, default=5.0, help="seconds for which a node is stopped or cut off; leases are half")
-    parser.add_argument("--only", choices=list(WAYS), help="break nothing else")
+    parser.add_argument("--only", choices=[*WAYS, "failed over"], help="break nothing else")
     parser.add_argument("--forwarder", action="store_true", help="cut by a port that stops forwarding, not in namespaces")
+    parser.add_argument("--pair", action="store_true", help="a primary and a standby that takes its place, again and again")
     parser.add_argument("--minutes", type=float, default=math.inf, help="no round after this time")
     parser.add_argument("--keep", type=Path, help="work in this directory and leave it there")
     args = parser.parse_args()
@@ -378,18 +406,19 @@ def main() -> int:
     if why:
         print(why)
         return 1
-    why = "" if args.forwarder else Namespace.missing()
+    why = "" if args.forwarder or args.pair else Namespace.missing()
     if why:
         print(f"{why}: a port that stops forwarding cuts instead", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="smtpgate-nodes-") as temporary:
         outcome = asyncio.run(
             run(
                 args.keep or Path(temporary),
-                rounds=[args.only] * args.rounds if args.only else ways(args.rounds, args.seed),
+                rounds=[args.only] * args.rounds if args.only else ways(args.rounds, args.seed, OF_A_PAIR if args.pair else WAYS),
                 seed=args.seed,
                 clients=args.clients,
                 stall=args.stall,
-                namespaces=not (why or args.forwarder),
+                namespaces=not (why or args.forwarder or args.pair),
+                pair=args.pair,
                 most=args.minutes * 60,
             )
         )

@@ -143,6 +143,22 @@ async def test_a_reply_does_not_wait_for_ever_for_a_parent_that_is_stuck(desk: H
     assert (await desk.look(reply_id)).outcome == "new"
 
 
+async def test_a_reply_waits_for_its_parent_after_an_outage_too(desk: Helpdesk) -> None:
+    """Both have waited for longer than parent_wait, and a node has just taken the parent: it is filed any moment."""
+    parent_id = await desk.accept(mail(message_id="<parent@customer.example>"))
+    reply_id = await desk.accept(mail("Re: Printer", "x", headers=["In-Reply-To: <parent@customer.example>"]))
+    desk.clock.advance(3600)
+    assert len(await desk.store.claim(worker="somebody", now=desk.clock.now(), lease=60, limit=1)) == 1
+    await desk.work()
+    assert (await desk.look(reply_id)).mail.state is MailState.ACCEPTED
+    desk.clock.advance(61)  # that node has died
+    await desk.work()
+    desk.clock.advance(1)
+    await desk.work()
+    assert (await desk.look(parent_id)).outcome == "new"
+    assert (await desk.look(reply_id)).outcome == "joined"
+
+
 async def test_one_mail_to_two_desks_shares_a_ticket(desk: Helpdesk) -> None:
     filed = await desk.post(mail(), rcpts=(DESK, "sales@help.example"))
     tickets = await desk.tickets()

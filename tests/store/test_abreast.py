@@ -225,7 +225,17 @@ class TestRound:
             *("outgoing", "acks", "bounced", "subjects", "unseen_refs", "postpone_until", "withdrawn", "released"),
         }
         assert {field.name for field in dataclasses.fields(Facts)} == {
-            *("tickets", "by_message_id", "by_number", "fingerprints", "recipients", "unfiled_parents", "serials", "acks"),
+            *(
+                "tickets",
+                "by_message_id",
+                "by_number",
+                "fingerprints",
+                "recipients",
+                "unfiled_parents",
+                "serials",
+                "acks",
+                "expected_parents",
+            ),
             *("machine_last_hour", "language", "holders", "talks", "unseen", "seen_pictures", "letters", "parents"),
             "said",
         }

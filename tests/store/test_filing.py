@@ -234,9 +234,16 @@ class TestFacts:
         parent = await accept_one(store, message_id="<p@x>")
         mine = await accept_one(store, message_id="<p@x>")  # refers to itself, as some mailers do
         query = a_query(mine, references=("<p@x>",))
-        assert (await store.facts(query)).unfiled_parents == (parent,)
+        facts = await store.facts(query)
+        assert facts.unfiled_parents == facts.expected_parents == (parent,)
+        later = await store.facts(a_query(parent, references=("<p@x>",)))  # of two that refer to each other one waits in vain
+        assert (later.unfiled_parents, later.expected_parents) == ((mine,), ())
         await claim_all(store)
         assert (await store.facts(query)).unfiled_parents == (parent,)
+        await store.file_failed(parent, worker="w1", now=NOW, reason="a bug", again_at=NOW, poison_after=3)
+        facts = await store.facts(query)
+        assert (facts.unfiled_parents, facts.expected_parents) == ((parent,), ())
+        await claim_all(store)
         await file_as(store, parent, Changes(state=MailState.HELD, reason="forged"))
         assert (await store.facts(query)).unfiled_parents == ()
 

@@ -30,6 +30,7 @@ from smtpgate.store.postgres import PostgresStore
 from smtpgate.store.postgres_dialect import ddl
 from smtpgate.store.postgres_link import Server
 from smtpgate.store.postgres_writer import ORDER_LOCK
+from smtpgate.store.statement import Query, Verb
 
 Opening = Callable[..., Awaitable[PostgresStore]]
 
@@ -87,6 +88,31 @@ class TestServer:
         await asyncio.gather(*(opening_store(url) for _ in range(3)))  # nodes that start at once
         reader = await opening_store(url, read_only=True)
         assert (await reader.overview(NOW)).schema == len(schema.migrations())
+
+    async def test_a_rolling_upgrade(self, database: str, opening_store: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A step that only adds is made beside older gateways; one that breaks them waits until they have stopped."""
+        url = await a_schema(database, "rolling")
+        older = await opening_store(url)
+        await older.join("mx1", {})
+        known = schema.migrations()
+        steps = [*known, "ALTER TABLE pause ADD COLUMN later TEXT;\n"]
+        monkeypatch.setattr(schema, "migrations", lambda: steps)
+        newer = await opening_store(url)
+        mails = {await accept_one(older), await accept_one(newer)}
+        await older.pauses()
+        steps.append(schema.BREAKS + ": they know nothing of it.\nALTER TABLE pause ADD COLUMN later2 TEXT;\n")
+        with pytest.raises(StoreError, match=r"smtpgate is at work with an older version.* stop all gateways"):
+            await opening_store(url)
+        monkeypatch.setattr(schema, "migrations", lambda: known)
+        again = await opening_store(url)
+        assert {mail.id for mail in await again.mails(None, limit=9)} == mails
+        assert (await again.overview(NOW)).schema == len(known) + 1
+        await older.close()  # its name is free
+        monkeypatch.setattr(schema, "migrations", lambda: steps)
+        await opening_store(url)
+        monkeypatch.setattr(schema, "migrations", lambda: known)
+        with pytest.raises(StoreError, match="written by a newer smtpgate"):
+            await opening_store(url)
 
     async def test_nothing_there(self, database: str, opening_store: Opening) -> None:
         url = await a_schema(database, "empty")
@@ -227,6 +253,24 @@ class TestNodes:
         link = await Server(database).connect()
         assert await link.fetchval("SHOW idle_in_transaction_session_timeout") == "10s"
         await link.close()
+
+    @pytest.mark.parametrize("code", ["40001", "40P01"])
+    async def test_what_met_another_transaction_is_run_again(self, database: str, opening_store: Opening, code: str) -> None:
+        """A serialisation failure and a deadlock, each alone and among others that are not to suffer from it."""
+        store = await opening_store(database)
+        tries = dict.fromkeys((False, True), 0)
+
+        def meeting(ordered: bool) -> Verb[int]:
+            tries[ordered] += 1
+            if tries[ordered] < 3:
+                yield Query(f"DO $$ BEGIN RAISE EXCEPTION 'met another' USING ERRCODE = '{code}'; END $$")
+            found = yield Query("SELECT 7")
+            return int(found[0][0])
+
+        seven = [store._write(lambda ordered=ordered: meeting(ordered), ordered=ordered) for ordered in tries]  # type: ignore[misc]
+        others = [store.probe(NOW), store.number_patterns("{serial}")]
+        assert (await asyncio.gather(*seven, *others))[:2] == [7, 7]
+        assert tries == {False: 3, True: 3}
 
 
 async def test_maintenance_removes_what_nothing_asks_for_any_more(database: str, opening_store: Opening) -> None:

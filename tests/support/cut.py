@@ -60,6 +60,11 @@ class Namespace:
         """Words before a command that runs in it."""
         return ["ip", "netns", "exec", self.name]
 
+    @property
+    def address(self) -> str:
+        """Of the database, as a URL has it."""
+        return self.database
+
     def cut(self) -> None:
         """Pull the cable to the database."""
         _ip("link", "set", f"{self.name}d0", "down")
@@ -82,6 +87,11 @@ class Forwarder:
     _open: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def address(self) -> str:
+        """Of the database, as a URL has it."""
+        return f"127.0.0.1:{self.port}"
 
     async def start(self) -> None:
         self._open.set()

@@ -28,9 +28,9 @@ _USER = "nobody"  # PostgreSQL refuses to run as root
 
 
 class OwnServer:
-    """A server in a directory of its own below /tmp, which a socket's short name needs."""
+    """A server in a directory of its own below /tmp, which a socket's short name needs. primary: one that it follows."""
 
-    def __init__(self) -> None:
+    def __init__(self, primary: OwnServer | None = None) -> None:
         self._home = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
         self._bin = _programs(self._home)
         self._as = {"user": _USER, "group": pwd.getpwnam(_USER).pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
@@ -40,6 +40,9 @@ class OwnServer:
             self.data.mkdir(mode=0o700)
             shutil.chown(self.data, _USER, pwd.getpwnam(_USER).pw_gid)
         self._process: subprocess.Popen[bytes] | None = None
+        if primary is not None:
+            self.follow(primary)
+            return
         done = self._run("initdb", "--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-U", "postgres")
         assert done.returncode == 0, done.stderr.decode()
 
@@ -79,6 +82,25 @@ class OwnServer:
         if self._as:
             shutil.chown(signals, _USER, pwd.getpwnam(_USER).pw_gid)
 
+    def follow(self, primary: OwnServer) -> None:
+        """Forget everything and become a copy of that one, which its next start keeps up with it."""
+        assert self._process is None
+        for path in self.data.glob("*"):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        done = self._run(
+            "pg_basebackup", "-R", "-X", "stream", "-c", "fast", "--no-sync", "-d", f"host={primary.data} user=postgres"
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        for path in self.data.glob(".s.PGSQL.*"):  # the other one's socket, which lies among its data here
+            path.unlink()
+
+    def set(self, name: str, value: str) -> None:
+        """A setting of the server, also of one that only follows."""
+        with (self.data / "postgresql.auto.conf").open("a") as file:
+            file.write(f"{name} = '{value}'\n")
+        done = self._run("pg_ctl", "reload")
+        assert done.returncode == 0, done.stderr.decode()
+
     def promote(self) -> None:
         done = self._run("pg_ctl", "promote", "-w")
         assert done.returncode == 0, done.stdout.decode()
@@ -103,6 +125,38 @@ class OwnServer:
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self._home, ignore_errors=True)
+
+
+class Pair:
+    """A primary, and a standby that has every commit before it is answered. What a help desk with two machines runs."""
+
+    def __init__(self) -> None:
+        self.primary = OwnServer()
+        self.primary.start()
+        self.standby = OwnServer(self.primary)
+        self._attach()
+
+    def url(self) -> str:
+        """Both: whoever connects finds the primary."""
+        hosts = sorted(str(server.data) for server in (self.primary, self.standby))
+        return f"postgresql://postgres@/postgres?host={','.join(hosts)}"
+
+    def fail_over(self) -> None:
+        """The primary dies, the standby takes its place, and the dead one comes back as the new standby."""
+        self.primary.stop(signal.SIGKILL)
+        self.standby.set("synchronous_standby_names", "")  # it would wait for somebody who follows it
+        self.standby.promote()
+        self.primary, self.standby = self.standby, self.primary
+        self.standby.follow(self.primary)
+        self._attach()
+
+    def _attach(self) -> None:
+        self.standby.start()
+        self.primary.set("synchronous_standby_names", "*")
+
+    def remove(self) -> None:
+        for server in (self.primary, self.standby):
+            server.remove()
 
 
 def _children(pid: int) -> list[int]:
@@ -151,6 +205,17 @@ def a_server() -> Iterator[OwnServer]:
 
 
 @contextmanager
+def a_pair() -> Iterator[Pair]:
+    if missing():
+        pytest.skip(missing())
+    pair = Pair()
+    try:
+        yield pair
+    finally:
+        pair.remove()
+
+
+@contextmanager
 def databases() -> Iterator[str]:
     """The URL of a database for this session, which a test empties before it uses it (`emptied`)."""
     if missing():
@@ -173,7 +238,8 @@ async def emptied(url: str) -> None:
         if tables:
             text = "".join(f'DELETE FROM "{name}";' for name in tables if name != "meta")
             version = str(len(schema.migrations()))
-            text += f"DELETE FROM meta WHERE key <> 'schema version' OR value <> '{version}'"
+            text += "DELETE FROM meta WHERE key NOT LIKE 'schema %'"
+            text += f" OR key = 'schema version' AND value <> '{version}'"
             await connection.execute(f"SET session_replication_role = replica; {text}")
     finally:
         await connection.close()

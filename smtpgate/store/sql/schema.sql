@@ -253,3 +253,12 @@ CREATE TABLE tally (
     resolved INTEGER NOT NULL,
     closed INTEGER NOT NULL
 ) STRICT;
+
+-- The gateways that share this store: what each said last. doing is a small JSON object.
+CREATE TABLE node (
+    name TEXT NOT NULL PRIMARY KEY,
+    version TEXT NOT NULL,
+    started_at REAL NOT NULL,
+    seen_at REAL NOT NULL,
+    doing TEXT NOT NULL
+) STRICT;

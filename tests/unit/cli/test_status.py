@@ -18,6 +18,7 @@ from smtpgate.clock import SystemClock
 from smtpgate.model import MailState
 from smtpgate.status import NAMES, duration
 from smtpgate.store.api import Changes
+from smtpgate.store.seen import Node
 from smtpgate.store.sqlite import SqliteStore
 from tests.support.store_data import a_query, a_recipient, accepted, an_attempt, an_outgoing
 from tests.unit.cli.conftest import CONFIG, Shop
@@ -54,6 +55,24 @@ def seen(shop: Shop, *args: str) -> dict[str, Any]:
 
 def names(shop: Shop, *args: str) -> list[str]:
     return [alarm["name"] for alarm in seen(shop, *args)["alarms"]]
+
+
+def test_several_gateways(fresh: Shop) -> None:
+    now = SystemClock().now()
+
+    async def signs(store: SqliteStore) -> None:
+        for name, seen_at in (("mx1", now), ("mx2", now - 300), ("mx3", now + 60)):
+            await store.sign(Node(name, "1.0", now - 4000, seen_at, {"sessions": 7, "filing": 1, "delivery": 0}))
+
+    fresh.store(signs)
+    assert names(fresh) == ["node-silent", "node-clock"]
+    found = {node["name"]: node for node in seen(fresh)["nodes"]}
+    assert found["mx1"]["sessions"] == 7
+    assert found["mx2"]["seen_seconds_ago"] >= 300
+    printed = fresh.run("status").stdout
+    assert re.search(r"mx1 +1\.0 ", printed)
+    assert "gateway mx2 gives no sign since 5m" in printed
+    assert re.search(r"the clock of gateway mx3 is (5\d|60) s ahead", printed)
 
 
 def test_all_is_well(fresh: Shop) -> None:

@@ -1,3 +1,4 @@
+-- Breaks older versions: they do not keep the counts.
 -- How many there are of what grows without end, in one row, so that nobody counts them: mail filed, recipients, tickets by
 -- status. What else is counted is little.
 CREATE TABLE tally (

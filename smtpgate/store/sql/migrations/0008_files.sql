@@ -1,3 +1,4 @@
+-- Breaks older versions: they know nothing of mail that lies in files.
 -- Files of raw mail, by the SHA-256 of what is in them. place: '' where new mail lies, else the month in the cold store.
 CREATE TABLE raw_file (
     sha256 TEXT NOT NULL PRIMARY KEY,

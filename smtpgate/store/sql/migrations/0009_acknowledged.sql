@@ -1,3 +1,4 @@
+-- Breaks older versions: they do not keep the counts.
 -- How many acknowledgements there are of each minute: the cap on all addresses asks for each mail.
 CREATE TABLE acknowledged (
     minute INTEGER NOT NULL PRIMARY KEY,
