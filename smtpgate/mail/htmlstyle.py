@@ -7,9 +7,13 @@ from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
 _HIDDEN = re.compile(  # in a style without blanks, lower case
-    r"(?:^|;)(?:display:none|visibility:hidden|opacity:0(?:\.0+)?(?:;|!|$)|font-size:(?:0(?:\.0+)?(?:px|pt|em|rem|%)?|1px)(?:;|!|$)"
+    r"(?:^|;)(?:display:none|visibility:hidden|opacity:0(?:\.0+)?(?:;|!|$)"
     r"|(?:max-)?height:0(?:px)?(?:;.*)?;overflow:hidden|overflow:hidden;(?:.*;)?(?:max-)?height:0(?:px)?(?:;|!|$))"
 )
+_TINY = re.compile(r"(?:^|;)font-size:(?:0(?:\.0+)?(?:px|pt|em|rem|%)?|1px)(?:;|!|$)")
+# Newsletters set these to nothing against gaps, and give a size to what is within; with a faded colour they hide words.
+_FRAMES = frozenset(("article", "body", "center", "div", "main", "section", "table", "tbody", "td", "th", "tr"))
+_FADED = re.compile(r"(?:^|;)color:(?:#fff(?:fff)?|white|transparent)(?:;|!|$)")
 _ONLY_OUTLOOK = "mso-hide:all"  # on a link it makes room for Outlook's own button, elsewhere it hides a preheader
 _TIGHT = re.compile(r"margin(?:-top|-bottom)?:\s?0|class=[\"']?Mso")
 _KEPT = re.compile(r"(?:^|;)white-space:(?:pre|break-spaces)")
@@ -49,7 +53,9 @@ def squeezed(found: dict[str, str]) -> str:
 
 def hidden(name: str, found: dict[str, str], style: str) -> bool:
     """Is an element with these attributes not shown?"""
-    return "hidden" in found or _HIDDEN.search(style) is not None or (_ONLY_OUTLOOK in style and name != "a")
+    if "hidden" in found or _HIDDEN.search(style) is not None or (_ONLY_OUTLOOK in style and name != "a"):
+        return True
+    return _TINY.search(style) is not None and (name not in _FRAMES or _FADED.search(style) is not None)
 
 
 def keeps_blanks(style: str) -> bool:

@@ -26,6 +26,8 @@ _BLOCK = frozenset({
     "tr",
 })  # fmt: skip
 _CELL = frozenset(("td", "th"))
+# What cannot stand in a head, and so ends one that nobody closed.
+_NO_HEAD = (_PARAGRAPH | _BLOCK | _CELL | {"a", "b", "big", "br", "em", "font", "i", "img", "span", "strong", "u"}) - {"html"}
 _NOT_NESTED = frozenset(("p", "li", "td", "th", "tr", "dd", "dt", "option"))  # the next one closes it
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _BLANKS = " \t\r\n\f"
@@ -94,10 +96,10 @@ class Writer:
     def start(self, name: str, rest: str) -> None:
         """A start tag and its attributes as they stand in the source."""
         if self._hidden:
-            if name != self._hidden:
-                return
-            if name in _NOT_NESTED:
+            if (name in _NOT_NESTED and name == self._hidden) or (self._hidden == "head" and name in _NO_HEAD):
                 self._hidden = ""
+            elif name != self._hidden:
+                return
             else:
                 self._hidden_depth += 1
                 return

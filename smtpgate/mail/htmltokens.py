@@ -27,7 +27,7 @@ _LONE = re.compile(r"(?:<(?![a-zA-Z/!?])[^<]*+)++")  # text with a < in it, up t
 _HUGE_REFERENCE = re.compile(r"&#[0-9]{8,}")
 _REFERENCE = re.compile(r"&(#[xX]?[0-9a-fA-F]{1,8}|[a-zA-Z][a-zA-Z0-9]{1,31})(?:(;)|(?![a-zA-Z0-9]))(=?)")
 _ATTRIBUTE = re.compile(r"""([a-zA-Z_:][a-zA-Z0-9_:.-]*)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
-_QUOTES = re.compile("[\"']")
+_QUOTES = re.compile(r"""(=[ \t\r\n\f]*+)?+(["'])""")
 
 Token = tuple[str, str]  # ("", text) · (name, attributes) for a start tag · ("/name", "") for an end tag
 
@@ -90,15 +90,15 @@ def _after_close(source: str, start: int) -> int:
 
 
 def _tag_end(source: str, pos: int) -> int:
-    """Where the > of this tag stands; quotes may hold others. Looks at 16 of them at most, so it stays linear."""
+    """Where the > of this tag stands; quotes behind a = may hold others. Looks at 16 of them at most, so it stays linear."""
     first = end = source.find(">", pos)
     start = pos
     quote = ""
     for _ in range(16):
         if end < 0:
             break
-        for c in _QUOTES.findall(source, start, end):
-            quote = c if not quote else "" if c == quote else quote
+        for equals, c in _QUOTES.findall(source, start, end):
+            quote = (c if equals else "") if not quote else "" if c == quote else quote
         if not quote:
             return end
         start, end = end + 1, source.find(">", end + 1)

@@ -84,6 +84,18 @@ def test_to_text(source: str, text: str) -> None:
         ('<div style="height:0;overflow:hidden">no</div><div style="overflow:hidden;height:20px">yes</div>', "yes"),
         ("Hello&#847;&zwnj;&nbsp;&#847;&zwnj;&nbsp;<p>text", "Hello\n\ntext"),
         ("<img style='display:none' alt=pixel>a<img width=1 height=1 alt=pixel>", "a"),
+        # frames without a size of their own, as the tools of newsletters write them
+        ('<td style="direction:ltr;font-size:0px"><div style="font-size:0"><div style="font-size:13px">Your order</div></div></td>',
+         "Your order"),
+        ('<table style="font-size:1px"><tr><th style="font-size:1px;line-height:1px"><p style="font-size:14px">Sale</p></table>',
+         "Sale"),
+        # a head that nobody closed
+        ("<html><head><title>x</title><body><p>words</p>", "words"),
+        ("<html><head><meta name=a><p>words</p></body>", "words"),
+        ("<html><head><style>p {}</style><link rel=x>no<script>no</script></head><body>words", "words"),
+        # a quote too much in a tag
+        ('<td style="padding:5px; color="#333333"> 20 planes <b>here</b></td> a "quote" b', '20 planes here a "quote" b'),
+        ('<a title="a>b" href=x>c</a> <i title = \'>"\'>d</i>', "c d"),
         # conditional comments
         ("<!--[if mso]><p>for Outlook</p><![endif]-->all", "all"),
         ("<!--[if !mso]><!--><p>for others</p><!--<![endif]-->", "for others"),
@@ -235,6 +247,8 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "kept blanks": lambda n: "<div style='white-space:pre'>\n" * n,
     "tags in quotes": lambda n: "<a title='<b>' " * n,
     "open quotes of tags": lambda n: "<a '<b \"" * n,
+    "stray quotes": lambda n: '<a b="c"" ' * n + "> <",
+    "equals signs": lambda n: "<a" + "= " * n + '"<b>"',
     "references": lambda n: '<a href="' + "&" * n + "a" * n + '">x',
     "targets": lambda n: "<a href=http://x>y</a>" * n,
 }
