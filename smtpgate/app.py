@@ -14,11 +14,11 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from smtpgate import __version__
+from smtpgate import __version__, metrics
 from smtpgate import log as logs
 from smtpgate.auth.dns import DnsResolver, Resolver, make_resolver
 from smtpgate.clock import Clock, SystemClock
@@ -45,6 +45,9 @@ from smtpgate.store.api import Store
 from smtpgate.store.opening import missing, node_name, open_store, place
 from smtpgate.store.seen import Node
 from smtpgate.store.verbs import MAIL, OUTGOING, VerbStore
+
+if TYPE_CHECKING:  # its library is an extra
+    from smtpgate.watching.watch import Watch
 
 log = structlog.get_logger(__name__)
 
@@ -111,6 +114,7 @@ class Gateway:
     _ended: asyncio.Event = field(init=False)
     _watchdog: Watchdog | None = field(init=False, default=None)
     _watching: asyncio.Task[None] | None = field(init=False, default=None)
+    _watch_http: Watch | None = field(init=False, default=None)
     _pulse: asyncio.Task[None] | None = field(init=False, default=None)
     _signs: asyncio.Task[None] | None = field(init=False, default=None)
     _started: float = field(init=False, default=0.0)
@@ -124,6 +128,7 @@ class Gateway:
         config.store.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # with a database too, for our lock
         self._lock = reloading.lock(config.store.path)
         make_room(config.limits.connections + config.delivery.connections)
+        await self._let_watch()
         node = node_name(config.store)
         self._worker = f"{node}:{os.getpid()}:{secrets.token_hex(4)}"
         if missing(config.store):
@@ -153,10 +158,12 @@ class Gateway:
         await self.door.start(self.passed.get("smtp", ()), self.passed.get("lmtp", ()))
         self._watch()
         self._started, self._certificate_until = clock.now(), live.certificate_until(config.server.tls_certificate)
-        self._pulse = asyncio.create_task(live.Pulse(config.store.path, self._doing, clock).run(), name="pulse")
         if config.store.url is not None:
             signs = live.Signs(lambda: self.store.sign(self._sign(node)), lambda: self.store.goodbye(node), clock)
             self._signs = asyncio.create_task(signs.run(), name="signs")
+        self._pulse = asyncio.create_task(live.Pulse(config.store.path, self.doing, clock).run(), name="pulse")
+        if self._watch_http is not None:
+            self._watch_http.started = True
         log.info("ready", listen=[f"{host}:{port}" for host, port in self.door.addresses], store=place(config.store), node=node)
         systemd.notify("READY=1", "STATUS=running")
 
@@ -197,6 +204,8 @@ class Gateway:
     async def stop(self) -> None:
         """Finish what was promised, give the rest back, close the store. Safe after a failed start."""
         systemd.notify("STOPPING=1", "STATUS=finishing what was promised")
+        if self._watch_http is not None:
+            self._watch_http.stopping = True
         if self._watchdog is not None:
             self._watchdog.stopping = True
         grace = self.config.server.shutdown_grace
@@ -219,6 +228,8 @@ class Gateway:
         if self._signs is not None:
             self._signs.cancel()
             await asyncio.gather(self._signs, return_exceptions=True)
+        if self._watch_http is not None:
+            await self._watch_http.stop()
         if hasattr(self, "store"):
             await self.store.close()
         if hasattr(self, "_lock"):
@@ -239,6 +250,14 @@ class Gateway:
         log.critical("the store failed for good, ending", error=reason)
         self._broken(reason)
 
+    async def _let_watch(self) -> None:
+        """From now on, and while it starts: whoever looks is told that it is not ready. Raises OSError when a port is taken."""
+        if self.config.watch.listen:
+            from smtpgate.watching.watch import OfGateway, Watch
+
+            self._watch_http = Watch(self.config.watch.listen, OfGateway(self), self.clock)
+            await self._watch_http.start()
+
     def _watch(self) -> None:
         """Give signs of life if systemd wants them."""
         seconds = systemd.watchdog_seconds()
@@ -247,6 +266,23 @@ class Gateway:
         self._watchdog = Watchdog(self.clock, seconds / 3, lambda: self.store.probe(self.clock.now()), self._beats)
         self._watching = asyncio.create_task(self._watchdog.run(), name="watchdog")
 
+    # what watching asks, at any moment of its life
+
+    def counted(self) -> metrics.Snapshot:
+        """By all processes that count."""
+        others = (self.door, self.delivery) if self._whole() else ()
+        return metrics.total(metrics.snapshot(), *(other.counted() for other in others))
+
+    def _whole(self) -> bool:
+        """Is every part there, whether it has begun or not?"""
+        return hasattr(self, "door") and hasattr(self, "delivery")
+
+    def turns(self) -> dict[str, tuple[float, float]]:
+        """Of each loop, how long ago it came round, and how often it does by itself."""
+        now = self.clock.monotonic()
+        beats = self._beats() if self._whole() else {}
+        return {name: (now - beat, pace) for name, (beat, pace) in beats.items() if beat}
+
     def _beats(self) -> dict[str, tuple[float, float]]:
         return {
             "filing": (self.filing.beat, self.config.filing.poll),
@@ -254,8 +290,10 @@ class Gateway:
             "the door": (self.door.beat, PULSE_EVERY),
         }
 
-    def _doing(self) -> live.Facts:
-        """What goes on just now. Times are seconds since 1970, or seconds where the name says so."""
+    def doing(self) -> live.Facts:
+        """What goes on just now; nothing before there is a door. Times: seconds since 1970, or seconds where the name says so."""
+        if not self._whole():
+            return {}
         now = self.clock.monotonic()
         return {
             "pid": os.getpid(),
@@ -306,6 +344,8 @@ class Gateway:
 
     def _broken(self, reason: str) -> None:
         self.failed = reason
+        if self._watch_http is not None:
+            self._watch_http.failed = reason
         self._ended.set()
 
 

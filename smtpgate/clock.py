@@ -94,6 +94,11 @@ _DIGITS = "abcdefghijklmnopqrstuvwxyz234567"  # base32
 _PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
 
 
+def id_moment(number: int) -> float:
+    """When an id was made, in seconds since 1970, to the millisecond."""
+    return ((number >> 22) + _EPOCH_MS) / 1000
+
+
 def id_text(number: int) -> str:
     """An id as 13 lower-case base32 characters: what a 250 reply, a log line and a command show."""
     if not 0 <= number < 2**64:

@@ -29,6 +29,7 @@ from smtpgate.settingtypes import (
     Section,
     Zone,
 )
+from smtpgate.watchsettings import Watch
 
 # --- the sections, in the order of config.example.toml ----------------------------------------------------------------
 
@@ -401,6 +402,7 @@ class Config(Section):
     secrets: Secrets = Secrets()
     parser: Parser = Parser()
     filing: Filing = Filing()
+    watch: Watch = Watch()
     log: Log = Log()
 
     _token_keys: tuple[bytes, ...] = PrivateAttr(default=())

@@ -7,6 +7,7 @@ reports what cannot be used. Neither raises; both yield Problems without ever sh
 from __future__ import annotations
 
 import grp
+import importlib.util
 import json
 import ssl
 from collections.abc import Callable, Iterator
@@ -131,6 +132,8 @@ def read_files(config: Config, problem: ProblemMaker) -> list[Problem]:
     group = config.server.lmtp_group
     if group is not None and not _is_group(group):
         reader.blame(("server", "lmtp_group"), f"there is no group {group!r}", "make it, or name the one of your mail server")
+    if config.watch.listen and importlib.util.find_spec("prometheus_client") is None:
+        reader.blame(("watch", "listen"), "the extra `web` is not installed", "pip install smtpgate[web]")
     config._token_keys = tuple(_token_keys(config, reader))
     if config.store.password_file:  # as the store will, at each connection
         secret = reader.read(config.store.password_file, ("store", "password_file"), show=False)

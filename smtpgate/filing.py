@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from smtpgate import metrics
 from smtpgate.clock import Clock, id_text
 from smtpgate.config import Config
 from smtpgate.errors import LeaseLost, ParseFailed, ParserUnavailable, StoreError, StoreFatal, StoreMisuse
@@ -178,6 +179,8 @@ class Filing:
         """Begin with a mail; or leave it to whoever comes first, when it has waited for most of its lease."""
         mail = leased.mail
         late = self.clock.monotonic() >= leased.until
+        if not mail.tries and mail.claims <= 1:
+            metrics.took(metrics.WAIT, max(0.0, self.clock.now() - mail.received_at), mail.id)
         task = self._start(self._leave(mail.id, mail.reason) if late else self._one(mail))
 
         def done(_: object) -> None:
@@ -244,6 +247,7 @@ class Filing:
             parsed = await self._read(mail)
             changes = await self._file(mail, parsed)
         except LeaseLost:
+            metrics.TROUBLE.inc("lease")
             log.warning("lease lost, somebody else files it")
         except StoreFatal as error:
             log.error("store failed for good", error=str(error))
@@ -251,9 +255,11 @@ class Filing:
             _failed(mail, error)
             await self._give_back(mail, f"store: {error}", poison_after=POISON_AFTER)
         except ParserUnavailable as error:
+            metrics.TROUBLE.inc("no-parser")
             log.warning("nothing to read it with, the mail waits", mail=mail.id, error=str(error))
             await self._give_back(mail, str(error), poison_after=None)
         except StoreError as error:
+            metrics.TROUBLE.inc("store")
             log.warning("store refused, the lease goes back", error=str(error))
             await self._give_back(mail, f"store: {error}", poison_after=None)
         except Exception as error:  # a bug of ours: whatever it is, the mail must not be lost nor stop the rest
@@ -263,20 +269,26 @@ class Filing:
         else:
             if changes.postpone_until is not None:
                 self._ring_after(max(0.01, changes.postpone_until - self.clock.now()))
+                metrics.FILINGS.inc("postponed")
             else:
+                metrics.took(metrics.FILED, max(0.0, self.clock.now() - mail.received_at))
                 _filed(changes)
             if changes.outgoing:
                 self.on_outgoing()
 
     async def _read(self, mail: Incoming) -> ParsedMail:
+        began = self.clock.monotonic()
         try:
             agent = self.config.is_agent(mail.verdict.author)  # whose formatting may be sent on
             return await self.parser.parse(mail.raw, mail.envelope.mail_from, html=agent)
         except ParseFailed as error:
+            metrics.TROUBLE.inc("unreadable")
             log.warning("mail cannot be read, filed whole", reason=str(error))
             from smtpgate.mail.parse import opaque  # only now: the readers of mail are dear to load, and parsers have them
 
             return opaque(mail.raw, mail_from=mail.envelope.mail_from, limits=self.config.limits, reason=str(error))
+        finally:
+            metrics.took(metrics.PARSE, self.clock.monotonic() - began, mail.id)
 
     async def _file(self, mail: Incoming, parsed: ParsedMail) -> Changes:
         """COMMIT 2. While the store refuses, again and again, as long as the lease is ours: a full disk heals at once."""
@@ -299,7 +311,10 @@ class Filing:
         def decide(facts: Facts) -> Changes:
             return pipeline.decide(ready, facts)
 
-        return await self.store.file(mail.id, worker=self.worker, query=ready.query, decide=decide)
+        began = self.clock.monotonic()
+        changes = await self.store.file(mail.id, worker=self.worker, query=ready.query, decide=decide)
+        metrics.took(metrics.DECIDE, self.clock.monotonic() - began, mail.id)
+        return changes
 
     async def _give_back(self, mail: Incoming, reason: str, *, poison_after: int | None) -> None:
         now = self.clock.now()
@@ -312,6 +327,7 @@ class Filing:
             log.warning("lease cannot be given back, it ends by itself", error=str(error))
             return
         if state is MailState.POISON:
+            metrics.TROUBLE.inc("poison")
             log.error("mail is poison now", see=f"smtpgate poison show {mail.id}")
 
 
@@ -334,6 +350,7 @@ class Intake:
 def _filed(changes: Changes) -> None:
     """What was decided, and the ids of the mails that it sends; of a bounce, which mail of ours came back."""
     decided = json.loads(changes.decision)
+    metrics.FILINGS.inc(decided["outcome"])
     about = decided.get("about") or {}
     log.info(
         "mail filed",
@@ -348,6 +365,7 @@ def _filed(changes: Changes) -> None:
 
 def _failed(mail: Incoming, error: Exception) -> None:
     """Where it failed. What the exception says may be the customer's words: it is kept with the mail, not in the log."""
+    metrics.TROUBLE.inc("failed")
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     log.error("filing failed", error=type(error).__name__, where=where, see=f"smtpgate mail show {mail.id}")

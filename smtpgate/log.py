@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from smtpgate import metrics
 from smtpgate.config import Log
 from smtpgate.logaddresses import Shown, locals_of
 
@@ -28,6 +29,8 @@ _AHEAD = 4  # times the length of a value in which addresses are looked for, so 
 _NAMES = frozenset({"timestamp", "level", "event", "logger", "mail", "connection", "cause", "ticket", "outgoing"})  # of ours
 
 Fields = structlog.typing.EventDict
+
+_COUNTED = frozenset({"warning", "error", "critical"})
 
 _key = secrets.token_bytes(32)  # until use_key
 
@@ -41,6 +44,7 @@ def configure(settings: Log, stream: TextIO | None = None) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            _counted,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _cleaned(settings),
@@ -53,6 +57,12 @@ def configure(settings: Log, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers = [h for h in root.handlers if not isinstance(h, _Forward)] + [_Forward()]
     root.setLevel(max(level, logging.WARNING))
+
+
+def _counted(_: Any, __: str, fields: Fields) -> Fields:
+    if (level := fields["level"]) in _COUNTED:
+        metrics.LOGGED.inc(level)
+    return fields
 
 
 def address_key(secret: bytes) -> bytes:

@@ -28,6 +28,8 @@ import dns.resolver
 import idna
 import structlog
 
+from smtpgate import metrics
+from smtpgate.auth import rdata
 from smtpgate.clock import Clock
 from smtpgate.config import Dns
 from smtpgate.errors import ConfigError, Problem
@@ -131,6 +133,7 @@ class DnsResolver:
         if kept is not None:
             return kept
         task = self._asking.get(key)
+        metrics.DNS.inc("asked" if task is None else "shared")
         if task is None:
             task = asyncio.create_task(self._ask(key))
             self._asking[key] = task
@@ -151,6 +154,7 @@ class DnsResolver:
             del self._cache[key]
             return None
         self._cache.move_to_end(key)
+        metrics.DNS.inc("cached")
         return kept[1]
 
     async def close(self) -> None:
@@ -165,12 +169,12 @@ class DnsResolver:
         try:
             answer, ttl, size = await self._resolve(name, rdtype)
         except dns.exception.Timeout:
-            return Answer(status=DnsStatus.TEMPERROR, reason=f"no answer for {rdtype} {name} in time")
+            return _trouble(f"no answer for {rdtype} {name} in time")
         except (dns.exception.DNSException, OSError) as error:
-            return Answer(status=DnsStatus.TEMPERROR, reason=f"no usable answer for {rdtype} {name}: {type(error).__name__}")
+            return _trouble(f"no usable answer for {rdtype} {name}: {type(error).__name__}")
         except Exception:
             log.exception("DNS question failed", name=name, type=rdtype)
-            return Answer(status=DnsStatus.TEMPERROR, reason=f"no usable answer for {rdtype} {name}")
+            return _trouble(f"no usable answer for {rdtype} {name}")
         self._keep(key, answer, ttl, size)
         return answer
 
@@ -189,8 +193,8 @@ class DnsResolver:
         ttl = found.chaining_result.minimum_ttl
         if found.rrset is None:
             return _no_data(name, rdtype), min(float(ttl), _LONGEST_NEGATIVE_TTL), 0
-        records = tuple(_record(rdata, rdtype) for rdata in found.rrset)
-        return Answer(records), min(float(ttl), _LONGEST_TTL), sum(map(_size, records))
+        records = tuple(rdata.record(one, rdtype) for one in found.rrset)
+        return Answer(records), min(float(ttl), _LONGEST_TTL), sum(map(rdata.size, records))
 
     def _keep(self, key: tuple[str, str], answer: Answer, ttl: float, size: int) -> None:
         if self._room == 0 or ttl <= 0 or size > _CACHED_ANSWER:
@@ -198,6 +202,11 @@ class DnsResolver:
         self._cache[key] = (self._clock.monotonic() + ttl, answer)
         while len(self._cache) > self._room:
             self._cache.popitem(last=False)
+
+
+def _trouble(reason: str) -> Answer:
+    metrics.DNS.inc("failed")
+    return Answer(status=DnsStatus.TEMPERROR, reason=reason)
 
 
 def _name_server(text: str) -> dns.nameserver.Nameserver:
@@ -216,28 +225,6 @@ def _negative_ttl(response: dns.message.Message) -> float:
 
 def _no_data(name: str, rdtype: str) -> Answer:
     return Answer(status=DnsStatus.NODATA, reason=f"{name} has no {rdtype} record")
-
-
-def _host(name: dns.name.Name) -> str:
-    return name.to_text(omit_final_dot=True).lower() if len(name) > 1 else "."
-
-
-def _record(rdata: Any, rdtype: str) -> Any:
-    match rdtype:
-        case "TXT":
-            return tuple(rdata.strings)
-        case "MX":
-            return (int(rdata.preference), _host(rdata.exchange))
-        case "A" | "AAAA":
-            return str(rdata.address)
-        case "PTR" | "NS" | "CNAME":
-            return _host(rdata.target)
-        case _:
-            return str(rdata.to_text())
-
-
-def _size(record: Any) -> int:
-    return sum(map(_size, record)) if isinstance(record, tuple) else len(record) if isinstance(record, str | bytes) else 4
 
 
 # --- the zone file ----------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import structlog
 
+from smtpgate import metrics
 from smtpgate.auth.dns import Resolver
 from smtpgate.auth.sign import DkimSigner
 from smtpgate.clock import Clock, id_text
@@ -361,6 +362,7 @@ class Runner:
             outcome = outcomes[delivery.recipient_id]
             settled = settle(delivery, outcome, now=now, settings=self._settings, rng=self._rng)
             results.append((delivery, settled))
+            metrics.attempted(settled.attempt.state, seconds, delivery.cause, now)
             log.info(
                 "delivery attempt",
                 mail=id_text(delivery.outgoing_id),

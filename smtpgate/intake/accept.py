@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from smtpgate import metrics
 from smtpgate.clock import Clock, id_text, new_id
 from smtpgate.config import Config
 from smtpgate.errors import StoreAway, StoreError, StoreFull
@@ -32,6 +33,7 @@ Judge = Callable[[Envelope, bytes], Awaitable[Verdict]]
 
 _LARGE = 1024**2  # octets; such a mail is copied several times on its way into the store, so few go there at once
 _FEW = 2
+_OUTCOMES = {"2": "accepted", "4": "deferred", "5": "refused"}
 ROLES = ("postmaster", "abuse")  # RFC 5321 §4.5.1, RFC 2142
 
 
@@ -127,6 +129,10 @@ class Acceptor:
         except Exception:
             log.exception("accepting failed", mail=envelope.mail_id)
             reply = failure(envelope.mail_id)
+        metrics.took(metrics.ACCEPT, self.clock.monotonic() - began, envelope.mail_id)
+        metrics.MAILS.inc(_OUTCOMES[reply[0]])
+        if reply[0] == "2":
+            metrics.OCTETS.inc(by=len(data))
         log.info(
             "mail accepted" if reply.startswith("2") else "mail refused",
             mail=envelope.mail_id,
@@ -152,7 +158,10 @@ class Acceptor:
         fields, _ = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
         if len(header.named(fields, "received")) > limits.hops:
             return "554 5.4.6 Too many hops: the mail is in a loop"  # RFC 5321 §6.3
+        began = self.clock.monotonic()
         verdict = await self._judge(envelope, raw)  # sees the mail whole: what is taken out below may be signed
+        metrics.took(metrics.VERDICT, self.clock.monotonic() - began, envelope.mail_id)
+        metrics.VERDICTS.inc(verdict.evidence.value)
         notes |= {
             "evidence": verdict.evidence.value,
             "spf": verdict.spf.result,
@@ -183,7 +192,9 @@ class Acceptor:
             notes["removed"] = removed
         ids = header.message_ids(header.first(fields, "message-id") or "")
         mail = Accepted(envelope, trace(envelope, verdict, self.config.server.name), raw, verdict, ids[0] if ids else None)
+        began = self.clock.monotonic()
         await self._store.accept(mail)  # COMMIT 1: from here the mail is ours
+        metrics.took(metrics.COMMIT, self.clock.monotonic() - began, envelope.mail_id)
 
     def new_mail_id(self) -> str:
         return id_text(new_id(self.clock))

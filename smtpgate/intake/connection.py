@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import structlog
 from aiosmtpd.smtp import SMTP
 
+from smtpgate import metrics
 from smtpgate.config import Config
 from smtpgate.intake import command
 from smtpgate.intake.accept import Acceptor, failure
@@ -180,6 +181,7 @@ class Connection(Quiet, SMTP, ABC):
 
     def _greet(self) -> None:
         self._greeting = None
+        metrics.took(metrics.GREET, self.loop.time() - self._began)
         self._put(f"220 {self.hostname} {self.service}")
         self._wait_for_command()
         self._work()

@@ -20,6 +20,7 @@ from typing import Any
 
 import structlog
 
+from smtpgate import metrics
 from smtpgate.auth.dns import Resolver
 from smtpgate.auth.verdict import within
 from smtpgate.clock import Clock
@@ -220,6 +221,7 @@ class Door:
         standing = Standing.OWN if kind is LmtpSession else self._known.standing(peer)
         why = "shutting down" if self._stopping else self.crowd.enter(peer, standing)
         if why:
+            metrics.CONNECTIONS.inc("refused")
             self._log_refusal(peer, why)
             code = "4.3.2" if self._stopping else "4.7.0"
             transport.write(f"421 {code} {why}, try again later\r\n".encode("ascii"))
@@ -232,6 +234,7 @@ class Door:
             self.crowd.leave(peer)
             transport.abort()
             raise
+        metrics.CONNECTIONS.inc("served")
         self._sessions[session] = asyncio.Event()
         transport.set_protocol(session)
         session.connection_made(transport)

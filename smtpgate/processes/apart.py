@@ -16,6 +16,7 @@ import structlog
 
 from smtpgate.clock import Clock
 from smtpgate.intake.sockets import Listeners, addresses
+from smtpgate.metrics import Snapshot
 from smtpgate.model import Attempt, Delivery, Entry
 from smtpgate.processes import child, words
 from smtpgate.processes.keeper import Keeper
@@ -53,6 +54,10 @@ class DoorApart:
     def doing(self) -> dict[str, Any]:
         """For `status`, as the door told it last."""
         return self._keeper.doing
+
+    def counted(self) -> Snapshot:
+        """What doors have counted, those that are gone too."""
+        return self._keeper.counted()
 
     async def start(self, passed: Sequence[socket] = (), passed_lmtp: Sequence[socket] = ()) -> None:
         """Listen on the passed sockets, else on server.listen and server.lmtp. Raises OSError."""
@@ -102,6 +107,9 @@ class DeliveryApart:
 
     def doing(self) -> dict[str, Any]:
         return self._keeper.doing
+
+    def counted(self) -> Snapshot:
+        return self._keeper.counted()
 
     async def start(self) -> None:
         await self._keeper.start()

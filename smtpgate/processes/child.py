@@ -28,6 +28,7 @@ from typing import Any, NoReturn
 import structlog
 
 from smtpgate import log as logs
+from smtpgate import metrics
 from smtpgate.clock import SystemClock
 from smtpgate.errors import StoreAway
 from smtpgate.processes import words
@@ -87,6 +88,7 @@ def spawn(role: str) -> Born:
 def run(role: str, channel: socket.socket, parent: int) -> NoReturn:
     """Be such a process until it is told to end."""
     _die_with(parent, f"smtpg-{role}")
+    metrics.forget()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     for name in _OF_THE_SERVICE:
@@ -128,6 +130,7 @@ class Process(ABC):
         self.clock = SystemClock()
         self.link: Link
         self._told = asyncio.Event()
+        self._due = 0.0  # when the next pulse is
 
     async def run(self, channel: socket.socket) -> None:
         handlers: dict[str, Handler] = {
@@ -184,8 +187,12 @@ class Process(ABC):
 
     def _pulse(self) -> None:
         """Say that the loop turns, and what it does."""
-        self.link.tell(words.PULSE, self.doing())
-        asyncio.get_running_loop().call_later(words.PULSE_EVERY, self._pulse)
+        loop = asyncio.get_running_loop()
+        if self._due:
+            metrics.LAG.observe(max(0.0, loop.time() - self._due), type(self).__module__.rpartition(".")[2])
+        self.link.tell(words.PULSE, self.doing(), metrics.snapshot())
+        self._due = loop.time() + words.PULSE_EVERY
+        loop.call_at(self._due, self._pulse)
 
 
 def _orphaned() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from smtpgate.auth.dns import Resolver
 from smtpgate.clock import Clock
+from smtpgate.metrics import Snapshot
 from smtpgate.processes import making
 from smtpgate.processes.sending import Sending
 from smtpgate.processes.words import Terms
@@ -35,6 +36,10 @@ class DoorInside:
     def doing(self) -> dict[str, Any]:
         return self._door.doing()
 
+    def counted(self) -> Snapshot:
+        """It counts in this very process."""
+        return {}
+
     async def start(self, passed: Sequence[socket] = (), passed_lmtp: Sequence[socket] = ()) -> None:
         await self._door.start(passed, passed_lmtp)
 
@@ -61,6 +66,9 @@ class DeliveryInside:
 
     def doing(self) -> dict[str, Any]:
         return self._sending.doing()
+
+    def counted(self) -> Snapshot:
+        return {}
 
     async def start(self) -> None:
         self._sending.start()

@@ -17,8 +17,10 @@ from typing import Any
 
 import structlog
 
+from smtpgate import metrics
 from smtpgate.clock import Clock
 from smtpgate.intake.sockets import Listeners
+from smtpgate.metrics import Snapshot
 from smtpgate.processes import child, words
 from smtpgate.processes.link import Handler, Link, LinkFault, LinkLost
 from smtpgate.processes.words import Terms
@@ -55,6 +57,8 @@ class Keeper:
     born: child.Born | None = None
     heard: float = 0.0  # when its pulse last came (monotonic)
     doing: dict[str, Any] = field(default_factory=dict)  # what that said; nothing while there is none
+    _counted: Snapshot = field(default_factory=dict)  # by this process, as it told it last,
+    _before: Snapshot = field(default_factory=dict)  # and by those that are gone
     _child: _Child | None = None
     _count: int = 0
     _keeping: asyncio.Task[None] | None = None
@@ -63,6 +67,10 @@ class Keeper:
     @property
     def pid(self) -> int | None:
         return None if self._child is None else self._child.pid
+
+    def counted(self) -> Snapshot:
+        """What all such processes have counted, those that are gone too."""
+        return metrics.total(self._before, self._counted)
 
     async def start(self) -> None:
         born, self.born = self.born, None
@@ -113,6 +121,7 @@ class Keeper:
                 lived = self.clock.monotonic() - running.since
                 log.error("a process of the gateway ended", process=self.role, pid=running.pid, why=why, seconds=round(lived, 1))
                 self._child, self.doing = None, {}
+                self._before, self._counted = self.counted(), {}
                 await running.end()
                 if lived > _STEADY:
                     waits = _row()
@@ -160,8 +169,8 @@ class Keeper:
         """Of the one that runs, or ran last."""
         return f"{self.name}/{self._count}."
 
-    async def _pulse(self, doing: dict[str, Any]) -> None:
-        self.heard, self.doing = self.clock.monotonic(), doing
+    async def _pulse(self, doing: dict[str, Any], counted: Snapshot) -> None:
+        self.heard, self.doing, self._counted = self.clock.monotonic(), doing, counted
 
 
 class _Child:

@@ -19,6 +19,7 @@ from pathlib import Path
 from smtpgate.config import Config, Dns, Log, Parser, Store
 from smtpgate.errors import StoreError, UsageError
 from smtpgate.store.file import in_use, lock_path
+from smtpgate.watchsettings import Watch
 
 ANSWER_WITHIN = 60.0  # seconds for which a request waits
 _LOOK = 0.05
@@ -27,6 +28,7 @@ _NEEDS_RESTART = {
     "store": tuple(Store.model_fields),
     "dns": tuple(Dns.model_fields),
     "parser": tuple(Parser.model_fields),
+    "watch": tuple(Watch.model_fields),
     "log": tuple(Log.model_fields),
 }
 

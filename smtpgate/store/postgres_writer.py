@@ -23,6 +23,7 @@ from typing import Any
 
 import asyncpg
 
+from smtpgate import metrics
 from smtpgate.errors import StoreAway, StoreError, StoreFatal, StoreMisuse
 from smtpgate.store.alarm import Alarm
 from smtpgate.store.changes import Filing
@@ -56,6 +57,7 @@ class Job:
     due: float  # until then it waits for company (time of the event loop)
     until: float  # for so long it waits for a server that is away
     future: asyncio.Future[Any]
+    since: float  # time of the event loop
     filing: Filing | None = None  # what `make` would file
     result: Any = None
     error: BaseException | None = None
@@ -97,7 +99,7 @@ class Lane:
         if self._closing:
             raise StoreError("the store is closed")
         loop = asyncio.get_running_loop()
-        job = Job(make, size + _VERB_OCTETS, news, loop.time() + wait, patience(), loop.create_future(), filing)
+        job = Job(make, size + _VERB_OCTETS, news, loop.time() + wait, patience(), loop.create_future(), loop.time(), filing)
         self._jobs.append(job)
         if wait > 0 and len(self._jobs) < self._most:
             loop.call_at(job.due, self._wake.set)
@@ -196,7 +198,8 @@ class Lane:
 
     async def _transaction(self, batch: list[Job]) -> None:
         connection = await self._connected()
-        sent = False
+        loop = asyncio.get_running_loop()
+        sent, began = False, loop.time()
         self._number += 1
         try:
             if not self._marked:
@@ -206,9 +209,11 @@ class Lane:
             if await connection.execute(begin) != "UPDATE 1":  # a successor that never had it
                 self._marked = False
                 raise StoreAway("the database is another one than before")
+            locked = loop.time()
             await self._run(connection, batch)
-            sent = True
+            sent, ready = True, loop.time()
             await connection.execute("COMMIT")
+            metrics.committed([began - job.since for job in batch], locked - began, loop.time() - ready)
         except ERRORS as error:
             translated = store_error(error, "writing")
             if not isinstance(translated, StoreAway):

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from smtpgate import metrics
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.store.alarm import Alarm
 from smtpgate.store.sqlite_errors import BUSY, primary_code, store_error
@@ -39,6 +40,7 @@ class _Job:
     due: float  # monotonic time at which it waits no longer for company
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
+    since: float  # monotonic time
     result: Any = None
     error: BaseException | None = None
 
@@ -62,7 +64,8 @@ class Writer:
         """Queue a verb, which waits at most `patience` seconds for others. The future may be abandoned; the verb happens all
         the same. Raises StoreError at once when closed."""
         loop = asyncio.get_running_loop()
-        job = _Job(make, size + _VERB_OCTETS, time.monotonic() + patience if patience else 0.0, loop, loop.create_future())
+        now = time.monotonic()
+        job = _Job(make, size + _VERB_OCTETS, now + patience if patience else 0.0, loop, loop.create_future(), now)
         with self._wake:
             self._alarm.check()
             if self._closing:
@@ -112,6 +115,7 @@ class Writer:
             self._reject(batch, self._alarm.error)
             return
         connection = self._connection
+        began = time.monotonic()
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
@@ -122,13 +126,16 @@ class Writer:
                     self._due = math.inf
             self._reject(batch, store_error(error, "beginning a transaction"))
             return
+        locked = time.monotonic()
         try:
             for job in batch:
                 self._run_job(job)
+            ready = time.monotonic()
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._reject(batch, self._roll_back() or store_error(error, "committing"))
             return
+        metrics.committed([began - job.since for job in batch], locked - began, time.monotonic() - ready)
         self.commits += 1
         self._since_checkpoint += sum(job.size for job in batch)
 

@@ -25,15 +25,15 @@ LAYERS: list[set[str]] = [
     {"processes"},
     {"filing", "actions", "importing"},
     {"oldmail"},
-    {"intake", "handlers", "delivery", "service", "archive"},
+    {"intake", "handlers", "delivery", "service", "archive", "watching"},
     {"auth"},
     {"mail", "rules", "desk", "store"},
     {"configfile"},
     {"configchecks", "log"},
     {"config"},
-    {"limitsettings"},
+    {"limitsettings", "watchsettings"},
     {"settingtypes"},
-    {"numbers", "patterns", "model", "errors", "clock", "tomllines", "logaddresses", "__init__"},
+    {"numbers", "patterns", "model", "errors", "clock", "metrics", "tomllines", "logaddresses", "__init__"},
 ]
 GROUND = LAYERS[-1]
 
@@ -55,6 +55,7 @@ HOMES = {
     "rich": {"cli"},
     "email_validator": {"settingtypes.py"},
     "tomllib": {"configfile.py"},
+    "prometheus_client": {"watching/exposition.py"},
 }
 SQL = ("SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "CREATE TABLE", "PRAGMA ", "BEGIN IMMEDIATE")
 
