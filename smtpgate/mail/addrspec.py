@@ -88,7 +88,7 @@ def local_reason(address: str) -> str:
 
 def literal(text: str) -> bool:
     """RFC 5321 §4.1.3: [192.0.2.1] or [IPv6:2001:db8::1]."""
-    if not text.endswith("]"):
+    if text[:1] != "[" or text[-1:] != "]":
         return False
     inner = text[1:-1]
     try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from smtpgate.mail import detect, iso2022, safe
 from smtpgate.mail.labels import ABSENT, FAMILIES, LABELS, squeezed
@@ -275,17 +276,26 @@ def _mixed(data: bytes, known: str) -> str:
     return _finish(data.decode(codecs_of[0], _HANDLER.get(known, "replace")))
 
 
+_THREE = 0x8F  # begins three octets in EUC-JP
+
+
 def _pair(*others: Callable[[bytes], str]) -> Callable[[UnicodeError], tuple[str, int]]:
-    """An error handler that gives the two bytes (or the one) where a codec fails to other readers of the family."""
+    """An error handler that gives the two bytes (or the one) where a codec fails to other readers of the family; three where
+    EUC has three. What a piece says is remembered: hostile mail has an error for each octet."""
+
+    @lru_cache(maxsize=65536)
+    def found(piece: bytes) -> tuple[str, int]:
+        for size in range(len(piece), 0, -1):
+            for read in others:
+                if text := read(piece[:size]):
+                    return text, size
+        return "\ufffd", 1
 
     def handle(error: UnicodeError) -> tuple[str, int]:
         assert isinstance(error, UnicodeDecodeError)  # we only ever decode with it
-        for size in (3, 2, 1):
-            piece = error.object[error.start : error.start + size]
-            for read in others:
-                if len(piece) == size and (text := read(piece)):
-                    return text, error.start + size
-        return "\ufffd", error.start + 1
+        start, data = error.start, error.object
+        text, size = found(data[start : start + (3 if data[start] == _THREE else 2)])
+        return text, start + size
 
     return handle
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from smtpgate.mail import charset, safe
 
@@ -21,6 +22,7 @@ _DICTIONARY = (  # MS-OXRTFCP §2.1.3.1.2: what every dictionary begins with
     rb"\par \pard\plain\f0\fs20\b\i\u\tab\tx"
 )
 _RING = 4096
+_FEW = 16  # octets of text whose reading is remembered
 
 
 def unpack(data: bytes, limit: int) -> bytes:
@@ -164,9 +166,19 @@ def _flush(r: _Reader) -> None:
         if data.isascii() and label not in _SEVEN_BITS and not (b"\x1b" in data or b"~{" in data or b"\0" in data):
             text = data.decode("ascii")
         else:
-            text = charset.decode(data, label)[0]
+            text = _decoded(data, label)
         if _shown(r):
             r.out.append(text)
+
+
+def _decoded(data: bytes, label: str) -> str:
+    """Text in another charset comes a character at a time, the same ones again and again."""
+    return _known(data, label) if len(data) <= _FEW else charset.decode(data, label)[0]
+
+
+@lru_cache(maxsize=4096)
+def _known(data: bytes, label: str) -> str:
+    return charset.decode(data, label)[0]
 
 
 def _bytes(r: _Reader, data: bytes) -> None:

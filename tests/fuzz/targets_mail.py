@@ -157,7 +157,10 @@ def _words(data: bytes) -> Any:
     for one in (name, params.safe_name(text)):
         if one:
             _safe(one)
-    assert params.safe_name(name) == name or "=?" in name or "%" in name
+    again = params.safe_name(name)
+    _safe(again)
+    # cleaned once is clean; only what reads like something encoded, UTF-8 taken for Latin-1 among it, is read once more
+    assert again == name or "=?" in name or "%" in name or not name.isascii()
     return decoded, main, values, name
 
 

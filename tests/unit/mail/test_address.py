@@ -263,6 +263,8 @@ def test_split_sub(text: str, parts: tuple[str, str | None, str]) -> None:
         ("a@" + ".".join(["b" * 62] * 4) + ".example", False, False),
         ("a@[300.0.2.1]", False, False),
         ("a@[]", False, False),
+        ("a@x192.0.2.1]", False, False),
+        ("a@\x01192.0.2.1]", False, False),
         ("@r,@s:a@b.example", False, False),
         ("=?utf-8?q?a=40b?=@x.example", False, False),
         ('"c\r\nRCPT TO:<evil@x>"@d.example', False, False),
