@@ -20,7 +20,7 @@ import pytest
 from smtpgate.handlers import pipeline
 from smtpgate.handlers.case import Case, Work
 from tests.support.desk import desk
-from tests.support.gateway import DESK, Gateway, children, letter, wait_for
+from tests.support.gateway import DESK, Gateway, letter, wait_for
 
 
 @contextmanager
@@ -110,16 +110,14 @@ def test_a_store_locked_by_somebody_else_delays_or_answers_451_and_then_all_goes
 def test_killed_parsers_cost_no_mail(tmp_path: Path) -> None:
     """Every parser dies again and again while mail comes in."""
     with Gateway.make(tmp_path).running() as gateway:
-        assert gateway.process is not None
-        main = gateway.process.pid
         assert offer(gateway, 0, 1000) == 250
         gateway.settle()
-        assert children(main), "there is no parser process"
+        assert gateway.parsers(), "there is no parser process"
         ended, killed = threading.Event(), []
 
         def killer() -> None:
             while not ended.wait(0.15):
-                for pid in children(main):
+                for pid in gateway.parsers():
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                         killed.append(pid)

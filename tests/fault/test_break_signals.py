@@ -18,6 +18,7 @@ from smtpgate import app
 from smtpgate.config import Config
 from smtpgate.configfile import load
 from smtpgate.errors import StoreError
+from smtpgate.processes import making
 from smtpgate.store.sqlite import SqliteStore
 from tests.support.gateway import Gateway, children, letter, wait_for
 
@@ -103,7 +104,7 @@ async def test_a_stop_with_a_stuck_verdict(tmp_path: Path, monkeypatch: pytest.M
         judging.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(app, "judge", stuck)
+    monkeypatch.setattr(making, "judge", stuck)
     made = Gateway.make(tmp_path, server={"shutdown_grace": f"{GRACE:g}s"})
     gateway = app.Gateway(load(made.config))
     await gateway.start()
