@@ -45,7 +45,7 @@ def killed(day: Day) -> None:
     ids = {str(mail["Message-ID"]) for mail in day.behind.mails()}
     assert len(ids) == mails + 9, "a copy has the same Message-ID"
     day.say(
-        f"kill -9 with eight mails on their way, {helpers} parsers with it; a client waited in the socket and got its 250;"
+        f"kill -9 with eight mails on their way, {helpers} other processes with it; a client waited in the socket and got its 250;"
         f" nine mails, nine tickets, nine answers, {copies} of them twice"
     )
 
