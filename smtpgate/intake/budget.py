@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Callable
+from functools import lru_cache
 
 
 class Budget:
@@ -68,6 +69,7 @@ class Account:
         self._held = 0
 
 
+@lru_cache(1024)
 def peer_address(host: str) -> str:
     """The client's address as text: IPv4 also when it comes mapped into IPv6, without a zone."""
     address = ipaddress.ip_address(host.partition("%")[0])
