@@ -242,10 +242,10 @@ class Connection(Quiet, SMTP, ABC):
     def _waited(self, task: asyncio.Task[str]) -> None:
         """A command that had to wait is done."""
         self._held = None
+        error = None if task.cancelled() else task.exception()
         if self._closing or task.cancelled():
             self._end()
             return
-        error = task.exception()
         self._wait_for_command()
         self.say(self._failed(error) if error is not None else task.result())
         self._work()

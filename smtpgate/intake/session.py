@@ -280,12 +280,12 @@ class Session(Connection):
     def _accepted(self, mail: Transaction, content: DataReader, task: asyncio.Task[str]) -> None:
         """The task has ended, whatever has become of the connection meanwhile."""
         content.release()
+        error = None if task.cancelled() else task.exception()
         if self._closing:
             return
         if task.cancelled():
             self.close(self._ended)
             return
-        error = task.exception()
         reply = self._failed(error) if error is not None else task.result()
         if reply.startswith("2"):
             self._mails += 1
