@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable
 
 from smtpgate.store import filework
 from smtpgate.store.filework import Bite, Report, Work
-from smtpgate.store.statement import Query, Verb, select_in
+from smtpgate.store.statement import LAST_COMMIT, Query, Verb, select_in
 from smtpgate.store.upkeep import KEEP_ACKNOWLEDGEMENTS, KEEP_FINGERPRINTS, Done, file_step
 from smtpgate.store.verbs import VerbStore
 
 _BITE = 200  # rows removed at once
+_OLD = 1_000_000  # transactions of the database since a row was written
 _LOOK_AT = 2000  # rows looked at for old ones
 _REST = 0.02  # seconds between bites
 
@@ -33,6 +34,9 @@ async def maintain(store: VerbStore, now: float, *, seconds: float, cold_after: 
         count, after = await store._write(lambda: _fingerprints(after, now - KEEP_FINGERPRINTS))
         return count, after != ""
 
+    async def marks() -> tuple[int, bool]:
+        return await store._write(_marks), False
+
     files = store.files
     works: list[tuple[str, Callable[[Report], Work]]] = []
     if files.home is not None or files.cold is not None:
@@ -42,6 +46,7 @@ async def maintain(store: VerbStore, now: float, *, seconds: float, cold_after: 
     done = [
         await _step("acknowledgements", "counts of old acknowledgements removed", acknowledgements, until),
         await _step("fingerprints", "fingerprints of old mail removed", fingerprints, until),
+        await _step("marks", "notes of processes that were killed removed", marks, until),
     ]
     done += [await _work(store, name, begin, until) for name, begin in works]
     return [*done, Done("room", f"{await store.size()} bytes; autovacuum makes free room in it usable again")]
@@ -78,6 +83,14 @@ async def _step(name: str, what: str, bite: Callable[[], Awaitable[tuple[int, bo
         total += count
         await asyncio.sleep(_REST)
     return Done(name, f"{total} {what}" + (", more next time" if more else ""), longest=longest)
+
+
+def _marks() -> Verb[int]:
+    """What lanes of processes noted that never ended in order. A lane that is only idle makes its row again."""
+    gone = yield Query(
+        "DELETE FROM meta WHERE substr(key, 1, length($1)) = $1 AND age(xmin) > $2 RETURNING key", (LAST_COMMIT, _OLD)
+    )
+    return len(gone)
 
 
 def _acknowledgements(before: float) -> Verb[int]:

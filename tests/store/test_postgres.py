@@ -290,6 +290,24 @@ async def test_maintenance_removes_what_nothing_asks_for_any_more(database: str,
     assert len(await postgres.execute(database, "SELECT 1 FROM acknowledgement")) == 1
 
 
+async def test_notes_of_killed_processes_go_and_an_idle_lane_makes_its_own_again(
+    database: str, opening_store: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smtpgate.store import postgres_upkeep
+
+    store = await opening_store(database)
+    await accept_one(store)
+    await postgres.execute(database, "INSERT INTO meta (key, value) VALUES ('last commit of a dead one', '7')")
+    marks = "SELECT 1 FROM meta WHERE key LIKE 'last commit %'"
+    await postgres_upkeep.maintain(store, NOW, seconds=60)
+    assert len(await postgres.execute(database, marks)) == 2  # nothing is as old as that here
+    monkeypatch.setattr(postgres_upkeep, "_OLD", -1)
+    await postgres_upkeep.maintain(store, NOW, seconds=60)
+    assert await postgres.execute(database, marks) == []
+    assert len({await accept_one(store), await accept_one(store)}) == 2
+    assert (await store.counts())["mail.accepted"] == 3
+
+
 class TestCopy:
     async def test_there_and_back(self, database: str, tmp_path: Path, opening_store: Opening) -> None:
         first, last = tmp_path / "first.db", tmp_path / "last.db"
