@@ -23,13 +23,13 @@ TOLD = re.compile(
     r"|(gmail_attr|moz-cite-prefix)"
     r"|(divRplyFwdMsg|appendonsend|stopSpelling|zwchr|reference-message|OLK_SRC_BODY|border-top: ?solid #(?:E1E1E1|B5C4DF))"
     r"|(gmail_signature|moz-signature|protonmail_signature_block|outlook-mobile-signature|[\"']x?_?Signature[\"' >]|pcmac-signature"
-    r"|spnEditorSign|FoxMailSign)",
+    r"|messageSignatureSection|ydp[0-9a-z]{4,16}signature|bloop_sign|mb_sig|spnEditorSign|FoxMailSign)",
     re.IGNORECASE,
 )
 _KEYS = patterns.words((
     "yahoo_quoted", "isReplyContent", "gmail_attr", "moz-cite-prefix", "divRplyFwdMsg", "appendonsend", "stopSpelling", "zwchr",
     "messageReplySection", "reference-message", "OLK_SRC_BODY", "#E1E1E1", "#B5C4DF", "#e1e1e1", "#b5c4df", "ignature",
-    "spnEditorSign", "FoxMailSign",
+    "spnEditorSign", "FoxMailSign", "bloop_sign", "mb_sig",
 ))  # fmt: skip
 TELLING = frozenset(("div", "blockquote", "hr", "span", "table"))
 

@@ -186,6 +186,16 @@ CONTAINERS = {  # what is new, and the HTML around it
         '<div>mine</div><div id="Signature"><div>Jane<br>ACME</div></div><div id="appendonsend"></div><hr>'
         f'<div id="divRplyFwdMsg">{HEADER}</div><div>old</div>',
     ),
+    "a signature section": (
+        "mine",
+        '<div name="messageBodySection">mine</div><div name="messageSignatureSection"><br>Jane</div>'
+        '<div name="messageReplySection">On Jan 2, 2026, 15:04 +0100, S &lt;s@e.example&gt;, wrote:<br>old</div>',
+    ),
+    "a signature with a prefix of its own for each mail": (
+        "mine",
+        '<div class="ydp12ab34cdyahoo-style-wrap">mine</div><div class="ydp12ab34cdsignature">Jane</div>'
+        '<div id="ydp12ab34cdyahoo_quoted_1">old</div>',
+    ),
     "an answer in the signature": (
         "mine",
         f'<div id="Signature">mine</div><hr><div id="divRplyFwdMsg">{HEADER}</div><div>old</div>',
