@@ -133,9 +133,12 @@ class Keeper:
                 log.error("a process of the gateway cannot be started", process=self.role, error=str(error))
 
     async def _watch(self, running: _Child) -> str:
-        """Until it ends, or hangs and is ended; why."""
+        """Until it ends, or hangs and is ended; why. Silence is counted by looks: when we ourselves were stopped it is not its."""
+        silent, heard = 0.0, self.heard
         while not (await asyncio.wait((running.lost,), timeout=_LOOK))[0]:
-            if self.clock.monotonic() - self.heard > SILENT:
+            silent = silent + _LOOK if self.heard == heard else 0.0
+            heard = self.heard
+            if silent > SILENT:
                 await running.abort()
                 return f"silent for {SILENT:g} s, so it was killed"
         return await running.end()
