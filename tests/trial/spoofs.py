@@ -1,0 +1,173 @@
+"""Generated mail in an agent's name: nothing of it may reach a customer unless both proofs and the right are there.
+
+    python -m tests.trial.spoofs [--count 100000] [--seed 1]
+
+Each case is a mail put together at random: who its From says, what the check of the sender found, which addresses of ours the
+envelope names (the desk's, the customer's signed one, an agent's own, a colleague's, one of another ticket, expired, with
+one character changed, made with another key, for notes, for a confirmation), what it refers to, whether a machine wrote it, its
+commands and its text. What the handlers decide is compared with three lines of the rule (`allowed`), which know nothing of how
+they decide. Nothing is written, so all cases meet the same tickets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from smtpgate.clock import id_number
+from smtpgate.mail.parse import parse
+from smtpgate.mail.token import TokenKind, Tokens
+from smtpgate.model import Envelope, Evidence, OutgoingMail, Ticket, Verdict
+from smtpgate.store.api import Incoming
+from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail
+
+LEE, KIM, SAL, GONE = "lee@corp.example", "kim@corp.example", "sal@corp.example", "gone@corp.example"
+BOB = "bob@customer.example"
+DESKS = [
+    {"name": "support", "address": DESK, "agents": [LEE, KIM]},
+    {"name": "sales", "address": "sales@help.example", "channel": "SAL", "agents": [SAL]},
+]
+_SENDERS = (LEE, LEE, LEE, KIM, SAL, GONE, CUSTOMER, "mallory@evil.example", "lee@corp.example.evil.example")
+_BODIES = ("Send me your password.", "#reply\nSend it.", "#resolved\nPay here.", "#note\nx", "#take", "#undo", "#assign kim\nx", "")
+
+
+@dataclass(frozen=True)
+class Case:
+    sender: str
+    evidence: Evidence
+    address: str  # what kind of address the envelope names
+    refers: str
+    machine: bool
+    body: str
+    released: bool = False
+
+
+@dataclass
+class Scene:
+    desk: Helpdesk
+    ours: Ticket
+    other: Ticket
+    first: Filed
+
+    def address(self, kind: str, case: Case, rng: random.Random) -> str:
+        tokens, now = self.desk.pipeline.tokens, self.desk.clock.now()
+        own = tokens.reply_address(DESK, self.ours.id, case.sender, now, TokenKind.ACTION)
+        match kind:
+            case "own":
+                return own
+            case "colleague":
+                return tokens.reply_address(DESK, self.ours.id, KIM if case.sender != KIM else LEE, now, TokenKind.ACTION)
+            case "other-ticket":
+                return tokens.reply_address(DESK, self.other.id, case.sender, now, TokenKind.ACTION)
+            case "note":
+                return tokens.reply_address(DESK, self.ours.id, case.sender, now, TokenKind.NOTE)
+            case "expired":
+                return Tokens((b"k" * 32,), 1.0).reply_address(DESK, self.ours.id, case.sender, 1.0, TokenKind.ACTION)
+            case "other-key":
+                return Tokens((b"x" * 32,), 10**7).reply_address(DESK, self.ours.id, case.sender, now, TokenKind.ACTION)
+            case "changed":
+                at = rng.randrange(own.index("+") + 2, own.index("@"))
+                return own[:at] + ("b" if own[at] != "b" else "c") + own[at + 1 :]
+            case "confirm":
+                return tokens.reply_address(DESK, id_number(self.first.mail.id), case.sender, now, TokenKind.CONFIRM)
+            case "customers":
+                return tokens.reply_address(DESK, self.ours.id, CUSTOMER, now)
+        return DESK
+
+
+ADDRESSES = ("own", "own", "colleague", "other-ticket", "note", "expired", "other-key", "changed", "confirm", "customers", "desk")
+
+
+def allowed(case: Case) -> bool:
+    """May a text of this mail reach the customer? Written from docs/agents.md, not from the code."""
+    member = case.sender in (LEE, KIM) and not case.machine
+    proofs = case.released or (case.address == "own" and case.evidence in (Evidence.TRUSTED, Evidence.DMARC_DKIM))
+    return member and proofs and case.evidence not in (Evidence.FAIL, Evidence.AMBIGUOUS)
+
+
+def make(rng: random.Random) -> Case:
+    return Case(
+        sender=rng.choice(_SENDERS),
+        evidence=rng.choice([e for e in Evidence if e is not Evidence.IMPORTED]),
+        address=rng.choice(ADDRESSES),
+        refers=rng.choice(("notification", "acknowledgement", "number", "nothing")),
+        machine=rng.random() < 0.1,
+        body=rng.choice(_BODIES),
+    )
+
+
+async def decided(scene: Scene, case: Case, number: int, rng: random.Random) -> tuple[OutgoingMail, ...]:
+    told = next(m for m in scene.first.sent if m.recipients[0].address == LEE)
+    received = next(m for m in scene.first.sent if m.recipients[0].address == CUSTOMER)
+    headers = {
+        "notification": (f"In-Reply-To: {told.message_id}",),
+        "acknowledgement": (f"In-Reply-To: {received.message_id}",),
+    }.get(case.refers, ())
+    headers += ("Auto-Submitted: auto-replied",) if case.machine else ()
+    subject = f"Re: [#{scene.ours.number}] Printer" if case.refers == "number" else "Printer"
+    raw = mail(subject, case.body, sender=f"Lee <{case.sender}>", message_id=f"<s{number}@x.example>", headers=headers)
+    base = scene.first.mail
+    envelope = Envelope(f"{number:013}", case.sender, (scene.address(case.address, case, rng),), "192.0.2.9", "x", base.received_at)
+    author = "" if case.evidence is Evidence.AMBIGUOUS else case.sender
+    verdict: Verdict = replace(base.verdict, evidence=case.evidence, author=author)
+    incoming = Incoming(
+        id=base.id, state=base.state, envelope=envelope, verdict=verdict, received_at=base.received_at, size=len(raw),
+        sha256=f"{number:064}", message_id=f"<s{number}@x.example>", raw=raw,
+    )  # fmt: skip
+    parsed = parse(raw, mail_from=case.sender, limits=scene.desk.config.limits)
+    ready = scene.desk.pipeline.prepare(incoming, parsed, scene.desk.clock.now())
+    facts = await scene.desk.store.facts(ready.query)
+    return scene.desk.pipeline.decide(ready, facts).outgoing
+
+
+def leaks(case: Case, outgoing: tuple[OutgoingMail, ...]) -> bool:
+    """Did words of this mail, or a change of state in an agent's name, go to a customer?"""
+    return any(
+        m.recipients[0].address == CUSTOMER and m.purpose in ("answer", "resolved", "closed", "waiting", "progress")
+        for m in outgoing
+    )
+
+
+async def run(count: int, seed: int) -> Counter[str]:
+    """How many cases there were of each outcome. Raises AssertionError for the first that was relayed and should not be."""
+    rng = random.Random(seed)
+    told: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as directory:
+        async with helpdesk(Path(directory), desk=DESKS) as desk:
+            first = await desk.post(mail())
+            other = await desk.post(
+                mail("Scanner", "It is slow.", sender="Bob <bob@customer.example>"), sender="bob@customer.example"
+            )
+            scene = Scene(desk, (await desk.ticket(first.number)).ticket, (await desk.ticket(other.number)).ticket, first)
+            for number in range(count):
+                case = make(rng)
+                out = await decided(scene, case, number, rng)
+                relayed, may = leaks(case, out), allowed(case)
+                assert may or not relayed, f"seed {seed}, case {number}: relayed {case}"
+                told["relayed, as it may be" if relayed else "kept, though it might go" if may else "kept"] += 1
+                for letter in out:
+                    address = letter.recipients[0].address
+                    assert address in (LEE, KIM, SAL, CUSTOMER, BOB, case.sender), f"case {number}: to {address}"
+    return told
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    began = time.monotonic()
+    told = asyncio.run(run(args.count, args.seed))
+    print(", ".join(f"{count} {what}" for what, count in told.most_common()), f"in {time.monotonic() - began:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
