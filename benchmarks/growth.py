@@ -4,10 +4,11 @@
     python -m benchmarks growth 2000 20000 --keep DIRECTORY    stores of other sizes, kept there for another run
 
 The stores are filled with made rows, three mails a ticket (the customer's, our acknowledgement, a reply), one ticket every
-thirty seconds until now, the newest two thousand open. Then each is opened by a process of its own, in turn and more than
-once, with the settings of a gateway: it accepts, claims and files mails through the handlers, half of them new tickets and
-half of them replies to tickets of any age, and asks for the lists and polls of daily work. What counts is CPU time of that
-process (the kernel's for reading pages included), the best of all runs, and its peak memory.
+thirty seconds until now, the newest two thousand open. Then one process opens them all, with the settings of a gateway: it
+accepts, claims and files mails through the handlers, half of them new tickets and half of them replies to tickets of any age,
+and asks for the lists and polls of daily work, a little of one store and a little of the next in turn, so that what others
+take of the machine falls on all alike. What counts is CPU time of that process, the kernel's for reading pages included. Peak
+memory is that of a process that has opened one of them alone.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,8 @@ _EVERY = 30.0  # seconds from one ticket to the next
 _OPEN = 2000
 _MAILS = 400  # filed in one run
 _BATCH = 10  # claimed at once
-_ASKED = 60  # times that each list is asked for
+_ASKED = 10  # times that each list is asked for, in each of so many turns
+_TURNS = 6
 _CHUNK = 5000  # tickets in one transaction of the filling
 _RUNS = 3
 _DESKS = ("support", "sales")
@@ -58,6 +61,7 @@ _DESKS = ("support", "sales")
 def build(path: Path, tickets: int, now: float) -> None:
     """A store with so many tickets, as `maintain` leaves it. Indexes are made at the end: it is quicker so."""
     sqlite_file.prepare(path, create=True)
+    columns = {table.name: table.columns for table in schema.tables()}
     indexes = re.findall(r"CREATE (?:UNIQUE )?INDEX (\w+) ON [^;]+;", schema.schema())
     with closing(sqlite_file.connect(path)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
@@ -72,7 +76,9 @@ def build(path: Path, tickets: int, now: float) -> None:
                 for table, row in _ticket(i, tickets, now):
                     made.setdefault(table, []).append(row)
             for table, values in made.items():
-                connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values[0]))})", values)
+                names = columns[table][: len(values[0])]  # those after them have defaults
+                sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+                connection.executemany(sql, values)
             connection.execute("COMMIT")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         for statement in re.findall(r"CREATE (?:UNIQUE )?INDEX \w+ ON [^;]+;", schema.schema()):
@@ -82,6 +88,7 @@ def build(path: Path, tickets: int, now: float) -> None:
         opened = min(tickets, _OPEN)
         counts = (2 * tickets, tickets, opened, 0, 0, 0, tickets - opened)
         connection.execute("INSERT INTO tally VALUES (1, ?, ?, ?, ?, ?, ?, ?)", counts)
+        connection.execute("INSERT INTO acknowledged SELECT minute, count(*) FROM acknowledgement GROUP BY minute")
         connection.execute("PRAGMA analysis_limit = 400")
         connection.execute("ANALYZE")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -161,14 +168,23 @@ def _ticket(i: int, tickets: int, now: float) -> Iterator[tuple[str, tuple[Any, 
 # --- measuring --------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Filled:
+    """A store that build() has filled, and when that was."""
+
+    path: Path
+    tickets: int
+    now: float
+
+
 def _mails(config: Config, tickets: int, now: float, seed: int) -> list[tuple[Accepted, ParsedMail]]:
     """Mails and what the parser makes of each: half open tickets, half answer one of any age."""
-    chance, made = random.Random(seed), []
+    chance, made, run = random.Random(seed), [], f"{seed}.{time.time():.3f}"
     for number in range(_MAILS):
         old = chance.randrange(tickets)
         reply = number % 2
-        who = sender_of(old) if reply else f"new{seed}.{number}@fresh.example"
-        message_id = f"<{seed}.{number}@growth.example>"
+        who = sender_of(old) if reply else f"new{run}.{number}@fresh.example"
+        message_id = f"<{run}.{number}@growth.example>"
         header = f"From: <{who}>\r\nTo: support@desk.example\r\nSubject: {'Re: ' * reply}Question {seed}/{number}\r\n"
         header += f"Date: Fri, 20 Nov 2026 10:00:00 +0100\r\nMessage-ID: {message_id}\r\n"
         header += f"In-Reply-To: {answer_id(old, tickets, now)}\r\n" * reply
@@ -181,22 +197,31 @@ def _mails(config: Config, tickets: int, now: float, seed: int) -> list[tuple[Ac
     return made
 
 
-async def measure(path: Path, tickets: int, now: float, seed: int) -> dict[str, float]:
-    """CPU microseconds of each piece, and the peak of memory in MB."""
-    config = Config(**settings(path.parent / "config", 25)).model_copy(update={"limits": Limits()})
-    clock = SystemClock()
-    store = await SqliteStore.open(path)
+async def measure(stores: Sequence[Filled], seed: int) -> dict[int, dict[str, float]]:
+    """CPU microseconds of each piece, by the number of tickets; and the peak of memory in MB."""
+    opened = {}
     try:
-        pipeline = await build_pipeline(config, store, clock)
-        found = await _filing(store, pipeline, _mails(config, tickets, now, seed))
-        asked = _lists(store, tickets, now)
-        for name, ask in asked.items():
-            await ask()
-            found[name] = min([await _cost(ask, _ASKED // 3) for _ in range(3)])
+        for one in stores:
+            config = Config(**settings(one.path.parent / "config", 25)).model_copy(update={"limits": Limits()})
+            store = await SqliteStore.open(one.path)
+            pipeline = await build_pipeline(config, store, SystemClock())
+            opened[one] = _Batches(store, pipeline, _mails(config, one.tickets, one.now, seed))
+        found = {one.tickets: {name: float("inf") for name in _lists(opened[one].store, one)} for one in stores}
+        for start in range(0, _MAILS, _BATCH):
+            for batches in opened.values():
+                await batches.file(start)
+        for turn in range(_TURNS + 1):  # the first one fills the caches
+            for one, batches in opened.items():
+                for name, ask in _lists(batches.store, one).items():
+                    cost = await _cost(ask, _ASKED)
+                    if turn:
+                        found[one.tickets][name] = min(cost, found[one.tickets][name])
     finally:
-        await store.close()
-    found["lists and polls"] = sum(found[name] for name in asked)
-    found["memory"] = _peak()
+        for batches in opened.values():
+            await batches.store.close()
+    for one, batches in opened.items():
+        asked = found[one.tickets]
+        found[one.tickets] = {"filing": batches.cost(), **asked, "lists and polls": sum(asked.values()), "memory": _peak()}
     return found
 
 
@@ -213,30 +238,38 @@ async def _cost(ask: Callable[[], Awaitable[object]], times: int) -> float:
     return (time.process_time() - began) / times * 1e6
 
 
-async def _filing(store: SqliteStore, pipeline: Pipeline, mails: list[tuple[Accepted, ParsedMail]]) -> dict[str, float]:
-    """Accept, claim and file, in small batches as under load. The best half of the batches: the others met a checkpoint
-    or somebody else's work."""
-    clock, costs = SystemClock(), []
-    by_id = {mail.envelope.mail_id: parsed for mail, parsed in mails}
+@dataclass
+class _Batches:
+    """Mails to be filed in small batches, as under load, and what each batch cost."""
 
-    async def file(mail: Incoming) -> None:
-        ready = pipeline.prepare(mail, by_id[mail.id], clock.now())
-        await store.file(mail.id, worker="w", query=ready.query, decide=lambda facts: pipeline.decide(ready, facts))
+    store: SqliteStore
+    pipeline: Pipeline
+    mails: list[tuple[Accepted, ParsedMail]]
+    costs: list[float] = field(default_factory=list)
 
-    for start in range(0, len(mails), _BATCH):
-        batch = [mail for mail, _ in mails[start : start + _BATCH]]
+    async def file(self, start: int) -> None:
+        batch = self.mails[start : start + _BATCH]
+        parsed = {mail.envelope.mail_id: read for mail, read in batch}
+
+        async def one(mail: Incoming) -> None:
+            ready = self.pipeline.prepare(mail, parsed[mail.id], time.time())
+            await self.store.file(mail.id, worker="w", query=ready.query, decide=lambda facts: self.pipeline.decide(ready, facts))
+
         began = time.process_time()
-        await asyncio.gather(*(store.accept(mail) for mail in batch))
-        claimed = await store.claim(worker="w", now=clock.now(), lease=60, limit=_BATCH)
-        await asyncio.gather(*(file(mail) for mail in claimed))
-        costs.append((time.process_time() - began) / _BATCH * 1e6)
+        await asyncio.gather(*(self.store.accept(mail) for mail, _ in batch))
+        claimed = await self.store.claim(worker="w", now=time.time(), lease=60, limit=_BATCH)
+        await asyncio.gather(*(one(mail) for mail in claimed))
+        self.costs.append((time.process_time() - began) / _BATCH * 1e6)
         assert len(claimed) == len(batch)
-    costs.sort()
-    half = costs[: len(costs) // 2]
-    return {"filing": sum(half) / len(half), "filing, all batches": sum(costs) / len(costs)}
+
+    def cost(self) -> float:
+        """Of one mail, in the cheaper half of the batches: the others met a checkpoint or somebody else's work."""
+        half = sorted(self.costs)[: max(1, len(self.costs) // 2)]
+        return sum(half) / len(half)
 
 
-def _lists(store: SqliteStore, tickets: int, now: float) -> dict[str, Callable[[], Awaitable[object]]]:
+def _lists(store: SqliteStore, of: Filled) -> dict[str, Callable[[], Awaitable[object]]]:
+    tickets, now = of.tickets, of.now
     chance = random.Random(1)
     numbers = iter(lambda: chance.randrange(tickets), -1)
     opened = [status for status in Status if status.open]
@@ -271,38 +304,37 @@ def _lists(store: SqliteStore, tickets: int, now: float) -> dict[str, Callable[[
 # --- comparing --------------------------------------------------------------------------------------------------------
 
 
-def _child(path: Path, tickets: int, now: float, seed: int) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks", "growth", "--child", str(path), str(tickets), repr(now), str(seed)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+def _child(stores: Sequence[Filled], seed: int) -> dict[int, dict[str, float]]:
+    command = [sys.executable, "-m", "benchmarks", "growth", "--child", str(seed), *(str(one.path) for one in stores)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return {int(tickets): found for tickets, found in json.loads(done.stdout).items()}
+
+
+def _filled(path: Path) -> Filled:
+    return Filled(path, int(path.parent.name), float(path.with_name("now").read_text()))
 
 
 def compare(directory: Path, sizes: Sequence[int], runs: int) -> dict[int, dict[str, float]]:
     """The best of each figure, by size."""
-    best: dict[int, dict[str, float]] = {}
-    stores = {}
+    stores = []
     for size in sizes:
         path = directory / f"{size}" / "store.db"
-        noted = path.with_name("now")
-        if not noted.exists():
+        if not path.with_name("now").exists():
             began, now = time.monotonic(), time.time()
             build(path, size, now)
-            noted.write_text(repr(now))
+            path.with_name("now").write_text(repr(now))
             print(f"{size} tickets filled in {time.monotonic() - began:.0f} s, {path.stat().st_size >> 20} MB", flush=True)
-        stores[size] = path, float(noted.read_text())
-    for run in range(runs + 1):  # the first one fills the page cache
-        for size, (path, now) in stores.items():
-            found = _child(path, size, now, int(time.time() * 1000))
-            if run:
-                best[size] = {name: min(value, best.get(size, found)[name]) for name, value in found.items()}
+        stores.append(_filled(path))
+    found = [_child(stores, number) for number in range(runs)]
+    best = {size: {name: min(one[size][name] for one in found) for name in found[0][size]} for size in sizes}
+    for one in stores:
+        best[one.tickets]["memory"] = _child([one], runs)[one.tickets]["memory"]
     return best
 
 
 def main(arguments: Sequence[str]) -> int:
     if arguments[:1] == ["--child"]:
-        path, tickets, now, seed = arguments[1:]
-        print(json.dumps(asyncio.run(measure(Path(path), int(tickets), float(now), int(seed)))))
+        print(json.dumps(asyncio.run(measure([_filled(Path(path)) for path in arguments[2:]], int(arguments[1])))))
         return 0
     parser = argparse.ArgumentParser(prog="python -m benchmarks growth")
     parser.add_argument("sizes", type=int, nargs="*", default=list(_SIZES))
