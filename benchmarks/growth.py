@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +193,7 @@ def _mails(config: Config, tickets: int, now: float, seed: int) -> list[tuple[Ac
             id_text(new_id(SystemClock())), raw=raw, at=time.time(), message_id=message_id, mail_from=who,
             rcpts=("support@desk.example",),
         )  # fmt: skip
+        mail = replace(mail, verdict=replace(mail.verdict, author=who))
         made.append((mail, parse(raw, mail_from=who, limits=config.limits)))
     return made
 

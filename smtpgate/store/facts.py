@@ -261,8 +261,9 @@ def _machine_last_hour(tickets: dict[int, Ticket], now: float) -> Verb[dict[int,
 def _language(query: FactsQuery) -> Verb[str]:
     """Of the sender's newest ticket: what we write to a customer in is the ticket's language."""
     found = yield Query(
-        """SELECT t.language FROM participant p JOIN ticket t ON t.id = p.ticket_id
-            WHERE p.address_key = $1 AND p.role = 'customer' ORDER BY p.ticket_id DESC LIMIT 1""",
+        # the newest first, from the index: as a join SQLite reads all of them and sorts, when it believes that they are few
+        """SELECT language FROM ticket WHERE id = (SELECT ticket_id FROM participant
+            WHERE address_key = $1 AND role = 'customer' ORDER BY ticket_id DESC LIMIT 1)""",
         (rows.address_key(query.sender),),
     )
     return found[0][0] if found else ""

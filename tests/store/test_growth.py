@@ -25,7 +25,7 @@ async def test_a_filled_store_is_sound_and_files_mail(tmp_path: Path, monkeypatc
     try:
         assert await store.check() == []
         counts = await store.counts()
-        assert (counts["mail.filed"], counts["ticket.closed"]) == (140, 10)
-        assert sum(counts[f"ticket.{name}"] for name in ("received", "progress", "closed")) == 70  # half were replies
+        assert counts["mail.filed"] == 140
+        assert counts["ticket.open"] + counts["ticket.resolved"] + counts["ticket.closed"] == 70  # half were replies
     finally:
         await store.close()
