@@ -31,6 +31,7 @@ RAISED: tuple[type[Exception], ...] = (StoreFull, StoreAway, StoreFatal, StoreMi
 HEAD = struct.Struct("!BII")
 LARGEST = 2**31  # octets of a frame, where the owner sets no other bound
 _ROOM = 256 * 1024  # what is read at once; a larger frame gets a buffer of its own
+_UNHEARD = 1024**2  # octets that the other side has not taken, above which nothing is told to it
 _TOGETHER = 64 * 1024  # octets up to which frames are joined for one system call
 
 Handler = Callable[..., Awaitable[Any]]
@@ -100,8 +101,8 @@ class Link(asyncio.BufferedProtocol):
             self._open.pop(number, None)
 
     def tell(self, name: str, *args: Any) -> None:
-        """Ask without wanting an answer; to nobody when the link is lost."""
-        if self._transport is not None:
+        """Ask without wanting an answer; to nobody when the link is lost, or when the other side has not listened for long."""
+        if self._transport is not None and self._transport.get_write_buffer_size() < _UNHEARD:
             self._send(_Kind.TELL, 0, (name, args))
 
     def close(self) -> None:

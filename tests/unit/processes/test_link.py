@@ -142,6 +142,15 @@ async def test_a_question_whose_asker_was_cancelled_is_forgotten() -> None:
         assert not client._open
 
 
+async def test_nothing_piles_up_for_a_process_that_was_stopped() -> None:
+    async with wired() as (_, server):
+        for _ in range(200):
+            server.tell("pulse", bytes(50_000))
+            await asyncio.sleep(0)
+        assert server._transport is not None
+        assert server._transport.get_write_buffer_size() < 1_200_000
+
+
 class Trap:
     def __reduce__(self) -> tuple[Any, ...]:
         return (os.system, ("exit 1",))
