@@ -47,6 +47,7 @@ from smtpgate.store.seen import Node
 from smtpgate.store.verbs import MAIL, OUTGOING, VerbStore
 
 if TYPE_CHECKING:  # its library is an extra
+    from smtpgate.watching.traces import Traces
     from smtpgate.watching.watch import Watch
 
 log = structlog.get_logger(__name__)
@@ -115,6 +116,7 @@ class Gateway:
     _watchdog: Watchdog | None = field(init=False, default=None)
     _watching: asyncio.Task[None] | None = field(init=False, default=None)
     _watch_http: Watch | None = field(init=False, default=None)
+    _traces: Traces | None = field(init=False, default=None)
     _pulse: asyncio.Task[None] | None = field(init=False, default=None)
     _signs: asyncio.Task[None] | None = field(init=False, default=None)
     _started: float = field(init=False, default=0.0)
@@ -230,6 +232,8 @@ class Gateway:
             await asyncio.gather(self._signs, return_exceptions=True)
         if self._watch_http is not None:
             await self._watch_http.stop()
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.stop)
         if hasattr(self, "store"):
             await self.store.close()
         if hasattr(self, "_lock"):
@@ -257,6 +261,10 @@ class Gateway:
 
             self._watch_http = Watch(self.config.watch.listen, OfGateway(self), self.clock)
             await self._watch_http.start()
+        if self.config.watch.traces:
+            from smtpgate.watching.traces import Traces
+
+            self._traces = Traces(self.config.watch, node_name(self.config.store), "gateway")
 
     def _watch(self) -> None:
         """Give signs of life if systemd wants them."""
@@ -265,8 +273,6 @@ class Gateway:
             return
         self._watchdog = Watchdog(self.clock, seconds / 3, lambda: self.store.probe(self.clock.now()), self._beats)
         self._watching = asyncio.create_task(self._watchdog.run(), name="watchdog")
-
-    # what watching asks, at any moment of its life
 
     def counted(self) -> metrics.Snapshot:
         """By all processes that count."""

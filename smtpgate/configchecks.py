@@ -134,6 +134,8 @@ def read_files(config: Config, problem: ProblemMaker) -> list[Problem]:
         reader.blame(("server", "lmtp_group"), f"there is no group {group!r}", "make it, or name the one of your mail server")
     if config.watch.listen and importlib.util.find_spec("prometheus_client") is None:
         reader.blame(("watch", "listen"), "the extra `web` is not installed", "pip install smtpgate[web]")
+    if config.watch.traces and importlib.util.find_spec("opentelemetry") is None:
+        reader.blame(("watch", "traces"), "the extra `traces` is not installed", "pip install smtpgate[traces]")
     config._token_keys = tuple(_token_keys(config, reader))
     if config.store.password_file:  # as the store will, at each connection
         secret = reader.read(config.store.password_file, ("store", "password_file"), show=False)

@@ -111,6 +111,7 @@ STORE_BATCH = Histogram(
 LAG = Histogram(
     "smtpgate_loop_lag_seconds", "How much later than asked an event loop came round.", "process", ("gateway", "door", "delivery")
 )
+SPANS = Counter("smtpgate_spans_total", "Spans of traces, by what became of them.", "outcome", ("sent", "lost"))
 LOGGED = Counter("smtpgate_log_lines_total", "Lines in the log.", "level", ("warning", "error", "critical"))
 
 ALL: tuple[Counter | Histogram, ...] = tuple(_all)

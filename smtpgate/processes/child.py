@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 
@@ -34,6 +34,10 @@ from smtpgate.errors import StoreAway
 from smtpgate.processes import words
 from smtpgate.processes.link import Handler, Link, LinkFault, LinkLost
 from smtpgate.processes.words import Terms
+from smtpgate.store.opening import node_name
+
+if TYPE_CHECKING:  # its library is an extra
+    from smtpgate.watching.traces import Traces
 
 log = structlog.get_logger(__name__)
 
@@ -131,6 +135,8 @@ class Process(ABC):
         self.link: Link
         self._told = asyncio.Event()
         self._due = 0.0  # when the next pulse is
+        self._role = type(self).__module__.rpartition(".")[2]
+        self._traces: Traces | None = None
 
     async def run(self, channel: socket.socket) -> None:
         handlers: dict[str, Handler] = {
@@ -178,18 +184,24 @@ class Process(ABC):
     async def _begin(self, terms: Terms, name: str) -> None:
         logs.configure(terms.config.log)
         logs.use_key(terms.log_key)
+        if terms.config.watch.traces:
+            from smtpgate.watching.traces import Traces
+
+            self._traces = Traces(terms.config.watch, node_name(terms.config.store), self._role)
         await self.begin(terms, name)
         self._pulse()
 
     async def _stop(self, grace: float) -> None:
         await self.stop(grace)
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.stop)
         asyncio.get_running_loop().call_soon(self._told.set)  # after the answer
 
     def _pulse(self) -> None:
         """Say that the loop turns, and what it does."""
         loop = asyncio.get_running_loop()
         if self._due:
-            metrics.LAG.observe(max(0.0, loop.time() - self._due), type(self).__module__.rpartition(".")[2])
+            metrics.LAG.observe(max(0.0, loop.time() - self._due), self._role)
         self.link.tell(words.PULSE, self.doing(), metrics.snapshot())
         self._due = loop.time() + words.PULSE_EVERY
         loop.call_at(self._due, self._pulse)

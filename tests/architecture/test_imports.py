@@ -56,6 +56,7 @@ HOMES = {
     "email_validator": {"settingtypes.py"},
     "tomllib": {"configfile.py"},
     "prometheus_client": {"watching/exposition.py"},
+    "opentelemetry": {"watching/traces.py"},
 }
 SQL = ("SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "CREATE TABLE", "PRAGMA ", "BEGIN IMMEDIATE")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.collector import collector
 from tests.support.gateway import Gateway, free_port, letter, wait_for
 
 
@@ -29,7 +30,7 @@ def values(port: int) -> dict[tuple[str, ...], float]:
     return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
 
 
-def test_what_happens_is_counted_in_whichever_process(tmp_path: Path, both_shapes: int) -> None:
+def test_what_happens_is_counted_in_whichever_process(tmp_path: Path, both_shapes: str) -> None:
     port = free_port()
     gateway = Gateway.make(tmp_path, watch={"listen": [f"127.0.0.1:{port}"]})
     with gateway.running():
@@ -37,9 +38,9 @@ def test_what_happens_is_counted_in_whichever_process(tmp_path: Path, both_shape
             gateway.send(letter(f"Case {number}", f"Text {number}"))
         gateway.mails_to("alice@customer.example", 2)
         found: dict[Any, float] = wait_for(lambda: (seen := values(port))["smtpgate_mails_total", "accepted"] == 2 and seen)
-        if both_shapes == 2 and (door := gateway.door()):
+        if both_shapes != "one" and (door := gateway.helper("door")):
             os.kill(door, signal.SIGKILL)
-            wait_for(lambda: gateway.door() not in (None, door) and gateway.greets())
+            wait_for(lambda: gateway.helper("door") not in (None, door) and gateway.greets())
             gateway.send(letter("Case 3", "Text 3"))
             found = wait_for(lambda: (seen := values(port))["smtpgate_mails_total", "accepted"] == 3 and seen, why="none is lost")
             assert found["smtpgate_log_lines_total", "error"] >= 1
@@ -55,6 +56,24 @@ def test_what_happens_is_counted_in_whichever_process(tmp_path: Path, both_shape
         assert found["smtpgate_ready",] == found["smtpgate_store_up",] == 1
         assert asked(port, "/health/live") == (200, '{"status": "live", "reasons": []}\n')
         assert "customer.example" not in asked(port, "/metrics")[1]
+
+
+def test_a_mail_is_one_trace_across_processes(tmp_path: Path, both_shapes: str) -> None:
+    with collector() as sink:
+        gateway = Gateway.make(tmp_path, watch={"traces": sink.url}, store={"node": "mx1"})
+        with gateway.running():
+            for number in range(2):
+                gateway.send(letter(f"Case {number}", f"Text {number}"))
+            gateway.mails_to("alice@customer.example", 2)
+            gateway.settle()
+    roots = {span.trace: span for span in sink.spans if span.name == "accept"}
+    assert len(roots) == len({root.attributes["smtpgate.mail"] for root in roots.values()}) == 2
+    for trace, root in roots.items():
+        steps = [span for span in sink.spans if span.trace == trace]
+        assert sorted(span.name for span in steps) == ["accept", "attempt", "commit", "decide", "parse", "verdict", "wait"]
+        assert {span.above for span in steps if span is not root} == {root.span}
+        places = {"gateway"} if both_shapes == "one" else {"gateway", "door", "delivery"}
+        assert {span.where for span in steps} == {("mx1", place) for place in places}
 
 
 def test_a_disk_without_room_is_a_reason(tmp_path: Path) -> None:
