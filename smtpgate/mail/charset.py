@@ -23,6 +23,7 @@ _SEVEN = frozenset(("utf-7", "iso-2022-jp", "iso-2022-kr", "iso-2022-cn", "hz"))
 _CJK_IN_UTF8 = re.compile(rb"[\xe3-\xed][\x80-\xbf][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf][\x80-\xbf]")
 _TWO_IN_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]")
 _ANY_IN_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_SHIFTED = re.compile(rb"\+[A-Za-z0-9+/]*-?")  # where UTF-7 says something in base64
 _GLUE = re.compile(r"[;,\"'*\s()]")
 _C1 = re.compile(rb"[\x80-\x9f]")
 _SAMPLE = 32 * 1024
@@ -101,13 +102,21 @@ def _clean(label: str | None) -> str:
 # --- by label ---------------------------------------------------------------------------------------------------------
 
 
+def _shifted(run: re.Match[bytes]) -> bytes:
+    """What a run of UTF-7 says, in UTF-8; the run itself where it is none, as in "C++"."""
+    try:
+        return run[0].decode("utf_7").encode("utf_8")
+    except UnicodeError:
+        return run[0]
+
+
 def _seven_bits(data: bytes, name: str, known: str | None) -> tuple[str, str]:
     """Text below 0x80 is ASCII whatever its label, unless it switches by escapes."""
     if known == "utf-7" and b"+" in data:
         try:
             return _finish(data.decode("utf_7")), ""
         except UnicodeDecodeError:
-            return _finish(data.decode("utf_7", "replace")), "some bytes are not utf-7"
+            return _finish(_SHIFTED.sub(_shifted, data).decode("utf_8", "replace")), "some bytes are not utf-7"
     if known in _WIDE and (0 in data or not _is_eight_bit(data)):
         return _wide(data, name, known)
     if known == "hz":

@@ -70,6 +70,7 @@ FORWARD = frozenset(fold(w) for w in (
     "thư đã chuyển tiếp", "thư chuyển tiếp", "tin nhắn được chuyển tiếp", "προωθημένο μήνυμα", "pesan terusan",
     "pesan diteruskan", "ข้อความที่ส่งต่อ", "転送メッセージ", "転送されたメッセージ", "転送メール", "전달된 메시지",
     "전달된 메일", "הודעה שהועברה", "رسالة مُعاد توجيهها", "رسالة ممرّرة", "proslijeđena poruka", "posredovano sporočilo",
+    "započni proslijeđenu poruku", "preposlaná správa --- forwarded message", "メッセージを転送", "wiadomość przesłana dalej",
 ))  # fmt: skip
 
 # Field names of a quoted header block, folded, by what they mean.

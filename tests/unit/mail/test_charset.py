@@ -176,3 +176,8 @@ def test_every_family_names_real_codecs() -> None:
     for label, family in charset.LABELS.items():
         assert charset.family(label.upper()) == family
         charset.decode(b"x", label)
+
+
+def test_a_plus_that_is_no_utf_7_stays() -> None:
+    text, defect = charset.decode(b"C++ or +ZeVnLIqe-? 1+1=2", "utf-7")
+    assert (text, defect) == ("C++ or 日本語? 1+1=2", "some bytes are not utf-7")

@@ -90,7 +90,10 @@ def test_answer_below_the_quote_is_never_lost() -> None:
 
 
 def test_forwarded_mail_stays() -> None:
-    for line in ("---------- Forwarded message ---------", "-------- 转发邮件信息 --------", "Begin forwarded message:"):
+    for line in (
+        "---------- Forwarded message ---------", "-------- 转发邮件信息 --------", "Begin forwarded message:",
+        "Započni proslijeđenu poruku:", "--------- メッセージを転送 ---------",
+    ):  # fmt: skip
         assert "the content" in reply_part(
             f"please see\n\n{line}\nFrom: A <a@b.example>\nDate: x\nSubject: y\nTo: z\n\nthe content"
         )
