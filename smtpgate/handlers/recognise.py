@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from smtpgate.handlers import tell
 from smtpgate.handlers.case import Case, Work, entry_of
-from smtpgate.model import BounceReport, EntryKind, Kind
-from smtpgate.store.api import SentRecipient
+from smtpgate.model import BounceReport, Entry, EntryKind, Kind, Status, Ticket
+from smtpgate.store.api import SentRecipient, TicketUpdate
 
 NAME = "recognise"
 
@@ -39,8 +40,20 @@ def _returned(case: Case, work: Work, sent: SentRecipient) -> None:
     ticket = case.facts.tickets.get(sent.ticket_id or 0)
     if ticket is not None:
         text = f"Our mail to {sent.address} came back: {said}" if failed else None
-        work.entries.append(entry_of(case, work, ticket, EntryKind.MACHINE, ("bounce",) if failed else (), text))
+        entry = entry_of(case, work, ticket, EntryKind.MACHINE, ("bounce",) if failed else (), text)
+        work.entries.append(entry)
         work.ticket = ticket
+        if failed and sent.purpose == "answer":
+            _answer_lost(case, work, ticket, entry)
+
+
+def _answer_lost(case: Case, work: Work, ticket: Ticket, entry: Entry) -> None:
+    """The customer never had an agent's answer: the ticket is open again, and its agent hears. Of our mail to agents and of
+    notices nobody is told: that might come back as well, and so on for ever."""
+    if not ticket.status.open:
+        work.updates.append(TicketUpdate(ticket.id, status=Status.PROGRESS, updated_at=case.now))
+        work.because(NAME, f"was {ticket.status.value}: open again, since the answer did not arrive")
+    tell.told(case, work, ticket, entry, "lost")
 
 
 def _says_failed(kind: Kind, report: BounceReport | None) -> bool:

@@ -27,7 +27,8 @@ _VALUE = 500
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
-    """What one agent is told of one ticket. what: new, answer, reopened, third-party, note, assigned.
+    """What one agent is told of one ticket. what: new, answer, reopened, third-party, note, assigned,
+    shown, lost.
 
     entry is what is new; earlier what was said before, the newest first. answer_to and note_to are this agent's signed
     addresses. references are the Message-IDs of the thread that this agent sees.

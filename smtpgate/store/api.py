@@ -134,6 +134,7 @@ class SentRecipient:
     address: str
     state: DeliveryState
     cause: str | None = None  # id of the mail whose filing sent it
+    purpose: str = ""  # of the mail
 
 
 @dataclass(frozen=True, slots=True)

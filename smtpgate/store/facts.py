@@ -184,13 +184,19 @@ def _fingerprints(query: FactsQuery) -> Verb[dict[str, Fingerprint]]:
 
 def _recipients(query: FactsQuery) -> Verb[dict[int, SentRecipient]]:
     found = yield from select_in(
-        """SELECT r.id, r.outgoing_id, o.ticket_id, r.address, r.state, o.cause
-            FROM recipient r JOIN outgoing o ON o.id = r.outgoing_id WHERE r.id IN (...)""",
+        """SELECT r.id, r.outgoing_id, o.ticket_id, r.address, r.state, o.cause,
+                o.purpose FROM recipient r JOIN outgoing o ON o.id = r.outgoing_id WHERE r.id IN (...)""",
         query.recipient_ids,
     )
     return {
         row[0]: SentRecipient(
-            recipient_id=row[0], outgoing_id=row[1], ticket_id=row[2], address=row[3], state=DeliveryState(row[4]), cause=row[5]
+            recipient_id=row[0],
+            outgoing_id=row[1],
+            ticket_id=row[2],
+            address=row[3],
+            state=DeliveryState(row[4]),
+            cause=row[5],
+            purpose=row[6],
         )
         for row in found
     }

@@ -416,3 +416,36 @@ async def test_what_quotes_our_mail_never_leaves(desk: Helpdesk, how: str) -> No
         if letter.recipients[0].address == CUSTOMER:
             assert note_to not in letter.data.decode().replace("=\r\n", "")
             assert "Commands stand" not in text_of(letter)
+
+
+async def test_show_sends_what_was_said(desk: Helpdesk) -> None:
+    first = await begin(desk)
+    filed = await Colleague(desk).answer(to(first, LEE, "to-agent"), "#show")
+    assert sent_to(filed) == [("to-agent", LEE)]
+    assert "It burns." in text_of(to(filed, LEE, "to-agent"))
+
+
+async def test_an_answer_that_comes_back_opens_the_ticket_again_and_its_agent_hears(desk: Helpdesk) -> None:
+    first = await begin(desk)
+    answered = await Colleague(desk).answer(to(first, LEE, "to-agent"), "#resolved\nNew fuser.")
+    returned = to(answered, CUSTOMER, "answer").recipients[0].return_path
+    assert returned is not None
+    report = mail(
+        "Undelivered Mail Returned to Sender",
+        "The mail could not be delivered.\n<alice@customer.example>: 550 5.1.1 user unknown",
+        sender="MAILER-DAEMON@isp.example",
+        headers=("Auto-Submitted: auto-replied",),
+    )
+    lost = await desk.post(report, sender="MAILER-DAEMON@isp.example", mail_from=None, rcpts=(returned,))
+    assert (lost.outcome, sent_to(lost)) == ("bounce", [("to-agent", LEE)])
+    assert "did NOT arrive" in text_of(to(lost, LEE, "to-agent"))
+    assert (await desk.ticket(first.number)).ticket.status is Status.PROGRESS
+
+
+async def test_our_mail_to_an_agent_that_comes_back_is_told_to_nobody(desk: Helpdesk) -> None:
+    first = await begin(desk)
+    returned = to(first, LEE, "to-agent").recipients[0].return_path
+    assert returned is not None
+    report = mail("Undelivered", f"<{LEE}>: 550 5.1.1 user unknown", sender="MAILER-DAEMON@isp.example")
+    lost = await desk.post(report, sender="MAILER-DAEMON@isp.example", mail_from=None, rcpts=(returned,))
+    assert (lost.outcome, lost.sent) == ("bounce", ())

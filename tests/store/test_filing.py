@@ -198,7 +198,7 @@ class TestFacts:
         assert facts.by_number == {by_number.number: by_number.id}
         assert facts.recipients == {
             bounced.recipients[0].id: SentRecipient(
-                bounced.recipients[0].id, bounced.id, by_bounce.id, "wang@example.org", DeliveryState.QUEUED, mails[4]
+                bounced.recipients[0].id, bounced.id, by_bounce.id, "wang@example.org", DeliveryState.QUEUED, mails[4], "received"
             )
         }
         key, entry = f"print of {mails[3]}", (await store.entries([by_print.id]))[by_print.id][0]
