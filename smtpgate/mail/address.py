@@ -73,6 +73,8 @@ def _mailbox(text: str) -> tuple[str, str]:
     marks, reason = _marks(text)
     if reason:
         return "", reason
+    if '"' in text and _quote_in_encoded_word(text):
+        return "", "the From field has a quote within an encoded word"
     kinds = "".join(text[i] for i in marks)
     if "<" in kinds or ">" in kinds:
         if kinds.count("<") != 1 or kinds.count(">") != 1 or kinds.find("<") > kinds.find(">"):
@@ -88,6 +90,16 @@ def _mailbox(text: str) -> tuple[str, str]:
     if kinds.endswith("()") and kinds.count("(") == 1 and text.endswith(")"):
         text = text[: marks[kinds.find("(")]].rstrip(" \t")
     return _spec(text)
+
+
+def _quote_in_encoded_word(text: str) -> bool:
+    """RFC 2047 §5: there is none in a phrase. Who decodes words first sees other quotes, and other addresses, than who does not."""
+    start = text.find("=?")
+    while start >= 0 and (end := text.find("?=", start + 2)) >= 0:
+        if '"' in text[start:end]:
+            return True
+        start = text.find("=?", end + 2)
+    return False
 
 
 def _marks(text: str) -> tuple[list[int], str]:

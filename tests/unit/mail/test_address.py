@@ -22,6 +22,7 @@ def author(value: str | bytes, extra: bytes = b"") -> tuple[str, str]:
         ("张三 <a@b.example>", "a@b.example"),
         ("=?utf-8?B?5byg5LiJ?= <A.b+c@B.Example>", "A.b+c@b.example"),
         ('"Doe, Jane (x) <y@z>" <a@b.example>', "a@b.example"),
+        ('"=?utf-8?B?5byg5LiJ?=" "=?utf-8?Q?=E4=B8?=" <a@b.example>', "a@b.example"),
         ("John Q. Public <a@b.example>", "a@b.example"),
         ("a@b.example (Cron Daemon)", "a@b.example"),
         ("John Smith (Sales) <a@b.example>", "a@b.example"),
@@ -110,6 +111,7 @@ def test_author_found(value: str | bytes, found: str) -> None:
         b"x <a\xd5\xc5@b.example>",
         b"\x1b$B <a@b.example>",
         "=?utf-8?Q?Foo,_Bar?= <a@b.example>",
+        '=??B?"?=<c@d.example>"""""<a@b.example>',
     ],
 )
 def test_author_refused(value: str | bytes) -> None:
@@ -297,6 +299,7 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "brackets with one end": lambda n: "<" * n + ">",
     "words then colons": lambda n: "=x" * n + "@" + ":" * n,
     "encoded words": lambda n: "=?a?b?" * n,
+    "quotes and encoded words": lambda n: '"=?' * n + "?=",
     "at signs": lambda n: "a@" * n,
     "commas": lambda n: "," * n,
     "backslashes": lambda n: "\\" * n,
