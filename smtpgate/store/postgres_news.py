@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 _CHANNEL = "smtpgate"
 _REST = 0.1  # seconds between two tellings
 _PAUSES = (0.2, 5.0)  # seconds before the connection is tried again
+_NAME_PAUSES = (0.05, 0.2, 0.5)  # seconds between tries to take the name
+_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND application_name = $2"
 _LOOK = 15.0  # seconds between two looks whether it still stands
 
 Handlers = Mapping[str, Callable[[], None]]
@@ -41,6 +43,7 @@ class News:
         self._wake = asyncio.Event()
         self._lost = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
+        self._pid: int | None = None  # of our last session at the server
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -63,7 +66,7 @@ class News:
     async def _connect(self) -> None:
         connection = await self._server.connect()
         try:
-            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _lock_of(self._node)):
+            if not await self._take_name(connection):
                 raise StoreError(
                     f"another gateway is at work on this database under the name {self._node!r}: "
                     "give each its own store.node, or stop that one"
@@ -77,7 +80,18 @@ class News:
             raise
         self._lost.clear()
         connection.add_termination_listener(lambda _: self._lost.set())
-        self._connection = connection
+        self._connection, self._pid = connection, connection.get_server_pid()
+
+    async def _take_name(self, connection: asyncpg.Connection) -> bool:
+        """After a cut the server may take our own old session for alive for minutes: it is ended first."""
+        if self._pid is not None:
+            await connection.fetch(_END, self._pid, self._server.name[:63])
+        for pause in (*_NAME_PAUSES, None):
+            if await connection.fetchval("SELECT pg_try_advisory_lock($1)", _lock_of(self._node)):
+                return True
+            if pause is not None:  # a process that was just killed is not gone at once
+                await asyncio.sleep(pause)
+        return False
 
     def _heard(self, _connection: Any, pid: int, _channel: str, payload: object) -> None:
         if self._connection is not None and pid == self._connection.get_server_pid():
@@ -99,6 +113,8 @@ class News:
                     self._connection.terminate()
                 else:
                     continue
+            if self._connection is not None:
+                self._connection.terminate()
             self._connection = None
             await self._come_back()
 

@@ -192,6 +192,22 @@ class TestNodes:
         three = await opening_store(database)
         await three.join("mx1", {})
 
+    async def test_a_session_that_a_cut_has_left_does_not_keep_the_name(self, database: str, opening_store: Opening) -> None:
+        """The server holds our old session for alive: its end never came through."""
+        one, two = await opening_store(database), await opening_store(database)
+        heard: asyncio.Queue[str] = asyncio.Queue()
+        await one.join("mx1", {MAIL: lambda: heard.put_nowait(MAIL)})
+        news = one._news
+        assert news is not None
+        left = news._connection
+        assert left is not None
+        news._lost.set()  # as if it were gone for us alone
+        assert await asyncio.wait_for(heard.get(), 10) == MAIL  # it is back, and looks
+        assert news._connection is not left
+        assert left.is_closed()
+        with pytest.raises(StoreError, match="under the name 'mx1'"):
+            await two.join("mx1", {})
+
     async def test_news_arrive_without_looking(self, database: str, opening_store: Opening) -> None:
         one, two = await opening_store(database), await opening_store(database)
         heard: asyncio.Queue[str] = asyncio.Queue()

@@ -151,8 +151,16 @@ class Pair:
         self._attach()
 
     def _attach(self) -> None:
+        """Until it is a standby that has all: before that a fail-over would lose what the primary had said was safe."""
         self.standby.start()
         self.primary.set("synchronous_standby_names", "*")
+        url, until = self.primary.url(), time.monotonic() + 60
+        time.sleep(1.0)  # all processes of the primary have heard of it: no later commit is answered before it is there
+        lsn = asyncio.run(execute(url, "SELECT pg_current_wal_insert_lsn()::text"))[0][0]  # type: ignore[index]
+        there = f"SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync' AND flush_lsn >= '{lsn}'"
+        while not asyncio.run(execute(url, there)):
+            assert time.monotonic() < until, "the standby does not follow"
+            time.sleep(0.05)
 
     def remove(self) -> None:
         for server in (self.primary, self.standby):
