@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ import pytest
 
 from smtpgate import __version__
 from smtpgate.store import schema
-from tests.support import postgres
+from tests.support import postgres, zygote
 from tests.support.gateway import ROOT, Gateway, letter, wait_for
 from tests.support.store_steps import accept_one
 
@@ -31,9 +30,7 @@ from smtpgate.store.postgres_link import Server
 
 def status(gateway: Gateway) -> dict[str, Any]:
     """Whatever its exit code is: another node's files are not here."""
-    done = subprocess.run(
-        [*gateway.argv, "--config", str(gateway.config), "status", "--json"], capture_output=True, text=True, check=False
-    )
+    done = zygote.run([*gateway.argv, "--config", str(gateway.config), "status", "--json"])
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import zygote
 from tests.support.gateway import DESK, ROOT, Gateway, letter, merged, settings, wait_for, write_toml
 from tests.support.notify import notify_socket
 
@@ -228,8 +229,6 @@ def greets(port: int) -> bool:
 
 def said(gateway: Gateway, command: str, code: int) -> list[str]:
     """What a command that fails wrote to standard error."""
-    done = subprocess.run(
-        [*gateway.argv, "--config", str(gateway.config), command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = zygote.run([*gateway.argv, "--config", str(gateway.config), command])
     assert done.returncode == code, done.stdout + done.stderr
     return done.stderr.splitlines()
