@@ -45,7 +45,6 @@ async def serve(path: Path) -> None:
         tokens=Tokens((b"k" * 32,), config.secrets.token_lifetime),
         clock=clock,
         resolver=resolver,
-        on_accept=lambda: None,
         disk=lambda: room(config.store.path),
     )
     await door.start()
