@@ -179,7 +179,7 @@ def test_what_the_gateway_does_is_shown(fresh: Shop) -> None:
         fresh,
         pid=4711,
         started_at=SystemClock().now() - 7200,
-        memory=90 * 1024**2,
+        processes=[{"name": "gateway", "pid": 4711, "memory": 60 * 1024**2}, {"name": "door", "pid": 4712, "memory": 30 * 1024**2}],
         sessions={"open": 3, "limit": 1000, "receiving": 1, "octets": 9, "most_from": [{"peer": "192.0.2.1", "open": 3}]},
         parsers=[{"pid": 12, "served": 5, "octets": 2048}, {"pid": 13, "served": 0, "octets": None}],
         filing={"in_hand": 1, "mails": [{"mail": "amuutpxrr3oye", "seconds": 2.5}]},
@@ -187,7 +187,10 @@ def test_what_the_gateway_does_is_shown(fresh: Shop) -> None:
     )
     text = fresh.good("status")
     for words in (
-        f"4711, version {__version__}, up 2h, 90 MiB in memory",
+        f"version {__version__}, up 2h",
+        "gateway 4711, 60 MiB in memory",
+        "door 4712, 30 MiB in memory",
+        "90 MiB together",
         "3 of 1000, 1 receiving",
         "192.0.2.1 (3)",
         "12 reads 2.0 KiB, 5 read",
