@@ -27,7 +27,28 @@ _LONG_LINE = 500  # nothing beyond this is an attribution or a header line
 _RULED = "RPOo请請"  # letters with which lines begin that _worded has rules for
 _COLONS = re.compile("[:：|]")
 
+_ON_A_DAY = re.compile(r"(?<=[ .!?-])On (?=(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Ju[nl]|Aug|Sep|Oct|Nov|Dec|[0-9]))")
 _INITIALS = re.compile(r"[A-Za-z]{1,4}>(?= |$)")
+
+
+def unglued(lines: list[str]) -> list[str]:
+    """An attribution that a client put onto the last line of what was written, on a line of its own."""
+    out: list[str] = []
+    for i, line in enumerate(lines):
+        at = _glued(lines, i) if line.rstrip().endswith("wrote:") else 0
+        out += [line[:at].rstrip("- "), line[at:]] if at else [line]
+    return out
+
+
+def _glued(lines: list[str], i: int) -> int:
+    """Where the attribution begins; 0 when it stands alone, or nothing says that it is one."""
+    line = lines[i]
+    spots = [m.start() for m in _ON_A_DAY.finditer(line)] if len(line) <= _LONG_LINE and not line.startswith((">", *_MARKS)) else []
+    at = spots[-1] if spots else 0
+    if not any(x.isalnum() for x in line[:at]):
+        return 0
+    following = next((x for x in lines[i + 1 : i + 3] if x.strip()), "")
+    return at if line[:at].rstrip().endswith("--") or following.lstrip().startswith((">", QUOTED)) else 0
 
 
 def letters_of(lines: list[str]) -> list[str]:

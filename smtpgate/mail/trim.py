@@ -98,6 +98,8 @@ def split(text: str, *, subject: str = "", answers: bool = True) -> Split:
     lines = text.split("\n")
     if len(text) > _LONGEST or len(lines) > _MOST_LINES:
         return Split(tuple(unmarked(text).split("\n")), "".join("o" if line.strip() else "b" for line in lines))
+    if "wrote:" in text:
+        lines = quotelines.unglued(lines)
     letters = quotelines.letters_of(lines)
     forward = is_forward(subject) and not (_prefix(subject) == "vs" and "lähettäjä" in text.lower())  # Danish; Finnish "answer"
     roles, tail = _roles(lines, letters, forward=forward, answers=answers)

@@ -143,6 +143,8 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "dashes": lambda n: "-" * n,
     "colons": lambda n: ":" * n,
     "blanks": lambda n: " " * n + "x",
+    "attributions glued to words": lambda n: "a On Monday b wrote:\n> q\n" * n,
+    "glued again and again": lambda n: "a On Monday " * n + "wrote:\n> q",
     "forwards in quotes": lambda n: "> Begin forwarded message:\n" * n,
     "moments": lambda n: "x\n>>> a 1/2/2026 >>>\nb\n" * n,
     "headers with gaps": lambda n: "Date: 1\n\nFrom: a@b.example\nTo: x\nSubject: y\n\n" * n,
@@ -214,6 +216,19 @@ CONTAINERS = {  # what is new, and the HTML around it
     ),
     "a divider": ("mine", f'<div>mine</div><hr id="zwchr"><div>{HEADER}</div><div>old</div>'),
 }
+
+
+@pytest.mark.parametrize(
+    ("own", "text"),
+    [
+        ("it works", "it works On Wed, Apr 4, 2012 at 3:59 PM, s@e.example wrote:\n> old"),
+        ("thanks\nsee you", "thanks\nsee you--- On 4 April 2012, S <s@e.example> wrote:\n\nold"),
+        ("thanks\nSee what Lee On Monday\nwrote: yes", "thanks\nSee what Lee On Monday\nwrote: yes"),
+        ("ok\n\nnew", "ok\n\n> S said. On Monday he wrote:\n> old\n\nnew"),
+    ],
+)
+def test_an_attribution_on_the_line_of_a_word_of_ones_own(own: str, text: str) -> None:
+    assert reply_part(text) == own
 
 
 @pytest.mark.parametrize(("own", "source"), CONTAINERS.values(), ids=CONTAINERS.keys())
