@@ -101,6 +101,12 @@ class OwnServer:
         done = self._run("pg_ctl", "reload")
         assert done.returncode == 0, done.stderr.decode()
 
+    def ask(self, sql: str) -> str:
+        """Its answer as text, nothing when there are no rows."""
+        command = [str(self._bin / "psql"), "-h", str(self.data), "-U", "postgres", "-Atc", sql, "postgres"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=True, **self._as)  # type: ignore[call-overload]
+        return str(done.stdout.strip())
+
     def promote(self) -> None:
         done = self._run("pg_ctl", "promote", "-w")
         assert done.returncode == 0, done.stdout.decode()
@@ -154,11 +160,11 @@ class Pair:
         """Until it is a standby that has all: before that a fail-over would lose what the primary had said was safe."""
         self.standby.start()
         self.primary.set("synchronous_standby_names", "*")
-        url, until = self.primary.url(), time.monotonic() + 60
+        until = time.monotonic() + 60
         time.sleep(1.0)  # all processes of the primary have heard of it: no later commit is answered before it is there
-        lsn = asyncio.run(execute(url, "SELECT pg_current_wal_insert_lsn()::text"))[0][0]  # type: ignore[index]
+        lsn = self.primary.ask("SELECT pg_current_wal_insert_lsn()")
         there = f"SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync' AND flush_lsn >= '{lsn}'"
-        while not asyncio.run(execute(url, there)):
+        while not self.primary.ask(there):
             assert time.monotonic() < until, "the standby does not follow"
             time.sleep(0.05)
 
