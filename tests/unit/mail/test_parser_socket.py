@@ -25,7 +25,7 @@ from tests.unit.mail.test_worker import COSTLY, HEAD, LARGE, SMALL, limits, work
 TAKEN_OVER = """
 import sys, time
 from smtpgate.mail import parse, parserprocess
-def taken_over(raw, mail_from, limits):
+def taken_over(raw, mail_from, limits, html):
     return parse.parse(b"Subject: %s\\r\\n\\r\\n" % "; ".join(attempts()).encode(), mail_from=None, limits=limits)
 def attempts():
     import os, socket, subprocess
@@ -38,15 +38,15 @@ def attempts():
             yield type(error).__name__
         else:
             yield "done"
-def asleep(raw, mail_from, limits):
+def asleep(raw, mail_from, limits, html):
     time.sleep(60)
-def deadly(raw, mail_from, limits):
+def deadly(raw, mail_from, limits, html):
     import os
     os.kill(os.getpid(), 11)
-def wordy(raw, mail_from, limits):
+def wordy(raw, mail_from, limits, html):
     print(raw, file=sys.stderr)
     raise KeyError(raw)
-def liar(raw, mail_from, limits):
+def liar(raw, mail_from, limits, html):
     parserprocess.MAIL = type("", (), {"dump_json": lambda self, _: b"x" * int(sys.argv[1])})()
 parserprocess._loaded = lambda: globals()[sys.argv[-1]]
 parserprocess.main()
