@@ -154,9 +154,7 @@ class RawFiles:
             raise StoreError("there is no directory for raw mail")
         try:
             self._directory(path.parent, root=self.home if place == HOME else self.cold)
-            if _holds(path, data):
-                os.utime(path)  # who collects what nobody names leaves it alone for a while
-            else:
+            if not _touched(path, data):
                 _written(path, data)
             try:  # also when another process has just made it: its sync may be still to come
                 _sync(path.parent)
@@ -224,6 +222,18 @@ def _holds(path: Path, data: bytes) -> bool:
         return path.stat().st_size == len(data) and path.read_bytes() == data
     except FileNotFoundError:
         return False
+
+
+def _touched(path: Path, data: bytes) -> bool:
+    """Is it there and whole? Then it is as young as a new one, and who collects what nobody names leaves it alone for a while.
+    False also when it was collected just now."""
+    if not _holds(path, data):
+        return False
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _written(path: Path, data: bytes) -> None:

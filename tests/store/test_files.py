@@ -194,6 +194,22 @@ class TestLost:
         assert "store.files names no directory" in str(mail.fault)
 
 
+def test_a_file_that_is_collected_while_it_is_looked_at_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = RawFiles(tmp_path / "files", larger=LARGE)
+    name = files.put(PROSE)
+    path = files.path(name, HOME)
+    assert path is not None
+
+    def collected(place: Path) -> None:
+        monkeypatch.undo()
+        place.unlink()
+        raise FileNotFoundError(place)
+
+    monkeypatch.setattr("smtpgate.store.rawfiles.os.utime", collected)
+    assert files.put(PROSE) == name
+    assert path.read_bytes() == PROSE
+
+
 class TestCollect:
     async def test_only_what_is_old_and_named_by_nobody_goes(self, filing: VerbStore, tmp_path: Path) -> None:
         kept = await accept_one(filing, raw=DENSE)
