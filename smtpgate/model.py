@@ -280,6 +280,7 @@ class EntryKind(StrEnum):
 class Role(StrEnum):
     CUSTOMER = "customer"  # whose ticket it is
     CC = "cc"  # named by an authenticated participant; listed, not mailed automatically
+    JOINED = "joined"  # an agent let them take part: gets a copy of our answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +310,10 @@ class Ticket:
     @property
     def customer(self) -> Participant | None:
         return next((p for p in self.participants if p.role is Role.CUSTOMER), None)
+
+    @property
+    def joined(self) -> tuple[Participant, ...]:
+        return tuple(p for p in self.participants if p.role is Role.JOINED)
 
 
 @dataclass(frozen=True, slots=True)

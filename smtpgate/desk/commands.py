@@ -19,6 +19,7 @@ _MOST = 20  # commands in one mail
 _LONGEST = 500  # characters of a command's line
 _INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202e\u2060\ufeff\u00ad]")
 _TAG = re.compile(r"[\w][\w.-]{0,39}")
+_ADDRESS = re.compile(r"[^\s@<>(),;:\"\[\]]{1,64}@[^\s@<>(),;:\"\[\]]{1,255}")
 
 
 class Why(StrEnum):
@@ -181,6 +182,11 @@ _CONTRARY = (
     {Verb.TAKE, Verb.DROP},
     {Verb.TAKE, Verb.ASSIGN},
     {Verb.DROP, Verb.ASSIGN},
+    {Verb.MOVE, Verb.TAKE},
+    {Verb.MOVE, Verb.DROP},
+    {Verb.MOVE, Verb.ASSIGN},
+    {Verb.SPAM, Verb.REPLY},
+    {Verb.SPAM, Verb.STATUS},
 )
 
 
@@ -218,7 +224,11 @@ def _agent(said: str) -> Taken | None:
     return (word,) if word and not re.search(r"\s", word) else None
 
 
-def _several(pattern: re.Pattern[str]) -> Callable[[str], Taken | None]:
+def _desk(said: str) -> Taken | None:
+    return None if re.search(r"\s", said) else (said.lower(),)
+
+
+def _several(pattern: re.Pattern[str], *, lower: bool = True) -> Callable[[str], Taken | None]:
     def read_several(said: str) -> Taken | None:
         add: dict[str, None] = {}
         remove: dict[str, None] = {}
@@ -229,7 +239,7 @@ def _several(pattern: re.Pattern[str]) -> Callable[[str], Taken | None]:
                 continue
             if not pattern.fullmatch(bare):
                 return None
-            (remove if sign in ("-", "－") else add)[bare.lower()] = None
+            (remove if sign in ("-", "－") else add)[bare.lower() if lower else bare] = None
         return ("", tuple(add), tuple(remove)) if (add or remove) and not add.keys() & remove.keys() else None
 
     return read_several
@@ -242,6 +252,8 @@ _READERS: dict[Argument, Callable[[str], Taken | None]] = {
     Argument.PRIORITY: _choice(PRIORITIES),
     Argument.LANGUAGE: _choice(LANGUAGES),
     Argument.TAGS: _several(_TAG),
+    Argument.PEOPLE: _several(_ADDRESS, lower=False),
+    Argument.DESK: _desk,
 }
 
 

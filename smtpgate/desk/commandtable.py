@@ -20,6 +20,9 @@ class Verb(StrEnum):
     STATUS = "status"
     PRIORITY = "priority"
     TAG = "tag"
+    CC = "cc"
+    MOVE = "move"
+    SPAM = "spam"
     LANGUAGE = "language"
     SHOW = "show"
     UNDO = "undo"
@@ -35,6 +38,8 @@ class Argument(StrEnum):
     STATUS = "status"
     PRIORITY = "priority"
     TAGS = "tags"  # +word or word to add, -word to remove
+    PEOPLE = "people"  # +address or address to add, -address to remove
+    DESK = "desk"
     LANGUAGE = "language"
 
 
@@ -83,6 +88,13 @@ COMMANDS: tuple[Command, ...] = (
             "Set the priority: low, normal, high or urgent.", "设置优先级：低、普通、高或紧急。", "#priority high", ("prio",)),
     Command(Verb.TAG, ("标签",), Argument.TAGS, Text.NOTE,
             "Add tags, or remove those with a minus.", "添加标签；前面加减号则删除。", "#tag printer -paper", ("tags",)),
+    Command(Verb.CC, ("抄送",), Argument.PEOPLE, Text.ANSWER,
+            "Let further people take part from now on, or no longer with a minus: they get a copy of each answer.",
+            "从现在起让这些人参与，每次答复都抄送给他们；前面加减号则不再抄送。", "#cc boss@customer.example"),
+    Command(Verb.MOVE, ("移交",), Argument.DESK, Text.NOTE,
+            "Give the ticket to another desk.", "把工单移交给另一个服务台。", "#move billing"),
+    Command(Verb.SPAM, ("垃圾", "垃圾邮件"), Argument.NONE, Text.NOTE,
+            "Close the ticket as spam without a word to its sender.", "作为垃圾邮件关闭，不通知发件人。", "#spam", ("junk",)),
     Command(Verb.LANGUAGE, ("语言",), Argument.LANGUAGE, Text.ANSWER,
             "Write to this customer in this language from now on.", "以后用这种语言给该客户写信。", "#language zh", ("lang",)),
     Command(Verb.SHOW, ("查看",), Argument.NONE, Text.NONE,

@@ -7,6 +7,7 @@ the daily cap is it withheld, and the ticket says so.
 from __future__ import annotations
 
 from smtpgate.handlers.case import Case, Work
+from smtpgate.handlers.doing import SPAM
 from smtpgate.mail.letters import ComposeError
 from smtpgate.model import Entry, EntryKind, Ticket
 from smtpgate.rules.rights import Acknowledging
@@ -45,6 +46,8 @@ def _silent(case: Case, work: Work) -> str:
         return "there is nobody to answer"
     if work.ticket is None:
         return "there is no ticket"
+    if SPAM in work.ticket.tags:
+        return "an agent closed its ticket as spam"
     quench = case.config.limits.machine_mails_per_hour
     if case.facts.machine_last_hour.get(work.ticket.id, 0) >= quench:
         return f"more than {quench} automatic mails on this ticket in an hour"

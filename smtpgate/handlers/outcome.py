@@ -11,10 +11,12 @@ from smtpgate.desk.commands import Fault, Given, Reading
 from smtpgate.desk.commandtable import COMMANDS, Verb
 from smtpgate.desk.life import after_answer, letter_for
 from smtpgate.errors import ParseFailed
+from smtpgate.handlers import doing as on_ticket
 from smtpgate.handlers import tell
 from smtpgate.handlers import ticket as opened
 from smtpgate.handlers.agentwords import FAULTS, LANGUAGES, LINES, TAKES, TITLES
 from smtpgate.handlers.case import Case, Work, entry_of
+from smtpgate.handlers.doing import Doing
 from smtpgate.mail import outward
 from smtpgate.mail.agentwords import PRIORITY, STATUS
 from smtpgate.mail.letters import ComposeError
@@ -52,6 +54,7 @@ def impossible(case: Case, ticket: Ticket, desk: Desk, reading: Reading, languag
             found.append(words["already"].format(new=STATUS[language][ticket.status]))
         if given.verb is Verb.UNDO:
             found += _not_undone(case, ticket, words)
+        found += on_ticket.against(case, ticket, given, words)
     if reading.outward and reading.text and ticket.customer is None:
         found.append(words["no-customer"])
     if reading.outward and _SIGNED.search(reading.text):
@@ -82,27 +85,9 @@ def _member(case: Case, desk: Desk, said: str) -> str | None:
 # --- what is done -----------------------------------------------------------------------------------------------------
 
 
-class _Doing:
-    """One mail of an agent being carried out."""
-
-    def __init__(self, case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, reading: Reading) -> None:
-        self.case, self.work, self.ticket, self.desk, self.agent, self.reading = case, work, ticket, desk, agent, reading
-        self.words = LINES[agent.language]
-        self.lines: list[str] = []
-        self.events: list[str] = []
-        self.update = TicketUpdate(ticket.id, updated_at=case.now)
-        self.assigned = ""
-
-    def say(self, name: str, **values: str) -> None:
-        self.lines.append(self.words[name].format(**values))
-
-    def change(self, **fields: object) -> None:
-        self.update = replace(self.update, **fields)  # type: ignore[arg-type]
-
-
 def do(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, reading: Reading, *, inside: bool) -> None:
     """All commands, then the text. Raises nothing that a mail could cause: a letter that cannot be built undoes all of it."""
-    doing = _Doing(case, work, ticket, desk, agent, reading)
+    doing = Doing(case, work, ticket, desk, agent, reading)
     for given in reading.commands:
         _COMMANDS[given.verb](doing, given)
     status = doing.update.status
@@ -111,7 +96,7 @@ def do(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, reading
             _note(doing)
         elif reading.text:
             _answer(doing, status)
-        elif status is not None:
+        elif status is not None and not doing.silent:
             _status_letter(doing, status)
     except (ComposeError, ParseFailed) as error:
         work.outcome, work.done = "refused", True
@@ -124,7 +109,7 @@ def do(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, reading
     _finish(doing)
 
 
-def _finish(doing: _Doing) -> None:
+def _finish(doing: Doing) -> None:
     case, work, agent = doing.case, doing.work, doing.agent
     for event in doing.events:
         work.entries.append(Entry(case.new_id(), doing.ticket.id, EntryKind.EVENT, case.sender, case.now, event))
@@ -139,6 +124,9 @@ def _finish(doing: _Doing) -> None:
         latest = next(iter(case.facts.said.entries.get(ticket.id, ())), None)
         if latest is not None:
             tell.told(case, work, ticket, latest, "assigned", only=doing.assigned)
+    if doing.update.desk is not None and work.outcome != "note":  # else the note has told them
+        for latest in case.facts.said.entries.get(doing.ticket.id, ())[:1]:
+            tell.told(case, work, doing.ticket, latest, "moved", but=case.sender)
     help_wanted = doing.reading.of(Verb.HELP) is not None
     if doing.lines or help_wanted:
         title = TITLES[agent.language]["help" if help_wanted and not doing.lines else "done"]
@@ -146,7 +134,7 @@ def _finish(doing: _Doing) -> None:
         send_receipt(case, work, doing.ticket, doing.desk, agent, title, lines)
 
 
-def _note(doing: _Doing) -> None:
+def _note(doing: Doing) -> None:
     case, work = doing.case, doing.work
     entry = entry_of(case, work, doing.ticket, EntryKind.NOTE, work.marks, doing.reading.text)
     work.entries.append(entry)
@@ -156,7 +144,7 @@ def _note(doing: _Doing) -> None:
     tell.told(case, work, doing.ticket, entry, "note", but=case.sender)
 
 
-def _answer(doing: _Doing, status: Status | None) -> None:
+def _answer(doing: Doing, status: Status | None) -> None:
     """To the customer, unless he has it already because the agent wrote to him as well."""
     case, work, ticket = doing.case, doing.work, doing.ticket
     customer = ticket.customer
@@ -172,32 +160,37 @@ def _answer(doing: _Doing, status: Status | None) -> None:
     wanted = [a for a in case.parsed.attachments if not a.inline or (a.content_id or "").lower() in shown]
     files = outward.carried(case.mail.raw, wanted, case.config.limits)
     entry = entry_of(case, work, ticket, EntryKind.REPLY, work.marks, text)
-    mail = case.post.answer(
-        desk=doing.desk,
-        ticket=ticket,
-        agent=doing.agent,
-        to=Address(customer.name, customer.address),
-        now=case.now,
-        send_at=case.now + case.config.tickets.answer_delay,
-        text=text,
-        html=html,
-        files=files,
-        references=_thread(case, ticket),
-        entry_id=entry.id,
-        state=status.value if status is not None and status is not Status.PROGRESS else "",
+    mail, *copies = (
+        case.post.answer(
+            desk=doing.desk,
+            ticket=ticket,
+            agent=doing.agent,
+            to=Address(person.name, person.address),
+            now=case.now,
+            send_at=case.now + case.config.tickets.answer_delay,
+            text=text,
+            html=html,
+            files=files,
+            # who joined later knows none of the mails before, and is told none of their names
+            references=_thread(case, ticket) if person is customer else (case.post.copies_thread(ticket, doing.desk),),
+            entry_id=entry.id,
+            state=status.value if status is not None and status is not Status.PROGRESS else "",
+        )
+        for person in (customer, *ticket.joined)
     )
-    _send(doing, replace(entry, message_id=mail.message_id), mail)
+    _send(doing, replace(entry, message_id=mail.message_id), mail, *copies)
     work.outcome = "answer"
     seconds = round(case.config.tickets.answer_delay)
     if doing.lines:
-        doing.say("sent-later" if seconds else "sent", to=customer.address, seconds=str(seconds))
+        everybody = ", ".join(person.address for person in (customer, *ticket.joined))
+        doing.say("sent-later" if seconds else "sent", to=everybody, seconds=str(seconds))
     if status is None and after_answer(ticket.status) is not ticket.status:
         doing.change(status=after_answer(ticket.status))
     if not ticket.assignee and doing.update.assignee is None:
         doing.change(assignee=case.sender)
 
 
-def _status_letter(doing: _Doing, status: Status) -> None:
+def _status_letter(doing: Doing, status: Status) -> None:
     case, ticket = doing.case, doing.ticket
     purpose, customer = letter_for(ticket.status, status), ticket.customer
     if purpose is None or customer is None:
@@ -217,10 +210,10 @@ def _status_letter(doing: _Doing, status: Status) -> None:
     doing.say("told", to=customer.address)
 
 
-def _send(doing: _Doing, entry: Entry, mail: OutgoingMail) -> None:
+def _send(doing: Doing, entry: Entry, *mails: OutgoingMail) -> None:
     doing.work.entries.append(entry)
-    doing.work.outgoing.append(mail)
-    doing.work.message_refs.append(doing.case.post.reference(mail))
+    doing.work.outgoing += mails
+    doing.work.message_refs += map(doing.case.post.reference, mails)
 
 
 def _thread(case: Case, ticket: Ticket) -> tuple[str, ...]:
@@ -238,7 +231,7 @@ def _copied(case: Case, ticket: Ticket) -> list[str]:
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 
-def _take(doing: _Doing, _: Given) -> None:
+def _take(doing: Doing, _: Given) -> None:
     before = doing.ticket.assignee
     doing.change(assignee=doing.case.sender)
     doing.events.append(f"taken by {doing.case.sender}" + (f" from {before}" if before and before != doing.case.sender else ""))
@@ -248,13 +241,13 @@ def _take(doing: _Doing, _: Given) -> None:
         doing.say("taken")
 
 
-def _drop(doing: _Doing, _: Given) -> None:
+def _drop(doing: Doing, _: Given) -> None:
     doing.change(assignee="")
     doing.events.append("assigned to nobody")
     doing.say("dropped")
 
 
-def _assign(doing: _Doing, given: Given) -> None:
+def _assign(doing: Doing, given: Given) -> None:
     member = _member(doing.case, doing.desk, given.value)
     assert member is not None
     doing.assigned = doing.case.post.key(member)
@@ -263,48 +256,49 @@ def _assign(doing: _Doing, given: Given) -> None:
     doing.say("assigned", who=member)
 
 
-def _status(doing: _Doing, given: Given) -> None:
+def _status(doing: Doing, given: Given) -> None:
     new, names = Status(given.value), STATUS[doing.agent.language]
     doing.change(status=new)
     doing.events.append(f"{doing.ticket.status.value} -> {new.value}")
     doing.say("status", new=names[new], old=names[doing.ticket.status])
 
 
-def _priority(doing: _Doing, given: Given) -> None:
+def _priority(doing: Doing, given: Given) -> None:
     new = Priority(given.value)
     doing.change(priority=new)
     doing.events.append(f"priority {doing.ticket.priority.value} -> {new.value}")
     doing.say("priority", new=PRIORITY[doing.agent.language][new])
 
 
-def _tag(doing: _Doing, given: Given) -> None:
+def _tag(doing: Doing, given: Given) -> None:
     tags = tuple(dict.fromkeys(t for t in (*doing.ticket.tags, *given.add) if t not in given.remove))[:50]
+    doing.ticket = replace(doing.ticket, tags=tags)
     doing.change(tags=tags)
     doing.events.append(f"tags: {', '.join(tags)}")
     doing.say("tags", new=", ".join(tags) or "-")
 
 
-def _language(doing: _Doing, given: Given) -> None:
+def _language(doing: Doing, given: Given) -> None:
     doing.change(language=given.value)
     doing.ticket = replace(doing.ticket, language=given.value)
     doing.events.append(f"language: {given.value}")
     doing.say("language", new=LANGUAGES[doing.agent.language][given.value])
 
 
-def _undo(doing: _Doing, _: Given) -> None:
+def _undo(doing: Doing, _: Given) -> None:
     waiting = doing.case.facts.said.waiting[doing.ticket.id]
     doing.work.withdrawn.append(waiting)
     doing.events.append("answer taken back before it left")
     doing.say("undone")
 
 
-def _show(doing: _Doing, _: Given) -> None:
+def _show(doing: Doing, _: Given) -> None:
     entries = doing.case.facts.said.entries.get(doing.ticket.id, ())
     if entries:
         tell.told(doing.case, doing.work, doing.ticket, entries[0], "shown", only=doing.case.sender)
 
 
-def _nothing(doing: _Doing, given: Given) -> None:
+def _nothing(doing: Doing, given: Given) -> None:
     """What the text or `_finish` takes care of."""
 
 
@@ -318,6 +312,9 @@ _COMMANDS = {
     Verb.STATUS: _status,
     Verb.PRIORITY: _priority,
     Verb.TAG: _tag,
+    Verb.CC: on_ticket.people,
+    Verb.MOVE: on_ticket.move,
+    Verb.SPAM: on_ticket.spam,
     Verb.LANGUAGE: _language,
     Verb.UNDO: _undo,
     Verb.SHOW: _show,

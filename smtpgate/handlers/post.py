@@ -172,6 +172,11 @@ class Post:
         """The Message-ID at the root of what agents see of a ticket. It says nothing that the number does not say."""
         return f"<{id_text(ticket.id)}.agents@{desk.domain}>"
 
+    @staticmethod
+    def copies_thread(ticket: Ticket, desk: Desk) -> str:
+        """The same for people whom an agent let take part: they know none of the customer's mails."""
+        return f"<{id_text(ticket.id)}.copies@{desk.domain}>"
+
     def _outgoing(
         self,
         composed: Composed,

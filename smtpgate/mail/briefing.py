@@ -18,7 +18,7 @@ from smtpgate.mail.agentwords import EVIDENCE, PRIORITY, SAID, STATUS, WORDS
 from smtpgate.mail.compose import Templates
 from smtpgate.mail.letters import ComposeError, Language
 from smtpgate.mail.wire import Composed
-from smtpgate.model import Entry, EntryKind, OtherTicket, Priority, Ticket
+from smtpgate.model import Entry, EntryKind, OtherTicket, Priority, Role, Ticket
 
 _TEXT = 20_000  # characters of the new text that are shown; the whole is in the ticket
 _EARLIER = 4000  # of each earlier entry
@@ -28,7 +28,7 @@ _VALUE = 500
 @dataclass(frozen=True, slots=True)
 class Briefing:
     """What one agent is told of one ticket. what: new, answer, reopened, third-party, note, assigned,
-    shown, lost.
+    moved, shown, lost.
 
     entry is what is new; earlier what was said before, the newest first. answer_to and note_to are this agent's signed
     addresses. references are the Message-IDs of the thread that this agent sees.
@@ -170,6 +170,8 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
         (words["priority"], "" if ticket.priority is Priority.NORMAL else PRIORITY[language][ticket.priority]),
         (words["assignee"], ticket.assignee or words["nobody"]),
         (words["tags"], ", ".join(ticket.tags)),
+        (words["joined"], ", ".join(p.address for p in ticket.joined)),
+        (words["copied"], ", ".join(p.address for p in ticket.participants if p.role is Role.CC)),
         *((detail.name, detail.value) for detail in briefing.entry.details if detail.where != "quoted"),
         (words["files"], ", ".join(a.filename for a in briefing.entry.attachments if not a.seen)),
         (words["marks"], ", ".join(briefing.entry.marks)),

@@ -188,10 +188,12 @@ class TicketUpdate:
     status: Status | None = None
     updated_at: float | None = None
     language: str | None = None
-    add_participants: tuple[Participant, ...] = ()
+    add_participants: tuple[Participant, ...] = ()  # of those who are there already only Role.CC becomes Role.JOINED
+    remove_participants: tuple[str, ...] = ()  # addresses; never the customer's
     assignee: str | None = None  # "" for nobody
     priority: Priority | None = None
     tags: tuple[str, ...] | None = None
+    desk: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

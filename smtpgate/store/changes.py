@@ -104,6 +104,7 @@ def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
         counted.update(_counted(changes))  # which also keeps what falls, as + does not
     yield from written([*_new_rows(several), *also, *tally.added(counted)])
     yield from _update_tickets(updates)
+    yield from _removed(updates)
     for changes, _ in several:
         for key in changes.told:
             yield Query("UPDATE fingerprint SET told = 1 WHERE key = $1", (key,))
@@ -121,8 +122,9 @@ def _taken_back(changes: Changes) -> Verb[None]:
     for withdrawn in changes.withdrawn:
         yield Query(
             """UPDATE recipient SET state = 'dropped', due_at = NULL, claimed_by = NULL, last_reply = 'taken back by its author'
-                WHERE outgoing_id = $1 AND state = 'queued' AND attempts = 0""",
-            (withdrawn.outgoing_id,),
+                WHERE state = 'queued' AND attempts = 0 AND outgoing_id IN (SELECT o.id FROM outgoing o WHERE o.purpose = 'answer'
+                    AND o.entry_id = $2 AND o.ticket_id = (SELECT ticket_id FROM outgoing WHERE id = $1))""",
+            (withdrawn.outgoing_id, withdrawn.entry_id),
         )
         yield Query("UPDATE entry SET kind = 'note', marks = $2 WHERE id = $1", (withdrawn.entry_id, rows.strings(("taken back",))))
     for mail_id in changes.released:
@@ -268,7 +270,7 @@ def _update_tickets(updates: Sequence[TicketUpdate]) -> Verb[None]:
     moved = yield Many(
         """UPDATE ticket SET status = coalesce($2, status), updated_at = coalesce($3, updated_at),
             language = coalesce($4, language), assignee = coalesce($5, assignee), priority = coalesce($6, priority),
-            tags = coalesce($7, tags) WHERE id = $1 RETURNING id""",
+            tags = coalesce($7, tags), desk = coalesce($8, desk) WHERE id = $1 RETURNING id""",
         tuple(
             (
                 update.ticket_id,
@@ -278,6 +280,7 @@ def _update_tickets(updates: Sequence[TicketUpdate]) -> Verb[None]:
                 update.assignee,
                 update.priority,
                 None if update.tags is None else rows.strings(update.tags),
+                update.desk,
             )
             for update in updates
         ),
@@ -288,11 +291,21 @@ def _update_tickets(updates: Sequence[TicketUpdate]) -> Verb[None]:
             raise StoreMisuse(f"there is no ticket {update.ticket_id} to change")
 
 
+def _removed(updates: Sequence[TicketUpdate]) -> Verb[None]:
+    for update in updates:
+        for address in update.remove_participants:
+            yield Query(
+                "DELETE FROM participant WHERE ticket_id = $1 AND address_key = $2 AND role <> 'customer'",
+                (update.ticket_id, rows.address_key(address)),
+            )
+
+
 def _participants(ticket_id: int, participants: tuple[Participant, ...]) -> Iterator[Query]:
     for person in participants:
         yield Query(
             """INSERT INTO participant (ticket_id, address_key, address, name, role) VALUES ($1, $2, $3, $4, $5)
-                ON CONFLICT (ticket_id, address_key) DO NOTHING""",
+                ON CONFLICT (ticket_id, address_key) DO UPDATE SET role = excluded.role
+                WHERE participant.role = 'cc' AND excluded.role = 'joined'""",
             (ticket_id, rows.address_key(person.address), person.address, person.name, person.role),
         )
 

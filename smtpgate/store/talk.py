@@ -16,7 +16,9 @@ _TICKETS = 4  # of those that a mail reaches
 _OTHERS = 6
 _WAITING = """SELECT o.id, o.entry_id FROM outgoing o WHERE o.ticket_id = $1 AND o.purpose = 'answer' AND o.entry_id IS NOT NULL
     AND EXISTS (SELECT 1 FROM recipient r WHERE r.outgoing_id = o.id AND r.state = 'queued' AND r.attempts = 0
-        AND r.claimed_by IS NULL) ORDER BY o.id DESC LIMIT 1"""
+        AND r.claimed_by IS NULL) AND NOT EXISTS (SELECT 1 FROM outgoing c JOIN recipient r ON r.outgoing_id = c.id
+            WHERE c.ticket_id = o.ticket_id AND c.entry_id = o.entry_id AND c.purpose = 'answer' AND r.state <> 'dropped'
+            AND NOT (r.state = 'queued' AND r.attempts = 0 AND r.claimed_by IS NULL)) ORDER BY o.id DESC LIMIT 1"""
 
 
 def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:

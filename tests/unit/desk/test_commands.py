@@ -65,6 +65,9 @@ def test_states(line: str, state: str) -> None:
         ("#tag printer, -paper +Floor-2", Given(Verb.TAG, "", ("printer", "floor-2"), ("paper",))),
         ("#标签 打印机、- 纸张", Given(Verb.TAG, "", ("打印机",), ("纸张",))),
         ("#priority 紧急", Given(Verb.PRIORITY, "urgent")),
+        ("#cc Boss@customer.example -li@x.example", Given(Verb.CC, "", ("Boss@customer.example",), ("li@x.example",))),
+        ("#抄送 <a@x.example>、b@x.example", Given(Verb.CC, "", ("a@x.example", "b@x.example"))),
+        ("#move Billing", Given(Verb.MOVE, "billing")),
     ],
 )
 def test_arguments(line: str, expected: Given) -> None:
@@ -76,7 +79,9 @@ def test_arguments(line: str, expected: Given) -> None:
     [
         ("#clsoe", Why.UNKNOWN), ("#", Why.UNKNOWN), ("#1", Why.UNKNOWN), ("# Heading of a text", Why.UNKNOWN),
         ("#assign", Why.MISSING), ("#take it", Why.TOO_MUCH), ("#close now", Why.TOO_MUCH), ("#priority sometimes", Why.INVALID),
-        ("#tag +", Why.INVALID), ("#note a\n#reply\nb", Why.TWICE), ("#take\n#assign lee", Why.TWICE),
+        ("#tag +", Why.INVALID), ("#cc boss", Why.INVALID), ("#cc", Why.MISSING), ("#cc +a@x -a@x", Why.INVALID),
+        ("#move over there", Why.INVALID), ("#spam\n#resolved", Why.TWICE), ("#spam\n#reply\nGo away", Why.TWICE),
+        ("#move sales\n#take", Why.TWICE), ("#note a\n#reply\nb", Why.TWICE), ("#take\n#assign lee", Why.TWICE),
         ("#close\n#waiting", Why.TWICE), ("#undo\nand tell him", Why.ALONE), ("#reply", Why.EMPTY), ("#note", Why.EMPTY),
         ("Hello,\n\n#close", Why.MISPLACED), ("\n".join(["#help"] * 21), Why.TOO_MANY), ("#note " + "x" * 600, Why.INVALID),
     ],

@@ -1,0 +1,143 @@
+"""One mail of an agent being carried out; and the commands about whom a ticket concerns: people, desk, spam.
+
+Each command says first why it cannot be done, in words; then, when nothing stands against any of the mail, it is done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from smtpgate.config import Agent, Desk
+from smtpgate.desk.commands import Given, Reading
+from smtpgate.desk.commandtable import Verb
+from smtpgate.handlers.agentwords import LINES
+from smtpgate.handlers.case import Case, Work
+from smtpgate.mail import wire
+from smtpgate.mail.letters import ComposeError
+from smtpgate.model import Participant, Role, Status, Ticket
+from smtpgate.store.api import TicketUpdate
+
+SPAM = "spam"  # the tag
+MOST_JOINED = 10  # people who get a copy of each answer: each is a mail of its own, files included
+
+
+class Doing:
+    """One mail of an agent being carried out. ticket is as the commands so far leave it."""
+
+    def __init__(self, case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, reading: Reading) -> None:
+        self.case, self.work, self.ticket, self.desk, self.agent, self.reading = case, work, ticket, desk, agent, reading
+        self.words = LINES[agent.language]
+        self.lines: list[str] = []
+        self.events: list[str] = []
+        self.update = TicketUpdate(ticket.id, updated_at=case.now)
+        self.assigned = ""
+        self.silent = False  # the customer hears nothing of the new state
+
+    def say(self, name: str, **values: str) -> None:
+        self.lines.append(self.words[name].format(**values))
+
+    def change(self, **fields: object) -> None:
+        self.update = replace(self.update, **fields)  # type: ignore[arg-type]
+
+
+def against(case: Case, ticket: Ticket, given: Given, words: dict[str, str]) -> list[str]:
+    """Why one of these commands cannot be done on this ticket."""
+    if given.verb is Verb.CC:
+        return _against_people(case, ticket, given, words)
+    if given.verb is Verb.MOVE:
+        if case.config.desk_named(given.value) is None:
+            return [words["no-desk"].format(who=given.value, all=", ".join(desk.name for desk in case.config.desk))]
+        return [words["same-desk"].format(who=given.value)] if given.value == ticket.desk else []
+    if given.verb is Verb.SPAM and ticket.status is Status.CLOSED and SPAM in ticket.tags:
+        return [words["spam-already"]]
+    return []
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+
+def _known(ticket: Ticket, address: str) -> Participant | None:
+    """An agent does not know the case of a local part by heart; the exact one goes before."""
+    same = [p for p in ticket.participants if p.address.lower() == address.lower()]
+    return next((p for p in same if p.address == address), same[0] if same else None)
+
+
+def _against_people(case: Case, ticket: Ticket, given: Given, words: dict[str, str]) -> list[str]:
+    found = []
+    agents = {agent.lower() for desk in case.config.desk for agent in desk.agents}
+    for address in given.add:
+        known = _known(ticket, address)
+        if known is not None and known.role is Role.CUSTOMER:
+            found.append(words["cc-customer"].format(who=address))
+        elif case.own(address) or address.lower() in agents:
+            found.append(words["cc-ours"].format(who=address))
+        else:
+            try:
+                wire.checked_address(address)
+            except ComposeError:
+                found.append(words["cc-unfit"].format(who=address))
+    for address in given.remove:
+        known = _known(ticket, address)
+        if known is None:
+            found.append(words["cc-nobody"].format(who=address))
+        elif known.role is Role.CUSTOMER:
+            found.append(words["cc-customer-stays"].format(who=address))
+    if len(_after(ticket, given)[1]) > MOST_JOINED:
+        found.append(words["cc-many"].format(most=str(MOST_JOINED)))
+    return found
+
+
+def _after(ticket: Ticket, given: Given) -> tuple[tuple[Participant, ...], tuple[Participant, ...], tuple[str, ...]]:
+    """All participants afterwards, those of them who get copies, and the addresses that are taken off."""
+    people = {p.address: p for p in ticket.participants}
+    gone = []
+    for address in given.remove:
+        known = _known(ticket, address)
+        if known is not None and known.role is not Role.CUSTOMER:
+            people.pop(known.address, None)
+            gone.append(known.address)
+    for address in given.add:
+        known = _known(ticket, address)
+        if known is None or known.role is not Role.CUSTOMER:
+            person = known or Participant(address, "", Role.JOINED)
+            people[person.address] = replace(person, role=Role.JOINED)
+    everybody = tuple(people.values())
+    return everybody, tuple(p for p in everybody if p.role is Role.JOINED), tuple(gone)
+
+
+def people(doing: Doing, given: Given) -> None:
+    everybody, joined, gone = _after(doing.ticket, given)
+    new = tuple(p for p in joined if p not in doing.ticket.joined)
+    doing.ticket = replace(doing.ticket, participants=everybody)
+    doing.change(add_participants=new, remove_participants=gone)
+    changes = [f"+{p.address}" for p in new] + [f"-{address}" for address in gone]
+    if changes:
+        doing.events.append(f"copies of our answers: {' '.join(changes)}")
+    if joined:
+        doing.say("cc", who=", ".join(p.address for p in joined))
+    else:
+        doing.say("cc-none")
+
+
+# --- desk and spam ----------------------------------------------------------------------------------------------------
+
+
+def move(doing: Doing, given: Given) -> None:
+    """Who had the ticket keeps it when he is an agent there too."""
+    new, before = doing.case.config.desk_named(given.value), doing.ticket
+    assert new is not None
+    keeps = any(doing.case.post.key(a) == doing.case.post.key(before.assignee) for a in new.agents)
+    assignee = before.assignee if before.assignee and keeps else ""
+    doing.change(desk=new.name, assignee=assignee)
+    doing.ticket = replace(before, desk=new.name, assignee=assignee)
+    doing.events.append(f"moved from desk {before.desk} to {new.name}")
+    doing.say("moved", who=new.name)
+
+
+def spam(doing: Doing, _: Given) -> None:
+    tags = (*(tag for tag in doing.ticket.tags if tag != SPAM), SPAM)
+    doing.change(status=Status.CLOSED, tags=tags)
+    doing.ticket = replace(doing.ticket, tags=tags)
+    doing.silent = True
+    doing.events.append(f"spam: {doing.ticket.status.value} -> closed")
+    doing.say("spam")

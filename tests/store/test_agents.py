@@ -1,0 +1,87 @@
+"""Contract: what agents change and ask for: who takes part, another desk, answers that are taken back."""
+
+from __future__ import annotations
+
+from smtpgate.model import DeliveryState, EntryKind, Participant, Role, Ticket
+from smtpgate.store.api import Changes, Facts, TicketUpdate
+from smtpgate.store.verbs import VerbStore
+from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, an_entry, an_outgoing
+from tests.support.store_steps import open_ticket
+
+LI = "li@example.org"
+
+
+async def changed(store: VerbStore, changes: Changes) -> None:
+    await store.change(ticket_number=None, query=None, decide=lambda _ticket, _facts: changes)
+
+
+async def seen(store: VerbStore, ticket: Ticket) -> Ticket:
+    detail = await store.ticket(ticket.number)
+    assert detail is not None
+    return detail.ticket
+
+
+async def facts_of(store: VerbStore, ticket: Ticket) -> Facts:
+    return await store.facts(a_query(ticket_ids=(ticket.id,), conversation=True))
+
+
+async def test_people_join_and_are_taken_off_and_the_customer_stays(store: VerbStore) -> None:
+    customer = Participant("wang@example.org", "王", Role.CUSTOMER)
+    ticket = a_ticket(participants=(customer, Participant(LI, "李", Role.CC)))
+    await open_ticket(store, ticket)
+    new = Participant("boss@example.org", "", Role.JOINED)
+    joining = (Participant("li@EXAMPLE.org", "", Role.JOINED), new, Participant("wang@example.org", "", Role.JOINED))
+    await changed(store, Changes(updates=(TicketUpdate(ticket.id, add_participants=joining),)))
+    expected = (customer, Participant(LI, "李", Role.JOINED), new)
+    assert (await seen(store, ticket)).participants == expected
+    again = (Participant(LI, "", Role.CC), Participant(LI, "", Role.CUSTOMER))  # nobody loses or gains by being named again
+    await changed(store, Changes(updates=(TicketUpdate(ticket.id, add_participants=again),)))
+    assert (await seen(store, ticket)).participants == expected
+    gone = ("boss@EXAMPLE.org", "wang@example.org", "nobody@example.org")
+    await changed(store, Changes(updates=(TicketUpdate(ticket.id, remove_participants=gone),)))
+    assert (await seen(store, ticket)).participants == expected[:2]
+
+
+async def test_another_desk(store: VerbStore) -> None:
+    ticket = a_ticket()
+    await open_ticket(store, ticket)
+    await changed(store, Changes(updates=(TicketUpdate(ticket.id, desk="sales"),)))
+    assert (await seen(store, ticket)).desk == "sales"
+    assert [t.id for t in await store.tickets(desk="sales", statuses=(), sender=None, limit=5)] == [ticket.id]
+
+
+async def test_an_answer_waits_as_long_as_none_of_its_copies_has_left_and_all_are_taken_back(store: VerbStore) -> None:
+    ticket = a_ticket()
+    await open_ticket(store, ticket)
+    entry = an_entry(ticket.id, kind=EntryKind.REPLY)
+    mails = [
+        an_outgoing(a_recipient(address, next_at=at), ticket_id=ticket.id, entry_id=entry.id, purpose=purpose)
+        for address, at, purpose in (
+            ("wang@example.org", NOW + 60, "answer"),
+            ("boss@other.example", NOW + 50, "answer"),
+            ("agent@corp.example", NOW, "to-agent"),  # is shown the answer, and is no copy of it
+        )
+    ]
+    await changed(store, Changes(entries=(entry,), outgoing=tuple(mails)))
+    waiting = (await facts_of(store, ticket)).said.waiting[ticket.id]
+    assert (waiting.outgoing_id in {mails[0].id, mails[1].id}, waiting.entry_id) == (True, entry.id)
+    await store.claim_deliveries(worker="w", now=NOW, limit=9, next_at=lambda _: NOW + 300)
+    assert (await facts_of(store, ticket)).said.waiting[ticket.id] == waiting
+    await changed(store, Changes(withdrawn=(waiting,)))
+    states = {row.address: row.state for row in await store.queue(states=list(DeliveryState), ticket_number=None, limit=9)}
+    assert states["wang@example.org"] is states["boss@other.example"] is DeliveryState.DROPPED
+    assert states["agent@corp.example"] is DeliveryState.QUEUED
+
+
+async def test_an_answer_of_which_a_copy_has_left_is_not_taken_back(store: VerbStore) -> None:
+    ticket = a_ticket()
+    await open_ticket(store, ticket)
+    entry = an_entry(ticket.id, kind=EntryKind.REPLY)
+    mails = [
+        an_outgoing(a_recipient(address, next_at=at), ticket_id=ticket.id, entry_id=entry.id, purpose="answer")
+        for address, at in (("wang@example.org", NOW + 60), ("boss@other.example", NOW + 50))
+    ]
+    await changed(store, Changes(entries=(entry,), outgoing=tuple(mails)))
+    assert (await facts_of(store, ticket)).said.waiting.keys() == {ticket.id}
+    await store.claim_deliveries(worker="w", now=NOW + 55, limit=9, next_at=lambda _: NOW + 300)
+    assert (await facts_of(store, ticket)).said.waiting == {}
