@@ -412,16 +412,6 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What an agent is shown of the tickets that a mail reaches, and what guards an agent's answer. By ticket id."""
-
-    entries: dict[int, tuple[Entry, ...]] = field(default_factory=dict)  # the newest ones, newest first
-    others: tuple[OtherTicket, ...] = ()  # of the sender, the newest first
-    waiting: dict[int, Withdrawn] = field(default_factory=dict)  # the newest answer that has not left
-    answered_at: float = 0.0  # when the newest mail of ours was made that the mail refers to
-
-
-@dataclass(frozen=True, slots=True)
 class Delivery:
     """One claimed recipient: what a delivery attempt needs. attempts counts this one too."""
 

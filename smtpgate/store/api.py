@@ -23,13 +23,12 @@ from smtpgate.model import (
     OutgoingMail,
     Participant,
     Priority,
-    Said,
     Status,
     Ticket,
     Verdict,
     Withdrawn,
 )
-from smtpgate.store.shown import OutgoingDetail, Pause, RecipientStatus, TicketDetail
+from smtpgate.store.shown import OutgoingDetail, Pause, RecipientStatus, Said, TicketDetail
 
 if TYPE_CHECKING:
     from smtpgate.store.rawfiles import Kept, RawUnreadable

@@ -1,10 +1,11 @@
-"""What people look at: a line of the queue, a mail of ours, a ticket, a paused destination. Plain data, as in store.api."""
+"""What people look at: a line of the queue, a mail of ours, a ticket, a paused destination; and what was
+said in a ticket. Plain data, as in store.api."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from smtpgate.model import Attempt, DeliveryState, Entry, OutgoingMail, Ticket
+from smtpgate.model import Attempt, DeliveryState, Entry, OtherTicket, OutgoingMail, Ticket, Withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +47,13 @@ class Pause:
     destination: str
     since: float
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an agent is shown of the tickets that a mail reaches, and what guards an agent's answer. By ticket id."""
+
+    entries: dict[int, tuple[Entry, ...]] = field(default_factory=dict)  # the newest ones, newest first
+    others: tuple[OtherTicket, ...] = ()  # of the sender, the newest first
+    waiting: dict[int, Withdrawn] = field(default_factory=dict)  # the newest answer that has not left
+    answered_at: float = 0.0  # when the newest mail of ours was made that the mail refers to

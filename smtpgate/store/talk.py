@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from smtpgate.model import Entry, OtherTicket, Said, Status, Withdrawn
+from smtpgate.model import Entry, OtherTicket, Status, Withdrawn
 from smtpgate.store import rows
 from smtpgate.store.api import Facts, FactsQuery
+from smtpgate.store.shown import Said
 from smtpgate.store.statement import Query, Verb, select_in
 
 _ENTRIES, _TEXT = 12, 8000  # newest entries of a ticket, characters of each
