@@ -81,6 +81,7 @@ class Keeper:
         """One that dies meanwhile is replaced by one that begins with these terms."""
         async with self._beginning:
             if self._child is not None:
+                self._child.link.expect(words.largest_frame(terms.config))
                 with contextlib.suppress(LinkLost):
                     try:
                         await self._child.link.ask(words.RENEW, terms)
@@ -185,24 +186,26 @@ class _Child:
         self.pid, self.channel, self.since = born.pid, born.channel, since
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.link = Link(handlers, classes=classes, largest=largest, on_lost=self._lost)
-        self._how = ""
+        self._ending: asyncio.Task[tuple[int, int]] | None = None
 
     async def end(self) -> str:
-        """Kill it if it lives, leave nothing of it; how it ended. Safe to call twice."""
-        self.link.close()
-        if self.link.lost:  # or it was never taken up
-            self.channel.close()
-        if not self._how:
+        """Kill it if it lives, leave nothing of it; how it ended. Safe to call twice, also while the first call waits or was
+        cancelled: its number may be another process's once it has been waited for."""
+        if self._ending is None:
+            self.link.close()
+            if self.link.lost:  # or it was never taken up
+                self.channel.close()
             os.kill(self.pid, signal.SIGKILL)
-            _, status = await asyncio.to_thread(os.waitpid, self.pid, 0)
-            code = os.waitstatus_to_exitcode(status)
-            self._how = f"it died of {signal.Signals(-code).name}" if code < 0 else f"it ended with status {code}"
-        return self._how
+            self._ending = asyncio.create_task(asyncio.to_thread(os.waitpid, self.pid, 0))
+        _, status = await asyncio.shield(self._ending)
+        code = os.waitstatus_to_exitcode(status)
+        return f"it died of {signal.Signals(-code).name}" if code < 0 else f"it ended with status {code}"
 
     async def abort(self) -> None:
         """Have it say where it hangs, and end it."""
-        os.kill(self.pid, signal.SIGABRT)
-        await asyncio.wait((self.lost,), timeout=_AFTER_ABORT)
+        if self._ending is None:
+            os.kill(self.pid, signal.SIGABRT)
+            await asyncio.wait((self.lost,), timeout=_AFTER_ABORT)
         await self.end()
 
     def _lost(self) -> None:

@@ -87,6 +87,10 @@ class Link(asyncio.BufferedProtocol):
     def lost(self) -> bool:
         return self._transport is None
 
+    def expect(self, largest: int) -> None:
+        """Frames of up to so many octets from now on. Those that are on their way were agreed before: never fewer."""
+        self._largest = max(self._largest, largest)
+
     async def ask(self, name: str, *args: Any) -> Any:
         """The other side's answer. Raises LinkLost, LinkFault or one of RAISED."""
         if self._transport is None:

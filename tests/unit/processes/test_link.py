@@ -177,3 +177,10 @@ async def test_what_was_not_agreed_ends_the_link(data: bytes) -> None:
         await loop.sock_sendall(ours, data)
         await asyncio.wait_for(lost.wait(), 5)
         assert server.lost
+
+
+async def test_a_reload_that_allows_larger_mail_lets_larger_frames_in() -> None:
+    async with linked(largest=1000) as (client, server):
+        server.expect(5000)
+        server.expect(500)  # what is on its way was agreed before
+        assert await client.ask("echo", bytes(3000)) == (bytes(3000),)
