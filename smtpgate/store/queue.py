@@ -6,25 +6,28 @@ release_leases frees it (a process that came back). Its next attempt is stored b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from smtpgate.errors import StoreError
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry
 from smtpgate.store import rows
 from smtpgate.store.changes import an_entry
 from smtpgate.store.shown import Pause
-from smtpgate.store.statement import SKIP_LOCKED, Many, Query, Verb, Where, select_in, written
+from smtpgate.store.statement import SKIP_LOCKED, Many, Query, Row, Verb, Where, select_in, written
+
+AT_ONCE = 32 * 1024**2  # octets of mail, as it is kept, in one claim: it goes from process to process in one piece
 
 
 def claim_deliveries(
     worker: str, now: float, limit: int, next_at: Callable[[int], float], skip: Sequence[str], lease: float
 ) -> Verb[tuple[Delivery, ...]]:
+    """Fewer than limit when their mails are large; one is always given."""
     where = Where()
     where.add("due_at <= {}", now)
     if skip:
         where.add("domain NOT IN (" + ", ".join(["{}"] * len(skip)) + ")", *(name.lower() for name in skip))
-    due = yield where.query("SELECT id, due_at, attempts FROM recipient", "due_at, id", limit, SKIP_LOCKED)
-    times = [(id_, attempts, due_at, next_at(attempts + 1)) for id_, due_at, attempts in due]
+    due = yield where.query(_DUE, "due_at, id", limit, SKIP_LOCKED)
+    times = [(id_, attempts, due_at, next_at(attempts + 1)) for id_, due_at, attempts in _fitting(due)]
     # as it was seen: two nodes that chose the same row at once cannot both have it
     claimed = yield Many(
         """UPDATE recipient SET attempts = $2, claimed_by = $3, next_at = $4, due_at = $5
@@ -61,6 +64,19 @@ def claim_deliveries(
         )
         for row in found
     )
+
+
+_DUE = """SELECT id, due_at, attempts, outgoing_id,
+    (SELECT length(w.data) FROM outgoing_raw w WHERE w.id = recipient.outgoing_id) FROM recipient"""
+
+
+def _fitting(due: Sequence[Row]) -> Iterator[tuple[int, float, int]]:
+    sizes: dict[int, int] = {}  # recipients of one mail share its bytes
+    for id_, due_at, attempts, mail, size in due:
+        sizes[mail] = size or 0
+        if sum(sizes.values()) > AT_ONCE and len(sizes) > 1:
+            return
+        yield id_, due_at, attempts
 
 
 def record_attempts(attempts: Sequence[Attempt], delay_told: Sequence[int], events: Sequence[Entry]) -> Verb[None]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 import pytest
 
 from smtpgate.errors import StoreError
 from smtpgate.model import DeliveryState, EntryKind
+from smtpgate.store import queue
 from smtpgate.store.api import Changes
 from smtpgate.store.shown import Pause
 from smtpgate.store.verbs import VerbStore
@@ -43,6 +47,13 @@ class TestClaim:
         assert (first.state, first.attempts, first.created_at, first.delay_told) == (DeliveryState.QUEUED, 1, NOW, False)
         assert (first.smtputf8, first.eightbit, first.message_id) == (False, True, mail.message_id)
         assert first.data == mail.data
+
+    async def test_no_more_octets_at_once_than_go_from_process_to_process(self, store: VerbStore, monkeypatch: Any) -> None:
+        monkeypatch.setattr(queue, "AT_ONCE", 3000)
+        large = [await queue_to(store, a_recipient(), a_recipient(), data=os.urandom(2000)) for _ in range(2)]
+        huge = await queue_to(store, data=os.urandom(9000))
+        of_each = [[recipient.id for recipient in mail.recipients] for mail in (*large, huge)]
+        assert [sorted(await take(store)) for _ in range(4)] == [*map(sorted, of_each), []]
 
     async def test_longest_due_first(self, store: VerbStore) -> None:
         late, early, future = (a_recipient(next_at=NOW + at) for at in (-1, -5, 1))
