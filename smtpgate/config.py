@@ -408,12 +408,14 @@ class Config(Section):
     _token_keys: tuple[bytes, ...] = PrivateAttr(default=())
     _password: SecretBytes | None = PrivateAttr(default=None)
     _desks: dict[str, Desk] = PrivateAttr(default_factory=dict)
+    _agents: dict[str, str] = PrivateAttr(default_factory=dict)  # lower case: as it was written first
 
     @model_validator(mode="after")
     def _index(self) -> Self:
         for desk in self.desk:
             for address in (desk.address, *desk.aliases):
                 self._desks.setdefault(address.lower(), desk)
+            desk.agents[:] = [self._agents.setdefault(agent.lower(), agent) for agent in desk.agents]  # one spelling for all
         return self
 
     @property
@@ -431,13 +433,13 @@ class Config(Section):
 
     def agent_of(self, address: str) -> Agent:
         """What is known of an agent, compared without case."""
-        wanted = address.lower()
-        return next((a for a in self.agent if a.address.lower() == wanted), Agent(address=address))
+        known = next((a for a in self.agent if a.address.lower() == address.lower()), Agent(address=address))
+        spelled = self.agent_address(address) or address
+        return known if known.address == spelled else known.model_copy(update={"address": spelled})
 
-    def is_agent(self, address: str) -> bool:
-        """Of any desk, compared without case."""
-        wanted = address.lower()
-        return bool(wanted) and any(wanted == agent.lower() for desk in self.desk for agent in desk.agents)
+    def agent_address(self, address: str) -> str:
+        """An agent's address as the desks spell it, compared without case, which some clients change; "" for nobody's."""
+        return self._agents.get(address.lower(), "")
 
     def desk_named(self, name: str) -> Desk | None:
         return next((d for d in self.desk if d.name == name), None)

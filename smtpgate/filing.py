@@ -279,7 +279,7 @@ class Filing:
     async def _read(self, mail: Incoming) -> ParsedMail:
         began = self.clock.monotonic()
         try:
-            agent = self.config.is_agent(mail.verdict.author)  # whose formatting may be sent on
+            agent = self.config.agent_address(mail.verdict.author) != ""  # whose formatting may be sent on
             return await self.parser.parse(mail.raw, mail.envelope.mail_from, html=agent)
         except ParseFailed as error:
             metrics.TROUBLE.inc("unreadable")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from smtpgate.clock import id_text
@@ -25,8 +24,6 @@ from smtpgate.model import Address, Entry, EntryKind, OutgoingMail, Priority, St
 from smtpgate.store.api import TicketUpdate
 
 NAME = "agent"
-# A signed address of ours stands in every mail to an agent: a text with one is no new text, whatever the client made of it.
-_SIGNED = re.compile(r"\+\s?[rnacb][a-z2-7]{20}", re.IGNORECASE)
 _CONVERSATION = (EntryKind.CUSTOMER, EntryKind.REPLY, EntryKind.STATUS)  # what a customer has seen
 
 
@@ -57,7 +54,7 @@ def impossible(case: Case, ticket: Ticket, desk: Desk, reading: Reading, languag
         found += on_ticket.against(case, ticket, given, words)
     if reading.outward and reading.text and ticket.customer is None:
         found.append(words["no-customer"])
-    if reading.outward and _SIGNED.search(reading.text):
+    if reading.outward and outward.quotes_us(reading.text):
         found.append(words["quoted"])
     return tuple(found)
 
@@ -77,8 +74,8 @@ def _entry_of(case: Case, ticket: Ticket, waiting: Withdrawn | None) -> Entry | 
 
 def _member(case: Case, desk: Desk, said: str) -> str | None:
     """The one agent of the desk with this address, or with this before the @."""
-    wanted = case.post.key(said) if "@" in said else said
-    found = [a for a in desk.agents if (case.post.key(a) == wanted if "@" in said else a.partition("@")[0].lower() == wanted)]
+    wanted = case.post.key(said).lower()
+    found = [a for a in desk.agents if (a if "@" in said else a.partition("@")[0]).lower() == wanted]
     return found[0] if len(found) == 1 else None
 
 
@@ -157,8 +154,10 @@ def _answer(doing: Doing, status: Status | None) -> None:
     text = doing.reading.text
     html = outward.new_html(case.parsed.html, text) if case.parsed.html and not doing.reading.commands else None
     shown = outward.pictures(html) if html else frozenset()
-    wanted = [a for a in case.parsed.attachments if not a.inline or (a.content_id or "").lower() in shown]
-    files = outward.carried(case.mail.raw, wanted, case.config.limits)
+    if html and outward.quotes_us(html):  # in a link that was copied out of our mail
+        raise ComposeError(doing.words["quoted"])
+    files = outward.carried(case.mail.raw, outward.chosen(case.parsed.attachments, shown), case.config.limits)
+    outward.harmless(files, case.sender)
     entry = entry_of(case, work, ticket, EntryKind.REPLY, work.marks, text)
     mail, *copies = (
         case.post.answer(

@@ -66,7 +66,8 @@ class Pipeline:
         desks, roles, tokens = self._recipients(mail, now)
         imported = mail.verdict.evidence is Evidence.IMPORTED
         own, author = parsed.message_id, mail.verdict.author
-        sender = key(author) if author else ""
+        member = self.config.agent_address(author)
+        sender = key(member or author) if author else ""
         references = thread.references(parsed, imported=imported)[:_REFERENCES]
         numbers = find(parsed.subject, self.patterns)
         prints = _fingerprints(mail, parsed, sender, desks, numbers)
@@ -89,7 +90,9 @@ class Pipeline:
             conversation=not imported and any(desk.notify or sender in desk.agents for desk in self.config.desk),
             numbers_of=lambda counter, serial: self._numbers_of(desks, now, counter, serial),
         )
-        person = next((a for a in parsed.from_ if key(a.address) == sender), Address("", author)) if author else None
+        person = next((a for a in parsed.from_ if key(a.address) == key(author)), Address("", author)) if author else None
+        if person is not None and member:
+            person = Address(person.name, member)
         return Prepared(mail, parsed, query, person, desks, roles, tokens, prints, self.details(parsed))
 
     def _numbers_of(self, desks: tuple[Desk, ...], now: float, counter: tuple[str, str], serial: int) -> tuple[str, ...]:

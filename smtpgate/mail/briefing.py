@@ -195,7 +195,7 @@ def _links(briefing: Briefing, words: dict[str, str]) -> list[tuple[str, str]]:
     ticket = briefing.ticket
     subject = quote(f"Re: [#{ticket.number}] {letters.shown_subject(ticket.subject, ticket.number)}"[:150])
     wanted = [("resolve", "#resolved"), ("wait", "#waiting"), ("close", "#closed"), ("help", "#help")]
-    if ticket.assignee != briefing.agent.address.lower():
+    if ticket.assignee.lower() != briefing.agent.address.lower():
         wanted.insert(0, ("take", "#take"))
     to = quote(briefing.answer_to, safe="@+")
     links = [(words[name], f"mailto:{to}?subject={subject}&body={quote(command)}%0D%0A") for name, command in wanted]

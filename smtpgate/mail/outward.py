@@ -1,7 +1,8 @@
 """What of an agent's mail goes out to a customer: the newly written part of its HTML, and its files.
 
 Proof instead of trust: the HTML is cut where its letters are those of the new text, and given only when they are exactly
-those; else there is none, and the plain text is sent. Pure and linear. `carried` raises ParseFailed beyond the limits.
+those; else there is none, and the plain text is sent. What a client adds by itself and tells of its user does not go along.
+Pure and linear. `chosen`, `carried` and `harmless` raise ParseFailed with the reason when the files cannot go out as they are.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from smtpgate.errors import ParseFailed
 from smtpgate.limitsettings import Limits
 from smtpgate.mail import header, safe, structure, transfer
 from smtpgate.mail.htmltokens import VOID
@@ -25,6 +27,22 @@ _PICTURE = re.compile(r'(<img\b[^>]*? src=")cid:([^"]*)(")', re.IGNORECASE)
 _TARGET = re.compile(r"(</a>) <small>\[[^\]<]*\]</small>")  # what html.sanitise puts behind a link for its reader here
 _ITEM = re.compile(r"^[ \t]*\d{1,3}[.)][ \t]", re.MULTILINE)
 _NO_LETTER = re.compile(r"[\W_]+")
+# A signed address of ours stands in every mail to an agent: what holds one quotes such a mail, whatever the client made of it.
+_SIGNED = re.compile(r"(?:\+|%2[bB])\s?[rnacb][a-z2-7]{20}")
+_SIGNED_IN_FILE = re.compile(rb"(?:\+|%2[bB])[nac][a-z2-7]{42}(?:@|%40)")
+# Certificates, signatures and keys of the sender: his client adds them to every mail.
+_SIGNATURES = frozenset(
+    ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature", "application/pgp-keys")
+)
+_SIGNED_MAIL = "smime.p7m"  # the whole mail once more (RFC 8551 §3.2.1), with all that it quotes
+_CONTAINERS = frozenset(("application/pkcs7-mime", "application/x-pkcs7-mime", "application/ms-tnef", "application/vnd.ms-tnef"))
+_CONTAINER_NAMES = (".p7m", "winmail.dat")
+_OF_CLIENTS = ("message/", "text/calendar", "text/vcard", "text/x-vcard", "text/directory")  # name the user of the client
+
+
+def quotes_us(text: str) -> bool:
+    """Does a text, or HTML, hold a signed address of ours?"""
+    return _SIGNED.search(text) is not None
 
 
 def _letters(text: str) -> str:
@@ -108,24 +126,50 @@ class Carried:
     content_id: str | None = None
 
 
+def chosen(files: Iterable[Attachment], shown: frozenset[str]) -> tuple[Attachment, ...]:
+    """Those that the sender meant to send. shown: content ids of the pictures in his new words."""
+    found = []
+    for file in files:
+        name = file.filename.lower()
+        if file.inline and (file.content_id or "").lower() not in shown:
+            continue
+        if file.content_type in _SIGNATURES or name.endswith(".p7s") or name == _SIGNED_MAIL:
+            continue
+        if file.content_type in _CONTAINERS or name.endswith(_CONTAINER_NAMES):
+            raise ParseFailed(f"{file.filename} holds a whole mail, or what your client packed; attach the file itself")
+        found.append(file)
+    return tuple(found)
+
+
+def harmless(files: Iterable[Carried], own: str) -> None:
+    """No file is a mail of ours to an agent, or something of his client that names his own address."""
+    for file in files:
+        said = file.data.replace(b"\0", b"") if b"\0" in file.data else file.data  # Outlook writes two octets for a letter
+        if _SIGNED_IN_FILE.search(said):
+            raise ParseFailed(f"{file.name} holds a signed address of ours: it is, or quotes, our mail to an agent")
+        if file.content_type.startswith(_OF_CLIENTS) and own.lower().encode() in said.lower():
+            raise ParseFailed(f"{file.name} names your own address, {own}")
+
+
 def carried(raw: bytes, wanted: Iterable[Attachment], limits: Limits) -> tuple[Carried, ...]:
-    """The octets of these files of a mail, each once, in its order. A file that lies within another one is not found:
-    what it lies in is a file of the mail itself."""
+    """The octets of these files of a mail, each once, in its order."""
     missing = {file.sha256: file for file in wanted}
     if not missing:
         return ()
     fields, body = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
     tree, _ = structure.tree(raw, fields, body, limits)
-    return tuple(_found(tree, missing))
+    found = tuple(_found(tree, missing))
+    if missing:  # within the text, a winmail.dat or a signed mail
+        names = ", ".join(file.filename for file in missing.values())
+        raise ParseFailed(f"{names} cannot be taken out of what your client packed it in; attach it in the usual way")
+    return found
 
 
 def _found(tree: structure.Part, missing: dict[str, Attachment]) -> Iterator[Carried]:
     for part in tree.walk():
         if part.children and part.kind not in MESSAGES:
             continue
-        data = part.body
-        if part.kind not in MESSAGES:
-            data, _ = transfer.decode(part.body, part.encoding, text=part.kind.startswith("text/"))
+        data, _ = transfer.decode(part.body, part.encoding, text=part.kind.startswith("text/"))
         file = missing.pop(sha256(data).hexdigest(), None)
         if file is not None:
             yield Carried(safe.line(file.filename, 200) or "file", file.content_type, data, file.content_id)

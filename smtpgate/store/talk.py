@@ -28,7 +28,8 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
         return facts
     talk: dict[int, tuple[Entry, ...]] = {}
     waiting: dict[int, Withdrawn] = {}
-    for ticket_id in tuple(facts.tickets)[:_TICKETS]:
+    first = [i for i in query.ticket_ids if i in facts.tickets]  # that a signed address names: nothing stands in their way
+    for ticket_id in tuple(dict.fromkeys((*first, *facts.tickets)))[:_TICKETS]:
         talk[ticket_id] = yield from _entries(ticket_id)
         found = yield Query(_WAITING, (ticket_id,))
         if found:

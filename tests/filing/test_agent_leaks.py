@@ -1,0 +1,132 @@
+"""What must not go along with an agent's answer, and who is an agent however his client writes his address."""
+
+from __future__ import annotations
+
+import email.policy
+from collections.abc import AsyncIterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from smtpgate.mail.token import TokenKind
+from smtpgate.model import Evidence, OutgoingMail, Status
+from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, begin, html_of, read, sent_to, text_of, to
+from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Helpdesk]:
+    async with helpdesk(tmp_path, desk=DESKS, agent=AGENTS) as desk:
+        yield desk
+
+
+def an_answer(told: OutgoingMail, text: str = "Please switch it off.") -> EmailMessage:
+    answer = EmailMessage()
+    answer["From"], answer["To"], answer["Subject"] = LEE, str(read(told)["Reply-To"]), f"Re: {read(told)['Subject']}"
+    answer["Message-ID"], answer["In-Reply-To"] = "<a1@corp.example>", read(told)["Message-ID"]
+    answer.set_content(text)
+    return answer
+
+
+async def send(desk: Helpdesk, told: OutgoingMail, answer: EmailMessage) -> Filed:
+    where = str(read(told)["Reply-To"].addresses[0].addr_spec)
+    return await desk.post(answer.as_bytes(policy=email.policy.SMTP), sender=LEE, rcpts=(where,))
+
+
+async def test_the_signature_of_his_client_names_him_and_stays_here(desk: Helpdesk) -> None:
+    told = to(await begin(desk), LEE, "to-agent")
+    answer = an_answer(told)
+    answer.add_attachment(f"a certificate of {LEE}".encode(), "application", "pkcs7-signature", filename="smime.p7s")
+    answer.add_attachment(b"-----BEGIN PGP PUBLIC KEY BLOCK-----", "application", "pgp-keys", filename="0x1234.asc")
+    answer.add_attachment(b"%PDF-1.4 steps", "application", "pdf", filename="steps.pdf")
+    filed = await send(desk, told, answer)
+    assert filed.outcome == "answer"
+    names = [part.get_filename() for part in read(to(filed, CUSTOMER, "answer")).walk() if part.get_filename()]
+    assert names == ["steps.pdf"]
+
+
+@pytest.mark.parametrize("how", ["message", "octets", "outlook", "winmail", "invitation", "uuencode"])
+async def test_a_file_with_the_inside_in_it_is_not_sent_and_he_hears_why(desk: Helpdesk, how: str) -> None:
+    told = to(await begin(desk), LEE, "to-agent")
+    answer = an_answer(told)
+    if how == "message":
+        answer.add_attachment(email.message_from_bytes(told.data, policy=email.policy.default))
+    elif how == "octets":
+        answer.add_attachment(told.data, "application", "octet-stream", filename="mail.eml")
+    elif how == "outlook":
+        wide = b"\xd0\xcf\x11\xe0" + told.data.decode("ascii", "replace").encode("utf-16-le")
+        answer.add_attachment(wide, "application", "vnd.ms-outlook", filename="mail.msg")
+    elif how == "winmail":
+        answer.add_attachment(b"what nobody can open", "application", "ms-tnef", filename="winmail.dat")
+    elif how == "invitation":
+        event = f"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nORGANIZER:mailto:{LEE.upper()}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+        answer.add_attachment(event.encode(), "text", "calendar", filename="meet.ics")
+    else:
+        answer.set_content("Here:\n\nbegin 644 steps.txt\n#0V%T\n`\nend\n")
+    filed = await send(desk, told, answer)
+    assert (filed.outcome, sent_to(filed)) == ("refused", [("receipt", LEE)])
+    assert "could not be built" in text_of(to(filed, LEE, "receipt"))
+
+
+async def test_a_link_copied_out_of_our_mail_is_not_sent(desk: Helpdesk) -> None:
+    told = to(await begin(desk), LEE, "to-agent")
+    address = str(read(told)["Reply-To"].addresses[0].addr_spec)
+    for written in (address, address.replace("+", "%2B")):
+        answer = an_answer(told, "See here\n")
+        answer.add_alternative(f'<p>See <a href="mailto:{written}?subject=x">here</a></p>', subtype="html")
+        filed = await send(desk, told, answer)
+        assert (filed.outcome, sent_to(filed)) == ("refused", [("receipt", LEE)])
+
+
+async def test_base64_in_his_text_is_no_signed_address(desk: Helpdesk) -> None:
+    told = to(await begin(desk), LEE, "to-agent")
+    key = "p=MIIBIjANBgkq+bAbCdEfGhIjKlMnOpQrStUvWxYz+RaQWERTYUIOPASDFGHJKLZ"
+    filed = await send(desk, told, an_answer(told, f"Publish this:\n\n{key}\n"))
+    assert filed.outcome == "answer"
+    assert key in html_of(to(filed, CUSTOMER, "answer"))
+
+
+@pytest.mark.parametrize("spelled", ["Lee@corp.example", "LEE@CORP.EXAMPLE"])
+async def test_an_agent_is_one_however_his_address_is_written(desk: Helpdesk, spelled: str) -> None:
+    first = await begin(desk)
+    told = to(first, LEE, "to-agent")
+    filed = await Colleague(desk, spelled).answer(told, "Please switch it off.")
+    assert (filed.outcome, sent_to(filed)) == ("answer", [("answer", CUSTOMER)])
+    ticket = await desk.ticket(first.number)
+    assert (ticket.ticket.assignee, ticket.ticket.status) == (LEE, Status.PROGRESS)
+    undone = await Colleague(desk, spelled).answer(told, "#undo")
+    assert undone.outcome == "done"
+    held = await Colleague(desk, spelled).answer(told, "Once more.", evidence=Evidence.NONE)
+    confirmed = await Colleague(desk, spelled).answer(to(held, LEE, "receipt"), "")
+    assert confirmed.outcome == "confirmed"
+
+
+async def test_the_configuration_may_write_him_in_several_ways(tmp_path: Path) -> None:
+    desks = [{**DESKS[0], "agents": ["Lee@Corp.Example", KIM]}, {**DESKS[1], "agents": [LEE]}]
+    async with helpdesk(tmp_path, desk=desks, agent=[{"address": LEE.upper(), "name": {"en": "Lee"}}]) as desk:
+        first = await begin(desk)
+        told = to(first, "Lee@corp.example", "to-agent")
+        assigned = await Colleague(desk, KIM).answer(to(first, KIM, "to-agent"), "#assign LEE@corp.example")
+        assert assigned.outcome == "done"
+        filed = await Colleague(desk).answer(told, "Please switch it off.")
+        assert (filed.outcome, read(to(filed, CUSTOMER, "answer"))["From"].addresses[0].display_name) == ("answer", "Lee (support)")
+
+
+async def test_a_signed_address_leads_to_what_was_said_however_many_other_tickets_are_named(desk: Helpdesk) -> None:
+    tickets = [await desk.post(_about(i)) for i in range(6)]
+    told = to(tickets[-1], LEE, "to-agent")
+    desk.clock.advance(5)
+    await Colleague(desk, KIM).answer(to(tickets[-1], KIM, "to-agent"), "Switch it on.")
+    others = " ".join(letter.message_id for filed in tickets[:-1] for letter in filed.sent if letter.purpose == "to-agent")
+    address = desk.pipeline.tokens.reply_address(
+        DESK, (await desk.ticket(tickets[-1].number)).ticket.id, LEE, desk.clock.now(), TokenKind.ACTION
+    )
+    answer = an_answer(told, "Switch it off.")
+    answer["References"] = others
+    held = await desk.post(answer.as_bytes(policy=email.policy.SMTP), sender=LEE, rcpts=(address,))
+    assert held.outcome == "held"  # Kim was faster
+
+
+def _about(i: int) -> bytes:
+    return mail(f"Printer {i}", f"Number {i} burns.")
