@@ -7,7 +7,7 @@ import click
 
 @click.command()
 def demo() -> None:
-    """Play a conversation: two customers, a repeat, a forgery, an admin. Takes seconds, leaves nothing behind.
+    """Play a conversation: two customers, a repeat, a forgery, an admin, two agents. Takes seconds, leaves nothing behind.
 
     \b
     Example: smtpgate demo

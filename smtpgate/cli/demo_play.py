@@ -2,69 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import smtplib
 import tempfile
-import textwrap
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from email.utils import format_datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from rich.console import Console
-from rich.text import Text
 
-from smtpgate import configfile
-from smtpgate.actions import set_status
-from smtpgate.app import Gateway, build_pipeline
-from smtpgate.auth.sign import DkimSigner, public_record
-from smtpgate.clock import SystemClock, utc
-from smtpgate.config import Config, DkimKey
-from smtpgate.intake.sink import Sink
-from smtpgate.mail import header
-from smtpgate.model import MailState, Status
+from smtpgate.cli import demo_agents
+from smtpgate.cli.demo_stage import Stage, stage_in
 
-PATIENCE = 10.0  # seconds for anything to arrive
-DESK = "support@help.example"
 LI = "李雷 <li.lei@customer.example>"
 ANN = "Ann Lee <ann@other.example>"
-SETTINGS = """\
-[server]
-processes = "one"
-name = "mx.help.example"
-listen = ["127.0.0.1:0"]
-[store]
-path = "demo.db"
-[dns]
-zone_file = "zone.json"
-[delivery]
-mode = "smarthost"
-poll = "200ms"
-[delivery.smarthost]
-host = "127.0.0.1"
-port = {port}
-tls = "none"
-[log]
-level = "error"
-[[desk]]
-name = "support"
-address = "{desk}"
-display_name = {{ zh = "示例客服", en = "Example Support" }}
-[[dkim]]
-domain = "help.example"
-selector = "demo"
-key_file = "dkim.pem"
-"""
 
 
 async def play(console: Console) -> None:
     with tempfile.TemporaryDirectory(prefix="smtpgate-demo-") as directory:
-        async with _stage(Path(directory), console) as stage:
+        async with stage_in(Path(directory), console) as stage:
             await _conversation(stage)
+    with tempfile.TemporaryDirectory(prefix="smtpgate-demo-") as directory:
+        async with stage_in(Path(directory), console, demo_agents.DESK, stage.step) as second:
+            await demo_agents.play(second)
     console.print("\nThat was all of it. Nothing is left behind. Next: make run, and docs/install.md.")
 
 
@@ -96,162 +52,3 @@ async def _conversation(stage: Stage) -> None:
     await stage.resolve("We replaced the toner; the red light is off now. 我们更换了墨粉，红灯已经熄灭。")
     await stage.receive("The status mail that the first customer gets")
     await stage.summary()
-
-
-@dataclass
-class Stage:
-    """The gateway, its sink, and what the two customers do."""
-
-    gateway: Gateway
-    sink: Sink
-    signer: DkimSigner
-    config: Config
-    console: Console
-    step: int = 0
-
-    def say(self, text: str) -> None:
-        self.step += 1
-        self.console.print()
-        self.console.print(Text(f"{self.step}. {text}", style="bold"))
-
-    def show(self, title: str, lines: dict[str, str]) -> None:
-        self.console.print(Text(f"   {title}", style="green"))
-        for name, value in lines.items():
-            self.console.print(Text(f"     {name}: {value}" if name else f"     {value}"))
-
-    async def send(
-        self,
-        sender: str,
-        subject: str,
-        text: str,
-        ident: str,
-        *,
-        to: str = DESK,
-        reply_to_id: str = "",
-        signed: bool = True,
-        helo: str = "mail.customer.example",
-    ) -> str:
-        """One mail through a real SMTP session; returns its text."""
-        address = sender.rpartition("<")[2].strip("> ")
-        domain = address.rpartition("@")[2]
-        lines = [
-            f"From: {sender}",
-            f"To: {to}",
-            f"Subject: {subject}",
-            f"Date: {format_datetime(utc(SystemClock().now()))}",
-            f"Message-ID: <{ident}@{domain}>",
-            *([f"In-Reply-To: {reply_to_id}"] if reply_to_id else []),
-            "MIME-Version: 1.0",
-            "Content-Type: text/plain; charset=utf-8",
-            "Content-Transfer-Encoding: 8bit",
-        ]
-        data = ("\r\n".join(lines) + f"\r\n\r\n{text}\r\n").encode()
-        if signed:
-            data = self.signer.sign(data, domain, SystemClock().now())
-        host, port = self.gateway.door.addresses[0]
-
-        def talk() -> str:
-            with smtplib.SMTP(host, port, local_hostname=helo, timeout=PATIENCE) as client:
-                client.ehlo()
-                client.mail(address, ["SMTPUTF8", "BODY=8BITMIME"])
-                client.rcpt(to)
-                code, reply = client.data(data)
-                return f"{code} {reply.decode()}"
-
-        self.show("the customer's client", {"From": sender, "Subject": subject, "the gateway said": await asyncio.to_thread(talk)})
-        return text
-
-    async def receive(self, title: str) -> dict[str, str]:
-        """The next mail that leaves the gateway."""
-        raw = await asyncio.wait_for(self.sink.mails.get(), PATIENCE)
-        fields, _ = header.split(raw)
-        found = {f.name: header.decode_words(header.unfolded(f)) for f in fields}
-        shown = ("From", "To", "Subject", "Reply-To", "In-Reply-To", "Auto-Submitted", "Content-Language")
-        lines = {name: found[name.lower()] for name in shown if name.lower() in found}
-        signature = found.get("dkim-signature", "")
-        lines["DKIM-Signature"] = textwrap.shorten(signature, 60, placeholder=" …")
-        self.show(title, lines)
-        return found
-
-    async def filed(self, count: int) -> None:
-        async def enough() -> bool:
-            return (await self.gateway.store.counts()).get("mail.filed", 0) >= count
-
-        await _until(enough)
-        tickets = await self.gateway.store.tickets(desk=None, statuses=(), sender=None, limit=10)
-        self.show("threaded", {"tickets in all": str(len(tickets)), "number": tickets[0].number})
-
-    async def held(self) -> str:
-        async def something() -> bool:
-            return bool(await self.gateway.store.mails(MailState.HELD, limit=1))
-
-        await _until(something)
-        return (await self.gateway.store.mails(MailState.HELD, limit=1))[0].reason
-
-    async def resolve(self, message: str) -> None:
-        tickets = await self.gateway.store.tickets(desk=None, statuses=(), sender="li.lei@customer.example", limit=1)
-        pipeline = await build_pipeline(self.config, self.gateway.store, SystemClock())
-        said = await set_status(
-            pipeline,
-            self.gateway.store,
-            number=tickets[0].number,
-            status=Status.RESOLVED,
-            note="",
-            message=message,
-            author="admin",
-        )
-        self.gateway.delivery.wake()
-        self.show("the command said", {"": said})
-
-    async def summary(self) -> None:
-        async def nothing_waits() -> bool:
-            return not (await self.gateway.store.counts()).get("delivery.queued", 0)
-
-        await _until(nothing_waits)
-        self.console.print()
-        self.console.print(Text("What is in the store now", style="bold"))
-        for name, count in sorted((await self.gateway.store.counts()).items()):
-            if count:
-                self.console.print(Text(f"     {name}: {count}"))
-
-
-async def _until(seen: Callable[[], Awaitable[bool]]) -> None:
-    """Look at the store from outside, as a person would, until it shows what is waited for."""
-    async with asyncio.timeout(PATIENCE):
-        while not await seen():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-
-
-@asynccontextmanager
-async def _stage(directory: Path, console: Console) -> AsyncIterator[Stage]:
-    sink = Sink()
-    port = await sink.start()
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (directory / "dkim.pem").write_bytes(pem)
-    keys = [_customer_key(domain, directory, pem) for domain in ("customer.example", "other.example")]
-    (directory / "zone.json").write_text(json.dumps(_zone(public_record(keys[0]))), encoding="utf-8")
-    (directory / "demo.toml").write_text(SETTINGS.format(port=port, desk=DESK), encoding="utf-8")
-    config = configfile.load(directory / "demo.toml")
-    gateway = Gateway(config)
-    try:
-        await gateway.start()
-        yield Stage(gateway, sink, DkimSigner(keys), config, console)
-    finally:
-        await gateway.stop()
-        await sink.stop()
-
-
-def _customer_key(domain: str, directory: Path, pem: bytes) -> DkimKey:
-    key = DkimKey(domain=domain, selector="demo", key_file=directory / "dkim.pem")
-    key._pem = pem
-    return key
-
-
-def _zone(record: str) -> dict[str, dict[str, list[str]]]:
-    zone: dict[str, dict[str, list[str]]] = {"example": {}}
-    for domain in ("customer.example", "other.example"):
-        zone[domain] = {"TXT": ["v=spf1 ip4:192.0.2.0/24 -all"], "MX": [f"10 mail.{domain}"]}
-        zone[f"_dmarc.{domain}"] = {"TXT": ["v=DMARC1; p=reject"]}
-        zone[f"demo._domainkey.{domain}"] = {"TXT": [record]}
-    return zone

@@ -89,12 +89,13 @@ def do(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, reading
         _COMMANDS[given.verb](doing, given)
     status = doing.update.status
     try:
-        if reading.text and inside:
-            _note(doing)
-        elif reading.text:
+        if reading.text and not inside:
             _answer(doing, status)
-        elif status is not None and not doing.silent:
-            _status_letter(doing, status)
+        else:
+            if reading.text:
+                _note(doing)
+            if status is not None and not doing.silent:
+                _status_letter(doing, status)
     except (ComposeError, ParseFailed) as error:
         work.outcome, work.done = "refused", True
         work.because(NAME, f"nothing done: {error}")
@@ -118,7 +119,8 @@ def _finish(doing: Doing) -> None:
     work.because(NAME, "; ".join(doing.events) or work.outcome)
     if doing.assigned and doing.assigned != case.sender:
         ticket = replace(doing.ticket, assignee=doing.assigned)
-        latest = next(iter(case.facts.said.entries.get(ticket.id, ())), None)
+        notes = [entry for entry in work.entries if entry.kind is EntryKind.NOTE]  # what was said with it, if anything was
+        latest = next(iter((*notes, *case.facts.said.entries.get(ticket.id, ()))), None)
         if latest is not None:
             tell.told(case, work, ticket, latest, "assigned", only=doing.assigned)
     if doing.update.desk is not None and work.outcome != "note":  # else the note has told them
@@ -138,7 +140,8 @@ def _note(doing: Doing) -> None:
     work.outcome = "note"
     if doing.reading.commands and doing.reading.of(Verb.NOTE) is None:
         doing.say("noted")
-    tell.told(case, work, doing.ticket, entry, "note", but=case.sender)
+    if not doing.assigned:  # who has it now gets the note with that
+        tell.told(case, work, doing.ticket, entry, "note", but=case.sender)
 
 
 def _answer(doing: Doing, status: Status | None) -> None:

@@ -12,7 +12,7 @@ NAME = "tell"
 
 def handle(case: Case, work: Work) -> None:
     """Of what a customer, or somebody else, wrote."""
-    if case.imported or work.repeat_of is not None:
+    if case.imported or work.repeat_of is not None or "thanks" in work.marks:  # which ask nothing of anybody
         return
     for entry in [e for e in work.entries if e.kind in (EntryKind.CUSTOMER, EntryKind.THIRD_PARTY) and e.mail_id == case.mail.id]:
         ticket = next((t for t in (*work.opened, work.ticket) if t is not None and t.id == entry.ticket_id), None)

@@ -71,6 +71,7 @@ def compose_briefing(briefing: Briefing, templates: Templates) -> Composed:
     language = agent.language
     words = WORDS[language]
     parent = briefing.references[-1] if briefing.references else None
+    inside = briefing.entry.kind is EntryKind.NOTE  # a reply to what stays inside stays inside
     values = {
         **_common(desk, ticket, language, briefing.date),
         "headline": words[briefing.what],
@@ -82,11 +83,11 @@ def compose_briefing(briefing: Briefing, templates: Templates) -> Composed:
         "links": _links(briefing, words),
         "answer_to": briefing.answer_to,
         "note_to": briefing.note_to,
-        "inside": briefing.entry.kind is EntryKind.NOTE,
+        "inside": inside,
     }
     return _finish(
-        f"{language}/to-agent", values, desk, ticket, agent, briefing.message_id, briefing.date, briefing.answer_to,
-        parent, briefing.references, templates,
+        f"{language}/to-agent", values, desk, ticket, agent, briefing.message_id, briefing.date,
+        briefing.note_to if inside else briefing.answer_to, parent, briefing.references, templates,
     )  # fmt: skip
 
 
@@ -199,5 +200,7 @@ def _links(briefing: Briefing, words: dict[str, str]) -> list[tuple[str, str]]:
         wanted.insert(0, ("take", "#take"))
     to = quote(briefing.answer_to, safe="@+")
     links = [(words[name], f"mailto:{to}?subject={subject}&body={quote(command)}%0D%0A") for name, command in wanted]
+    if briefing.entry.kind is EntryKind.NOTE:
+        links.insert(0, (words["write"], f"mailto:{to}?subject={subject}"))
     links.insert(1, (words["add-note"], f"mailto:{quote(briefing.note_to, safe='@+')}?subject={subject}"))
     return links

@@ -292,6 +292,22 @@ async def test_assigning_tells_the_one_who_has_it_now_and_the_text_stays_inside(
     assert sorted(set(sent_to(filed))) == [("receipt", LEE), ("to-agent", KIM)]
     assert CUSTOMER not in [m.recipients[0].address for m in filed.sent]
     assert (await desk.ticket(first.number)).ticket.assignee == KIM
+    assert "Please look, he is a big customer." in text_of(to(filed, KIM, "to-agent"))
+
+
+async def test_a_state_beside_a_note_is_told_to_the_customer_without_the_note(desk: Helpdesk) -> None:
+    first = await begin(desk)
+    filed = await Colleague(desk).answer(to(first, LEE, "to-agent"), "#resolved\n#note\nHe was wrong.")
+    assert ("resolved", CUSTOMER) in sent_to(filed)
+    assert "wrong" not in text_of(to(filed, CUSTOMER, "resolved"))
+
+
+async def test_a_reply_to_a_note_stays_inside(desk: Helpdesk) -> None:
+    first = await begin(desk)
+    noted = await Colleague(desk).answer(to(first, LEE, "to-agent"), "#note\nHe is angry.")
+    answered = await Colleague(desk, KIM).answer(to(noted, KIM, "to-agent"), "I would be, too.")
+    assert answered.outcome == "note"
+    assert CUSTOMER not in [m.recipients[0].address for m in answered.sent]
 
 
 @pytest.mark.parametrize(
@@ -449,3 +465,12 @@ async def test_our_mail_to_an_agent_that_comes_back_is_told_to_nobody(desk: Help
     report = mail("Undelivered", f"<{LEE}>: 550 5.1.1 user unknown", sender="MAILER-DAEMON@isp.example")
     lost = await desk.post(report, sender="MAILER-DAEMON@isp.example", mail_from=None, rcpts=(returned,))
     assert (lost.outcome, lost.sent) == ("bounce", ())
+
+
+async def test_nobody_is_bothered_with_thanks(desk: Helpdesk) -> None:
+    first = await begin(desk)
+    solved = await Colleague(desk).answer(to(first, LEE, "to-agent"), "#resolved\nNew fuser.")
+    letter = to(solved, CUSTOMER, "answer")
+    where = str(read(letter)["Reply-To"].addresses[0].addr_spec)
+    thanks = await desk.post(mail(f"Re: {read(letter)['Subject']}", "Thank you very much!"), rcpts=(where,))
+    assert (thanks.outcome, thanks.sent) == ("joined", ())
