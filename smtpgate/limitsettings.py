@@ -102,6 +102,12 @@ class Limits(Section):
     )
     acknowledgements_per_day: int = Field(default=5, ge=1, description="Acknowledgements to one address in 24 hours.")
     acknowledgements_per_minute: int = Field(default=60, ge=1, description="Acknowledgements to all addresses in a minute.")
+    notifications_per_hour: int = Field(
+        default=60,
+        ge=1,
+        description="Mails about tickets to one agent in an hour, about; beyond, they are left out, and the next one says how many."
+        " In a flood that goes on, one comes after each twice as many.",
+    )
     machine_mails_per_hour: int = Field(
         default=10, ge=1, description="Machine mails on one ticket in an hour; beyond, nothing automatic is sent for it."
     )

@@ -105,7 +105,7 @@ def _unsent(case: Case, work: Work, ticket: Ticket, text: str) -> None:
 def _when(case: Case, work: Work, purpose: str) -> tuple[float | None, str]:
     """When a mail of this purpose may go out, or None and why it may not at all."""
     limits, acks, now = case.config.limits, case.facts.acks, case.now
-    mine = [a.at for a in work.acks]  # of this very mail, when it opens several tickets
+    mine = [a.at for a in work.acks if not a.of_agent]  # of this very mail, when it opens several tickets
     if purpose == "notice":  # never queued: a flood of forged senders must not take the minutes of real customers
         if acks.notices_last_day or mine:
             return None, "one notice a day is enough"

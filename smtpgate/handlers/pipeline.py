@@ -87,6 +87,9 @@ class Pipeline:
             named=thread.named(mail, parsed) if imported else (),
             pictures=tuple(dict.fromkeys(a.sha256 for a in parsed.attachments if a.content_type.startswith("image/")))[:_PICTURES],
             subjects=tuple(subject.key(desk.name, parsed.subject) for desk in desks) if imported and subject.alone(parsed) else (),
+            desks=tuple(desk.name for desk in desks),
+            members={desk.name: tuple(desk.agents) for desk in self.config.desk if desk.notify},
+            told_most=self.config.limits.notifications_per_hour,
             conversation=not imported and any(desk.notify or sender in desk.agents for desk in self.config.desk),
             numbers_of=lambda counter, serial: self._numbers_of(desks, now, counter, serial),
         )

@@ -115,6 +115,7 @@ class Post:
         now: float,
         earlier: tuple[Entry, ...] = (),
         others: tuple[OtherTicket, ...] = (),
+        left_out: int = 0,
     ) -> OutgoingMail:
         """What happened in a ticket, to one of its agents. All of a ticket hang below one Message-ID that was never sent, so that
         every client shows them as one thread."""
@@ -131,6 +132,7 @@ class Post:
             references=(self.agents_thread(ticket, desk),),
             earlier=earlier,
             others=others,
+            left_out=left_out,
         )
         return self._outgoing(
             compose_briefing(briefing, self.templates), "to-agent", desk, ticket, agent.address, now, now, entry.id

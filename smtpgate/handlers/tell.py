@@ -6,8 +6,10 @@ from smtpgate.config import Desk
 from smtpgate.handlers.case import Case, Work
 from smtpgate.mail.letters import ComposeError
 from smtpgate.model import Entry, EntryKind, Ticket
+from smtpgate.store.api import LEFT_OUT, TO_AGENT, AckNote
 
 NAME = "tell"
+_WANTED = ("assigned", "shown", "lost")  # an agent asked for it, or nobody else would hear: told in any case
 
 
 def handle(case: Case, work: Work) -> None:
@@ -36,6 +38,12 @@ def told(case: Case, work: Work, ticket: Ticket, entry: Entry, what: str, *, but
     for address in _whom(case, desk, ticket, only):
         if case.post.key(address) == but:
             continue
+        before, most = case.facts.said.told.get(address), case.config.limits.notifications_per_hour
+        full = before is not None and before.sent >= most and before.left_out < 2 * most  # then it is time to say so
+        if full and what not in _WANTED:
+            work.acks.append(AckNote(address, case.now, LEFT_OUT))
+            work.because(NAME, f"{address} not told: {most} mails within an hour (limits.notifications_per_hour)")
+            continue
         try:
             mail = case.post.briefing(
                 what=what,
@@ -46,11 +54,13 @@ def told(case: Case, work: Work, ticket: Ticket, entry: Entry, what: str, *, but
                 now=case.now,
                 earlier=case.facts.said.entries.get(ticket.id, ()),
                 others=tuple(o for o in case.facts.said.others if o.id != ticket.id),
+                left_out=before.left_out if before else 0,
             )
         except ComposeError as error:  # the ticket matters more than the mail about it
             work.because(NAME, f"{address} could not be told: {error}")
             continue
         work.outgoing.append(mail)
+        work.acks.append(AckNote(address, case.now, TO_AGENT))
         work.message_refs.append(case.post.reference(mail))
         work.because(NAME, f"{what} to agent {address}")
 

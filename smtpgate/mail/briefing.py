@@ -46,6 +46,7 @@ class Briefing:
     references: tuple[str, ...] = ()
     earlier: tuple[Entry, ...] = ()
     others: tuple[OtherTicket, ...] = ()
+    left_out: int = 0  # mails to this agent that a cap kept back since the last one
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,7 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
     """Label, with its colon, and value of what is worth knowing, the usual left out."""
     ticket, words = briefing.ticket, WORDS[language]
     facts = [
+        (words["left-out"], words["left-out-many"].format(count=briefing.left_out) if briefing.left_out else ""),
         (words["status"], STATUS[language][ticket.status]),
         (words["priority"], "" if ticket.priority is Priority.NORMAL else PRIORITY[language][ticket.priority]),
         (words["assignee"], ticket.assignee or words["nobody"]),

@@ -83,8 +83,9 @@ class Round:
                 used = self._used.get(new.serial, 0)
                 self._used[new.serial] = max(new.used, used + 1, facts.serials.get(new.serial, 1))
         for ack in changes.acks:
-            minute = int(ack.at // 60)
-            self._minutes[minute] = self._minutes.get(minute, 0) + 1
+            if not ack.of_agent:
+                minute = int(ack.at // 60)
+                self._minutes[minute] = self._minutes.get(minute, 0) + 1
 
 
 def numbers(several: Sequence[tuple[Filing, Facts]]) -> tuple[dict[Counter, int], list[str]]:
@@ -152,4 +153,4 @@ def _people(facts: Facts, changes: Changes) -> Iterator[str]:
     everybody += [one for id_ in _tickets(changes) if id_ in facts.tickets for one in facts.tickets[id_].participants]
     yield from (rows.address_key(one.address) for one in everybody)
     yield from (rows.address_key(address) for update in changes.updates for address in update.remove_participants)
-    yield from (rows.mailbox_key(ack.address) for ack in changes.acks)
+    yield from (rows.mailbox_key(ack.address) for ack in changes.acks if not ack.of_agent)

@@ -8,7 +8,7 @@ caller; the store never asks what time it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -97,6 +97,9 @@ class FactsQuery:
     pictures: tuple[str, ...] = ()  # SHA-256 of the pictures in it
     parents: tuple[str, ...] = ()  # Message-IDs of mails that it may quote, two at most, whose texts are wanted
     subjects: tuple[str, ...] = ()  # of history that answers and names no mail: keys of its subject, one for each desk
+    desks: tuple[str, ...] = ()  # names of those that it is addressed to
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # agents to be told, by desk
+    told_most: int = 0  # mails to one of them in an hour; twice as many left out are counted
     conversation: bool = False  # what was said in the tickets that it reaches, and which others its sender has, is wanted
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 
@@ -203,13 +206,21 @@ class NewFingerprint:
     strong: bool
 
 
+TO_AGENT, LEFT_OUT = "to-agent", "left-out"  # AckNote.purpose of a mail to an agent that was sent, and that was not
+
+
 @dataclass(frozen=True, slots=True)
 class AckNote:
     """One automatic mail that counts against a cap; that is of a mailbox, so case and sub-address of `address` do not count."""
 
     address: str
     at: float
-    purpose: str  # received, repeat, notice
+    purpose: str  # received, repeat, notice, …; to-agent and left-out count for agents alone
+
+    @property
+    def of_agent(self) -> bool:
+        """It counts against an agent's cap, and no other."""
+        return self.purpose in (TO_AGENT, LEFT_OUT)
 
 
 @dataclass(frozen=True, slots=True)

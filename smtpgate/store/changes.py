@@ -175,9 +175,14 @@ def _acknowledgements(acks: Sequence[AckNote]) -> Iterator[Query]:
     for ack in acks:
         yield Query(
             "INSERT INTO acknowledgement (address, at, minute, purpose) VALUES ($1, $2, $3, $4)",
-            (rows.mailbox_key(ack.address), ack.at, int(ack.at // 60), ack.purpose),
+            (
+                rows.agents_key(ack.address, ack.purpose) if ack.of_agent else rows.mailbox_key(ack.address),
+                ack.at,
+                int(ack.at // 60),
+                ack.purpose,
+            ),
         )
-    for minute, sent in Counter(int(ack.at // 60) for ack in acks).items():
+    for minute, sent in Counter(int(ack.at // 60) for ack in acks if not ack.of_agent).items():
         yield Query(
             """INSERT INTO acknowledged (minute, sent) VALUES ($1, $2)
                 ON CONFLICT (minute) DO UPDATE SET sent = acknowledged.sent + excluded.sent""",

@@ -81,6 +81,11 @@ def mailbox_key(address: str) -> str:
     return f"{local[:plus] if plus > 0 else local}{at}{domain}".casefold()
 
 
+def agents_key(address: str, purpose: str) -> str:
+    """Of an agent's cap, apart from those of the same person as a customer; what was left out apart from what was sent."""
+    return f"{purpose} {mailbox_key(address)}"
+
+
 def strings(values: tuple[str, ...]) -> str:
     return json.dumps(values)
 

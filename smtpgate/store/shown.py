@@ -50,10 +50,19 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """How much an agent was told in the last hour, and how many mails were left out since the last one."""
+
+    sent: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What an agent is shown of the tickets that a mail reaches, and what guards an agent's answer. By ticket id."""
 
     entries: dict[int, tuple[Entry, ...]] = field(default_factory=dict)  # the newest ones, newest first
     others: tuple[OtherTicket, ...] = ()  # of the sender, the newest first
     waiting: dict[int, Withdrawn] = field(default_factory=dict)  # the newest answer that has not left
+    told: dict[str, Told] = field(default_factory=dict)  # by an agent's address
     answered_at: float = 0.0  # when the newest mail of ours was made that the mail refers to

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from smtpgate.model import Entry, OtherTicket, Status, Withdrawn
 from smtpgate.store import rows
-from smtpgate.store.api import Facts, FactsQuery
-from smtpgate.store.shown import Said
+from smtpgate.store.api import LEFT_OUT, TO_AGENT, Facts, FactsQuery
+from smtpgate.store.shown import Said, Told
 from smtpgate.store.statement import Query, Verb, select_in
 
 _ENTRIES, _TEXT = 12, 8000  # newest entries of a ticket, characters of each
 _TICKETS = 4  # of those that a mail reaches
 _OTHERS = 6
+_HOUR = 3600.0
 _WAITING = """SELECT o.id, o.entry_id FROM outgoing o WHERE o.ticket_id = $1 AND o.purpose = 'answer' AND o.entry_id IS NOT NULL
     AND EXISTS (SELECT 1 FROM recipient r WHERE r.outgoing_id = o.id AND r.state = 'queued' AND r.attempts = 0
         AND r.claimed_by IS NULL) AND NOT EXISTS (SELECT 1 FROM outgoing c JOIN recipient r ON r.outgoing_id = c.id
@@ -29,14 +30,35 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
     talk: dict[int, tuple[Entry, ...]] = {}
     waiting: dict[int, Withdrawn] = {}
     first = [i for i in query.ticket_ids if i in facts.tickets]  # that a signed address names: nothing stands in their way
+    names = dict.fromkeys(query.desks)
     for ticket_id in tuple(dict.fromkeys((*first, *facts.tickets)))[:_TICKETS]:
+        ticket = facts.tickets[ticket_id]
+        names |= dict.fromkeys((ticket.desk, *ticket.other_desks))
         talk[ticket_id] = yield from _entries(ticket_id)
         found = yield Query(_WAITING, (ticket_id,))
         if found:
             waiting[ticket_id] = Withdrawn(found[0][0], found[0][1])
+    told = {}
+    for agent in dict.fromkeys(agent for name in names for agent in query.members.get(name, ())):
+        told[agent] = yield from _told(agent, query)
     others = yield from _others(query.sender)
     answered = yield from _made_at(query.references)
-    return replace(facts, said=Said(talk, others, waiting, answered))
+    return replace(facts, said=Said(talk, others, waiting, told, answered))
+
+
+def _told(agent: str, query: FactsQuery) -> Verb[Told]:
+    """No more rows are read than a decision needs."""
+    sent = yield Query(
+        "SELECT at FROM acknowledgement WHERE address = $1 ORDER BY at DESC LIMIT $2",
+        (rows.agents_key(agent, TO_AGENT), query.told_most),
+    )
+    if not sent:
+        return Told()
+    left_out = yield Query(
+        "SELECT 1 FROM acknowledgement WHERE address = $1 AND at > $2 LIMIT $3",
+        (rows.agents_key(agent, LEFT_OUT), sent[0][0], 2 * query.told_most),
+    )
+    return Told(sum(at > query.now - _HOUR for (at,) in sent), len(left_out))
 
 
 def _entries(ticket_id: int) -> Verb[tuple[Entry, ...]]:
