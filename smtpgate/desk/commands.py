@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from smtpgate.desk.commandtable import COMMANDS, LANGUAGES, PRIORITIES, STATES, Argument, Command, Text, Verb
+from smtpgate.desk.commandtable import COMMANDS, LANGUAGES, PRIORITIES, STATES, Argument, Command, Place, Text, Verb
 
 _MOST = 20  # commands in one mail
 _LONGEST = 500  # characters of a command's line
@@ -29,6 +29,8 @@ class Why(StrEnum):
     MISSING = "missing"  # it needs something behind its name
     TOO_MUCH = "too-much"  # it takes nothing behind its name
     INVALID = "invalid"  # what stands behind its name is nothing that it takes
+    NEEDS_TICKET = "needs-ticket"  # it is about a ticket, and here is none
+    NEEDS_NONE = "needs-none"  # it is for a new mail to the desk
     TWICE = "twice"  # said twice, or against another one
     ALONE = "alone"  # may stand only by itself
     MISPLACED = "misplaced"  # a command below text: meant, or part of the text?
@@ -69,7 +71,13 @@ class Reading:
         return next((given for given in self.commands if given.verb is verb), None)
 
 
-def read(text: str) -> Reading:
+def begins(text: str) -> bool:
+    """Does its first line that is not empty look like a command?"""
+    return bool(_top(text.split("\n"))[0])
+
+
+def read(text: str, place: Place = Place.TICKET) -> Reading:
+    """place: TICKET for a mail about a ticket, DESK for a new mail to a desk, which asks for one thing."""
     lines = text.split("\n")
     taken, rest = _top(lines)
     faults: list[Fault] = []
@@ -78,7 +86,7 @@ def read(text: str) -> Reading:
         faults.append(Fault(_shown(taken[_MOST]), Why.TOO_MANY))
         taken = taken[:_MOST]
     for line in taken:
-        found = _one(line)
+        found = _one(line, place)
         if isinstance(found, Fault):
             faults.append(found)
         else:
@@ -86,6 +94,8 @@ def read(text: str) -> Reading:
     body = "\n".join(rest).strip()
     faults += _misplaced(rest)
     faults += _against_each_other(given, body, bool(faults))
+    if place is Place.DESK and len(given) > 1:
+        faults.append(Fault(f"#{given[1].verb.value}", Why.ALONE))
     note = next((g.value for g in given if g.verb is Verb.NOTE), "")
     return Reading(tuple(given), "\n\n".join(filter(None, (note, body))), _outward(given), tuple(faults))
 
@@ -105,25 +115,28 @@ def _shown(line: str) -> str:
     return line if len(line) <= _LONGEST else line[:_LONGEST] + "…"
 
 
-def _one(line: str) -> Given | Fault:
+def _one(line: str, place: Place) -> Given | Fault:
     if len(line) > _LONGEST:
         return Fault(_shown(line), Why.INVALID)
     name, argument = _parts(line)
     found = _find(name)
     if found is None:
-        return Fault(line, Why.UNKNOWN, _nearest(name))
+        return Fault(line, Why.UNKNOWN, _nearest(name, place))
     command, value = found
+    if command.place not in (place, Place.BOTH):
+        return Fault(line, Why.NEEDS_TICKET if place is Place.DESK else Why.NEEDS_NONE)
+    wanted = Argument.NONE if command.place is Place.BOTH and place is Place.TICKET else command.argument
     if value:  # a state as a command of its own
         return Fault(line, Why.TOO_MUCH) if argument else Given(command.verb, value)
     if not argument:
-        if command.argument is Argument.NONE or command.optional:
+        if wanted is Argument.NONE or command.optional:
             return Given(command.verb)
-        return Fault(line, Why.MISSING, takes=command.argument)
-    if command.argument is Argument.NONE:
+        return Fault(line, Why.MISSING, takes=wanted)
+    if wanted is Argument.NONE:
         return Fault(line, Why.TOO_MUCH)
-    taken = _READERS[command.argument](argument)
+    taken = _READERS[wanted](argument)
     if taken is None:
-        return Fault(line, Why.INVALID, takes=command.argument)
+        return Fault(line, Why.INVALID, takes=wanted)
     return Given(command.verb, *taken)
 
 
@@ -144,8 +157,9 @@ def _find(name: str) -> tuple[Command, str] | None:
     return _NAMES.get(name)
 
 
-def _nearest(name: str) -> str:
-    close = difflib.get_close_matches(name[:40], _NAMES, 1, 0.5)
+def _nearest(name: str, place: Place) -> str:
+    fitting = [known for known, (command, _) in _NAMES.items() if command.place in (place, Place.BOTH)]
+    close = difflib.get_close_matches(name[:40], fitting, 1, 0.5)
     return f"#{close[0]}" if close else ""
 
 
@@ -224,6 +238,12 @@ def _agent(said: str) -> Taken | None:
     return (word,) if word and not re.search(r"\s", word) else None
 
 
+def _number(said: str) -> Taken | None:
+    """As it stands in a subject, with or without its brackets."""
+    bare = said.strip("[]【】［］ #＃")
+    return (bare,) if bare and len(bare) <= 60 and not re.search(r"\s", bare) else None
+
+
 def _desk(said: str) -> Taken | None:
     return None if re.search(r"\s", said) else (said.lower(),)
 
@@ -254,6 +274,7 @@ _READERS: dict[Argument, Callable[[str], Taken | None]] = {
     Argument.TAGS: _several(_TAG),
     Argument.PEOPLE: _several(_ADDRESS, lower=False),
     Argument.DESK: _desk,
+    Argument.NUMBER: _number,
 }
 
 

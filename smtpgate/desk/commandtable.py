@@ -24,9 +24,21 @@ class Verb(StrEnum):
     MOVE = "move"
     SPAM = "spam"
     LANGUAGE = "language"
+    LIST = "list"
+    MINE = "mine"
+    NEXT = "next"
+    FIND = "find"
     SHOW = "show"
     UNDO = "undo"
     HELP = "help"
+
+
+class Place(StrEnum):
+    """Where a command makes sense."""
+
+    TICKET = "ticket"  # in an answer to a mail about a ticket
+    DESK = "desk"  # in a new mail to the desk
+    BOTH = "both"
 
 
 class Argument(StrEnum):
@@ -40,6 +52,7 @@ class Argument(StrEnum):
     TAGS = "tags"  # +word or word to add, -word to remove
     PEOPLE = "people"  # +address or address to add, -address to remove
     DESK = "desk"
+    NUMBER = "number"  # of a ticket
     LANGUAGE = "language"
 
 
@@ -65,6 +78,7 @@ class Command:
     also: tuple[str, ...] = ()  # further English names
     optional: bool = False
     alone: bool = False
+    place: Place = Place.TICKET
 
 
 # fmt: off
@@ -97,13 +111,25 @@ COMMANDS: tuple[Command, ...] = (
             "Close the ticket as spam without a word to its sender.", "作为垃圾邮件关闭，不通知发件人。", "#spam", ("junk",)),
     Command(Verb.LANGUAGE, ("语言",), Argument.LANGUAGE, Text.ANSWER,
             "Write to this customer in this language from now on.", "以后用这种语言给该客户写信。", "#language zh", ("lang",)),
-    Command(Verb.SHOW, ("查看",), Argument.NONE, Text.NONE,
-            "Send me the whole ticket.", "把整张工单发给我。", "#show"),
+    Command(Verb.LIST, ("列表",), Argument.NONE, Text.NONE,
+            "Open tickets of the desk, the longest waiting first.", "列出本服务台未完成的工单，等待最久的在前。", "#list",
+            place=Place.DESK),
+    Command(Verb.MINE, ("我的",), Argument.NONE, Text.NONE,
+            "My open tickets, of all my desks.", "列出由我负责的未完成工单（所有服务台）。", "#mine", place=Place.DESK),
+    Command(Verb.NEXT, ("下一个", "下一张"), Argument.NONE, Text.NONE,
+            "Take the ticket that waits longest and that nobody has, and send it to me.", "接手等待最久且无人负责的工单并发给我。",
+            "#next", place=Place.DESK),
+    Command(Verb.FIND, ("查找", "搜索"), Argument.WORDS, Text.NONE,
+            "The newest tickets with all of these words in their subject.", "查找主题中含有这些词的最新工单。", "#find red light",
+            ("search",), place=Place.DESK),
+    Command(Verb.SHOW, ("查看",), Argument.NUMBER, Text.NONE,
+            "Send me the whole ticket; in a new mail to the desk, the one with this number.",
+            "把整张工单发给我；在发给服务台的新邮件里，后面写工单编号。", "#show", place=Place.BOTH),
     Command(Verb.UNDO, ("撤销",), Argument.NONE, Text.NONE,
             "Take back my last answer, as long as it has not left.", "收回我最近一次尚未发出的答复。", "#undo",
             alone=True),
     Command(Verb.HELP, ("帮助",), Argument.NONE, Text.NONE,
-            "Send me this list.", "把这份说明发给我。", "#help"),
+            "Send me this list.", "把这份说明发给我。", "#help", place=Place.BOTH),
 )
 
 # A state as a command of its own: #resolved is #status resolved.

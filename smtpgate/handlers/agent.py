@@ -8,17 +8,15 @@ meaning is not plain stays inside.
 
 from __future__ import annotations
 
-from smtpgate.clock import id_number
 from smtpgate.config import Agent, Desk
 from smtpgate.desk import commands
-from smtpgate.handlers import outcome
+from smtpgate.handlers import deskmail, outcome
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.mail.letters import date_text
 from smtpgate.mail.token import TokenKind
 from smtpgate.model import Entry, EntryKind, Evidence, Ticket
 from smtpgate.rules.rights import Acting
-from smtpgate.store.api import AckNote
 
 NAME = "agent"
 
@@ -33,6 +31,8 @@ def handle(case: Case, work: Work) -> None:
     if ticket is None:
         if case.actions and case.parsed.kind.machine is False:
             work.hold(NAME, "written to an address that an agent was given, for a ticket that is not here")
+        elif not case.actions:
+            deskmail.handle(case, work)
         return
     desk = case.desk_of_agent(ticket)
     if desk is None:
@@ -63,14 +63,14 @@ def _of_agent(case: Case, work: Work, ticket: Ticket, desk: Desk) -> None:
     if why:
         work.hold(NAME, f"in an agent's name, {why}")
         lines = (words["confirm"].format(why=why), words["otherwise"])
-        _ask(case, work, ticket, desk, agent, titles["confirm"], lines)
+        outcome.ask(case, work, ticket, desk, agent, titles["confirm"], lines)
         return
     inside = any(token.kind is TokenKind.NOTE for token in case.actions) or not reading.outward
     if not inside and reading.text and (other := _overtaken(case, ticket)) is not None and not case.mail.released:
         work.hold(NAME, f"{other.author} has answered meanwhile")
         when = date_text(other.created_at, desk, agent.language)
         lines = (words["overtaken"].format(who=other.author, when=when), other.text[:2000], words["send-all-the-same"])
-        _ask(case, work, ticket, desk, agent, titles["overtaken"], lines)
+        outcome.ask(case, work, ticket, desk, agent, titles["overtaken"], lines)
         return
     faults = outcome.impossible(case, ticket, desk, reading, agent.language)
     if faults:
@@ -107,17 +107,6 @@ def _refused(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, l
     work.outcome, work.done = "refused", True
     work.because(NAME, f"nothing done: {'; '.join(lines)}"[:500])
     outcome.send_receipt(case, work, ticket, desk, agent, TITLES[agent.language]["refused"], lines, text=case.parsed.reply)
-
-
-def _ask(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, title: str, lines: tuple[str, ...]) -> None:
-    """The one mail by which the agent vouches for a held one, to the address of the configuration and no other."""
-    today = [at for at in case.facts.acks.to_address if at > case.now - 86_400]
-    if len(today) >= case.config.limits.acknowledgements_per_day:
-        work.because(NAME, "not asked: so many mails in this agent's name are held today that asking would be a flood")
-        return
-    work.acks.append(AckNote(case.sender, case.now, "confirm"))
-    confirm = id_number(case.mail.id)
-    outcome.send_receipt(case, work, ticket, desk, agent, title, lines, text=case.parsed.reply, confirm=confirm)
 
 
 def _confirmed(case: Case, work: Work) -> None:

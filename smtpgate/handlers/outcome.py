@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from smtpgate.clock import id_text
+from smtpgate.clock import id_number, id_text
 from smtpgate.config import Agent, Desk
 from smtpgate.desk.commands import Fault, Given, Reading
-from smtpgate.desk.commandtable import COMMANDS, Verb
+from smtpgate.desk.commandtable import COMMANDS, Place, Verb
 from smtpgate.desk.life import after_answer, letter_for
 from smtpgate.errors import ParseFailed
 from smtpgate.handlers import doing as on_ticket
@@ -21,7 +21,7 @@ from smtpgate.mail.agentwords import PRIORITY, STATUS
 from smtpgate.mail.letters import ComposeError
 from smtpgate.mail.token import Token
 from smtpgate.model import Address, Entry, EntryKind, OutgoingMail, Priority, Status, Ticket, Withdrawn
-from smtpgate.store.api import TicketUpdate
+from smtpgate.store.api import AckNote, TicketUpdate
 
 NAME = "agent"
 _CONVERSATION = (EntryKind.CUSTOMER, EntryKind.REPLY, EntryKind.STATUS)  # what a customer has seen
@@ -129,7 +129,7 @@ def _finish(doing: Doing) -> None:
     help_wanted = doing.reading.of(Verb.HELP) is not None
     if doing.lines or help_wanted:
         title = TITLES[agent.language]["help" if help_wanted and not doing.lines else "done"]
-        lines = (*doing.lines, *(help_lines(agent.language) if help_wanted else ()))
+        lines = (*doing.lines, *(help_lines(agent.language, Place.TICKET, doing.desk) if help_wanted else ()))
         send_receipt(case, work, doing.ticket, doing.desk, agent, title, lines)
 
 
@@ -297,7 +297,7 @@ def _undo(doing: Doing, _: Given) -> None:
 def _show(doing: Doing, _: Given) -> None:
     entries = doing.case.facts.said.entries.get(doing.ticket.id, ())
     if entries:
-        tell.told(doing.case, doing.work, doing.ticket, entries[0], "shown", only=doing.case.sender)
+        tell.told(doing.case, doing.work, doing.ticket, entries[0], "shown", only=doing.case.sender, wanted=True)
 
 
 def _nothing(doing: Doing, given: Given) -> None:
@@ -326,20 +326,23 @@ _COMMANDS = {
 # --- receipts ---------------------------------------------------------------------------------------------------------
 
 
-def help_lines(language: str) -> tuple[str, ...]:
-    """The table of commands as an agent reads it."""
-    lines = []
+def help_lines(language: str, place: Place, desk: Desk) -> tuple[str, ...]:
+    """The table of commands as an agent reads it: those that make sense here, then the names of the others."""
+    lines, others, chinese = [], [], language == "zh"
     for command in COMMANDS:
-        chinese = language == "zh"
-        name = f"#{command.chinese[0]} (#{command.verb.value})" if chinese else f"#{command.verb.value}"
-        lines.append(f"{name}: {command.chinese_help if chinese else command.english_help} {command.example}")
-    return tuple(lines)
+        if command.place in (place, Place.BOTH):
+            name = f"#{command.chinese[0]} (#{command.verb.value})" if chinese else f"#{command.verb.value}"
+            lines.append(f"{name}: {command.chinese_help if chinese else command.english_help} {command.example}")
+        if command.place is not place:
+            others.append(f"#{command.chinese[0] if chinese else command.verb.value}")
+    elsewhere = LINES[language]["help-desk" if place is Place.TICKET else "help-ticket"]
+    return (*lines, elsewhere.format(address=desk.address, names=" ".join(others)))
 
 
 def send_receipt(
     case: Case,
     work: Work,
-    ticket: Ticket,
+    ticket: Ticket | None,
     desk: Desk,
     agent: Agent,
     title: str,
@@ -348,6 +351,7 @@ def send_receipt(
     text: str = "",
     confirm: int | None = None,
 ) -> None:
+    """ticket None: the agent's mail was about none."""
     try:
         mail = case.post.receipt(
             title=title,
@@ -365,3 +369,14 @@ def send_receipt(
         return
     work.outgoing.append(mail)
     work.because(NAME, f"receipt to agent {agent.address}: {title}")
+
+
+def ask(case: Case, work: Work, ticket: Ticket | None, desk: Desk, agent: Agent, title: str, lines: tuple[str, ...]) -> None:
+    """The one mail by which the agent vouches for a held one, to the address of the configuration and no other."""
+    today = [at for at in case.facts.acks.to_address if at > case.now - 86_400]
+    if len(today) >= case.config.limits.acknowledgements_per_day:
+        work.because(NAME, "not asked: so many mails in this agent's name are held today that asking would be a flood")
+        return
+    work.acks.append(AckNote(case.sender, case.now, "confirm"))
+    confirm = id_number(case.mail.id)
+    send_receipt(case, work, ticket, desk, agent, title, lines, text=case.parsed.reply, confirm=confirm)

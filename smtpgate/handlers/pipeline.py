@@ -14,7 +14,7 @@ from types import ModuleType
 
 from smtpgate.clock import Clock, id_text, local_day
 from smtpgate.config import Config, Desk
-from smtpgate.handlers import agent, answer, dedupe, identify, notify, recognise, route, subject, tell, thread, ticket
+from smtpgate.handlers import agent, answer, dedupe, deskmail, identify, notify, recognise, route, subject, tell, thread, ticket
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.post import Post
 from smtpgate.mail import digest
@@ -91,6 +91,7 @@ class Pipeline:
             members={desk.name: tuple(desk.agents) for desk in self.config.desk if desk.notify},
             told_most=self.config.limits.notifications_per_hour,
             conversation=not imported and any(desk.notify or sender in desk.agents for desk in self.config.desk),
+            listing=None if imported or tokens else deskmail.asked(parsed, sender, desks, self.config, self.patterns),
             numbers_of=lambda counter, serial: self._numbers_of(desks, now, counter, serial),
         )
         person = next((a for a in parsed.from_ if key(a.address) == key(author)), Address("", author)) if author else None

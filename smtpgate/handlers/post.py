@@ -143,7 +143,7 @@ class Post:
         *,
         title: str,
         desk: Desk,
-        ticket: Ticket,
+        ticket: Ticket | None,
         agent: Agent,
         now: float,
         lines: tuple[str, ...],
@@ -151,21 +151,28 @@ class Post:
         in_reply_to: ParsedMail,
         confirm: int | None = None,
     ) -> OutgoingMail:
-        """What became of an agent's mail. confirm: the held mail that an answer to this one vouches for."""
-        kind, about = (TokenKind.ACTION, ticket.id) if confirm is None else (TokenKind.CONFIRM, confirm)
+        """What became of an agent's mail. confirm: the held mail that an answer to this one vouches for. Without it and without
+        a ticket an answer goes to the desk, as the agent's own mail did."""
         answered = in_reply_to.message_id
+        if confirm is not None:
+            answer_to = self.tokens.reply_address(desk.address, confirm, agent.address, now, TokenKind.CONFIRM)
+        elif ticket is not None:
+            answer_to = self.tokens.reply_address(desk.address, ticket.id, agent.address, now, TokenKind.ACTION)
+        else:
+            answer_to = desk.address
+        thread = (self.agents_thread(ticket, desk),) if ticket is not None else ()
         receipt = Receipt(
             title=title,
             desk=desk,
             ticket=ticket,
             agent=agent,
-            message_id=new_message_id(ticket.id, desk.domain, secrets.token_bytes(10)),
+            message_id=new_message_id(ticket.id if ticket else new_id(self.clock), desk.domain, secrets.token_bytes(10)),
             date=now,
-            answer_to=self.tokens.reply_address(desk.address, about, agent.address, now, kind),
+            answer_to=answer_to,
             lines=lines,
             text=text,
             in_reply_to=answered,
-            references=(self.agents_thread(ticket, desk), *((answered,) if answered else ())),
+            references=(*thread, *((answered,) if answered else ())),
         )
         return self._outgoing(compose_receipt(receipt, self.templates), "receipt", desk, ticket, agent.address, now, now, None)
 
@@ -184,7 +191,7 @@ class Post:
         composed: Composed,
         purpose: str,
         desk: Desk,
-        ticket: Ticket,
+        ticket: Ticket | None,
         address: str,
         now: float,
         send_at: float,
@@ -199,7 +206,7 @@ class Post:
             data=composed.data,
             recipients=(OutgoingRecipient(recipient_id, address, return_path, send_at),),
             created_at=now,
-            ticket_id=ticket.id,
+            ticket_id=ticket.id if ticket else None,
             entry_id=entry_id,
             smtputf8=composed.smtputf8,
             eightbit=composed.eightbit,

@@ -9,7 +9,7 @@ from smtpgate.model import Entry, EntryKind, Ticket
 from smtpgate.store.api import LEFT_OUT, TO_AGENT, AckNote
 
 NAME = "tell"
-_WANTED = ("assigned", "shown", "lost")  # an agent asked for it, or nobody else would hear: told in any case
+_WANTED = ("assigned", "moved", "shown", "lost")  # an agent asked for it, or nobody else would hear: told in any case
 
 
 def handle(case: Case, work: Work) -> None:
@@ -30,10 +30,13 @@ def _what(work: Work, entry: Entry) -> str:
     return "new" if work.opened else "answer"
 
 
-def told(case: Case, work: Work, ticket: Ticket, entry: Entry, what: str, *, but: str = "", only: str = "") -> None:
-    """A briefing for each agent whom it concerns. but: the agent who knows already; only: the one agent who is to know."""
+def told(
+    case: Case, work: Work, ticket: Ticket, entry: Entry, what: str, *, but: str = "", only: str = "", wanted: bool = False
+) -> None:
+    """A briefing for each agent whom it concerns. but: the agent who knows already; only: the one agent who is to know;
+    wanted: he asked for it, so that it goes out also at a quiet desk."""
     desk = case.config.desk_named(ticket.desk)
-    if desk is None or not desk.notify:
+    if desk is None or not (desk.notify or wanted):
         return
     for address in _whom(case, desk, ticket, only):
         if case.post.key(address) == but:

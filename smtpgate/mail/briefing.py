@@ -51,11 +51,12 @@ class Briefing:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of an agent's mail. lines: what was done, or why nothing was; text: his own, when it comes back."""
+    """What became of an agent's mail, which was about a ticket or about none. lines: what was done, or why nothing was; text:
+    his own, when it comes back."""
 
     title: str
     desk: Desk
-    ticket: Ticket
+    ticket: Ticket | None
     agent: Agent
     message_id: str
     date: float
@@ -97,6 +98,7 @@ def compose_receipt(receipt: Receipt, templates: Templates) -> Composed:
     desk, ticket, agent = receipt.desk, receipt.ticket, receipt.agent
     values = {
         **_common(desk, ticket, agent.language, receipt.date),
+        **({} if ticket else {"subject": receipt.title}),
         "headline": receipt.title,
         "lines": [safe.line(line, 1000) for line in receipt.lines],
         "text": _text(receipt.text, _TEXT),
@@ -107,10 +109,10 @@ def compose_receipt(receipt: Receipt, templates: Templates) -> Composed:
     )  # fmt: skip
 
 
-def _common(desk: Desk, ticket: Ticket, language: Language, moment: float) -> dict[str, Any]:
+def _common(desk: Desk, ticket: Ticket | None, language: Language, moment: float) -> dict[str, Any]:
     return {
-        "number": ticket.number,
-        "subject": letters.shown_subject(ticket.subject, ticket.number),
+        "number": ticket.number if ticket else "",
+        "subject": letters.shown_subject(ticket.subject, ticket.number) if ticket else "",
         "desk": letters.desk_name(desk, language),
         "address": desk.address,
         "date": letters.date_text(moment, desk, language),
@@ -122,7 +124,7 @@ def _finish(
     stem: str,
     values: dict[str, Any],
     desk: Desk,
-    ticket: Ticket,
+    ticket: Ticket | None,
     agent: Agent,
     message_id: str,
     date: float,
@@ -142,7 +144,7 @@ def _finish(
         ("From", wire.mailbox(name, desk.address)),
         ("To", to),
         ("Reply-To", wire.mailbox(name, wire.checked_address(reply_to))),
-        ("Subject", wire.subject(f"[#{ticket.number}]", values["subject"])),  # the same in the whole thread
+        ("Subject", wire.subject(f"[#{ticket.number}]" if ticket else "", values["subject"])),  # the same in the whole thread
         ("Date", format_datetime(datetime.fromtimestamp(date, ZoneInfo(desk.timezone)))),
         ("Message-ID", own_id),
         *([("In-Reply-To", parent)] if parent else []),

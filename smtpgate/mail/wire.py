@@ -85,13 +85,13 @@ def encoded_words(text: str) -> str:
 
 
 def subject(tag: str, text: str) -> str:
-    """The value of a Subject: the tag in plain ASCII, so that everybody finds it, then the text."""
+    """The value of a Subject: the tag in plain ASCII, so that everybody finds it, then the text. "" for no tag."""
     if not text:
         return tag
     words = text.split(" ")
     if _PLAIN_TEXT.fullmatch(text) and "=?" not in text and max(map(len, words)) <= 60:
-        return folded([tag, *words], len("Subject: "))
-    return f"{tag}\r\n {encoded_words(text)}"
+        return folded([tag, *words] if tag else words, len("Subject: "))
+    return f"{tag}\r\n {encoded_words(text)}" if tag else encoded_words(text)
 
 
 def folded(words: Iterable[str], used: int) -> str:

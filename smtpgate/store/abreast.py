@@ -36,7 +36,7 @@ class Round:
     def admits(self, query: FactsQuery, facts: Facts) -> bool:
         if self._alone:
             return False
-        if query.imported:
+        if query.imported or query.listing is not None:  # any ticket may be among those that are listed
             return not self._touched
         if query.sender and (rows.address_key(query.sender) in self._people or rows.mailbox_key(query.sender) in self._people):
             return False

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from smtpgate.listing import Listing
 from smtpgate.model import (
     Attempt,
     Delivery,
@@ -101,6 +102,7 @@ class FactsQuery:
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # agents to be told, by desk
     told_most: int = 0  # mails to one of them in an hour; twice as many left out are counted
     conversation: bool = False  # what was said in the tickets that it reaches, and which others its sender has, is wanted
+    listing: Listing | None = None  # tickets that an agent asks for
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 
 
@@ -170,6 +172,7 @@ class Facts:
     letters: tuple[bytes, ...] = ()  # our own mails that it may quote, whole
     parents: tuple[str, ...] = ()  # texts of entries that it may quote
     said: Said = field(default_factory=Said)  # when the question asks for it
+    listed: tuple[Ticket, ...] = ()  # what the listing found, 51 at most; of a single one its entries are in said too
 
 
 # --- what filing changes, all at once ---------------------------------------------------------------------------------

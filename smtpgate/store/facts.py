@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from smtpgate.model import DeliveryState, Participant, Ticket
-from smtpgate.store import rows
+from smtpgate.store import listing, rows
 from smtpgate.store.api import AckCounts, Facts, FactsQuery, Fingerprint, MessageRef, NumbersOf, SentRecipient
 from smtpgate.store.statement import Query, Verb, one, select_in, together
 from smtpgate.store.talk import with_talk
@@ -26,8 +26,14 @@ def facts(query: FactsQuery) -> Verb[Facts]:
     reached, (parents, expected), serials, acks, language, letters = yield from together(
         _reached(query), _unfiled_parents(query), _serials(query), _acks(query), _language(query), _letters(query)
     )
+    listed: tuple[Ticket, ...] = ()
+    if query.listing is not None:
+        ids = yield from listing.found(query.listing)
+        tickets = yield from tickets_by_id(ids)
+        listed = tuple(tickets[i] for i in ids)
     whole = Facts(
         **reached,
+        listed=listed,
         unfiled_parents=parents,
         expected_parents=expected,
         serials=serials,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from smtpgate.listing import Listed
 from smtpgate.model import Entry, OtherTicket, Status, Withdrawn
 from smtpgate.store import rows
 from smtpgate.store.api import LEFT_OUT, TO_AGENT, Facts, FactsQuery
@@ -30,9 +31,11 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
     talk: dict[int, tuple[Entry, ...]] = {}
     waiting: dict[int, Withdrawn] = {}
     first = [i for i in query.ticket_ids if i in facts.tickets]  # that a signed address names: nothing stands in their way
+    single = facts.listed if query.listing is not None and query.listing.what in (Listed.NEXT, Listed.NUMBER) else ()
     names = dict.fromkeys(query.desks)
-    for ticket_id in tuple(dict.fromkeys((*first, *facts.tickets)))[:_TICKETS]:
-        ticket = facts.tickets[ticket_id]
+    reached = tuple(dict.fromkeys((*first, *facts.tickets)))[:_TICKETS]
+    for ticket in (*(facts.tickets[ticket_id] for ticket_id in reached), *single):
+        ticket_id = ticket.id
         names |= dict.fromkeys((ticket.desk, *ticket.other_desks))
         talk[ticket_id] = yield from _entries(ticket_id)
         found = yield Query(_WAITING, (ticket_id,))

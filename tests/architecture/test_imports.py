@@ -33,7 +33,7 @@ LAYERS: list[set[str]] = [
     {"config"},
     {"limitsettings", "watchsettings"},
     {"settingtypes"},
-    {"numbers", "patterns", "model", "errors", "clock", "metrics", "tomllines", "logaddresses", "__init__"},
+    {"numbers", "patterns", "model", "errors", "clock", "metrics", "tomllines", "logaddresses", "listing", "__init__"},
 ]
 GROUND = LAYERS[-1]
 

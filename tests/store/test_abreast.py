@@ -220,6 +220,7 @@ class TestRound:
             *("mail_id", "now", "sender", "message_id", "references", "numbers", "ticket_ids", "recipient_ids"),
             *("fingerprints", "serials", "imported", "named", "pictures", "parents", "subjects", "numbers_of", "conversation"),
             *("desks", "members", "told_most"),  # a cap of mail to agents that is about so many: see AckNote.of_agent
+            "listing",
         }
         assert {field.name for field in dataclasses.fields(Changes)} == {
             *("state", "reason", "decision", "tickets", "updates", "entries", "message_refs", "fingerprints", "told"),
@@ -238,5 +239,5 @@ class TestRound:
                 "expected_parents",
             ),
             *("machine_last_hour", "language", "holders", "talks", "unseen", "seen_pictures", "letters", "parents"),
-            "said",
+            *("said", "listed"),
         }

@@ -1,9 +1,12 @@
-"""Contract: what agents change and ask for: who takes part, another desk, answers that are taken back."""
+"""Contract: what agents change and ask for: who takes part, another desk, answers that are taken back, lists of tickets."""
 
 from __future__ import annotations
 
-from smtpgate.model import DeliveryState, EntryKind, Participant, Role, Ticket
-from smtpgate.store.api import Changes, Facts, TicketUpdate
+from typing import Any
+
+from smtpgate.listing import Listed, Listing
+from smtpgate.model import DeliveryState, EntryKind, Participant, Role, Status, Ticket
+from smtpgate.store.api import Changes, Facts, NewTicket, TicketUpdate
 from smtpgate.store.verbs import VerbStore
 from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, an_entry, an_outgoing
 from tests.support.store_steps import open_ticket
@@ -85,3 +88,51 @@ async def test_an_answer_of_which_a_copy_has_left_is_not_taken_back(store: VerbS
     assert (await facts_of(store, ticket)).said.waiting.keys() == {ticket.id}
     await store.claim_deliveries(worker="w", now=NOW + 55, limit=9, next_at=lambda _: NOW + 300)
     assert (await facts_of(store, ticket)).said.waiting == {}
+
+
+async def listed(store: VerbStore, what: Listed, *desks: str, **more: Any) -> list[str]:
+    facts = await store.facts(a_query(listing=Listing(what, desks, **more)))
+    return [ticket.subject for ticket in facts.listed]
+
+
+async def test_lists_for_an_agent(store: VerbStore) -> None:
+    for subject, desk, status, assignee in (
+        ("oldest, customer's turn", "support", Status.WAITING, ""),
+        ("has somebody", "support", Status.RECEIVED, LI),
+        ("red LIGHT", "support", Status.PROGRESS, ""),
+        ("Light, Rot: ÄRGER", "support", Status.CLOSED, ""),
+        ("打印机 红灯 light red", "support", Status.RECEIVED, ""),
+        ("elsewhere, red light", "sales", Status.RECEIVED, LI),
+        ("solved red light", "sales", Status.RESOLVED, LI),
+    ):
+        await open_ticket(store, a_ticket(subject=subject, desk=desk, status=status, assignee=assignee))
+    assert await listed(store, Listed.OPEN, "support") == [
+        "oldest, customer's turn", "has somebody", "red LIGHT", "打印机 红灯 light red",
+    ]  # fmt: skip
+    assert await listed(store, Listed.OPEN, "nowhere") == []
+    assert await listed(store, Listed.MINE, "support", "sales", agent=LI) == ["has somebody", "elsewhere, red light"]
+    assert await listed(store, Listed.MINE, "support", agent=LI) == ["has somebody"]
+    assert await listed(store, Listed.NEXT, "support") == ["red LIGHT"]
+    assert await listed(store, Listed.NEXT, "sales") == []
+    assert await listed(store, Listed.WORDS, "support", words=("light", "red")) == ["打印机 红灯 light red", "red LIGHT"]
+    assert await listed(store, Listed.WORDS, "support", words=("ärger",)) == ["Light, Rot: ÄRGER"]
+    assert await listed(store, Listed.WORDS, "sales", words=("%",)) == []
+
+
+async def test_a_single_ticket_comes_with_what_was_said(store: VerbStore) -> None:
+    ticket = a_ticket()
+    entry = an_entry(ticket.id)
+    await open_ticket(store, ticket, entries=(entry,))
+    for listing in (Listing(Listed.NUMBER, number=ticket.number), Listing(Listed.NEXT, ("support",))):
+        facts = await store.facts(a_query(listing=listing, conversation=True))
+        assert facts.listed == (ticket,)
+        assert facts.said.entries == {ticket.id: (entry,)}
+        assert facts.tickets == {}  # no rung of the ladder reaches it
+    assert (await store.facts(a_query(listing=Listing(Listed.NUMBER, number="20260102-EML-0001")))).listed == ()
+
+
+async def test_a_list_has_an_end(store: VerbStore) -> None:
+    tickets = tuple(NewTicket(a_ticket(subject=f"a {i}")) for i in range(60))
+    await changed(store, Changes(tickets=tickets, entries=tuple(an_entry(new.ticket.id) for new in tickets)))
+    assert await listed(store, Listed.OPEN, "support") == [f"a {i}" for i in range(51)]
+    assert await listed(store, Listed.WORDS, "support", words=("a",)) == [f"a {i}" for i in range(59, 8, -1)]

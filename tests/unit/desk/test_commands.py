@@ -9,7 +9,7 @@ from hypothesis import given as prop
 from hypothesis import strategies as st
 
 from smtpgate.desk.commands import Given, Reading, Why, read
-from smtpgate.desk.commandtable import COMMANDS, STATES, Argument, Verb
+from smtpgate.desk.commandtable import COMMANDS, STATES, Argument, Command, Place, Verb
 from tests.support.doubling import assert_linear
 
 
@@ -25,23 +25,26 @@ def why(text: str) -> Why:
     return fault.why
 
 
+def place_of(command: Command) -> Place:
+    return Place.DESK if command.place is Place.DESK else Place.TICKET
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.verb.value)
-def test_every_example_of_the_table_is_understood(command: object) -> None:
-    assert hasattr(command, "example")
-    body = "\nText below" if command.verb is Verb.REPLY else ""  # type: ignore[attr-defined]
-    reading = read(command.example + body)
+def test_every_example_of_the_table_is_understood(command: Command) -> None:
+    body = "\nText below" if command.verb is Verb.REPLY else ""
+    reading = read(command.example + body, place_of(command))
     assert reading.faults == ()
-    assert [given.verb for given in reading.commands] == [command.verb]  # type: ignore[attr-defined]
+    assert [given.verb for given in reading.commands] == [command.verb]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.verb.value)
-def test_every_chinese_name_means_the_same(command: object) -> None:
-    english = command.example  # type: ignore[attr-defined]
-    _, space, argument = english.partition(" ")
-    for name in command.chinese:  # type: ignore[attr-defined]
+def test_every_chinese_name_means_the_same(command: Command) -> None:
+    _, space, argument = command.example.partition(" ")
+    for name in command.chinese:
         for sign in ("#", "＃"):
-            reading = read(f"{sign}{name}{space}{argument}\nbody" if not command.alone else f"{sign}{name}")  # type: ignore[attr-defined]
-            assert [given.verb for given in reading.commands] == [command.verb]  # type: ignore[attr-defined]
+            text = f"{sign}{name}{space}{argument}\nbody" if not command.alone else f"{sign}{name}"
+            reading = read(text, place_of(command))
+            assert [given.verb for given in reading.commands] == [command.verb]
             assert reading.faults == ()
 
 
@@ -126,9 +129,47 @@ def test_invisible_characters_hide_no_command() -> None:
     assert one("\u200b#\u200bclose\ufeff") == Given(Verb.STATUS, "closed")
 
 
-@prop(st.text(max_size=300))
-def test_anything_is_read(text: str) -> None:
-    reading = read("#" + text)
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("#list", Given(Verb.LIST)), ("＃我的", Given(Verb.MINE)), ("#下一个", Given(Verb.NEXT)), ("#help", Given(Verb.HELP)),
+        ("#find red light", Given(Verb.FIND, "red light")), ("#查找打印机 纸", Given(Verb.FIND, "打印机 纸")),
+        ("#show [#20260102-EML-0042]", Given(Verb.SHOW, "20260102-EML-0042")), ("#查看 A-1", Given(Verb.SHOW, "A-1")),
+        ("#list\n\nSent from my phone", Given(Verb.LIST)),
+    ],
+)  # fmt: skip
+def test_a_mail_without_a_ticket(text: str, expected: Given) -> None:
+    reading = read(text, Place.DESK)
+    assert (reading.commands, reading.faults) == ((expected,), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("#close", Why.NEEDS_TICKET), ("#note x", Why.NEEDS_TICKET), ("#show", Why.MISSING), ("#find", Why.MISSING),
+        ("#show a b", Why.INVALID), ("#show " + "1" * 61, Why.INVALID), ("#list all", Why.TOO_MUCH), ("#lsit", Why.UNKNOWN),
+        ("#list\n#mine", Why.ALONE), ("# Heading", Why.UNKNOWN),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_without_a_ticket(text: str, expected: Why) -> None:
+    assert [fault.why for fault in read(text, Place.DESK).faults] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("#list", Why.NEEDS_NONE), ("#next", Why.NEEDS_NONE), ("#show 20260102-EML-0042", Why.TOO_MUCH)]
+)
+def test_what_is_not_about_a_ticket(text: str, expected: Why) -> None:
+    assert why(text) is expected
+
+
+def test_the_nearest_command_is_one_that_makes_sense_there() -> None:
+    assert [fault.nearest for fault in read("#lsit", Place.DESK).faults] == ["#list"]
+    assert [fault.nearest for fault in read("#clsoe", Place.DESK).faults] != ["#close"]
+
+
+@prop(st.text(max_size=300), st.sampled_from([Place.TICKET, Place.DESK]))
+def test_anything_is_read(text: str, place: Place) -> None:
+    reading = read("#" + text, place)
     assert reading.commands or reading.faults
 
 

@@ -1,0 +1,50 @@
+"""The verb behind what an agent asks for by mail: ids of tickets, found by an index, with a bounded look at each row."""
+
+from __future__ import annotations
+
+from smtpgate.listing import Listed, Listing
+from smtpgate.model import Status
+from smtpgate.store.statement import Query, Verb
+
+_MOST = 51  # one more than an agent is shown, which tells that there are more
+_ASSIGNED = 10_000  # tickets of one desk and state that are looked at for who has them, the oldest first
+_SUBJECTS = 2_000  # tickets of one desk and state whose subjects are looked at, the newest first
+_OPEN = tuple(status for status in Status if status.open)
+_OURS = (Status.RECEIVED, Status.PROGRESS)  # the customer waits for us
+
+
+def found(asked: Listing) -> Verb[tuple[int, ...]]:
+    if asked.what is Listed.NUMBER:
+        rows = yield Query("SELECT id FROM ticket WHERE number = $1", (asked.number,))
+        return tuple(row[0] for row in rows)
+    ids: list[int] = []
+    for desk in asked.desks:
+        for status in _states(asked.what):
+            ids += yield from _of(asked, desk, status)
+    most = 1 if asked.what is Listed.NEXT else _MOST
+    return tuple(sorted(ids, reverse=asked.what is Listed.WORDS)[:most])  # an id is as old as its ticket
+
+
+def _states(what: Listed) -> tuple[Status, ...]:
+    if what is Listed.WORDS:
+        return tuple(Status)
+    return _OURS if what is Listed.NEXT else _OPEN
+
+
+def _of(asked: Listing, desk: str, status: Status) -> Verb[list[int]]:
+    """Of one desk and state."""
+    if asked.what is Listed.WORDS:
+        rows = yield Query(
+            "SELECT id, subject FROM ticket WHERE desk = $1 AND status = $2 ORDER BY id DESC LIMIT $3", (desk, status, _SUBJECTS)
+        )
+        # not in SQL: its databases know the case of different letters
+        return [row[0] for row in rows if all(word in row[1].casefold() for word in asked.words)][:_MOST]
+    if asked.what is Listed.OPEN:
+        rows = yield Query("SELECT id FROM ticket WHERE desk = $1 AND status = $2 ORDER BY id LIMIT $3", (desk, status, _MOST))
+    else:
+        rows = yield Query(
+            """SELECT id FROM (SELECT id, assignee FROM ticket WHERE desk = $1 AND status = $2 ORDER BY id LIMIT $3) t
+                WHERE assignee = $4 ORDER BY id LIMIT $5""",
+            (desk, status, _ASSIGNED, "" if asked.what is Listed.NEXT else asked.agent, _MOST),
+        )
+    return [row[0] for row in rows]
