@@ -156,7 +156,7 @@ def _answer(doing: Doing, status: Status | None) -> None:
         return
     text = doing.reading.text
     html = outward.new_html(case.parsed.html, text) if case.parsed.html and not doing.reading.commands else None
-    shown = outward.pictures(html) if html else frozenset()
+    shown = outward.pictures(html) if html else outward.named(case.parsed.attachments, text)
     if html and outward.quotes_us(html):  # in a link that was copied out of our mail
         raise ComposeError(doing.words["quoted"])
     files = outward.carried(case.mail.raw, outward.chosen(case.parsed.attachments, shown), case.config.limits)

@@ -180,6 +180,11 @@ def pictures(clean: str) -> frozenset[str]:
     return frozenset(stdlib_html.unescape(match[2]).lower() for match in _PICTURE.finditer(clean))
 
 
+def named(files: Iterable[Attachment], text: str) -> frozenset[str]:
+    """The content ids, lower case, of the pictures whose place a text shows: without HTML they go along as files."""
+    return frozenset(f.content_id.lower() for f in files if f.content_id and f"[picture: {f.filename}]" in text)
+
+
 def renamed(clean: str, names: dict[str, str]) -> str:
     """HTML whose pictures have the content ids of `names` (by the old one in lower case); a picture that is not among them
     is left out."""

@@ -130,3 +130,19 @@ async def test_a_signed_address_leads_to_what_was_said_however_many_other_ticket
 
 def _about(i: int) -> bytes:
     return mail(f"Printer {i}", f"Number {i} burns.")
+
+
+@pytest.mark.parametrize("text", ["[cid:pic@corp.example]", "#waiting\nSee [cid:pic@corp.example]"])
+async def test_a_picture_goes_along_where_the_formatting_does_not(desk: Helpdesk, text: str) -> None:
+    told = to(await begin(desk), LEE, "to-agent")
+    answer = an_answer(told, f"{text}\n\nOn Friday Support wrote:\n> [cid:old@corp.example]\n")
+    shown = text.replace("[", "<img src='").replace("]", "'>")
+    quoted = "<blockquote><img src='cid:old@corp.example'></blockquote>"
+    answer.add_alternative(f"<p>{shown}</p>{quoted}", subtype="html")
+    html = answer.get_payload(1)
+    assert isinstance(html, EmailMessage)
+    for name in ("pic", "old"):
+        html.add_related(b"\x89PNG\r\n\x1a\n" + name.encode(), "image", "png", cid=f"<{name}@corp.example>", filename=f"{name}.png")
+    filed = await send(desk, told, answer)
+    assert filed.outcome == "answer"
+    assert [part.get_filename() for part in read(to(filed, CUSTOMER, "answer")).walk() if part.get_filename()] == ["pic.png"]
