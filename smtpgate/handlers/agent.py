@@ -22,7 +22,10 @@ NAME = "agent"
 
 
 def handle(case: Case, work: Work) -> None:
-    if case.imported or work.repeat_of is not None:
+    if case.imported:
+        return
+    if work.repeat_of is not None:
+        _again(case, work)
         return
     if case.confirms:
         _confirmed(case, work)
@@ -42,6 +45,20 @@ def handle(case: Case, work: Work) -> None:
     if _automatic(case, work) or (case.takes_part(ticket) and not case.actions):
         return
     _of_agent(case, work, ticket, desk)
+
+
+def _again(case: Case, work: Work) -> None:
+    """Not done twice. An agent who wrote it again, after #undo it may be, must not believe that it was."""
+    ticket = work.ticket
+    desk = case.desk_of_agent(ticket) if ticket is not None and case.actions else None
+    if ticket is None or desk is None or _automatic(case, work) or _unproved(case, work, ticket):
+        return
+    assert work.repeat_of is not None
+    if any(work.repeat_of.key == very_mail for _, very_mail in case.fingerprints.values()):
+        return  # delivered twice, not written twice
+    agent = case.config.agent_of(case.sender)
+    lines = (LINES[agent.language]["again"],)
+    outcome.send_receipt(case, work, ticket, desk, agent, TITLES[agent.language]["refused"], lines, text=case.parsed.reply)
 
 
 def _automatic(case: Case, work: Work) -> bool:

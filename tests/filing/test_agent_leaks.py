@@ -146,3 +146,15 @@ async def test_a_picture_goes_along_where_the_formatting_does_not(desk: Helpdesk
     filed = await send(desk, told, answer)
     assert filed.outcome == "answer"
     assert [part.get_filename() for part in read(to(filed, CUSTOMER, "answer")).walk() if part.get_filename()] == ["pic.png"]
+
+
+async def test_who_writes_the_same_again_hears_that_it_was_not_done(desk: Helpdesk) -> None:
+    told = to(await begin(desk), LEE, "to-agent")
+    await send(desk, told, an_answer(told))
+    await send(desk, told, an_answer(told, "#undo"))
+    again = an_answer(told)
+    assert (await send(desk, told, again)).sent == ()  # the same mail, delivered twice
+    again.replace_header("Message-ID", "<a2@corp.example>")
+    filed = await send(desk, told, again)
+    assert (filed.outcome, sent_to(filed)) == ("repeat", [("receipt", LEE)])
+    assert "You wrote exactly this before" in text_of(to(filed, LEE, "receipt"))
