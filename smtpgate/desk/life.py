@@ -14,6 +14,11 @@ def after_customer_mail(status: Status) -> tuple[Status, bool]:
     return status, False
 
 
+def after_word(status: Status, *, solved: bool) -> Status:
+    """The state after the customer said that it is solved, or only asked how it stands."""
+    return Status.CLOSED if solved else status
+
+
 def after_answer(status: Status) -> Status:
     """The state after an agent answered without naming one: somebody has begun."""
     return Status.PROGRESS if status is Status.RECEIVED else status

@@ -15,6 +15,7 @@ from smtpgate.config import Config, Desk
 from smtpgate.handlers.post import Post
 from smtpgate.mail import calendar, files
 from smtpgate.mail.address import split_sub
+from smtpgate.mail.customerwords import Asked
 from smtpgate.mail.token import Token
 from smtpgate.model import (
     Address,
@@ -116,7 +117,9 @@ class Work:
     rung: str = ""  # which rung of the ladder found the ticket, or "new", "repeat", "signed-return-path"
     repeat_of: Fingerprint | None = None
     about: SentRecipient | None = None  # the mail of ours that came back, or was answered by a machine
+    asked: Asked | None = None  # of a ticket's own customer, in one word
     reopened: bool = False
+    closed: bool = False  # by its customer
     marks: list[str] = field(default_factory=list)  # for agents: weak, unverified, third-party, claims #N, …; each once
     outcome: str = ""  # new joined repeat held noted bounce forwarded postponed
     reasons: list[str] = field(default_factory=list)  # every decision, in order, in words

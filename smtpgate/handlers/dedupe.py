@@ -35,6 +35,8 @@ def _earlier(case: Case, work: Work) -> tuple[Fingerprint, str] | None:
             continue
         in_window, same_id = case.fingerprints[desk.name]
         for key, limit in ((same_id, None), (in_window, window)):
+            if limit is not None and work.asked is not None:
+                continue  # a word said again is meant again
             first = case.facts.fingerprints.get(key)
             if first is None or first.mail_id == case.mail.id or first.ticket_id not in case.facts.tickets:
                 continue

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.doing import SPAM
-from smtpgate.mail.letters import ComposeError
+from smtpgate.mail.customerwords import Asked
+from smtpgate.mail.letters import ComposeError, Standing
 from smtpgate.model import Entry, EntryKind, Ticket
 from smtpgate.rules.rights import Acknowledging
 from smtpgate.store.api import AckNote
@@ -16,6 +17,7 @@ from smtpgate.store.api import AckNote
 NAME = "notify"
 _DAY = 86400.0
 _LONGEST_QUEUE = 24 * 60  # minutes
+_SEEN = (EntryKind.CUSTOMER, EntryKind.REPLY, EntryKind.STATUS)  # by a customer
 
 
 def handle(case: Case, work: Work) -> None:
@@ -26,6 +28,10 @@ def handle(case: Case, work: Work) -> None:
         _repeat(case, work)
     elif work.reopened and work.ticket is not None:
         _send(case, work, work.ticket, "reopened")
+    elif work.closed and work.ticket is not None:
+        _send(case, work, work.ticket, "closed")
+    elif work.asked is Asked.STATUS and work.ticket is not None:
+        _send(case, work, work.ticket, "status", _standing(case, work.ticket))
     else:
         purpose = "received" if work.rights.acknowledged is Acknowledging.YES else "notice"
         for ticket in work.opened:
@@ -51,7 +57,7 @@ def _silent(case: Case, work: Work) -> str:
     quench = case.config.limits.machine_mails_per_hour
     if case.facts.machine_last_hour.get(work.ticket.id, 0) >= quench:
         return f"more than {quench} automatic mails on this ticket in an hour"
-    if work.opened or work.reopened or work.repeat_of is not None:
+    if work.opened or work.reopened or work.closed or work.asked is Asked.STATUS or work.repeat_of is not None:
         return ""
     return "an ordinary answer needs no acknowledgement"
 
@@ -73,7 +79,14 @@ def _repeat(case: Case, work: Work) -> None:
         work.told.append(first.key)
 
 
-def _send(case: Case, work: Work, ticket: Ticket, purpose: str) -> None:
+def _standing(case: Case, ticket: Ticket) -> Standing:
+    """How the ticket stands, for its customer: only what he has seen himself counts as the last that happened."""
+    entries, others = case.facts.said.entries.get(ticket.id, ()), case.facts.open_tickets
+    seen = (e for e in entries if e.kind in _SEEN and Asked.STATUS.value not in e.marks)
+    return Standing(ticket.status, next(seen, None), tuple(other for other in others if other.id != ticket.id))
+
+
+def _send(case: Case, work: Work, ticket: Ticket, purpose: str, standing: Standing | None = None) -> None:
     assert case.person is not None
     desk = case.config.desk_named(ticket.desk) or case.config.desk[0]
     if purpose in ("received", "notice") and not desk.acknowledge:
@@ -85,7 +98,14 @@ def _send(case: Case, work: Work, ticket: Ticket, purpose: str) -> None:
         return
     try:
         mail = case.post.to_customer(
-            purpose=purpose, desk=desk, ticket=ticket, to=case.person, now=case.now, send_at=at, in_reply_to=case.parsed
+            purpose=purpose,
+            desk=desk,
+            ticket=ticket,
+            to=case.person,
+            now=case.now,
+            send_at=at,
+            in_reply_to=case.parsed,
+            standing=standing,
         )
     except ComposeError as error:  # the ticket matters more than its acknowledgement
         _unsent(case, work, ticket, f"The {purpose} mail could not be built: {error}.")

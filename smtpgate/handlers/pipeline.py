@@ -14,7 +14,21 @@ from types import ModuleType
 
 from smtpgate.clock import Clock, id_text, local_day
 from smtpgate.config import Config, Desk
-from smtpgate.handlers import agent, answer, dedupe, deskmail, identify, notify, recognise, route, subject, tell, thread, ticket
+from smtpgate.handlers import (
+    agent,
+    answer,
+    dedupe,
+    deskmail,
+    identify,
+    notify,
+    recognise,
+    route,
+    subject,
+    tell,
+    thread,
+    ticket,
+    words,
+)
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.post import Post
 from smtpgate.mail import digest
@@ -26,7 +40,18 @@ from smtpgate.numbers import NumberPattern, find
 from smtpgate.store.api import Changes, Facts, FactsQuery, Incoming
 
 # The order in which a mail is understood.
-HANDLERS: tuple[ModuleType, ...] = (recognise, identify, thread, dedupe, agent, route, ticket, notify, tell)
+HANDLERS: tuple[ModuleType, ...] = (
+    recognise,
+    identify,
+    thread,
+    words,
+    dedupe,
+    agent,
+    route,
+    ticket,
+    notify,
+    tell,
+)
 
 _REFERENCES = 50  # Message-IDs looked up for one mail
 _PICTURES = 50  # looked up for one mail
@@ -71,6 +96,7 @@ class Pipeline:
         references = thread.references(parsed, imported=imported)[:_REFERENCES]
         numbers = find(parsed.subject, self.patterns)
         prints = _fingerprints(mail, parsed, sender, desks, numbers)
+        asks = not imported and words.wanted(parsed)
         query = FactsQuery(
             mail_id=mail.id,
             now=now,
@@ -90,7 +116,8 @@ class Pipeline:
             desks=tuple(desk.name for desk in desks),
             members={desk.name: tuple(desk.agents) for desk in self.config.desk if desk.notify},
             told_most=self.config.limits.notifications_per_hour,
-            conversation=not imported and any(desk.notify or sender in desk.agents for desk in self.config.desk),
+            conversation=asks or (not imported and any(desk.notify or sender in desk.agents for desk in self.config.desk)),
+            open_tickets=asks,
             listing=None if imported or tokens else deskmail.asked(parsed, sender, desks, self.config, self.patterns),
             numbers_of=lambda counter, serial: self._numbers_of(desks, now, counter, serial),
         )

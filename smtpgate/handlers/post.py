@@ -16,7 +16,7 @@ from smtpgate.mail.answers import Answer, compose_answer
 from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_receipt
 from smtpgate.mail.compose import Templates, compose
 from smtpgate.mail.forward import forward_for_postmaster
-from smtpgate.mail.letters import Letter, Purpose, new_message_id
+from smtpgate.mail.letters import Letter, Purpose, Standing, new_message_id
 from smtpgate.mail.outward import Carried
 from smtpgate.mail.token import TokenKind, Tokens
 from smtpgate.mail.wire import Composed
@@ -48,6 +48,7 @@ class Post:
         references: tuple[str, ...] = (),
         message: str = "",
         entry_id: int | None = None,
+        standing: Standing | None = None,
     ) -> OutgoingMail:
         """One status mail to one customer. It threads below in_reply_to, the mail that it answers, else references."""
         answered = in_reply_to.message_id if in_reply_to else None
@@ -65,6 +66,7 @@ class Post:
             in_reply_to=answered or (references[-1] if references else None),
             references=(*in_reply_to.references, answered) if in_reply_to and answered else references,
             reply_to=self.tokens.reply_address(desk.address, ticket.id, to.address, now),
+            standing=standing,
         )
         composed = compose(letter, self.templates)
         return self._outgoing(composed, purpose, desk, ticket, to.address, now, now if send_at is None else send_at, entry_id)

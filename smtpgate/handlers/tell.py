@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from smtpgate.config import Desk
 from smtpgate.handlers.case import Case, Work
+from smtpgate.mail.customerwords import Asked
 from smtpgate.mail.letters import ComposeError
 from smtpgate.model import Entry, EntryKind, Ticket
 from smtpgate.store.api import LEFT_OUT, TO_AGENT, AckNote
@@ -14,7 +15,7 @@ _WANTED = ("assigned", "moved", "shown", "lost")  # an agent asked for it, or no
 
 def handle(case: Case, work: Work) -> None:
     """Of what a customer, or somebody else, wrote."""
-    if case.imported or work.repeat_of is not None or "thanks" in work.marks:  # which ask nothing of anybody
+    if case.imported or work.repeat_of is not None or _settled(work) or "thanks" in work.marks:  # which ask nothing of anybody
         return
     for entry in [e for e in work.entries if e.kind in (EntryKind.CUSTOMER, EntryKind.THIRD_PARTY) and e.mail_id == case.mail.id]:
         ticket = next((t for t in (*work.opened, work.ticket) if t is not None and t.id == entry.ticket_id), None)
@@ -22,11 +23,20 @@ def handle(case: Case, work: Work) -> None:
             told(case, work, ticket, entry, _what(work, entry))
 
 
+def _settled(work: Work) -> bool:
+    """Nobody need read it: the customer asked how it stands and has his answer, or closed what is closed."""
+    if work.asked is Asked.STATUS:
+        return any(mail.purpose == "status" for mail in work.outgoing)
+    return work.asked is Asked.SOLVED and not work.closed
+
+
 def _what(work: Work, entry: Entry) -> str:
     if entry.kind is EntryKind.THIRD_PARTY:
         return "third-party"
     if work.reopened:
         return "reopened"
+    if work.closed:
+        return "closed"
     return "new" if work.opened else "answer"
 
 

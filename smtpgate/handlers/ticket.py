@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from smtpgate.clock import local_day
 from smtpgate.config import Desk
-from smtpgate.desk.life import after_customer_mail, language_for
+from smtpgate.desk.life import after_customer_mail, after_word, language_for
 from smtpgate.handlers import route, subject
 from smtpgate.handlers.case import Case, Work, entry_of
 from smtpgate.handlers.dedupe import strong
-from smtpgate.model import Address, EntryKind, Kind, Participant, Role, Ticket
+from smtpgate.mail.customerwords import Asked
+from smtpgate.model import Address, Entry, EntryKind, Kind, Participant, Role, Ticket
 from smtpgate.numbers import NumberPattern
 from smtpgate.rules.rights import Joining, Opening
 from smtpgate.store.api import MessageRef, NewFingerprint, NewTicket, TicketUpdate
@@ -62,7 +63,9 @@ def _join(case: Case, work: Work, ticket: Ticket) -> None:
 
 def _joined(case: Case, work: Work, ticket: Ticket) -> None:
     """A participant goes on."""
-    if case.parsed.thanks and not ticket.status.open and case.config.tickets.thanks == "note":
+    if work.asked in (Asked.STATUS, Asked.SOLVED):
+        status, reopened = after_word(ticket.status, solved=work.asked is Asked.SOLVED), False
+    elif case.parsed.thanks and work.asked is None and not ticket.status.open and case.config.tickets.thanks == "note":
         work.mark("thanks")
         work.because(NAME, f"nothing but thanks: {ticket.number} stays {ticket.status.value}")
         status, reopened = ticket.status, False
@@ -81,6 +84,11 @@ def _joined(case: Case, work: Work, ticket: Ticket) -> None:
     if reopened:
         work.because(NAME, f"was {ticket.status.value}: reopened")
     work.reopened = reopened
+    work.closed = work.asked is Asked.SOLVED and status is not ticket.status
+    if work.closed:
+        event = f"{ticket.status.value} -> {status.value}: the customer says that it is solved"
+        work.entries.append(Entry(case.new_id(), ticket.id, EntryKind.EVENT, case.sender, case.now, event))
+        work.because(NAME, f"was {ticket.status.value}: closed by its customer")
     work.ticket = ticket if status is ticket.status else replace(ticket, status=status)
 
 

@@ -27,8 +27,8 @@ _VALUE = 500
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
-    """What one agent is told of one ticket. what: new, answer, reopened, third-party, note, assigned,
-    moved, shown, lost.
+    """What one agent is told of one ticket. what: new, answer, reopened, closed, third-party, note,
+    assigned, moved, shown, lost.
 
     entry is what is new; earlier what was said before, the newest first. answer_to and note_to are this agent's signed
     addresses. references are the Message-IDs of the thread that this agent sees.
@@ -198,13 +198,13 @@ def _said(entry: Entry, desk: Desk, language: Language) -> dict[str, str]:
 def _links(briefing: Briefing, words: dict[str, str]) -> list[tuple[str, str]]:
     """Label and mailto link of what a tap and "send" does."""
     ticket = briefing.ticket
-    subject = quote(f"Re: [#{ticket.number}] {letters.shown_subject(ticket.subject, ticket.number)}"[:150])
+    subject = letters.shown_subject(ticket.subject, ticket.number)
     wanted = [("resolve", "#resolved"), ("wait", "#waiting"), ("close", "#closed"), ("help", "#help")]
     if ticket.assignee.lower() != briefing.agent.address.lower():
         wanted.insert(0, ("take", "#take"))
-    to = quote(briefing.answer_to, safe="@+")
-    links = [(words[name], f"mailto:{to}?subject={subject}&body={quote(command)}%0D%0A") for name, command in wanted]
+    answer, note = (letters.mailto(to, ticket.number, subject) for to in (briefing.answer_to, briefing.note_to))
+    links = [(words[name], f"{answer}&body={quote(command)}%0D%0A") for name, command in wanted]
     if briefing.entry.kind is EntryKind.NOTE:
-        links.insert(0, (words["write"], f"mailto:{to}?subject={subject}"))
-    links.insert(1, (words["add-note"], f"mailto:{quote(briefing.note_to, safe='@+')}?subject={subject}"))
+        links.insert(0, (words["write"], answer))
+    links.insert(1, (words["add-note"], note))
     return links

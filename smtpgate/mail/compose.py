@@ -24,9 +24,9 @@ from markupsafe import Markup, escape
 from smtpgate.config import Desk
 from smtpgate.mail import wire
 from smtpgate.mail.forward import forward_for_postmaster
-from smtpgate.mail.letters import ComposeError, Language, Letter, Purpose, desk_name, one_line, shown_subject, variables
+from smtpgate.mail.letters import ComposeError, Language, Letter, Purpose, Standing, desk_name, one_line, shown_subject, variables
 from smtpgate.mail.wire import Composed
-from smtpgate.model import Address
+from smtpgate.model import Address, Entry, EntryKind, OtherTicket, Status
 
 __all__ = ["Composed", "Templates", "compose", "forward_for_postmaster"]
 
@@ -161,7 +161,7 @@ class Templates:
             return
         for language in LANGUAGES:
             for path in sorted((self._directory / language).glob("*")):
-                if f"{language}/{path.name}" not in known and path.name != "letter.html":
+                if f"{language}/{path.name}" not in known and path.name not in ("letter.html", "foot.txt"):
                     yield f"{path}: no mail uses a template of this name; use one of the names in templates/README.md"
 
 
@@ -222,12 +222,17 @@ def _samples() -> Iterator[Letter]:
         subject='Printer & "scanner" <offline> {{ 7 * 7 }} 打印机',
         show_subject=True,
         message="First line & <b>more</b>\n\n  第二行 {{ config }}",
+        standing=Standing(
+            Status.WAITING,
+            Entry(1, 1, EntryKind.REPLY, "", 1767312000.0, "x"),
+            (OtherTicket(2, "20260102-EML-0043", Status.RECEIVED, "Fax & <b>"),),
+        ),
     )
     for language in LANGUAGES:
         for purpose in Purpose:
             letter = replace(full, language=language, purpose=purpose)
             yield letter
-            yield replace(letter, subject="", show_subject=False, message="", to=Address("", "zoe@example.org"))
+            yield replace(letter, subject="", show_subject=False, message="", standing=None, to=Address("", "zoe@example.org"))
 
 
 def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:

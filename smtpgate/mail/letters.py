@@ -12,17 +12,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from smtpgate.clock import id_text
 from smtpgate.config import Desk
 from smtpgate.errors import GatewayError
 from smtpgate.mail import safe
-from smtpgate.model import Address
+from smtpgate.mail.customerwords import Asked, offered
+from smtpgate.mail.statuswords import LAST, NEXT, STATE
+from smtpgate.model import Address, Entry, OtherTicket, Status
 
 LONGEST_SUBJECT = 200  # characters of the customer's subject that go back
 LONGEST_NAME = 80
 LONGEST_MESSAGE = 65536
+_LINKED = 150  # characters of a subject in a link: some clients take no longer ones
 
 _MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
 
@@ -43,20 +47,35 @@ class Purpose(StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed"
     REOPENED = "reopened"
+    STATUS = "status"  # the customer asked how it stands
     NOTICE = "notice"  # to a sender that nothing vouches for: no text of theirs, no name
 
     @property
     def replies(self) -> bool:
         """Answers a mail at once by itself (RFC 3834 §5.1 auto-replied); the others follow from a change of the ticket."""
-        return self in (Purpose.RECEIVED, Purpose.REPEAT, Purpose.NOTICE)
+        return self in (Purpose.RECEIVED, Purpose.REPEAT, Purpose.STATUS, Purpose.NOTICE)
+
+    @property
+    def offers_words(self) -> bool:
+        """Names the words by which the customer may steer the ticket, with a link for each."""
+        return self not in (Purpose.CLOSED, Purpose.NOTICE)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a ticket stands. last: the newest of what its customer has seen; others: the customer's further open tickets."""
+
+    status: Status
+    last: Entry | None = None
+    others: tuple[OtherTicket, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
     """One mail to one customer. Values may be as they came from outside: compose cleans them.
 
-    message is an agent's own words in plain text, "" for none. subject is the ticket's; it is shown only with
-    show_subject. reply_to is the signed address (None: the desk's own). date is in seconds since 1970.
+    message is an agent's own words in plain text, "" for none. standing belongs to STATUS alone. subject is the ticket's; it is
+    shown only with show_subject. reply_to is the signed address (None: the desk's own). date is in seconds since 1970.
     """
 
     purpose: Purpose
@@ -72,6 +91,7 @@ class Letter:
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
     reply_to: str | None = None
+    standing: Standing | None = None
 
 
 def new_message_id(ticket_id: int, domain: str, rand: bytes) -> str:
@@ -134,13 +154,48 @@ def variables(letter: Letter) -> dict[str, str]:
     """What templates may use; templates/README.md documents each. All clean, none escaped yet."""
     desk, language = letter.desk, letter.language
     theirs = letter.purpose is not Purpose.NOTICE
+    subject = shown_subject(letter.subject, letter.ticket_number) if theirs and letter.show_subject else ""
     return {
         "number": letter.ticket_number,
-        "subject": shown_subject(letter.subject, letter.ticket_number) if theirs and letter.show_subject else "",
+        "subject": subject,
         "name": greeting_name(letter.to.name) if theirs else "",
         "message": many_lines(letter.message) if theirs else "",
         "desk": desk_name(desk, language),
         "address": desk.address,
         "date": date_text(letter.date, desk, language),
         "lang": "zh-CN" if language == "zh" else "en",
+        **_standing(letter),
+        **_links(letter, subject),
     }
+
+
+def _standing(letter: Letter) -> dict[str, str]:
+    found, language = letter.standing, letter.language
+    if found is None:
+        return dict.fromkeys(("state", "last", "next", "others"), "")
+    last = found.last
+    line, colon = ("{}（{}）", "：") if language == "zh" else ("{} ({})", ": ")
+    shown = ((other, shown_subject(other.subject, other.number)) for other in found.others)
+    lines = (line.format(o.number, STATE[language][o.status]) + (colon + subject if subject else "") for o, subject in shown)
+    return {
+        "state": STATE[language][found.status],
+        "last": LAST[language][last.kind].format(when=date_text(last.created_at, letter.desk, language)) if last else "",
+        "next": NEXT[language][found.status],
+        "others": "\n".join(lines),
+    }
+
+
+_LINKS = {"asklink": Asked.STATUS, "solvedlink": Asked.SOLVED, "unsolvedlink": Asked.UNSOLVED}
+
+
+def _links(letter: Letter, subject: str) -> dict[str, str]:
+    """What a tap and "send" does: a reply of one word."""
+    if not letter.purpose.offers_words:
+        return dict.fromkeys(_LINKS, "")
+    base = mailto(letter.reply_to or letter.desk.address, letter.ticket_number, subject)
+    return {name: base + "&body=" + quote(offered(asked, letter.language)) for name, asked in _LINKS.items()}
+
+
+def mailto(address: str, number: str, subject: str) -> str:
+    """A link that answers a mail about a ticket (RFC 6068). subject: as it is shown, without the number."""
+    return f"mailto:{quote(address, safe='@+')}?subject={quote(f'Re: [#{number}] {subject}'.rstrip()[:_LINKED])}"

@@ -143,14 +143,14 @@ def _boxed(lines: list[str], start: int, stop: int) -> int:
             top = upper if _is_drawn(lines[upper]) else i  # a card in two compartments
             told = any(line.strip() for line in lines[start:top]) and not _introduces(lines, start, top)
             return top if told else stop
-        if len(line) > 100 or line.count(" ") > 12 or (_sentence(line) and not _LINK.search(line)):
+        if len(line) > 100 or line.count(" ") > 12 or (is_sentence(line) and not _LINK.search(line)):
             return stop
     return stop
 
 
 def _plain(line: str) -> bool:
     """Words that may stand in a card: no drawn line, and no blank one."""
-    return bool(line.strip()) and not _is_drawn(line) and not _sentence(line.strip())
+    return bool(line.strip()) and not _is_drawn(line) and not is_sentence(line.strip())
 
 
 def _introduces(lines: list[str], start: int, i: int) -> bool:
@@ -180,10 +180,11 @@ def _is_signature(block: list[str]) -> bool:
     if any(_LINK.search(line) or "unsubscribe" in line for line in block):
         return True
     filled = [line.strip() for line in block if line.strip()]
-    return 0 < len(filled) <= 8 and not any(_sentence(line) for line in filled)
+    return 0 < len(filled) <= 8 and not any(is_sentence(line) for line in filled)
 
 
-def _sentence(line: str) -> bool:
+def is_sentence(line: str) -> bool:
+    """Does it read like one, rather than like a line of an address?"""
     return len(line) > 78 or line[-1:] in "?？" or (line[-1:] in ".!。！:" and (line.count(" ") > 5 or len(line) > 60))
 
 
@@ -277,7 +278,7 @@ def _contact(lines: list[str], start: int, stop: int) -> int:
         if len(below) < 4 or len(lines[below[0]].strip()) > 50:
             return stop
         block = [lines[j].strip() for j in below[1:]]
-        if any(_sentence(line) and not _LINK.search(line) for line in block) or sum(map(_is_contact, block)) < 2:
+        if any(is_sentence(line) and not _LINK.search(line) for line in block) or sum(map(_is_contact, block)) < 2:
             return stop
         if not any(_is_number(line) for line in block):
             return stop  # such as the tags of those who reviewed a patch
@@ -294,7 +295,7 @@ def _card(lines: list[str], letters: list[str], start: int, stop: int) -> int:
         line = lines[i].strip()
         if letters[i] == "r":
             found = i
-        elif _sentence(line) and not _LINK.search(line):
+        elif is_sentence(line) and not _LINK.search(line):
             break
     block = [line for line in lines[found + 1 : stop - 1] if line.strip()]
     return found if sum(map(_is_contact, block)) > 1 and any(map(_is_number, block)) else stop

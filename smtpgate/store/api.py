@@ -21,6 +21,7 @@ from smtpgate.model import (
     Envelope,
     Evidence,
     MailState,
+    OtherTicket,
     OutgoingMail,
     Participant,
     Priority,
@@ -103,6 +104,7 @@ class FactsQuery:
     told_most: int = 0  # mails to one of them in an hour; twice as many left out are counted
     conversation: bool = False  # what was said in the tickets that it reaches, and which others its sender has, is wanted
     listing: Listing | None = None  # tickets that an agent asks for
+    open_tickets: bool = False  # with that: all that are open of those of which its sender is the customer
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 
 
@@ -173,6 +175,7 @@ class Facts:
     parents: tuple[str, ...] = ()  # texts of entries that it may quote
     said: Said = field(default_factory=Said)  # when the question asks for it
     listed: tuple[Ticket, ...] = ()  # what the listing found, 51 at most; of a single one its entries are in said too
+    open_tickets: tuple[OtherTicket, ...] = ()  # of the sender, the newest first, when the question asks for them
 
 
 # --- what filing changes, all at once ---------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ _ENTRIES, _TEXT = 12, 8000  # newest entries of a ticket, characters of each
 _TICKETS = 4  # of those that a mail reaches
 _OTHERS = 6
 _HOUR = 3600.0
+_NEWEST, _OPEN = 500, 50  # tickets of a person among which the open ones are looked for, and how many are named
 _WAITING = """SELECT o.id, o.entry_id FROM outgoing o WHERE o.ticket_id = $1 AND o.purpose = 'answer' AND o.entry_id IS NOT NULL
     AND EXISTS (SELECT 1 FROM recipient r WHERE r.outgoing_id = o.id AND r.state = 'queued' AND r.attempts = 0
         AND r.claimed_by IS NULL) AND NOT EXISTS (SELECT 1 FROM outgoing c JOIN recipient r ON r.outgoing_id = c.id
@@ -46,7 +47,8 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
         told[agent] = yield from _told(agent, query)
     others = yield from _others(query.sender)
     answered = yield from _made_at(query.references)
-    return replace(facts, said=Said(talk, others, waiting, told, answered))
+    opened = (yield from _open(query.sender)) if query.open_tickets else ()
+    return replace(facts, said=Said(talk, others, waiting, told, answered), open_tickets=opened)
 
 
 def _told(agent: str, query: FactsQuery) -> Verb[Told]:
@@ -77,6 +79,18 @@ def _others(sender: str) -> Verb[tuple[OtherTicket, ...]]:
         (rows.address_key(sender),),
     )
     return tuple(OtherTicket(row[0], row[1], Status(row[2]), row[3]) for row in found)
+
+
+def _open(sender: str) -> Verb[tuple[OtherTicket, ...]]:
+    """Among the newest ones: who has had thousands must not make each of his mails dear. A ticket that unproved mail has opened
+    may be a stranger's, in this person's name: its subject is not repeated to anybody."""
+    found = yield Query(
+        f"""SELECT t.id, t.number, t.status, t.subject, t.unverified FROM (SELECT ticket_id FROM participant
+                WHERE address_key = $1 AND role = 'customer' ORDER BY ticket_id DESC LIMIT {_NEWEST}) p
+            JOIN ticket t ON t.id = p.ticket_id WHERE t.status NOT IN ('resolved', 'closed') ORDER BY t.id DESC LIMIT {_OPEN}""",
+        (rows.address_key(sender),),
+    )
+    return tuple(OtherTicket(row[0], row[1], Status(row[2]), "" if row[4] else row[3]) for row in found)
 
 
 def _made_at(references: Iterable[str]) -> Verb[float]:

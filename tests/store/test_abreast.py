@@ -221,6 +221,7 @@ class TestRound:
             *("fingerprints", "serials", "imported", "named", "pictures", "parents", "subjects", "numbers_of", "conversation"),
             *("desks", "members", "told_most"),  # a cap of mail to agents that is about so many: see AckNote.of_agent
             "listing",
+            "open_tickets",
         }
         assert {field.name for field in dataclasses.fields(Changes)} == {
             *("state", "reason", "decision", "tickets", "updates", "entries", "message_refs", "fingerprints", "told"),
@@ -239,5 +240,5 @@ class TestRound:
                 "expected_parents",
             ),
             *("machine_last_hour", "language", "holders", "talks", "unseen", "seen_pictures", "letters", "parents"),
-            *("said", "listed"),
+            *("said", "listed", "open_tickets"),
         }

@@ -1,0 +1,103 @@
+"""The words by which a customer steers a ticket: the one table, and who reads a reply against it.
+
+A reply counts only if it is nothing but one of these, on one line; case, punctuation and blanks do not matter, nor what a
+mail client puts below a new mail: a closing and a name. So no word stands here that also answers a question of ours
+("done", "ok", "解决"). Pure, linear, never fails.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from enum import StrEnum
+
+from smtpgate.mail.signature import is_sentence
+from smtpgate.mail.signwords import CLOSINGS
+
+_LONGEST = 80  # characters of the line
+_SIGNED, _SIGNED_LINES = 800, 8  # characters with a signature, lines of one
+
+
+class Asked(StrEnum):
+    """What a customer wants. The value is also the mark that agents see."""
+
+    STATUS = "status"
+    SOLVED = "solved"
+    UNSOLVED = "not solved"
+
+
+# In each language the first word is the one that our mail offers.
+# fmt: off
+WORDS: dict[Asked, dict[str, tuple[str, ...]]] = {
+    Asked.STATUS: {
+        "en": ("status", "state", "progress", "ticket status", "how is it going", "how's it going", "any news", "any update"),
+        "zh": ("状态", "进度", "进展", "工单状态", "处理进度", "查询状态", "查询进度", "查进度", "进展如何", "进度如何",
+               "狀態", "進度", "進展", "工單狀態", "處理進度", "查詢狀態", "查詢進度", "查進度", "進展如何", "進度如何"),
+    },
+    Asked.SOLVED: {
+        "en": ("solved", "closed", "close", "resolved", "it is solved", "it's solved", "it is resolved", "problem solved",
+               "issue resolved", "close it", "close ticket", "close the ticket"),
+        "zh": ("已解决", "关闭", "已关闭", "解决了", "已经解决", "已经解决了", "问题已解决", "问题解决了", "关闭工单",
+               "已解決", "關閉", "已關閉", "解決了", "已經解決", "已經解決了", "問題已解決", "問題解決了", "關閉工單"),
+    },
+    Asked.UNSOLVED: {
+        "en": ("not solved", "unsolved", "not resolved", "unresolved", "not yet solved", "still not solved", "reopen",
+               "it is not solved", "it's not solved", "it is not resolved", "problem not solved", "reopen ticket"),
+        "zh": ("未解决", "没解决", "没有解决", "还没解决", "还没有解决", "仍未解决", "尚未解决", "问题未解决", "问题没有解决",
+               "重新打开", "未解決", "沒解決", "沒有解決", "還沒解決", "還沒有解決", "仍未解決", "尚未解決", "問題未解決",
+               "問題沒有解決", "重新開啟", "重新打開"),
+    },
+}
+# fmt: on
+
+
+def offered(asked: Asked, language: str) -> str:
+    """The word that our mail names, and that a tap on its link writes."""
+    return WORDS[asked][language][0]
+
+
+def read(reply: str, name: str = "") -> Asked | None:
+    """What the reply asks for; None when it is anything else. reply: what is new in a mail; name: its sender's."""
+    whole = reply.strip()
+    if not whole or len(whole) > _SIGNED:
+        return None
+    text, *below = whole.splitlines()
+    if len(text) > _LONGEST or (below and not _signs([line.strip() for line in below], name)):
+        return None
+    asked = _BY_WORD.get(_bare(text))
+    if asked is not Asked.STATUS and ("?" in text or "？" in text):
+        return None  # "solved?" is a question and closes nothing
+    return asked
+
+
+def _signs(lines: list[str], name: str) -> bool:
+    """A blank line, a closing, and one block that begins with the sender's own name; each but the first may be missing. Nothing
+    else: a postscript is an answer."""
+    closing, *rest = [i for i, line in enumerate(lines) if line]
+    if lines[0]:
+        return False
+    if lines[closing].strip(" ,.!，。！;").lower() in CLOSINGS:
+        if not rest:
+            return True
+        closing = rest[0]
+    block = lines[closing:]
+    names = [word for word in name.casefold().split() if len(word) > 1]
+    named = len(block[0]) <= _LONGEST and any(word in block[0].casefold() for word in names)
+    return named and all(block) and len(block) <= _SIGNED_LINES and not any(map(is_sentence, block))
+
+
+def _bare(text: str) -> str:
+    """Letters, digits, and signs that carry a meaning: who puts a cross behind "solved" does not say that it is."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(c for c in folded if c != "~" and unicodedata.category(c)[0] not in "PZC")
+
+
+def _by_word() -> dict[str, Asked]:
+    table: dict[str, Asked] = {}
+    for asked, languages in WORDS.items():
+        for word in (word for words in languages.values() for word in words):
+            bare = _bare(word)
+            assert table.setdefault(bare, asked) is asked, f"{word} means two things"
+    return table
+
+
+_BY_WORD = _by_word()

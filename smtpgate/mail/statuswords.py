@@ -1,0 +1,50 @@
+"""What a customer is told of how a ticket stands, in both languages. Pure data. {when} is filled with str.format."""
+
+from __future__ import annotations
+
+from smtpgate.model import EntryKind, Status
+
+STATE: dict[str, dict[Status, str]] = {
+    "en": {
+        Status.RECEIVED: "received",
+        Status.PROGRESS: "in progress",
+        Status.WAITING: "waiting for your answer",
+        Status.RESOLVED: "resolved",
+        Status.CLOSED: "closed",
+    },
+    "zh": {
+        Status.RECEIVED: "已接收",
+        Status.PROGRESS: "处理中",
+        Status.WAITING: "等待您的回复",
+        Status.RESOLVED: "已解决",
+        Status.CLOSED: "已关闭",
+    },
+}
+LAST: dict[str, dict[EntryKind, str]] = {
+    "en": {
+        EntryKind.CUSTOMER: "{when}: a message reached us",
+        EntryKind.REPLY: "{when}: we answered",
+        EntryKind.STATUS: "{when}: we wrote how it stands",
+    },
+    "zh": {
+        EntryKind.CUSTOMER: "{when} 收到来信",
+        EntryKind.REPLY: "{when} 我们做了答复",
+        EntryKind.STATUS: "{when} 我们发出了进度通知",
+    },
+}
+NEXT: dict[str, dict[Status, str]] = {
+    "en": {
+        Status.RECEIVED: "One of us will read your message and answer you by e-mail.",
+        Status.PROGRESS: "We are working on it and will write to you as soon as there is news.",
+        Status.WAITING: "We need your answer to our last message before we can go on. Please reply to it.",
+        Status.RESOLVED: "As far as we can see, it is solved. If it is not, a reply opens it again.",
+        Status.CLOSED: "Nothing more is planned. A reply opens it again.",
+    },
+    "zh": {
+        Status.RECEIVED: "我们的同事会尽快查看，并通过邮件回复您。",
+        Status.PROGRESS: "我们正在处理，一有进展会马上邮件告知您。",
+        Status.WAITING: "我们需要您答复上一封邮件后才能继续，请回复。",
+        Status.RESOLVED: "我们认为问题已经解决。如果还没有，回复邮件即可重新打开。",
+        Status.CLOSED: "暂无后续安排。回复邮件即可重新打开。",
+    },
+}
