@@ -6,13 +6,16 @@ import email
 import email.policy
 import re
 from email.message import EmailMessage
+from html import unescape
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from smtpgate.config import Desk, Texts
-from smtpgate.mail import header, wire
+from smtpgate.mail import customerwords, header, wire
 from smtpgate.mail.compose import LANGUAGES, Composed, compose
+from smtpgate.mail.customerwords import Asked
 from smtpgate.mail.letters import LONGEST_MESSAGE, ComposeError, Purpose, greeting_name, new_message_id, shown_subject
 from smtpgate.model import Address
 from smtpgate.numbers import NumberPattern, find
@@ -216,12 +219,34 @@ def test_html_in_values_is_escaped(evil: str) -> None:
 def test_html_loads_nothing_and_runs_nothing(purpose: Purpose, language: Any) -> None:
     _, html = bodies(made(purpose=purpose, language=language, message="x"))
     assert not re.search(
-        r"<(img|script|link|iframe|object|form|input|svg|base)\b|src=|href=|url\(|@import|@font-face|javascript:",
+        r"<(img|script|link|iframe|object|form|input|svg|base)\b|src=|href=(?!.mailto:)|url\(|@import|@font-face|javascript:",
         html,
         re.IGNORECASE,
     )
     assert set(re.findall(r"https?://[^\"]*", html)) <= {"http://www.w3.org/1999/xhtml"}
     assert f'<html lang="{"zh-CN" if language == "zh" else "en"}"' in html
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("purpose", Purpose)
+def test_each_link_answers_with_one_word(purpose: Purpose, language: Any) -> None:
+    """The signed address, the subject kept, a word that we read; and the text names the same words."""
+    text, html = bodies(made(purpose=purpose, language=language, subject='Fax & "x" 打印机'))
+    links = [urlsplit(unescape(link)) for link in re.findall(r'href="([^"]*)"', html)]
+    wanted = [] if purpose in (Purpose.CLOSED, Purpose.NOTICE) else list(Asked)
+    said = [parse_qs(link.query) for link in links]
+    assert [(link.scheme, link.path) for link in links] == [("mailto", "support+rabc@example.com")] * len(wanted)
+    assert [customerwords.read(one["body"][0]) for one in said] == wanted
+    assert {one["subject"][0] for one in said} <= {f'Re: [#{NUMBER}] Fax & "x" 打印机'}
+    for asked in wanted:
+        assert customerwords.offered(asked, language) in text.splitlines()[-1]
+
+
+def test_a_link_shows_no_subject_that_may_not_be_shown_and_stays_short() -> None:
+    _, html = bodies(made(show_subject=False, subject="CANARY"))
+    assert f"subject=Re%3A%20%5B%23{NUMBER}%5D&amp;body=status" in html
+    _, html = bodies(made(subject="打印机" * 100))
+    assert max(map(len, re.findall(r'href="([^"]*)"', html))) < 2000
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
