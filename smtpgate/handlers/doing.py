@@ -19,6 +19,7 @@ from smtpgate.store.api import TicketUpdate
 
 SPAM = "spam"  # the tag
 MOST_JOINED = 10  # people who get a copy of each answer: each is a mail of its own, files included
+MOST_OCTETS = 4  # times limits.message_size, of the files of an answer and all of its copies
 
 
 class Doing:
@@ -117,6 +118,13 @@ def people(doing: Doing, given: Given) -> None:
         doing.say("cc", who=", ".join(p.address for p in joined))
     else:
         doing.say("cc-none")
+
+
+def fits(doing: Doing, octets: int) -> None:
+    """All copies are made at once, in memory. Raises ComposeError for files that are too large for so many people."""
+    people = 1 + len(doing.ticket.joined)
+    if people > 1 and octets * people > MOST_OCTETS * doing.case.config.limits.message_size:
+        raise ComposeError(doing.words["cc-large"].format(people=str(people)))
 
 
 # --- desk and spam ----------------------------------------------------------------------------------------------------

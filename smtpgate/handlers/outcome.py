@@ -161,6 +161,7 @@ def _answer(doing: Doing, status: Status | None) -> None:
         raise ComposeError(doing.words["quoted"])
     files = outward.carried(case.mail.raw, outward.chosen(case.parsed.attachments, shown), case.config.limits)
     outward.harmless(files, case.sender)
+    on_ticket.fits(doing, sum(len(file.data) for file in files))
     entry = entry_of(case, work, ticket, EntryKind.REPLY, work.marks, text)
     mail, *copies = (
         case.post.answer(

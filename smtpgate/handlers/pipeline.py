@@ -95,6 +95,7 @@ class Pipeline:
         sender = key(member or author) if author else ""
         references = thread.references(parsed, imported=imported)[:_REFERENCES]
         numbers = find(parsed.subject, self.patterns)
+        listing = None if imported else deskmail.asked(parsed, sender, desks, self.config, self.patterns)
         prints = _fingerprints(mail, parsed, sender, desks, numbers)
         asks = not imported and words.wanted(parsed)
         query = FactsQuery(
@@ -116,9 +117,11 @@ class Pipeline:
             desks=tuple(desk.name for desk in desks),
             members={desk.name: tuple(desk.agents) for desk in self.config.desk if desk.notify},
             told_most=self.config.limits.notifications_per_hour,
-            conversation=asks or (not imported and any(desk.notify or sender in desk.agents for desk in self.config.desk)),
+            conversation=asks
+            or listing is not None
+            or (not imported and any(desk.notify or sender in desk.agents for desk in self.config.desk)),
             open_tickets=asks,
-            listing=None if imported or tokens else deskmail.asked(parsed, sender, desks, self.config, self.patterns),
+            listing=listing,
             numbers_of=lambda counter, serial: self._numbers_of(desks, now, counter, serial),
         )
         person = next((a for a in parsed.from_ if key(a.address) == key(author)), Address("", author)) if author else None

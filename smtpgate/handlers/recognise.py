@@ -44,13 +44,17 @@ def _returned(case: Case, work: Work, sent: SentRecipient) -> None:
         work.entries.append(entry)
         work.ticket = ticket
         if failed and sent.purpose == "answer":
-            _answer_lost(case, work, ticket, entry)
+            _answer_lost(case, work, ticket, entry, to_customer=_is_customer(case, ticket, sent.address))
 
 
-def _answer_lost(case: Case, work: Work, ticket: Ticket, entry: Entry) -> None:
-    """The customer never had an agent's answer: the ticket is open again, and its agent hears. Of our mail to agents and of
-    notices nobody is told: that might come back as well, and so on for ever."""
-    if not ticket.status.open:
+def _is_customer(case: Case, ticket: Ticket, address: str) -> bool:
+    return ticket.customer is None or case.post.key(ticket.customer.address) == case.post.key(address)
+
+
+def _answer_lost(case: Case, work: Work, ticket: Ticket, entry: Entry, *, to_customer: bool) -> None:
+    """The customer never had an agent's answer: the ticket is open again, and its agent hears; of a copy he only hears. Of our
+    mail to agents and of notices nobody is told: that might come back as well, and so on for ever."""
+    if to_customer and not ticket.status.open:
         work.updates.append(TicketUpdate(ticket.id, status=Status.PROGRESS, updated_at=case.now))
         work.because(NAME, f"was {ticket.status.value}: open again, since the answer did not arrive")
     tell.told(case, work, ticket, entry, "lost")

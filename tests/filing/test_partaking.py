@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 from collections.abc import AsyncIterator
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -140,6 +143,33 @@ async def test_a_copy_in_the_agents_own_mail_keeps_the_text_inside(desk: Helpdes
     first = await begin(desk)
     filed = await Colleague(desk).answer(to(first, LEE, "to-agent"), f"#cc {BOSS}\nOff.", headers=(f"Cc: {BOSS}",))
     assert (filed.outcome, "answer" in filed.purposes) == ("note", False)
+
+
+@pytest.mark.parametrize(("people", "outcome"), [(3, "answer"), (4, "refused")])
+async def test_files_that_are_too_large_for_so_many_people(tmp_path: Path, people: int, outcome: str) -> None:
+    async with helpdesk(tmp_path, desk=DESKS, agent=AGENTS, limits={"message_size": "64KiB"}) as desk:
+        told = to(await begin(desk), LEE, "to-agent")
+        answer = EmailMessage()
+        answer["From"], answer["To"], answer["Message-ID"] = LEE, str(read(told)["Reply-To"]), "<big@corp.example>"
+        answer.set_content(f"#cc {' '.join(f'p{i}@x.example' for i in range(people))}\nSee the file.\n")
+        answer.add_attachment(bytes(60 * 1024), maintype="application", subtype="pdf", filename="steps.pdf")
+        where = str(read(told)["Reply-To"].addresses[0].addr_spec)
+        filed = await desk.post(answer.as_bytes(policy=email.policy.SMTP), sender=LEE, rcpts=(where,))
+        assert filed.outcome == outcome
+        if outcome == "refused":
+            assert "too large to go to 5 people" in text_of(to(filed, LEE, "receipt"))
+
+
+async def test_a_copy_that_comes_back_is_told_and_does_not_open_the_ticket_again(desk: Helpdesk) -> None:
+    first = await begin(desk)
+    filed = await Colleague(desk).answer(to(first, LEE, "to-agent"), f"#cc {BOSS}\n#resolved\nNew fuser.")
+    for address, status in ((BOSS, Status.RESOLVED), (CUSTOMER, Status.PROGRESS)):
+        returned = to(filed, address, "answer").recipients[0].return_path
+        assert returned is not None
+        report = mail("Undelivered", f"<{address}>: 550 5.1.1 user unknown", sender="MAILER-DAEMON@isp.example")
+        lost = await desk.post(report, sender="MAILER-DAEMON@isp.example", mail_from=None, rcpts=(returned,))
+        assert address in text_of(to(lost, LEE, "to-agent"))
+        assert (await desk.ticket(first.number)).ticket.status is status
 
 
 # --- another desk -----------------------------------------------------------------------------------------------------
