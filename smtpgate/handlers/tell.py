@@ -83,7 +83,7 @@ def _whom(case: Case, desk: Desk, ticket: Ticket, only: str) -> tuple[str, ...]:
     members = [*desk.agents]
     for name in ticket.other_desks:
         other = case.config.desk_named(name)
-        members += [a for a in (other.agents if other else ()) if a not in members]
+        members += [a for a in (other.agents if other and other.notify else ()) if a not in members]
     wanted = only or ticket.assignee
     mine = [a for a in members if case.post.key(a) == case.post.key(wanted)] if wanted else []
     return tuple(mine or members)

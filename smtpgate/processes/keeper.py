@@ -122,7 +122,11 @@ class Keeper:
                 lived = self.clock.monotonic() - running.since
                 log.error("a process of the gateway ended", process=self.role, pid=running.pid, why=why, seconds=round(lived, 1))
                 self._child, self.doing = None, {}
-                self._before, self._counted = self.counted(), {}
+                try:
+                    self._before = self.counted()
+                except Exception as error:  # what it counted makes no sense: no reason to have no other one
+                    log.error("the counts of a process of the gateway are lost", process=self.role, error=str(error))
+                self._counted = {}
                 await running.end()
                 if lived > _STEADY:
                     waits = _row()

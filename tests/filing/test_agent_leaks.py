@@ -13,6 +13,7 @@ from smtpgate.mail.token import TokenKind
 from smtpgate.model import Evidence, OutgoingMail, Status
 from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, begin, html_of, read, sent_to, text_of, to
 from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail
+from tests.unit.mail.test_smime import signed
 
 
 @pytest.fixture
@@ -158,3 +159,18 @@ async def test_who_writes_the_same_again_hears_that_it_was_not_done(desk: Helpde
     filed = await send(desk, told, again)
     assert (filed.outcome, sent_to(filed)) == ("repeat", [("receipt", LEE)])
     assert "You wrote exactly this before" in text_of(to(filed, LEE, "receipt"))
+
+
+async def test_of_a_mail_within_its_signature_only_the_new_words_go_out(desk: Helpdesk) -> None:
+    told = to(await begin(desk), LEE, "to-agent")
+    quoted = "".join(f"> {line}\n" for line in text_of(told).splitlines())
+    inner = an_answer(told, f"Please switch it off.\n\nOn Friday Support wrote:\n{quoted}")
+    entity = inner.as_bytes(policy=email.policy.SMTP).partition(b"Content-Type:")
+    outer = an_answer(told)
+    outer.set_content(signed(entity[1] + entity[2]), "application", "pkcs7-mime", filename="smime.p7m", cte="base64")
+    filed = await send(desk, told, outer)
+    assert filed.outcome == "answer"
+    letter = to(filed, CUSTOMER, "answer")
+    assert "Please switch it off." in text_of(letter)
+    assert "#assign" not in text_of(letter)
+    assert [part.get_filename() for part in read(letter).walk() if part.get_filename()] == []

@@ -6,7 +6,8 @@ from typing import Any
 
 from smtpgate.listing import Listed, Listing
 from smtpgate.model import DeliveryState, EntryKind, Participant, Role, Status, Ticket
-from smtpgate.store.api import Changes, Facts, NewTicket, TicketUpdate
+from smtpgate.store.api import LEFT_OUT, TO_AGENT, AckNote, Changes, Facts, NewTicket, TicketUpdate
+from smtpgate.store.shown import Told
 from smtpgate.store.verbs import VerbStore
 from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, an_entry, an_outgoing
 from tests.support.store_steps import open_ticket
@@ -136,3 +137,22 @@ async def test_a_list_has_an_end(store: VerbStore) -> None:
     await changed(store, Changes(tickets=tickets, entries=tuple(an_entry(new.ticket.id) for new in tickets)))
     assert await listed(store, Listed.OPEN, "support") == [f"a {i}" for i in range(51)]
     assert await listed(store, Listed.WORDS, "support", words=("a",)) == [f"a {i}" for i in range(59, 8, -1)]
+
+
+async def test_what_an_agent_was_told_and_what_was_left_out_since(store: VerbStore) -> None:
+    ticket = a_ticket(desk="support")
+    await open_ticket(store, ticket)
+    lee = "Lee+desk@corp.example"
+    question: dict[str, Any] = {
+        "members": {"support": (lee,), "sales": ("sal@corp.example",)},
+        "told_most": 3,
+        "conversation": True,
+    }
+    sent = [AckNote("lee@corp.example", NOW + at, TO_AGENT) for at in (-4000, -90, -80, -70)]
+    left = [AckNote(lee, NOW + at, LEFT_OUT) for at in (-75, *range(-69, -60))]
+    await changed(store, Changes(acks=(*sent, *left, AckNote(lee, NOW, "received"))))
+    facts = await store.facts(a_query(sender=lee, ticket_ids=(ticket.id,), **question))
+    assert facts.said.told == {lee: Told(3, 6)}  # more of either changes nothing
+    assert (facts.acks.to_address, sum(facts.acks.to_all.values())) == ((NOW,), 1)  # of a customer, apart
+    assert (await store.facts(a_query(now=NOW + 3525, ticket_ids=(ticket.id,), **question))).said.told == {lee: Told(1, 6)}
+    assert (await store.facts(a_query(desks=("sales",), **question))).said.told == {"sal@corp.example": Told()}

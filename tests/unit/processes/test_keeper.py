@@ -56,3 +56,27 @@ async def test_two_may_end_a_process_at_once_and_one_may_be_cancelled() -> None:
         assert said == [f"it died of {signal.SIGKILL.name}"] * 2
         assert await running.end() == said[0]
         await running.abort()  # of one that is no more: nothing is sent to whoever has its number now
+
+
+class Numb:
+    """A clock that never lets anybody wait to the end."""
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_one_that_counted_nonsense_is_replaced_as_well() -> None:
+    ours, theirs = socket.socketpair()
+    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], {})
+    kept = Keeper(child.DOOR, terms(), "node/1", Numb(), {}, ())  # type: ignore[arg-type]
+    kept._child = running = keeper._Child(child.Born(pid, ours), {}, (), 1000, 0.0)
+    await running.link.over(ours)
+    await kept._pulse({}, {("name", ()): "no number"})  # type: ignore[dict-item]
+    theirs.close()
+    keeping = asyncio.create_task(kept._keep())
+    done, _ = await asyncio.wait((keeping,), timeout=0.5)
+    assert (done, kept.pid, kept._counted) == (set(), None, {})
+    keeping.cancel()
