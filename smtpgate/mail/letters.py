@@ -186,6 +186,10 @@ def _standing(letter: Letter) -> dict[str, str]:
 
 
 _LINKS = {"asklink": Asked.STATUS, "solvedlink": Asked.SOLVED, "unsolvedlink": Asked.UNSOLVED}
+_BODIES: dict[Language, tuple[tuple[str, str], ...]] = {
+    "zh": tuple((name, "&body=" + quote(offered(asked, "zh"))) for name, asked in _LINKS.items()),
+    "en": tuple((name, "&body=" + quote(offered(asked, "en"))) for name, asked in _LINKS.items()),
+}
 
 
 def _links(letter: Letter, subject: str) -> dict[str, str]:
@@ -193,7 +197,7 @@ def _links(letter: Letter, subject: str) -> dict[str, str]:
     if not letter.purpose.offers_words:
         return dict.fromkeys(_LINKS, "")
     base = mailto(letter.reply_to or letter.desk.address, letter.ticket_number, subject)
-    return {name: base + "&body=" + quote(offered(asked, letter.language)) for name, asked in _LINKS.items()}
+    return {name: base + body for name, body in _BODIES[letter.language]}
 
 
 def mailto(address: str, number: str, subject: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from smtpgate.model import (
     DeliveryState,
     EntryKind,
     MailState,
+    OtherTicket,
     Participant,
     Role,
     Status,
@@ -281,6 +283,26 @@ class TestFacts:
         ]  # the first is too old
         await open_ticket(store, ticket, entries=(*machine, an_entry(ticket.id)))
         assert (await store.facts(a_query(ticket_ids=(ticket.id,)))).machine_last_hour == {ticket.id: 2}
+
+    async def test_open_tickets_of_the_sender_when_they_are_asked_for(self, store: VerbStore) -> None:
+        mine = a_ticket(subject="Fax", status=Status.WAITING)
+        claimed = a_ticket(subject="a stranger's words", unverified=True)
+        copied = (Participant("li@example.org", "", Role.CUSTOMER), Participant("wang@example.org", "", Role.CC))
+        for ticket in (
+            mine,
+            claimed,
+            a_ticket(status=Status.CLOSED),
+            a_ticket(status=Status.RESOLVED),
+            a_ticket(participants=copied),
+        ):
+            await open_ticket(store, ticket)
+        asked = a_query(conversation=True, open_tickets=True)
+        assert (await store.facts(asked)).open_tickets == (
+            OtherTicket(claimed.id, claimed.number, Status.RECEIVED, ""),
+            OtherTicket(mine.id, mine.number, Status.WAITING, "Fax"),
+        )
+        assert (await store.facts(replace(asked, open_tickets=False))).open_tickets == ()
+        assert (await store.facts(replace(asked, sender="nobody@example.org"))).open_tickets == ()
 
     async def test_language_of_the_newest_ticket(self, store: VerbStore) -> None:
         await open_ticket(store, a_ticket(language="zh"))
