@@ -32,7 +32,7 @@ def handle(case: Case, work: Work) -> None:
         return
     ticket = work.ticket
     if ticket is None:
-        if case.actions and case.parsed.kind.machine is False:
+        if case.actions and not case.parsed.kind.machine and not case.mail.released:
             work.hold(NAME, "written to an address that an agent was given, for a ticket that is not here")
         elif not case.actions:
             deskmail.handle(case, work)
@@ -40,11 +40,20 @@ def handle(case: Case, work: Work) -> None:
     desk = case.desk_of_agent(ticket)
     if desk is None:
         if case.actions and not _automatic(case, work):
-            work.hold(NAME, "written to an address that an agent was given, by somebody who is no agent of the desk")
+            _of_somebody_else(case, work, ticket)
         return
     if _automatic(case, work) or (case.takes_part(ticket) and not case.actions):
         return
     _of_agent(case, work, ticket, desk)
+
+
+def _of_somebody_else(case: Case, work: Work, ticket: Ticket) -> None:
+    """To whom it was forwarded, or who was an agent once. Released, it is read like any other mail to the ticket."""
+    if not case.mail.released:
+        work.hold(NAME, "written to an address that an agent was given, by somebody who is no agent of the desk")
+    elif not case.takes_part(ticket):
+        work.mark("third-party")
+        work.because(NAME, "the sender is not a participant: shown, added to nothing")
 
 
 def _again(case: Case, work: Work) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from smtpgate.mail.token import TokenKind
-from smtpgate.model import Evidence, OutgoingMail, Status
+from smtpgate.model import EntryKind, Evidence, OutgoingMail, Status
 from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, begin, html_of, read, sent_to, text_of, to
 from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail
 from tests.unit.mail.test_smime import signed
@@ -174,3 +174,19 @@ async def test_of_a_mail_within_its_signature_only_the_new_words_go_out(desk: He
     assert "Please switch it off." in text_of(letter)
     assert "#assign" not in text_of(letter)
     assert [part.get_filename() for part in read(letter).walk() if part.get_filename()] == []
+
+
+@pytest.mark.parametrize(
+    ("who", "kind"),
+    [(CUSTOMER, EntryKind.CUSTOMER), ("gone@corp.example", EntryKind.THIRD_PARTY), ("sal@corp.example", EntryKind.NOTE)],
+)
+async def test_what_came_to_an_agents_address_is_released_like_any_other_mail(desk: Helpdesk, who: str, kind: EntryKind) -> None:
+    first = await begin(desk)
+    held = await Colleague(desk, who).answer(to(first, LEE, "to-agent"), "It burns again.")
+    assert held.outcome == "held"
+    filed = await desk.release(held.mail.id)
+    assert (filed.outcome, filed.number) == ("joined", first.number)
+    ticket = await desk.ticket(first.number)
+    assert (ticket.entries[-1].kind, ticket.entries[-1].text) == (kind, "It burns again.")
+    assert [p.address for p in ticket.ticket.participants] == [CUSTOMER]
+    assert [m for m in filed.sent if m.purpose == "answer"] == []
