@@ -9,12 +9,14 @@ import pickle
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from enum import Enum
 from typing import Any
 
 import pytest
 
 from smtpgate.errors import StoreAway, StoreError, StoreFull
 from smtpgate.model import Evidence
+from smtpgate.processes import words
 from smtpgate.processes.link import HEAD, Handler, Link, LinkFault, LinkLost
 
 
@@ -184,3 +186,11 @@ async def test_a_reload_that_allows_larger_mail_lets_larger_frames_in() -> None:
         server.expect(5000)
         server.expect(500)  # what is on its way was agreed before
         assert await client.ask("echo", bytes(3000)) == (bytes(3000),)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in (*words.OF_THE_DOOR, *words.OF_DELIVERY) if issubclass(kind, Enum)])
+async def test_members_of_enums_travel_by_value_on_every_python(kind: type[Enum], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11.2, which Debian 12 has, would pickle a call of getattr, which the other side does not expect."""
+    monkeypatch.setattr(kind, "__reduce_ex__", lambda self, _: (getattr, (type(self), self.name)))
+    async with linked(classes=(kind,)) as (client, _):
+        assert await client.ask("echo", *kind) == tuple(kind)
