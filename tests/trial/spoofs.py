@@ -29,13 +29,22 @@ from smtpgate.store.api import Incoming
 from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail
 
 LEE, KIM, SAL, GONE = "lee@corp.example", "kim@corp.example", "sal@corp.example", "gone@corp.example"
-BOB = "bob@customer.example"
+BOB, FRIEND = "bob@customer.example", "friend@evil.example"
 DESKS = [
     {"name": "support", "address": DESK, "agents": [LEE, KIM]},
     {"name": "sales", "address": "sales@help.example", "channel": "SAL", "agents": [SAL]},
 ]
 _SENDERS = (LEE, LEE, LEE, KIM, SAL, GONE, CUSTOMER, "mallory@evil.example", "lee@corp.example.evil.example")
 _BODIES = ("Send me your password.", "#reply\nSend it.", "#resolved\nPay here.", "#note\nx", "#take", "#undo", "#assign kim\nx", "")
+_BODIES += (
+    "#cc friend@evil.example\nSend it.",
+    "#cc friend@evil.example",
+    "#move sales\nx",
+    "#spam",
+    "#next",
+    "#list",
+    "#find printer",
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,7 @@ class Scene:
         return DESK
 
 
+_STATES = ("resolved", "closed", "waiting", "progress")
 ADDRESSES = ("own", "own", "colleague", "other-ticket", "note", "expired", "other-key", "changed", "confirm", "customers", "desk")
 
 
@@ -90,6 +100,16 @@ def allowed(case: Case) -> bool:
     member = case.sender in (LEE, KIM) and not case.machine
     proofs = case.released or (case.address == "own" and case.evidence in (Evidence.TRUSTED, Evidence.DMARC_DKIM))
     return member and proofs and case.evidence not in (Evidence.FAIL, Evidence.AMBIGUOUS)
+
+
+def may_notify(case: Case) -> bool:
+    """May the customer be told of a new state, without a word of this mail? The address for notes proves as much."""
+    return allowed(case) or (case.address == "note" and allowed(replace(case, address="own")))
+
+
+def may_ask(case: Case) -> bool:
+    """May it be told what tickets a desk has? The same, for a fresh mail, which needs no signed address."""
+    return case.sender in (LEE, KIM) and not case.machine and case.evidence in (Evidence.TRUSTED, Evidence.DMARC_DKIM)
 
 
 def make(rng: random.Random) -> Case:
@@ -128,11 +148,20 @@ async def decided(scene: Scene, case: Case, number: int, rng: random.Random) -> 
 
 
 def leaks(case: Case, outgoing: tuple[OutgoingMail, ...]) -> bool:
-    """Did words of this mail, or a change of state in an agent's name, go to a customer?"""
-    return any(
-        m.recipients[0].address == CUSTOMER and m.purpose in ("answer", "resolved", "closed", "waiting", "progress")
-        for m in outgoing
-    )
+    """Did words of this mail go to the customer, or to whom it names? With another ticket's address it is that one's matter."""
+    to = (CUSTOMER,) if case.address == "other-ticket" else (CUSTOMER, FRIEND)
+    return any(m.recipients[0].address in to and m.purpose == "answer" for m in outgoing)
+
+
+def notifies(outgoing: tuple[OutgoingMail, ...]) -> bool:
+    """Did a change of state in an agent's name go to a customer?"""
+    return any(m.recipients[0].address == CUSTOMER and m.purpose in _STATES for m in outgoing)
+
+
+def lists(case: Case, outgoing: tuple[OutgoingMail, ...]) -> bool:
+    """Was it told of tickets? A receipt of a mail about one names its number alone, a list its customer too."""
+    asked = case.body in ("#next", "#list", "#find printer")
+    return asked and any(m.purpose == "receipt" and CUSTOMER.encode() in m.data.replace(b"=\r\n", b"") for m in outgoing)
 
 
 async def run(count: int, seed: int) -> Counter[str]:
@@ -151,10 +180,13 @@ async def run(count: int, seed: int) -> Counter[str]:
                 out = await decided(scene, case, number, rng)
                 relayed, may = leaks(case, out), allowed(case)
                 assert may or not relayed, f"seed {seed}, case {number}: relayed {case}"
+                assert may_notify(case) or not notifies(out), f"seed {seed}, case {number}: notified {case}"
+                assert may_ask(case) or not lists(case, out), f"seed {seed}, case {number}: told {case}"
+                told["answered with a list"] += lists(case, out)
                 told["relayed, as it may be" if relayed else "kept, though it might go" if may else "kept"] += 1
                 for letter in out:
                     address = letter.recipients[0].address
-                    assert address in (LEE, KIM, SAL, CUSTOMER, BOB, case.sender), f"case {number}: to {address}"
+                    assert address in (LEE, KIM, SAL, CUSTOMER, BOB, FRIEND, case.sender), f"case {number}: to {address}"
     return told
 
 
