@@ -41,7 +41,8 @@ def _read(case: Case) -> Asked | None:
     parsed = case.parsed
     if parsed.nothing_new or any(not file.inline for file in parsed.attachments):
         return None
-    return customerwords.read(parsed.reply, case.person.name if case.person else "")
+    who = f"{case.person.name} {case.person.address}" if case.person else ""
+    return customerwords.read(parsed.reply, who)
 
 
 def _not_owner(case: Case, work: Work, ticket: Ticket) -> str:

@@ -14,6 +14,8 @@ from smtpgate.mail.signature import is_sentence
 from smtpgate.mail.signwords import CLOSINGS
 
 _LONGEST = 80  # characters of the line
+_DRAWN = frozenset("-_=—─*")
+_AROUND = " ,.;:|<>()[]\"'，。"
 _SIGNED, _SIGNED_LINES = 800, 8  # characters with a signature, lines of one
 
 
@@ -55,13 +57,13 @@ def offered(asked: Asked, language: str) -> str:
     return WORDS[asked][language][0]
 
 
-def read(reply: str, name: str = "") -> Asked | None:
-    """What the reply asks for; None when it is anything else. reply: what is new in a mail; name: its sender's."""
+def read(reply: str, who: str = "") -> Asked | None:
+    """What the reply asks for; None when it is anything else. reply: what is new in a mail; who: its sender's name and address."""
     whole = reply.strip()
     if not whole or len(whole) > _SIGNED:
         return None
     text, *below = whole.splitlines()
-    if len(text) > _LONGEST or (below and not _signs([line.strip() for line in below], name)):
+    if len(text) > _LONGEST or (below and not _signs([line.strip() for line in below], who)):
         return None
     asked = _BY_WORD.get(_bare(text))
     if asked is not Asked.STATUS and ("?" in text or "？" in text):
@@ -69,20 +71,29 @@ def read(reply: str, name: str = "") -> Asked | None:
     return asked
 
 
-def _signs(lines: list[str], name: str) -> bool:
-    """A blank line, a closing, and one block that begins with the sender's own name; each but the first may be missing. Nothing
-    else: a postscript is an answer."""
-    closing, *rest = [i for i, line in enumerate(lines) if line]
+def _signs(lines: list[str], who: str) -> bool:
+    """A blank line, a drawn one, a closing, and one block that begins with the sender's own name or address; each but the first
+    may be missing. Nothing else: a postscript is an answer."""
     if lines[0]:
         return False
+    closing, *rest = [i for i, line in enumerate(lines) if line]
+    if set(lines[closing]) <= _DRAWN and rest:
+        closing, *rest = rest
     if lines[closing].strip(" ,.!，。！;").lower() in CLOSINGS:
         if not rest:
             return True
         closing = rest[0]
     block = lines[closing:]
-    names = [word for word in name.casefold().split() if len(word) > 1]
-    named = len(block[0]) <= _LONGEST and any(word in block[0].casefold() for word in names)
-    return named and all(block) and len(block) <= _SIGNED_LINES and not any(map(is_sentence, block))
+    return _names(block[0], who) and all(block) and len(block) <= _SIGNED_LINES and not any(map(is_sentence, block))
+
+
+def _names(line: str, who: str) -> bool:
+    """At least half of its words are the sender's name: Will may sign "Will", but "will you look" is a wish."""
+    if len(line) > _LONGEST:
+        return False
+    known = {word.strip(_AROUND) for word in who.casefold().split()}
+    said = [word for word in (word.strip(_AROUND) for word in line.casefold().split()) if word]
+    return bool(said) and 2 * sum(word in known for word in said) >= len(said)
 
 
 def _bare(text: str) -> str:

@@ -298,6 +298,7 @@ async def test_who_wants_no_automatic_answer_is_answered_by_a_person(desk: Helpd
         "solved\n\nBest regards\nAlice Smith",
         "solved\n\nAlice Smith\nHead of IT\nExample Corp\n+44 20 7946 0000",
         "solved\n\nThanks,",
+        f"已解决\n\n________________________________\n{CUSTOMER}",
         "solved\n\nMit freundlichen Grüßen\n\nAlice",
     ],
 )
@@ -315,6 +316,8 @@ async def test_signatures_and_quotes_of_clients_do_not_matter(desk: Helpdesk, bo
         "solved\n\nThanks\nPlease look at the fax",
         "solved\nAlice Smith",
         "solved\n\nBob Miller\nExample Corp",
+        "solved\n\nAlice will want the fax fixed",
+        "solved\n\n________________________________\nbob@customer.example",
         "solved\n\nAlice Smith\nCan you look at the fax?",
     ],
 )

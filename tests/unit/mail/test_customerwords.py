@@ -48,6 +48,19 @@ def test_anything_else_is_an_answer_like_any_other(text: str) -> None:
     assert read(text) is None
 
 
+@pytest.mark.parametrize(
+    ("below", "who", "signs"),
+    [
+        ("Al", "Al Smith", True), ("also the fax", "Al Smith", False), ("will you fix it", "Will Hay", False),
+        ("Smith, Alice", "Alice Smith", True), ("张伟", "张伟", True), ("Alice | Example", "Alice Smith", True),
+        ("alice@x.example", "Alice alice@x.example", True), ("Alice", "", False), ("", "", True), ("-- ", "", False),
+    ],
+)  # fmt: skip
+def test_only_its_sender_signs_it(below: str, who: str, *, signs: bool) -> None:
+    assert (read(f"solved\n\n{below}", who) is Asked.SOLVED) is signs
+    assert (read(f"solved\n{below}", who) is Asked.SOLVED) is (not below)
+
+
 def test_status_may_be_a_question() -> None:
     assert read("Status?") is read("进度？") is read("How is it going?") is Asked.STATUS
 
