@@ -142,6 +142,7 @@ async def test_a_signature_has_its_time(tags: str, at: int, word: str) -> None:
         (["v=DKIM2; p=aa"], "permerror", "version"),
         (["v=DKIM1; k=dsa; p=aaaa"], "permerror", "unknown kind"),
         (["v=DKIM1; p=not base64 at all!"], "permerror", "cannot be read"),
+        (["v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAmx="], "permerror", "cannot be read"),
         (["p"], "permerror", "cannot be read"),
         (["p=" + "A" * 5000], "permerror", "4 KiB"),
         ([key_record(), key_record("ed25519")], "permerror", "several"),
