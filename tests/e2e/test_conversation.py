@@ -8,7 +8,9 @@ import subprocess
 from collections.abc import Iterator
 from email.message import EmailMessage
 from email.utils import parseaddr
+from html import unescape
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -84,6 +86,25 @@ def test_an_answer_to_the_acknowledgement_threads_as_a_mail_client_sends_it(gate
     gateway.settle()
     assert [e for e in entries(gateway, number) if e[0] == "customer"] == [("customer", "alice@customer.example")] * 2
     assert gateway.mails_to("alice@customer.example")  # and no further mail was sent
+
+
+def test_the_links_of_our_mail_tell_how_it_stands_and_close_it(gateway: Gateway) -> None:
+    who = "frank@customer.example"
+    gateway.send(letter("My chair", "It squeaks.", sender=who), sender=who)
+    first = gateway.mails_to(who)[0]
+    number = number_of(first)
+    html = first.get_body(("html",))
+    assert html is not None
+    for link in re.findall(r'href="(mailto:[^"]*)"', html.get_content())[:2]:  # how is it going, it is solved
+        tapped = urlsplit(unescape(link))
+        said = parse_qs(tapped.query)
+        gateway.send(letter(said["subject"][0], said["body"][0], sender=who, to=tapped.path), sender=who, to=tapped.path)
+        gateway.settle()
+    _, status, closed = gateway.mails_to(who, count=3)
+    assert f"{number}" in text_of(status)
+    assert "State:    received" in text_of(status)
+    assert "closed" in text_of(closed)
+    assert gateway.cli_show("ticket", "show", number)["status"] == "closed"
 
 
 @pytest.mark.parametrize(
