@@ -26,6 +26,7 @@ _PIECE = 256 * 1024
 LARGE = 256 * 1024  # octets of a body; hashing more would hold up the event loop (13 ms for each MiB)
 _LONG_BLANK = re.compile(rb"[ \t\r\n\f\v]{100}")
 _RUN = re.compile(rb"[ \t]{2,}|\t")
+_WORD = re.compile(rb"[^ \t\r\n]")
 
 
 class LinearRelaxed(Relaxed):  # type: ignore[misc]  # dkimpy has no types
@@ -41,10 +42,13 @@ class LinearRelaxed(Relaxed):  # type: ignore[misc]  # dkimpy has no types
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
-    """Whole lines, some at a time."""
+    """Whole lines, some at a time; of a very long line what ends in neither a blank nor a CR."""
     pos = 0
     while pos < len(data):
-        end = data.find(b"\n", pos + _PIECE) + 1 or len(data)
+        end = data.find(b"\n", pos + _PIECE, pos + 2 * _PIECE) + 1
+        if not end:
+            place = _WORD.search(data, pos + _PIECE)
+            end = len(data) if place is None else place.end()
         yield data[pos:end]
         pos = end
 

@@ -20,6 +20,7 @@ TRUNCATED = "cut off"  # no field can be called so: name of the pseudo field tha
 _NAME = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")  # RFC 5322 §3.6.8; blanks before the colon are obsolete syntax (§4.5)
 _MARK = b"\xef\xbb\xbf"  # an editor's byte order mark
 _LEADING = re.compile(rb"(?:[ \t]*\r?\n)+")
+_BLANKS = 4096  # octets of blank lines before a header that are passed by: matching many takes memory for each
 # Fields that mails have: behind one of these a line that is no field is a fault within the header, else it is the body.
 _USUAL = frozenset(
     (
@@ -79,7 +80,11 @@ def _before(raw: bytes) -> tuple[list[Field], int]:
     """What stands before the first field of a mail that went through an editor or a pipe, as a field without a name."""
     if raw.startswith(_MARK) and _NAME.match(raw, len(_MARK)):
         return [Field("", _MARK, _MARK)], len(_MARK)
-    if raw[:1] in (b"\r", b"\n", b" ", b"\t") and (blank := _LEADING.match(raw)) is not None and _usual_at(raw, blank.end()):
+    if (
+        raw[:1] in (b"\r", b"\n", b" ", b"\t")
+        and (blank := _LEADING.match(raw, 0, _BLANKS)) is not None
+        and _usual_at(raw, blank.end())
+    ):
         return [Field("", b"", blank[0])], blank.end()
     line = raw.find(b"\n", 0, 1000) + 1
     if line and not _NAME.match(raw) and _usual_at(raw, line) and _usual_at(raw, raw.find(b"\n", line) + 1):
