@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -105,10 +104,12 @@ def test_bites_shrink_when_they_take_long(sound: Shop, monkeypatch: pytest.Monke
     assert left(sound) == [2, 2]
 
 
-def test_it_stops_in_time_and_goes_on_next_time(sound: Shop) -> None:
+def test_it_stops_in_time_and_goes_on_next_time(sound: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(sound, old=600)
-    end = time.monotonic() + 0.05
-    done = list(upkeep.maintain(path(sound), NOW, seconds=0.05, sleep=lambda _: time.sleep(max(0.0, end - time.monotonic()))))
+    now = [0.0]
+    with monkeypatch.context() as patch:
+        patch.setattr(upkeep.time, "monotonic", lambda: now[0])
+        done = list(upkeep.maintain(path(sound), NOW, seconds=5.0, sleep=lambda _: now.append(now.pop() + 10.0)))  # the first rest
     assert "more next time" in done[0].text
     assert "more next time" in done[1].text
     assert not any(one.wrong for one in done)
