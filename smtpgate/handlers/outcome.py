@@ -123,6 +123,10 @@ def _finish(doing: Doing) -> None:
         latest = next(iter((*notes, *case.facts.said.entries.get(ticket.id, ()))), None)
         if latest is not None:
             tell.told(case, work, ticket, latest, "assigned", only=doing.assigned)
+    had, has = doing.ticket.assignee, doing.update.assignee
+    if had and has and had not in (has, case.sender):
+        for latest in case.facts.said.entries.get(doing.ticket.id, ())[:1]:
+            tell.told(case, work, replace(doing.ticket, assignee=has), latest, "taken-away", only=had)
     if doing.update.desk is not None and work.outcome != "note":  # else the note has told them
         for latest in case.facts.said.entries.get(doing.ticket.id, ())[:1]:
             tell.told(case, work, doing.ticket, latest, "moved", but=case.sender)

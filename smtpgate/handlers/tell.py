@@ -66,7 +66,8 @@ def told(
                 entry=entry,
                 now=case.now,
                 earlier=case.facts.said.entries.get(ticket.id, ()),
-                others=tuple(o for o in case.facts.said.others if o.id != ticket.id),
+                # they are those of the sender: of an agent they say nothing about the customer
+                others=() if case.agent else tuple(o for o in case.facts.said.others if o.id != ticket.id),
                 left_out=before.left_out if before else 0,
             )
         except ComposeError as error:  # the ticket matters more than the mail about it
@@ -86,4 +87,4 @@ def _whom(case: Case, desk: Desk, ticket: Ticket, only: str) -> tuple[str, ...]:
         members += [a for a in (other.agents if other and other.notify else ()) if a not in members]
     wanted = only or ticket.assignee
     mine = [a for a in members if case.post.key(a) == case.post.key(wanted)] if wanted else []
-    return tuple(mine or members)
+    return tuple(mine if only else mine or members)

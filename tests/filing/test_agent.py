@@ -283,6 +283,7 @@ async def test_a_state_with_a_text_is_one_mail_to_the_customer(desk: Helpdesk) -
     text = text_of(to(filed, CUSTOMER, "answer"))
     assert "New cable, works again." in text
     assert "We believe that this is solved" in text
+    assert "that opens it again.\n\nLee\n" in text.replace("\r", "")
     assert (await desk.ticket(first.number)).ticket.status is Status.RESOLVED
 
 
@@ -474,3 +475,13 @@ async def test_nobody_is_bothered_with_thanks(desk: Helpdesk) -> None:
     where = str(read(letter)["Reply-To"].addresses[0].addr_spec)
     thanks = await desk.post(mail(f"Re: {read(letter)['Subject']}", "Thank you very much!"), rcpts=(where,))
     assert (thanks.outcome, thanks.sent) == ("joined", ())
+
+
+async def test_who_had_the_ticket_hears_that_a_colleague_has_it_now(desk: Helpdesk) -> None:
+    first = await begin(desk)
+    await Colleague(desk).answer(to(first, LEE, "to-agent"), "#take")
+    taken = await Colleague(desk, KIM).answer(to(first, KIM, "to-agent"), "#take")
+    assert sent_to(taken) == [("receipt", KIM), ("to-agent", LEE)]
+    text = text_of(to(taken, LEE, "to-agent"))
+    assert "A colleague has it now" in text
+    assert f"Assigned to: {KIM}" in text
