@@ -10,13 +10,13 @@ from typing import Literal, Self
 
 from pydantic import Field, PrivateAttr, SecretBytes, model_validator
 
+from smtpgate.desksettings import Agent, Desk
 from smtpgate.limitsettings import Blocklist, Greylist, Limits, Stress
 from smtpgate.settingtypes import (
     Bytes,
     Database,
     File,
     HostName,
-    Language,
     Listen,
     Lmtp,
     MailAddress,
@@ -27,7 +27,6 @@ from smtpgate.settingtypes import (
     Re2,
     Seconds,
     Section,
-    Zone,
 )
 from smtpgate.watchsettings import Watch
 
@@ -226,43 +225,6 @@ class Extract(Section):
         " there is no group. Several patterns may have the same name."
     )
     where: Literal["subject", "text", "both"] = Field(default="both", description="Where to look.")
-
-
-class Texts(Section):
-    """A text in the customer's languages."""
-
-    zh: str = Field(default="", description="Simplified Chinese.")
-    en: str = Field(default="", description="English.")
-
-
-class Desk(Section):
-    """One support team with its addresses."""
-
-    name: str = Field(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$", description="Short name for commands and logs.")
-    address: MailAddress = Field(description="The address customers write to and our mail comes from.")
-    aliases: list[MailAddress] = Field(default=[], description="Further addresses of the same desk.")
-    display_name: Texts = Field(default=Texts(), description="The name in From, for each language; empty: the desk's name.")
-    channel: str = Field(default="EML", pattern=r"^[A-Z0-9]{1,8}$", description="The channel code in ticket numbers.")
-    language: Language = Field(default="en", description="Language of our mail when the customer's cannot be told.")
-    timezone: Zone = Field(default="UTC", description="Zone of dates in numbers and in mail.")
-    agents: list[MailAddress] = Field(default=[], description="The members of the desk.")
-    acknowledge: bool = Field(default=True, description="Send the number at once.")
-    notify: bool = Field(
-        default=True,
-        description="Tell the agents by mail of new tickets and of what customers answer: the one who has the ticket, else all.",
-    )
-
-    @property
-    def domain(self) -> str:
-        return self.address.rpartition("@")[2]
-
-
-class Agent(Section):
-    """What is to be known of an agent beside the desks that list the address."""
-
-    address: MailAddress = Field(description="The address in desk.agents.")
-    language: Language = Field(default="en", description="Language of our mail to this agent.")
-    name: Texts = Field(default=Texts(), description="The name that customers see before the desk's; empty: the desk's alone.")
 
 
 class Templates(Section):

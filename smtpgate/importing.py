@@ -20,7 +20,8 @@ import structlog
 from smtpgate.archive.box import Box, Unreadable
 from smtpgate.archive.search import Found
 from smtpgate.clock import Clock, id_text, new_id
-from smtpgate.config import Config, Desk
+from smtpgate.config import Config
+from smtpgate.desksettings import Desk
 from smtpgate.errors import ArchiveError, ParseFailed, StoreError, StoreMisuse
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.mail.worker import ParserPool

@@ -10,7 +10,8 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
-from smtpgate.config import Config, Desk
+from smtpgate.config import Config
+from smtpgate.desksettings import Desk
 from smtpgate.intake.data import police
 from smtpgate.mail import header
 from smtpgate.mail.address import author, parse_list, split_sub

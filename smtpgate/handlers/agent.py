@@ -8,8 +8,8 @@ meaning is not plain stays inside.
 
 from __future__ import annotations
 
-from smtpgate.config import Agent, Desk
 from smtpgate.desk import commands
+from smtpgate.desksettings import Agent, Desk
 from smtpgate.handlers import deskmail, outcome
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work

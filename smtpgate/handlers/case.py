@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from smtpgate.clock import Clock, new_id
-from smtpgate.config import Config, Desk
+from smtpgate.config import Config
+from smtpgate.desksettings import Desk
 from smtpgate.handlers.post import Post
 from smtpgate.mail import calendar, files
 from smtpgate.mail.address import split_sub

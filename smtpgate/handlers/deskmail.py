@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from smtpgate.config import Agent, Config, Desk
+from smtpgate.config import Config
 from smtpgate.desk import commands
 from smtpgate.desk.commands import Given
 from smtpgate.desk.commandtable import Place, Verb
+from smtpgate.desksettings import Agent, Desk
 from smtpgate.handlers import outcome, tell
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from smtpgate.config import Agent, Desk
 from smtpgate.desk.commands import Given, Reading
 from smtpgate.desk.commandtable import Verb
+from smtpgate.desksettings import Agent, Desk
 from smtpgate.handlers.agentwords import LINES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.mail import wire

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from smtpgate.clock import id_number, id_text
-from smtpgate.config import Agent, Desk
 from smtpgate.desk.commands import Fault, Given, Reading
 from smtpgate.desk.commandtable import COMMANDS, Place, Verb
 from smtpgate.desk.life import after_answer, letter_for
+from smtpgate.desksettings import Agent, Desk
 from smtpgate.errors import ParseFailed
 from smtpgate.handlers import doing as on_ticket
 from smtpgate.handlers import tell

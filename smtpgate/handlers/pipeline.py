@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from smtpgate.clock import Clock, id_text, local_day
-from smtpgate.config import Config, Desk
+from smtpgate.config import Config
+from smtpgate.desksettings import Desk
 from smtpgate.handlers import (
     agent,
     answer,

@@ -10,7 +10,8 @@ import secrets
 from dataclasses import dataclass
 
 from smtpgate.clock import Clock, id_text, new_id
-from smtpgate.config import Agent, Config, Desk
+from smtpgate.config import Config
+from smtpgate.desksettings import Agent, Desk
 from smtpgate.mail import address as mail_address
 from smtpgate.mail.answers import Answer, compose_answer
 from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_receipt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smtpgate.config import Desk
+from smtpgate.desksettings import Desk
 from smtpgate.handlers.case import Case, Work
 
 NAME = "route"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from smtpgate.clock import local_day
-from smtpgate.config import Desk
 from smtpgate.desk.life import after_customer_mail, after_word, language_for
+from smtpgate.desksettings import Desk
 from smtpgate.handlers import route, subject
 from smtpgate.handlers.case import Case, Work, entry_of
 from smtpgate.handlers.dedupe import strong

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
-from smtpgate.config import Agent, Desk
+from smtpgate.desksettings import Agent, Desk
 from smtpgate.mail import letters, outward, wire
 from smtpgate.mail.compose import Templates
 from smtpgate.mail.letters import ComposeError, Language

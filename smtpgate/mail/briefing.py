@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from smtpgate.config import Agent, Desk
+from smtpgate.desksettings import Agent, Desk
 from smtpgate.mail import letters, safe, wire
 from smtpgate.mail.agentwords import EVIDENCE, PRIORITY, SAID, STATUS, WORDS
 from smtpgate.mail.compose import Templates

@@ -21,7 +21,7 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
-from smtpgate.config import Desk
+from smtpgate.desksettings import Desk
 from smtpgate.mail import wire
 from smtpgate.mail.forward import forward_for_postmaster
 from smtpgate.mail.letters import ComposeError, Language, Letter, Purpose, Standing, desk_name, one_line, shown_subject, variables

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from zoneinfo import ZoneInfo
 
-from smtpgate.config import Desk
+from smtpgate.desksettings import Desk
 from smtpgate.mail import safe, wire
 from smtpgate.mail.letters import ComposeError
 from smtpgate.mail.wire import Composed

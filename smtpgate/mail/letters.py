@@ -16,7 +16,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from smtpgate.clock import id_text
-from smtpgate.config import Desk
+from smtpgate.desksettings import Desk
 from smtpgate.errors import GatewayError
 from smtpgate.mail import safe
 from smtpgate.mail.customerwords import Asked, offered

@@ -31,7 +31,7 @@ LAYERS: list[set[str]] = [
     {"configfile"},
     {"configchecks", "log"},
     {"config"},
-    {"limitsettings", "watchsettings"},
+    {"desksettings", "limitsettings", "watchsettings"},
     {"settingtypes"},
     {"numbers", "patterns", "model", "errors", "clock", "metrics", "tomllines", "logaddresses", "listing", "__init__"},
 ]

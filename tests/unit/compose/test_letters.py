@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from smtpgate.config import Desk, Texts
+from smtpgate.desksettings import Desk, Texts
 from smtpgate.mail import customerwords, header, wire
 from smtpgate.mail.compose import LANGUAGES, Composed, compose
 from smtpgate.mail.customerwords import Asked

@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import SecretBytes
 
 from smtpgate.auth.dns import ZoneResolver
-from smtpgate.config import Config, DeliverySettings, Desk, DkimKey, Server, Smarthost
+from smtpgate.config import Config, DeliverySettings, DkimKey, Server, Smarthost
 from smtpgate.delivery.runner import Runner
+from smtpgate.desksettings import Desk
 from smtpgate.model import Attempt, OutgoingMail
 from smtpgate.store.api import Changes
 from smtpgate.store.shown import RecipientStatus

@@ -1,0 +1,47 @@
+"""Settings of the people who answer: the desks and their agents. config.py puts them together with the rest.
+
+Pure data; building one from bad values raises pydantic's ValidationError.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from smtpgate.settingtypes import Language, MailAddress, Section, Zone
+
+
+class Texts(Section):
+    """A text in the customer's languages."""
+
+    zh: str = Field(default="", description="Simplified Chinese.")
+    en: str = Field(default="", description="English.")
+
+
+class Desk(Section):
+    """One support team with its addresses."""
+
+    name: str = Field(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$", description="Short name for commands and logs.")
+    address: MailAddress = Field(description="The address customers write to and our mail comes from.")
+    aliases: list[MailAddress] = Field(default=[], description="Further addresses of the same desk.")
+    display_name: Texts = Field(default=Texts(), description="The name in From, for each language; empty: the desk's name.")
+    channel: str = Field(default="EML", pattern=r"^[A-Z0-9]{1,8}$", description="The channel code in ticket numbers.")
+    language: Language = Field(default="en", description="Language of our mail when the customer's cannot be told.")
+    timezone: Zone = Field(default="UTC", description="Zone of dates in numbers and in mail.")
+    agents: list[MailAddress] = Field(default=[], description="The members of the desk.")
+    acknowledge: bool = Field(default=True, description="Send the number at once.")
+    notify: bool = Field(
+        default=True,
+        description="Tell the agents by mail of new tickets and of what customers answer: the one who has the ticket, else all.",
+    )
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2]
+
+
+class Agent(Section):
+    """What is to be known of an agent beside the desks that list the address."""
+
+    address: MailAddress = Field(description="The address in desk.agents.")
+    language: Language = Field(default="en", description="Language of our mail to this agent.")
+    name: Texts = Field(default=Texts(), description="The name that customers see before the desk's; empty: the desk's alone.")
