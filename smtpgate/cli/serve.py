@@ -37,7 +37,7 @@ def serve(context: Context, tryout: bool) -> None:
     """
     gc.disable()  # what is loaded stays: looking through it again and again is a tenth of the start,
     _structlog_without_rich()
-    from smtpgate import app, configfile, log
+    from smtpgate import app, configfile, log, serving
 
     gc.freeze()  # and later it would be part of every full collection
     gc.enable()
@@ -71,7 +71,7 @@ def serve(context: Context, tryout: bool) -> None:
     faulthandler.enable()  # the watchdog's SIGABRT: the log has where it hung
     born = app.fork_ahead(config)
     try:
-        code = asyncio.run(app.serve(config, load=lambda: configfile.load(path or Path()), ready=ready, born=born))
+        code = asyncio.run(serving.serve(config, load=lambda: configfile.load(path or Path()), ready=ready, born=born))
     except StoreError as error:
         raise UsageError(f"the store cannot be used: {error}") from None
     except OSError as error:

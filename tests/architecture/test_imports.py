@@ -21,6 +21,7 @@ LAYERS: list[set[str]] = [
     {"__main__"},
     {"cli"},
     {"history", "status", "dnsrecords"},
+    {"serving"},
     {"app", "explain"},
     {"processes"},
     {"filing", "actions", "importing"},

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from smtpgate import app
+from smtpgate import app, serving
 from smtpgate.config import Config
 from smtpgate.configfile import load
 from smtpgate.errors import StoreError
@@ -43,7 +43,7 @@ async def test_a_stop_while_starting_stops_what_had_started(
 
     monkeypatch.setattr(app, "build_pipeline", late)
     async with asyncio.timeout(20):
-        assert await app.serve(settings) == 0
+        assert await serving.serve(settings) == 0
     with pytest.raises(StoreError, match="closed"):
         await opened[0].counts()
 
@@ -51,7 +51,7 @@ async def test_a_stop_while_starting_stops_what_had_started(
 @pytest.mark.parametrize("number", SIGNALS)
 async def test_a_stop_of_a_running_gateway(settings: Config, number: signal.Signals) -> None:
     async with asyncio.timeout(20):
-        assert await app.serve(settings, ready=lambda _: os.kill(os.getpid(), number)) == 0
+        assert await serving.serve(settings, ready=lambda _: os.kill(os.getpid(), number)) == 0
 
 
 # --- a stop ends in time, whatever it waits for ------------------------------------------------------------------------
