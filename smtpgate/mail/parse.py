@@ -18,11 +18,11 @@ import mailparser
 
 from smtpgate.errors import ParseFailed
 from smtpgate.limitsettings import Limits
-from smtpgate.mail import body, calendar, digest, header, html, judge, kind, language, params, structure, thanks, trim
+from smtpgate.mail import body, calendar, digest, header, html, judge, kind, language, params, passedon, structure, thanks, trim
 from smtpgate.mail.content import Content
 from smtpgate.mail.head import Head
 from smtpgate.mail.header import Field
-from smtpgate.model import Attachment, Kind, ParsedMail
+from smtpgate.model import Attachment, Kind, Original, ParsedMail
 
 logging.getLogger("mailparser").setLevel(logging.CRITICAL)  # it warns of every type of attachment
 _HINT = 8192  # octets of the body in which the charset of a raw 8-bit header is looked for
@@ -39,7 +39,8 @@ _DEFECTS = {
 def parse(raw: bytes, *, mail_from: str | None, limits: Limits, html: bool = True) -> ParsedMail:
     """Read a mail. mail_from: the envelope's; None is the null sender, "" means not known. Raises ParseFailed.
 
-    html=False: for filing, which shows it to nobody; making it safe costs as much as reading it.
+    html=False: for filing, which shows it to nobody; making it safe costs as much as reading it. html=True, which an agent's mail
+    is read with, looks for mails that it passes on as well, when it begins as a command does.
     """
     if b"\n" not in raw:  # a file from an old Macintosh; by SMTP no such mail comes in
         raw = raw.replace(b"\r", b"\r\n")
@@ -70,7 +71,7 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
         defects.extend([defect] if defect else [])
     answers = bool(head.ids("in-reply-to") or head.ids("references")) or trim.is_answer(head.subject)
     said = trim.split(text, subject=head.subject, answers=answers)
-    text = trim.unmarked(text)
+    marked, text = text, trim.unmarked(text)
     own = said.own()
     reply = own or text.strip()
     if not reply and content.meeting is not None:
@@ -107,7 +108,18 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
         bounce=report,
         meeting=content.meeting,
         digest=digest.of(head.subject, reply, (a.sha256 for a in content.attachments)),
+        originals=_passed_on(tree, marked, content, limits) if show and passedon.begins(marked) else (),
     )
+
+
+def _passed_on(tree: structure.Part, text: str, content: Content, limits: Limits) -> tuple[Original, ...]:
+    def read(raw: bytes) -> ParsedMail:
+        try:
+            return parse(raw, mail_from="", limits=limits, html=False)
+        except ParseFailed as error:
+            return opaque(raw, mail_from="", limits=limits, reason=str(error))
+
+    return passedon.originals(tree, text, tuple(content.attachments), read)
 
 
 def opaque(raw: bytes, *, mail_from: str | None, limits: Limits, reason: str) -> ParsedMail:
