@@ -92,8 +92,9 @@ def _of_agent(case: Case, work: Work, ticket: Ticket, desk: Desk) -> None:
         outcome.ask(case, work, ticket, desk, agent, titles["confirm"], lines)
         return
     inside = any(token.kind is TokenKind.NOTE for token in case.actions) or not reading.outward
-    if not inside and reading.text and (other := _overtaken(case, ticket)) is not None and not case.mail.released:
+    if not inside and reading.text and (other := _overtaken(case, ticket)) is not None:
         work.hold(NAME, f"{other.author} has answered meanwhile")
+        work.shown = other.created_at
         when = date_text(other.created_at, desk, agent.language)
         lines = (words["overtaken"].format(who=other.author, when=when), other.text[:2000], words["send-all-the-same"])
         outcome.ask(case, work, ticket, desk, agent, titles["overtaken"], lines)
@@ -117,8 +118,9 @@ def _unproved(case: Case, work: Work, ticket: Ticket) -> str:
 
 
 def _overtaken(case: Case, ticket: Ticket) -> Entry | None:
-    """An answer of a colleague that is newer than the mail which this one answers."""
-    seen = case.facts.said.answered_at
+    """An answer of a colleague that is newer than the mail which this one answers, and than the one that its author was shown
+    when this mail was held for it. Whoever vouches that it is his has not seen what came meanwhile."""
+    seen = max(case.facts.said.answered_at, case.shown) or (case.mail.received_at if case.mail.released else 0.0)
     for entry in case.facts.said.entries.get(ticket.id, ()):
         if entry.kind is EntryKind.REPLY and case.post.key(entry.author) != case.sender:
             return entry if seen and entry.created_at > seen else None

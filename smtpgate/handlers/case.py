@@ -6,6 +6,7 @@ work: fields that later handlers read, and changes that the store will apply. It
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
@@ -89,6 +90,11 @@ class Case:
         return None
 
     @property
+    def shown(self) -> float:
+        """Of a mail that was held for a colleague's answer: when that answer was written, which its author has seen."""
+        return float(json.loads(self.mail.decision).get("shown", 0.0)) if self.mail.decision else 0.0
+
+    @property
     def imported(self) -> bool:
         """History: it sends nothing, and a reference counts whoever made it."""
         return self.mail.verdict.evidence is Evidence.IMPORTED
@@ -127,6 +133,7 @@ class Work:
     done: bool = False
 
     held: str = ""  # why
+    shown: float = 0.0  # when the answer was written that it is held for, and that its author is shown
     postpone_until: float | None = None
     tickets: list[NewTicket] = field(default_factory=list)
     updates: list[TicketUpdate] = field(default_factory=list)
@@ -141,6 +148,7 @@ class Work:
     unseen_refs: list[tuple[str, int]] = field(default_factory=list)
     withdrawn: list[Withdrawn] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
+    silenced: list[int] = field(default_factory=list)
 
     def because(self, handler: str, reason: str) -> None:
         self.reasons.append(f"{handler}: {reason}")
@@ -154,7 +162,7 @@ class Work:
         self.outcome, self.held, self.done = "held", reason, True
         for gathered in (self.tickets, self.updates, self.entries, self.message_refs, self.fingerprints, self.told, self.acks):
             gathered.clear()
-        for rare in (self.bounced, self.subjects, self.unseen_refs, self.withdrawn, self.released):
+        for rare in (self.bounced, self.subjects, self.unseen_refs, self.withdrawn, self.released, self.silenced):
             rare.clear()
 
     def changes(self, state: MailState | None, decision: str) -> Changes:
@@ -175,6 +183,7 @@ class Work:
             unseen_refs=tuple(self.unseen_refs),
             withdrawn=tuple(self.withdrawn),
             released=tuple(self.released),
+            silenced=tuple(self.silenced),
             postpone_until=self.postpone_until,
         )
 

@@ -147,5 +147,6 @@ def spam(doing: Doing, _: Given) -> None:
     doing.change(status=Status.CLOSED, tags=tags)
     doing.ticket = replace(doing.ticket, tags=tags)
     doing.silent = True
+    doing.work.silenced.append(doing.ticket.id)
     doing.events.append(f"spam: {doing.ticket.status.value} -> closed")
     doing.say("spam")

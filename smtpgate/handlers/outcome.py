@@ -99,7 +99,7 @@ def do(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, reading
     except (ComposeError, ParseFailed) as error:
         work.outcome, work.done = "refused", True
         work.because(NAME, f"nothing done: {error}")
-        for gathered in (work.entries, work.updates, work.message_refs, work.outgoing, work.withdrawn, work.acks):
+        for gathered in (work.entries, work.updates, work.message_refs, work.outgoing, work.withdrawn, work.acks, work.silenced):
             gathered.clear()
         lines = (LINES[agent.language]["unbuilt"].format(why=error),)
         send_receipt(case, work, ticket, desk, agent, TITLES[agent.language]["refused"], lines, text=case.parsed.reply)

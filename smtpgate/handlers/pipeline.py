@@ -243,6 +243,7 @@ def _settle(work: Work, numbers: tuple[str, ...]) -> Changes:
         "numbers": list(numbers),  # that the subject names, whether or not there are such tickets
         "marks": work.marks,
         "reasons": work.reasons,
+        **({"shown": work.shown} if work.shown else {}),
         "about": {"outgoing": id_text(about.outgoing_id), "cause": about.cause, "to": about.address} if about else None,
         "send": [
             {"purpose": m.purpose, "to": [r.address for r in m.recipients], "message_id": m.message_id} for m in work.outgoing

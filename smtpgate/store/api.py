@@ -249,6 +249,7 @@ class Changes:
     unseen_refs: tuple[tuple[str, int], ...] = ()  # (Message-ID that a mail of history refers to, ticket id)
     withdrawn: tuple[Withdrawn, ...] = ()  # answers that their author takes back
     released: tuple[str, ...] = ()  # ids of held mails that an agent vouches for
+    silenced: tuple[int, ...] = ()  # ids of tickets whose automatic mail to people outside is taken back where it has not left
     postpone_until: float | None = None  # leave it accepted and look again then; nothing else may be set
 
 

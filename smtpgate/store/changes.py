@@ -18,6 +18,8 @@ from smtpgate.store.api import AckNote, Changes, Decide, Facts, FactsQuery, NewT
 from smtpgate.store.facts import facts, tickets_by_id
 from smtpgate.store.statement import Many, Query, Verb, select_in, together, written
 
+_NOT_AUTOMATIC = "'answer', 'to-agent', 'receipt', 'postmaster'"  # a person's words, and what agents read
+
 _Several = tuple[Changes, str | None]  # and the mail that caused them
 
 
@@ -127,6 +129,12 @@ def _taken_back(changes: Changes) -> Verb[None]:
             (withdrawn.outgoing_id, withdrawn.entry_id),
         )
         yield Query("UPDATE entry SET kind = 'note', marks = $2 WHERE id = $1", (withdrawn.entry_id, rows.strings(("taken back",))))
+    yield from select_in(
+        f"""UPDATE recipient SET state = 'dropped', due_at = NULL, claimed_by = NULL, last_reply = 'taken back: the ticket is spam'
+            WHERE state = 'queued' AND attempts = 0 AND outgoing_id IN (SELECT o.id FROM outgoing o
+                WHERE o.purpose NOT IN ({_NOT_AUTOMATIC}) AND o.ticket_id IN (...))""",
+        changes.silenced,
+    )
     for mail_id in changes.released:
         yield Query(
             """UPDATE incoming SET state = 'accepted', released = 1, reason = '', not_before = 0, leased_by = NULL,

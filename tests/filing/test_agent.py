@@ -356,6 +356,27 @@ async def test_when_a_colleague_was_faster_the_answer_is_held_and_shown_both(des
     assert (await desk.look(held.mail.id)).outcome == "answer"
 
 
+async def test_who_vouches_for_his_answer_is_still_asked_when_a_colleague_was_faster(desk: Helpdesk) -> None:
+    """Each answer that came meanwhile is shown once, whoever lets the mail through."""
+    first = await begin(desk)
+    held = await Colleague(desk, KIM).answer(to(first, KIM, "to-agent"), "Switch it on.", evidence=Evidence.NONE)
+    desk.clock.advance(5)
+    await Colleague(desk).answer(to(first, LEE, "to-agent"), "Switch it off.")
+    desk.clock.advance(5)
+    await Colleague(desk, KIM).answer(to(held, KIM, "receipt"), "")
+    await desk.work()
+    again = await desk.look(held.mail.id)
+    assert (again.outcome, sent_to(again)) == ("held", [("receipt", KIM)])
+    assert "Switch it off." in text_of(to(again, KIM, "receipt"))
+    desk.clock.advance(5)
+    await Colleague(desk).answer(to(first, LEE, "to-agent"), "Or leave it.")
+    once_more = await desk.release(held.mail.id)
+    assert (once_more.outcome, "Or leave it." in text_of(to(once_more, KIM, "receipt"))) == ("held", True)
+    await Colleague(desk, KIM).answer(to(once_more, KIM, "receipt"), "")
+    await desk.work()
+    assert (await desk.look(held.mail.id)).outcome == "answer"
+
+
 async def test_an_answer_that_the_customer_has_already_is_a_note(desk: Helpdesk) -> None:
     first = await begin(desk)
     told = to(first, LEE, "to-agent")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from smtpgate.handlers.doing import MOST_JOINED
-from smtpgate.model import EntryKind, Evidence, Role, Status
+from smtpgate.model import DeliveryState, EntryKind, Evidence, Role, Status
 from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, begin, read, sent_to, text_of, to
 from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail
 
@@ -220,6 +220,18 @@ async def test_nowhere_to_move_to(desk: Helpdesk, name: str, said: str) -> None:
 
 
 # --- spam -------------------------------------------------------------------------------------------------------------
+
+
+async def test_an_acknowledgement_that_waits_does_not_leave_after_all(desk: Helpdesk) -> None:
+    """Of this ticket alone; what has left has left, and what agents are to read stays."""
+    other = await begin(desk)
+    first = await desk.post(mail("Buy!", "Cheap."))  # acknowledged later: one in the set interval
+    letter = to(first, CUSTOMER, "received")
+    assert letter.recipients[0].next_at > desk.clock.now()
+    await Colleague(desk).answer(to(first, LEE, "to-agent"), "#spam")
+    states = {(r.purpose, r.state) for r in (await desk.ticket(first.number)).sent}
+    assert states >= {("received", DeliveryState.DROPPED), ("to-agent", DeliveryState.QUEUED)}
+    assert ("received", DeliveryState.QUEUED) in {(r.purpose, r.state) for r in (await desk.ticket(other.number)).sent}
 
 
 async def test_spam_is_closed_without_a_word_and_stays_so_when_he_writes_again(desk: Helpdesk) -> None:
