@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from smtpgate.links import Link
 from smtpgate.parsed import Address as Address
 from smtpgate.parsed import Attachment as Attachment
 from smtpgate.parsed import BounceReason as BounceReason
@@ -179,6 +180,7 @@ class Ticket:
     assignee: str = ""  # the agent who has it, "" for nobody
     priority: Priority = Priority.NORMAL
     tags: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()  # to other tickets, the oldest first
 
     @property
     def customer(self) -> Participant | None:

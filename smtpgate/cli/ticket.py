@@ -132,6 +132,7 @@ def _ticket_row(found: Ticket) -> show.Row:
         "updated_at": moment(found.updated_at),
         "unverified": found.unverified,
         "other_desks": list(found.other_desks),
+        "links": [{"kind": link.kind.value, "number": link.number} for link in found.links],
         "participants": [{"name": p.name, "address": p.address, "role": p.role.value} for p in found.participants],
     }
 
@@ -180,6 +181,7 @@ def show_(context: Context, number: str, as_json: bool) -> None:
         ("tags", row["tags"]),
     ]
     items += [("also at", row["other_desks"]), ("people", people), ("opened", row["created_at"])]
+    items += [("linked", [f"{link['number']} ({link['kind']})" for link in row["links"]])]
     items += [("last change", row["updated_at"]), ("marks", marks)]
     items += list(about.items())
     show.pairs([item for item in items if item[1]])

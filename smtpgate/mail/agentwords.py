@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from smtpgate.links import LinkKind
 from smtpgate.model import EntryKind, Evidence, Priority, Status
 
 EVIDENCE: dict[str, dict[Evidence, str]] = {
@@ -70,6 +71,24 @@ SAID: dict[str, dict[EntryKind, str]] = {
         EntryKind.EVENT: "事件",
     },
 }
+LINKED: dict[str, dict[LinkKind, str]] = {
+    "en": {
+        LinkKind.INTO: "merged into",
+        LinkKind.HOLDS: "merged into this one",
+        LinkKind.SPLIT_FROM: "split off from",
+        LinkKind.SPLIT_OFF: "split off this one",
+        LinkKind.FOLLOWS: "continues",
+        LinkKind.FOLLOWED_BY: "continued in",
+    },
+    "zh": {
+        LinkKind.INTO: "已并入",
+        LinkKind.HOLDS: "已并入本工单",
+        LinkKind.SPLIT_FROM: "拆分自",
+        LinkKind.SPLIT_OFF: "由本工单拆出",
+        LinkKind.FOLLOWS: "接续",
+        LinkKind.FOLLOWED_BY: "后续工单",
+    },
+}
 WORDS: dict[str, dict[str, str]] = {
     "en": {
         "new": "New ticket",
@@ -92,6 +111,7 @@ WORDS: dict[str, dict[str, str]] = {
         "joined": "Copies of our answers go to",
         "copied": "In copy of the customer's mail, not mailed by us",
         "files": "Files",
+        "linked": "Linked with",
         "others": "Other tickets of this person",
         "marks": "Note",
         "left-out": "NOT told before this",
@@ -125,6 +145,7 @@ WORDS: dict[str, dict[str, str]] = {
         "joined": "答复抄送",
         "copied": "客户来信的抄送人（我们不寄信）",
         "files": "附件",
+        "linked": "相关工单",
         "others": "此人的其他工单",
         "marks": "提示",
         "left-out": "此前【未】通知",

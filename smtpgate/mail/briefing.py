@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.mail import letters, safe, wire
-from smtpgate.mail.agentwords import EVIDENCE, PRIORITY, SAID, STATUS, WORDS
+from smtpgate.mail.agentwords import EVIDENCE, LINKED, PRIORITY, SAID, STATUS, WORDS
 from smtpgate.mail.compose import Templates
 from smtpgate.mail.letters import ComposeError, Language
 from smtpgate.mail.wire import Composed
@@ -23,6 +23,7 @@ from smtpgate.model import Entry, EntryKind, OtherTicket, Priority, Role, Ticket
 _TEXT = 20_000  # characters of the new text that are shown; the whole is in the ticket
 _EARLIER = 4000  # of each earlier entry
 _VALUE = 500
+_LINKS = 10  # the newest ones that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,7 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
         *((detail.name, detail.value) for detail in briefing.entry.details if detail.where != "quoted"),
         (words["files"], ", ".join(a.filename for a in briefing.entry.attachments if not a.seen)),
         (words["marks"], ", ".join(briefing.entry.marks)),
+        *((words["linked"], f"{link.number} ({LINKED[language][link.kind]})") for link in ticket.links[-_LINKS:]),
         *((words["others"], f"{o.number} ({STATUS[language][o.status]}) {o.subject}") for o in briefing.others),
     ]
     colon = "：" if language == "zh" else ": "

@@ -119,7 +119,7 @@ def beginning(several: Sequence[tuple[Filing, Facts]]) -> Verb[Round]:
 def _asks(query: FactsQuery, facts: Facts) -> Iterator[tuple[str, object]]:
     yield "mail", query.mail_id
     yield from (("message", id_) for id_ in (*query.references, *query.parents, query.message_id) if id_ is not None)
-    yield from (("number", number) for number in query.numbers)
+    yield from (("number", number) for number in (*query.numbers, *query.also))
     yield from (("fingerprint", key) for key in query.fingerprints)
     yield from (("recipient", id_) for id_ in query.recipient_ids)
     yield from (("ticket", id_) for id_ in (*query.ticket_ids, *facts.tickets))
@@ -143,6 +143,8 @@ def _tickets(changes: Changes) -> Iterator[int]:
     yield from (entry.ticket_id for entry in changes.entries)
     yield from (ref.ticket_id for ref in changes.message_refs)
     yield from (one.ticket_id for one in changes.fingerprints)
+    yield from (id_ for link in changes.links for id_ in (link.ticket_id, link.other_id))
+    yield from (id_ for one in changes.moved for id_ in (one.ticket_id, one.to_ticket))
 
 
 def _people(facts: Facts, changes: Changes) -> Iterator[str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from smtpgate.links import MovedEntry, NewLink
 from smtpgate.listing import Listing
 from smtpgate.model import (
     Attempt,
@@ -104,6 +105,7 @@ class FactsQuery:
     told_most: int = 0  # mails to one of them in an hour; twice as many left out are counted
     conversation: bool = False  # what was said in the tickets that it reaches, and which others its sender has, is wanted
     listing: Listing | None = None  # tickets that an agent asks for
+    also: tuple[str, ...] = ()  # numbers of tickets that an agent's commands name
     open_tickets: bool = False  # with that: all that are open of those of which its sender is the customer
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 
@@ -159,6 +161,7 @@ class Facts:
     tickets: dict[int, Ticket] = field(default_factory=dict)
     by_message_id: dict[str, MessageRef] = field(default_factory=dict)
     by_number: dict[str, int] = field(default_factory=dict)
+    merged: dict[int, int] = field(default_factory=dict)  # tickets that lead to another one, which is in `tickets` for them
     fingerprints: dict[str, Fingerprint] = field(default_factory=dict)
     recipients: dict[int, SentRecipient] = field(default_factory=dict)
     unfiled_parents: tuple[str, ...] = ()  # ids of accepted, not yet filed mails among references
@@ -250,6 +253,8 @@ class Changes:
     withdrawn: tuple[Withdrawn, ...] = ()  # answers that their author takes back
     released: tuple[str, ...] = ()  # ids of held mails that an agent vouches for
     silenced: tuple[int, ...] = ()  # ids of tickets whose automatic mail to people outside is taken back where it has not left
+    links: tuple[NewLink, ...] = ()  # one of kind INTO also moves all that the ticket holds
+    moved: tuple[MovedEntry, ...] = ()
     postpone_until: float | None = None  # leave it accepted and look again then; nothing else may be set
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from smtpgate.errors import StoreMisuse
 from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
-from smtpgate.store import incoming, rows, tally
+from smtpgate.store import incoming, linking, rows, tally
 from smtpgate.store.api import AckNote, Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
 from smtpgate.store.facts import facts, tickets_by_id
 from smtpgate.store.statement import Many, Query, Verb, select_in, together, written
@@ -83,7 +83,7 @@ def _filed(one: Decided) -> Query:
 def change(ticket_number: str | None, query: FactsQuery | None, decide: Callable[[Ticket | None, Facts], Changes]) -> Verb[Changes]:
     ticket: Ticket | None = None
     if ticket_number is not None:
-        found = yield Query("SELECT id FROM ticket WHERE number = $1", (ticket_number,))
+        found = yield Query(linking.OF_NUMBER, (ticket_number,))
         tickets = yield from tickets_by_id(row[0] for row in found)
         ticket = next(iter(tickets.values()), None)
     known = Facts() if query is None else (yield from facts(query))
@@ -101,6 +101,7 @@ def apply(changes: Changes, mail_id: str | None) -> Verb[None]:
 def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
     """In the order in which the parts need each other: new rows first, in one go with `also`, then changes of rows."""
     updates = [update for changes, _ in several for update in changes.updates]
+    yield from linking.merged(link for changes, _ in several for link in changes.links)
     counted = yield from _moved(updates)
     for changes, _ in several:
         counted.update(_counted(changes))  # which also keeps what falls, as + does not
@@ -117,6 +118,7 @@ def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
                 (recipient_id, said[:1000]),
             )
         yield from _taken_back(changes)
+        yield from linking.moved(changes.moved)
 
 
 def _taken_back(changes: Changes) -> Verb[None]:
@@ -176,6 +178,7 @@ def _new_rows(several: Sequence[_Several]) -> Iterator[Query]:
     for changes, mail_id in several:
         for mail in changes.outgoing:
             yield from _an_outgoing(mail, mail_id)
+    yield from linking.rows_of(link for changes, _ in several for link in changes.links)
     yield from _acknowledgements([ack for changes, _ in several for ack in changes.acks])
 
 

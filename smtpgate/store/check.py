@@ -37,6 +37,15 @@ FAULTS = (
         """SELECT e.id FROM entry e WHERE e.repeat_of IS NOT NULL
             AND NOT EXISTS (SELECT 1 FROM entry f WHERE f.id = e.repeat_of AND f.ticket_id = e.ticket_id)""",
     ),
+    (
+        "merged ticket that leads to a merged one",
+        "SELECT a.ticket_id FROM link a JOIN link b ON b.ticket_id = a.other_id WHERE a.kind = 'into' AND b.kind = 'into'",
+    ),
+    (
+        "merged ticket that still has what was said in it",
+        """SELECT e.ticket_id FROM link l JOIN entry e ON e.ticket_id = l.ticket_id
+            WHERE l.kind = 'into' AND (e.kind <> 'event' OR e.mail_id IS NOT NULL)""",
+    ),
     ("outgoing mail without its bytes", "SELECT id FROM outgoing WHERE id NOT IN (SELECT id FROM outgoing_raw)"),
     (
         "outgoing mail without a recipient",

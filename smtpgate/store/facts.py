@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from smtpgate.model import DeliveryState, Participant, Ticket
-from smtpgate.store import listing, rows
+from smtpgate.store import linking, listing, rows
 from smtpgate.store.api import AckCounts, Facts, FactsQuery, Fingerprint, MessageRef, NumbersOf, SentRecipient
 from smtpgate.store.statement import Query, Verb, one, select_in, together
 from smtpgate.store.talk import with_talk
@@ -66,6 +67,11 @@ def _reached(query: FactsQuery) -> Verb[dict[str, Any]]:
             *(found.ticket_id for found in recipients.values() if found.ticket_id is not None),
         )
     )
+    merged = linking.leads(tickets)
+    if merged:
+        refs, unseen, talks, by_number, fingerprints, recipients, tickets = yield from _led_on(
+            merged, tickets, refs, unseen, talks, by_number, fingerprints, recipients
+        )
     machine, pictures, texts = yield from together(
         _machine_last_hour(tickets, query.now), _seen_pictures(query, (*tickets, *own)), _parents(query, tickets)
     )
@@ -73,11 +79,12 @@ def _reached(query: FactsQuery) -> Verb[dict[str, Any]]:
     holders: dict[str, tuple[int, ...]] = {}
     for ref in refs:
         by_message_id.setdefault(ref.message_id, ref)
-        holders[ref.message_id] = (*holders.get(ref.message_id, ()), ref.ticket_id)
+        holders[ref.message_id] = tuple(dict.fromkeys((*holders.get(ref.message_id, ()), ref.ticket_id)))
     return dict(  # noqa: C408
         tickets=tickets,
         by_message_id=by_message_id,
         by_number=by_number,
+        merged=merged,
         fingerprints=fingerprints,
         recipients=recipients,
         machine_last_hour=machine,
@@ -89,16 +96,48 @@ def _reached(query: FactsQuery) -> Verb[dict[str, Any]]:
     )
 
 
+def _led_on(
+    merged: dict[int, int],
+    tickets: dict[int, Ticket],
+    refs: list[MessageRef],
+    unseen: dict[str, int],
+    talks: dict[int, tuple[str, ...]],
+    by_number: dict[str, int],
+    fingerprints: dict[str, Fingerprint],
+    recipients: dict[int, SentRecipient],
+) -> Verb[tuple[Any, ...]]:
+    """Whatever names a merged ticket names the one that it leads to."""
+    tickets = {i: one for i, one in tickets.items() if i not in merged} | (yield from tickets_by_id(merged.values()))
+    for key, first in fingerprints.items():
+        if first.ticket_id in merged:
+            new = merged[first.ticket_id]
+            found = yield Query("SELECT min(id) FROM entry WHERE mail_id = $1 AND ticket_id = $2", (first.mail_id, new))
+            fingerprints[key] = replace(first, ticket_id=new, entry_id=found[0][0])
+    return (
+        [replace(ref, ticket_id=merged.get(ref.ticket_id, ref.ticket_id)) for ref in refs],
+        {name: merged.get(ticket_id, ticket_id) for name, ticket_id in unseen.items()},
+        {merged.get(ticket_id, ticket_id): texts for ticket_id, texts in talks.items()},
+        {number: merged.get(ticket_id, ticket_id) for number, ticket_id in by_number.items()},
+        fingerprints,
+        {i: replace(one, ticket_id=one.ticket_id and merged.get(one.ticket_id, one.ticket_id)) for i, one in recipients.items()},
+        tickets,
+    )
+
+
 def tickets_by_id(ids: Iterable[int]) -> Verb[dict[int, Ticket]]:
     wanted = tuple(dict.fromkeys(ids))
     found, people = yield from together(
-        select_in("SELECT " + rows.TICKET + " FROM ticket t WHERE t.id IN (...)", wanted),
+        select_in("SELECT " + rows.TICKET + ", " + linking.LINKED + " FROM ticket t WHERE t.id IN (...)", wanted),
         select_in("SELECT " + rows.PARTICIPANT + ", ticket_id FROM participant WHERE ticket_id IN (...) ORDER BY id", wanted),
     )
     of_ticket: dict[int, list[Participant]] = {}
     for row in people:
         of_ticket.setdefault(row[3], []).append(rows.participant(row))
-    return {row[0]: rows.ticket(row, tuple(of_ticket.get(row[0], ()))) for row in found}
+    tickets = {row[0]: rows.ticket(row, tuple(of_ticket.get(row[0], ()))) for row in found}
+    if linked := [row[0] for row in found if row[-1]]:
+        links = yield from linking.of(linked)
+        tickets |= {ticket_id: replace(tickets[ticket_id], links=links[ticket_id]) for ticket_id in linked}
+    return tickets
 
 
 def _message_refs(query: FactsQuery) -> Verb[list[MessageRef]]:
@@ -172,7 +211,7 @@ def _talks(query: FactsQuery) -> Verb[dict[int, tuple[str, ...]]]:
 
 
 def _numbers(query: FactsQuery) -> Verb[dict[str, int]]:
-    found = yield from select_in("SELECT number, id FROM ticket WHERE number IN (...)", query.numbers)
+    found = yield from select_in("SELECT number, id FROM ticket WHERE number IN (...)", (*query.numbers, *query.also))
     return {row[0]: row[1] for row in found}
 
 

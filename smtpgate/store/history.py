@@ -15,6 +15,7 @@ from smtpgate.store import rows
 from smtpgate.store.api import Incoming
 from smtpgate.store.facts import tickets_by_id
 from smtpgate.store.incoming import with_tickets
+from smtpgate.store.linking import OF_NUMBER
 from smtpgate.store.seen import History, SentMail
 from smtpgate.store.statement import Query, Row, Verb, select_in
 
@@ -24,7 +25,7 @@ _SENT = "SELECT o.id FROM outgoing o "
 
 def history(name: str, number: int | None, limit: int) -> Verb[History | None]:
     """name: a ticket number, a <Message-ID> or the text of an id, whose number is `number`. None: nothing has that name."""
-    found = yield Query("SELECT id FROM ticket WHERE number = $1", (name.upper(),))
+    found = yield Query(OF_NUMBER, (name.upper(),))
     if found:
         return (yield from _of_ticket(found[0][0], limit))
     if number is not None:

@@ -1,9 +1,11 @@
 """The verb behind what an agent asks for by mail: ids of tickets, found by an index, with a bounded look at each row."""
 
+# ruff: noqa: S608 -- statements are put together from constants of this package only
 from __future__ import annotations
 
 from smtpgate.listing import Listed, Listing
 from smtpgate.model import Status
+from smtpgate.store.linking import OF_NUMBER, SURVIVOR
 from smtpgate.store.statement import Query, Verb
 
 _MOST = 51  # one more than an agent is shown, which tells that there are more
@@ -15,14 +17,14 @@ _OURS = (Status.RECEIVED, Status.PROGRESS)  # the customer waits for us
 
 def found(asked: Listing) -> Verb[tuple[int, ...]]:
     if asked.what is Listed.NUMBER:
-        rows = yield Query("SELECT id FROM ticket WHERE number = $1", (asked.number,))
+        rows = yield Query(OF_NUMBER, (asked.number,))
         return tuple(row[0] for row in rows)
     ids: list[int] = []
     for desk in asked.desks:
         for status in _states(asked.what):
             ids += yield from _of(asked, desk, status)
     most = 1 if asked.what is Listed.NEXT else _MOST
-    return tuple(sorted(ids, reverse=asked.what is Listed.WORDS)[:most])  # an id is as old as its ticket
+    return tuple(sorted(set(ids), reverse=asked.what is Listed.WORDS)[:most])  # an id is as old as its ticket
 
 
 def _states(what: Listed) -> tuple[Status, ...]:
@@ -35,7 +37,8 @@ def _of(asked: Listing, desk: str, status: Status) -> Verb[list[int]]:
     """Of one desk and state."""
     if asked.what is Listed.WORDS:
         rows = yield Query(
-            "SELECT id, subject FROM ticket WHERE desk = $1 AND status = $2 ORDER BY id DESC LIMIT $3", (desk, status, _SUBJECTS)
+            f"SELECT {SURVIVOR}, t.subject FROM ticket t WHERE t.desk = $1 AND t.status = $2 ORDER BY t.id DESC LIMIT $3",
+            (desk, status, _SUBJECTS),
         )
         # not in SQL: its databases know the case of different letters
         return [row[0] for row in rows if all(word in row[1].casefold() for word in asked.words)][:_MOST]

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from smtpgate.model import Attempt, DeliveryState, MailState, OutgoingMail, OutgoingRecipient, Status, Ticket
 from smtpgate.store import rows, tally
 from smtpgate.store.facts import tickets_by_id
+from smtpgate.store.linking import OF_NUMBER
 from smtpgate.store.seen import SourcedEntry
 from smtpgate.store.shown import OutgoingDetail, RecipientStatus, TicketDetail
 from smtpgate.store.statement import Query, Rows, Verb, Where, select_in
 
 
 def ticket(number: str) -> Verb[TicketDetail | None]:
-    found = yield Query("SELECT id FROM ticket WHERE number = $1", (number,))
+    """Of a merged one: the ticket that its number leads to."""
+    found = yield Query(OF_NUMBER, (number,))
     if not found:
         return None
     ticket_id: int = found[0][0]

@@ -7,10 +7,11 @@ release_leases frees it (a process that came back). Its next attempt is stored b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from smtpgate.errors import StoreError
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry
-from smtpgate.store import rows
+from smtpgate.store import linking, rows
 from smtpgate.store.changes import an_entry
 from smtpgate.store.shown import Pause
 from smtpgate.store.statement import SKIP_LOCKED, Many, Query, Row, Verb, Where, select_in, written
@@ -101,7 +102,10 @@ def record_attempts(attempts: Sequence[Attempt], delay_told: Sequence[int], even
         tuple((a.recipient_id, a.state, a.next_at, a.code, a.reply[:1000], int(a.state.pending)) for a in attempts),
     )
     yield from select_in("UPDATE recipient SET delay_told = 1 WHERE id IN (...)", list(delay_told))
-    yield from written([an_entry(event, again=True) for event in events])
+    if events:  # of a ticket that was merged since the delivery was claimed: it is said in the one that leads on
+        merged = yield from linking.leads_to([event.ticket_id for event in events])
+        moved = (replace(event, ticket_id=merged.get(event.ticket_id, event.ticket_id)) for event in events)
+        yield from written([an_entry(event, again=True) for event in moved])
 
 
 def unclaim(recipient_ids: Sequence[int], now: float) -> Verb[None]:

@@ -66,3 +66,4 @@ class Said:
     waiting: dict[int, Withdrawn] = field(default_factory=dict)  # the newest answer that has not left
     told: dict[str, Told] = field(default_factory=dict)  # by an agent's address
     answered_at: float = 0.0  # when the newest mail of ours was made that the mail refers to
+    answered_entry: int | None = None  # what that mail was about

@@ -10,6 +10,7 @@ from smtpgate.listing import Listed
 from smtpgate.model import Entry, OtherTicket, Status, Withdrawn
 from smtpgate.store import rows
 from smtpgate.store.api import LEFT_OUT, TO_AGENT, Facts, FactsQuery
+from smtpgate.store.linking import MERGED
 from smtpgate.store.shown import Said, Told
 from smtpgate.store.statement import Query, Verb, select_in
 
@@ -31,7 +32,8 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
         return facts
     talk: dict[int, tuple[Entry, ...]] = {}
     waiting: dict[int, Withdrawn] = {}
-    first = [i for i in query.ticket_ids if i in facts.tickets]  # that a signed address names: nothing stands in their way
+    named = (facts.merged.get(i, i) for i in query.ticket_ids)
+    first = [i for i in named if i in facts.tickets]  # that a signed address names: nothing stands in their way
     single = facts.listed if query.listing is not None and query.listing.what in (Listed.NEXT, Listed.NUMBER) else ()
     names = dict.fromkeys(query.desks)
     reached = tuple(dict.fromkeys((*first, *facts.tickets)))[:_TICKETS]
@@ -46,9 +48,9 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
     for agent in dict.fromkeys(agent for name in names for agent in query.members.get(name, ())):
         told[agent] = yield from _told(agent, query)
     others = yield from _others(query.sender)
-    answered = yield from _made_at(query.references)
+    answered, about = yield from _made_at(query.references)
     opened = (yield from _open(query.sender)) if query.open_tickets else ()
-    return replace(facts, said=Said(talk, others, waiting, told, answered), open_tickets=opened)
+    return replace(facts, said=Said(talk, others, waiting, told, answered, about), open_tickets=opened)
 
 
 def _told(agent: str, query: FactsQuery) -> Verb[Told]:
@@ -75,7 +77,7 @@ def _entries(ticket_id: int) -> Verb[tuple[Entry, ...]]:
 def _others(sender: str) -> Verb[tuple[OtherTicket, ...]]:
     found = yield Query(
         f"""SELECT t.id, t.number, t.status, t.subject FROM participant p JOIN ticket t ON t.id = p.ticket_id
-            WHERE p.address_key = $1 AND p.role = 'customer' ORDER BY p.ticket_id DESC LIMIT {_OTHERS}""",
+            WHERE p.address_key = $1 AND p.role = 'customer' AND NOT {MERGED} ORDER BY p.ticket_id DESC LIMIT {_OTHERS}""",
         (rows.address_key(sender),),
     )
     return tuple(OtherTicket(row[0], row[1], Status(row[2]), row[3]) for row in found)
@@ -93,6 +95,8 @@ def _open(sender: str) -> Verb[tuple[OtherTicket, ...]]:
     return tuple(OtherTicket(row[0], row[1], Status(row[2]), "" if row[4] else row[3]) for row in found)
 
 
-def _made_at(references: Iterable[str]) -> Verb[float]:
-    found = yield from select_in("SELECT max(created_at) FROM outgoing WHERE message_id IN (...)", tuple(references))
-    return max((row[0] for row in found if row[0] is not None), default=0.0)
+def _made_at(references: Iterable[str]) -> Verb[tuple[float, int | None]]:
+    """When the newest of these mails of ours was made, and which entry it was about."""
+    found = yield from select_in("SELECT created_at, id, entry_id FROM outgoing WHERE message_id IN (...)", tuple(references))
+    made_at, _, entry_id = max(found, default=(0.0, 0, None))
+    return made_at, entry_id

@@ -34,7 +34,8 @@ LAYERS: list[set[str]] = [
     {"config"},
     {"desksettings", "limitsettings", "watchsettings"},
     {"settingtypes"},
-    {"numbers", "patterns", "model", "parsed", "errors", "clock", "metrics", "tomllines", "logaddresses", "listing", "__init__"},
+    {"numbers", "patterns", "model", "parsed", "links", "errors", "clock", "metrics", "tomllines", "logaddresses", "listing"}
+    | {"__init__"},
 ]
 GROUND = LAYERS[-1]
 

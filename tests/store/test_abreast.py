@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from smtpgate.errors import LeaseLost, StoreError
+from smtpgate.links import LinkKind, MovedEntry, NewLink
 from smtpgate.model import MailState, Participant, Role
 from smtpgate.store.abreast import Round, numbers
 from smtpgate.store.api import (
@@ -172,6 +173,8 @@ class TestRound:
             Changes(fingerprints=(NewFingerprint("f2", 7, NOW, strong=False),)),
             Changes(told=("f2",)),
             Changes(acks=(AckNote("B+sub@x", NOW, "received"),)),
+            Changes(links=(NewLink(5, LinkKind.INTO, 7, NOW),)),
+            Changes(moved=(MovedEntry(1, 5, 7),)),
         ],
     )
     def test_what_one_asks_about_and_another_changes(self, changes: Changes) -> None:
@@ -222,10 +225,12 @@ class TestRound:
             *("desks", "members", "told_most"),  # a cap of mail to agents that is about so many: see AckNote.of_agent
             "listing",
             "open_tickets",
+            "also",
         }
         assert {field.name for field in dataclasses.fields(Changes)} == {
             *("state", "reason", "decision", "tickets", "updates", "entries", "message_refs", "fingerprints", "told"),
             *("outgoing", "acks", "bounced", "subjects", "unseen_refs", "postpone_until", "withdrawn", "released"),
+            *("links", "moved"),
         }
         assert {field.name for field in dataclasses.fields(Facts)} == {
             *(
@@ -240,5 +245,5 @@ class TestRound:
                 "expected_parents",
             ),
             *("machine_last_hour", "language", "holders", "talks", "unseen", "seen_pictures", "letters", "parents"),
-            *("said", "listed", "open_tickets"),
+            *("said", "listed", "open_tickets", "merged"),
         }

@@ -1,0 +1,61 @@
+"""How two tickets belong together: one was merged into the other, split off it, or goes on where it ended.
+
+Pure data; never fails. A link is seen from both ends, and each end has its own word for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class LinkKind(StrEnum):
+    """What the other ticket is to this one."""
+
+    INTO = "into"  # this one was merged into it: its number, addresses and Message-IDs lead there for ever
+    HOLDS = "holds"  # it was merged into this one
+    SPLIT_FROM = "split-from"  # this one was taken out of it
+    SPLIT_OFF = "split-off"  # it was taken out of this one
+    FOLLOWS = "follows"  # this one goes on where it ended
+    FOLLOWED_BY = "followed-by"  # it goes on where this one ended
+
+    @property
+    def seen_from_there(self) -> LinkKind:
+        return _OTHER_END[self]
+
+
+_PAIRS = (
+    (LinkKind.INTO, LinkKind.HOLDS),
+    (LinkKind.SPLIT_FROM, LinkKind.SPLIT_OFF),
+    (LinkKind.FOLLOWS, LinkKind.FOLLOWED_BY),
+)
+_OTHER_END = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The other end, as a ticket has it."""
+
+    kind: LinkKind
+    ticket_id: int
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """kind: what the other ticket is to this one; the other one gets its own word. by: who linked them, "" for ourselves."""
+
+    ticket_id: int
+    kind: LinkKind
+    other_id: int
+    at: float
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MovedEntry:
+    """An entry that is taken out of its ticket, with its repeats."""
+
+    entry_id: int
+    ticket_id: int
+    to_ticket: int

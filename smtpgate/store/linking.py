@@ -1,0 +1,139 @@
+"""The statements behind links between tickets, and behind what a merge and a split move.
+
+A merged ticket keeps its row and its people, so that its number, its signed addresses and the Message-IDs that name it are
+still found; what was said in it and what it sent is the other one's from then on. No chain is ever longer than one step, so
+there is no cycle. Raises StoreMisuse for a merge into a ticket that was merged itself, or of one a second time.
+"""
+
+# ruff: noqa: S608 -- statements are put together from constants of this package only
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from smtpgate.errors import StoreMisuse
+from smtpgate.links import Link, LinkKind, MovedEntry, NewLink
+from smtpgate.model import Ticket
+from smtpgate.store.statement import Query, Verb, select_in
+
+LINKED = "EXISTS (SELECT 1 FROM link l WHERE l.ticket_id = t.id)"  # so that a ticket without links costs no further question
+MERGED = "EXISTS (SELECT 1 FROM link l WHERE l.ticket_id = t.id AND l.kind = 'into')"
+SURVIVOR = "coalesce((SELECT l.other_id FROM link l WHERE l.ticket_id = t.id AND l.kind = 'into'), t.id)"
+OF_NUMBER = f"SELECT {SURVIVOR} FROM ticket t WHERE t.number = $1"  # the ticket that a number leads to
+
+
+def of(ticket_ids: Iterable[int]) -> Verb[dict[int, tuple[Link, ...]]]:
+    found = yield from select_in(
+        """SELECT l.ticket_id, l.kind, l.other_id, t.number, l.at FROM link l JOIN ticket t ON t.id = l.other_id
+            WHERE l.ticket_id IN (...)""",
+        tuple(ticket_ids),
+    )
+    links: dict[int, tuple[Link, ...]] = {}
+    for ticket_id, kind, other_id, number, _ in sorted(found, key=lambda row: (row[4], row[2])):
+        links[ticket_id] = (*links.get(ticket_id, ()), Link(LinkKind(kind), other_id, number))
+    return links
+
+
+def leads(tickets: Mapping[int, Ticket]) -> dict[int, int]:
+    """Of these tickets the merged ones, with the one that each leads to."""
+    return {t.id: link.ticket_id for t in tickets.values() for link in t.links if link.kind is LinkKind.INTO}
+
+
+def leads_to(ticket_ids: Sequence[int]) -> Verb[dict[int, int]]:
+    """The same of ids."""
+    found = yield from select_in("SELECT ticket_id, other_id FROM link WHERE kind = 'into' AND ticket_id IN (...)", ticket_ids)
+    return {row[0]: row[1] for row in found}
+
+
+def rows_of(links: Iterable[NewLink]) -> Iterator[Query]:
+    """A row for each end."""
+    for link in links:
+        for one, kind, other in (
+            (link.ticket_id, link.kind, link.other_id),
+            (link.other_id, link.kind.seen_from_there, link.ticket_id),
+        ):
+            yield Query(
+                """INSERT INTO link (ticket_id, other_id, kind, at, by_whom) VALUES ($1, $2, $3, $4, $5)
+                    ON CONFLICT (ticket_id, other_id, kind) DO NOTHING""",
+                (one, other, kind, link.at, link.by),
+            )
+
+
+def merged(links: Iterable[NewLink]) -> Verb[None]:
+    """Before the new rows: what is said in the old ticket from now on stays there."""
+    for link in links:
+        if link.kind is LinkKind.INTO:
+            yield from _merged(link.ticket_id, link.other_id)
+
+
+def _merged(old: int, new: int) -> Verb[None]:
+    there = yield Query("SELECT id, number FROM ticket t WHERE t.id IN ($1, $2) AND NOT " + MERGED, (old, new))
+    numbers: dict[int, str] = dict(there)
+    if old == new or len(numbers) != 2:
+        raise StoreMisuse(f"ticket {old} cannot be merged into {new}")
+    yield Query(
+        "UPDATE entry SET ticket_id = $2, marks = " + _MARKED + " WHERE ticket_id = $1",
+        (old, new, json.dumps(origin(numbers[old]))),
+    )
+    yield Query(
+        """INSERT INTO message_ref (message_id, ticket_id, ours) SELECT message_id, CAST($2 AS BIGINT), 1 FROM outgoing
+            WHERE ticket_id = $1 ON CONFLICT (message_id, ticket_id) DO NOTHING""",
+        (old, new),
+    )
+    yield Query("UPDATE outgoing SET ticket_id = $2 WHERE ticket_id = $1", (old, new))
+    before = yield Query("SELECT other_id FROM link WHERE ticket_id = $1 AND kind = 'holds'", (old,))
+    yield from select_in(
+        "UPDATE link SET other_id = $1 WHERE kind = 'into' AND ticket_id IN (...)", [row[0] for row in before], new
+    )
+    yield Query("UPDATE link SET ticket_id = $2 WHERE ticket_id = $1 AND kind = 'holds'", (old, new))
+
+
+# a JSON list of strings with one more; an entry that came from elsewhere before is still from there
+_MARKED = """CASE WHEN marks LIKE '%"was #%' THEN marks WHEN marks = '[]' THEN '[' || $3 || ']'
+    ELSE substr(marks, 1, length(marks) - 1) || ', ' || $3 || ']' END"""
+
+
+def origin(number: str) -> str:
+    """The mark of an entry that was another ticket's."""
+    return f"was #{number}"
+
+
+def moved(entries: Iterable[MovedEntry]) -> Verb[None]:
+    """After the new rows: single entries, each with its repeats and with what was written to agents about it."""
+    for one in entries:
+        number = yield Query("SELECT number FROM ticket WHERE id = $1", (one.ticket_id,))
+        done = yield Query(
+            "UPDATE entry SET ticket_id = $2, marks = "
+            + _MARKED
+            + " WHERE ticket_id = $1 AND (id = $4 OR repeat_of = $4) RETURNING id, message_id",
+            (one.ticket_id, one.to_ticket, json.dumps(origin(number[0][0])), one.entry_id),
+        )
+        if one.entry_id not in {row[0] for row in done}:
+            raise StoreMisuse(f"ticket {one.ticket_id} has no entry {one.entry_id} to give away")
+        yield from select_in(
+            """INSERT INTO message_ref (message_id, ticket_id, ours) SELECT message_id, CAST($2 AS BIGINT), 1 FROM outgoing
+                WHERE ticket_id = $1 AND entry_id IN (...) ON CONFLICT (message_id, ticket_id) DO NOTHING""",
+            [row[0] for row in done],
+            one.ticket_id,
+            one.to_ticket,
+        )
+        yield from select_in(
+            "UPDATE outgoing SET ticket_id = $2 WHERE ticket_id = $1 AND entry_id IN (...)",
+            [row[0] for row in done],
+            one.ticket_id,
+            one.to_ticket,
+        )
+        yield from _own_ids(one, [row[1] for row in done if row[1] is not None])
+
+
+def _own_ids(one: MovedEntry, message_ids: list[str]) -> Verb[None]:
+    """Whoever refers to the mail itself means the ticket that has it now."""
+    yield from select_in(
+        "DELETE FROM message_ref WHERE ticket_id = $1 AND ours = 0 AND message_id IN (...)", message_ids, one.ticket_id
+    )
+    for message_id in message_ids:
+        yield Query(
+            """INSERT INTO message_ref (message_id, ticket_id, ours) VALUES ($1, $2, 0)
+                ON CONFLICT (message_id, ticket_id) DO NOTHING""",
+            (message_id, one.to_ticket),
+        )

@@ -1,0 +1,165 @@
+"""Contract: tickets that are linked, merged and split: nothing that was said is lost, and whatever named one leads on."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from smtpgate.errors import StoreMisuse
+from smtpgate.links import Link, LinkKind, MovedEntry, NewLink
+from smtpgate.listing import Listed, Listing
+from smtpgate.model import Attempt, DeliveryState, EntryKind, Status, Ticket
+from smtpgate.store.api import Changes, MessageRef, TicketUpdate
+from smtpgate.store.verbs import VerbStore
+from tests.support.store_data import NOW, a_new_ticket, a_query, a_recipient, a_ticket, an_entry, an_outgoing
+from tests.support.store_steps import open_ticket
+
+
+async def changed(store: VerbStore, changes: Changes) -> None:
+    await store.change(ticket_number=None, query=None, decide=lambda _ticket, _facts: changes)
+
+
+def merging(old: Ticket, new: Ticket) -> Changes:
+    return Changes(
+        links=(NewLink(old.id, LinkKind.INTO, new.id, NOW, "lee@desk.example"),),
+        updates=(TicketUpdate(old.id, status=Status.CLOSED),),
+        entries=(an_entry(old.id, kind=EntryKind.EVENT, text=f"merged into {new.number}", mail_id=None, message_id=None),),
+    )
+
+
+async def opened(store: VerbStore) -> Ticket:
+    ticket = a_ticket()
+    letter = an_outgoing(ticket_id=ticket.id)
+    await open_ticket(store, ticket, letter)
+    await changed(store, Changes(message_refs=(MessageRef(letter.message_id, ticket.id, ours=True),)))
+    return ticket
+
+
+async def test_a_link_is_seen_from_both_ends(store: VerbStore) -> None:
+    first, second = await opened(store), await opened(store)
+    link = NewLink(second.id, LinkKind.FOLLOWS, first.id, NOW)
+    await changed(store, Changes(links=(link,)))
+    await changed(store, Changes(links=(link,)))
+    found = (await store.facts(a_query(ticket_ids=(first.id, second.id)))).tickets
+    assert found[first.id].links == (Link(LinkKind.FOLLOWED_BY, second.id, second.number),)
+    assert found[second.id].links == (Link(LinkKind.FOLLOWS, first.id, first.number),)
+
+
+async def test_all_names_of_a_merged_ticket_lead_on(store: VerbStore) -> None:
+    old, new = await opened(store), await opened(store)
+    before = await store.ticket(old.number)
+    await changed(store, merging(old, new))
+    detail = await store.ticket(old.number)
+    assert detail is not None
+    assert before is not None
+    assert detail.ticket.id == new.id
+    assert {e.id for e in before.entries} <= {e.id for e in detail.entries}
+    assert detail.entries[0].marks == (*before.entries[0].marks, f"was #{old.number}")
+    assert len(detail.sent) == 2
+    history = await store.history(old.number, number=None, limit=50)
+    assert history is not None
+    assert set(history.tickets) == {new.id}
+    query = a_query(
+        ticket_ids=(old.id,),
+        numbers=(old.number,),
+        references=(before.entries[0].message_id or "",),
+        fingerprints=(f"print of {before.entries[0].mail_id}",),
+        conversation=True,
+    )
+    facts = await store.facts(query)
+    assert (set(facts.tickets), facts.merged, facts.by_number) == ({new.id}, {old.id: new.id}, {old.number: new.id})
+    assert [ref.ticket_id for ref in facts.by_message_id.values()] == [new.id]
+    (first,) = facts.fingerprints.values()
+    assert (first.ticket_id, first.entry_id) == (new.id, before.entries[0].id)
+    assert [o.number for o in facts.said.others] == [new.number]
+    assert len(facts.said.entries[new.id]) == 2
+    listed = await store.facts(a_query(listing=Listing(Listed.NUMBER, number=old.number)))
+    assert [t.number for t in listed.listed] == [new.number]
+    words = await store.facts(a_query(listing=Listing(Listed.WORDS, ("support",), words=("打印机坏了",))))
+    assert [t.number for t in words.listed] == [new.number]
+    seen = await store.change(ticket_number=old.number, query=None, decide=lambda ticket, _: Changes(reason=ticket.number))  # type: ignore[union-attr]
+    assert seen.reason == new.number
+
+
+async def test_a_chain_is_one_step_long_and_never_a_ring(store: VerbStore) -> None:
+    a, b, c = [await opened(store) for _ in range(3)]
+    await changed(store, merging(a, b))
+    await changed(store, merging(b, c))
+    facts = await store.facts(a_query(ticket_ids=(a.id, b.id)))
+    assert facts.merged == {a.id: c.id, b.id: c.id}
+    assert {link.number for link in facts.tickets[c.id].links} == {a.number, b.number}
+    for one, other in ((c, a), (c, b), (a, c), (b, a), (c, c)):
+        with pytest.raises(StoreMisuse):
+            await changed(store, merging(one, other))
+    detail = await store.ticket(a.number)
+    assert detail is not None
+    assert sorted(m for e in detail.entries for m in e.marks if m.startswith("was #")) == [f"was #{a.number}", f"was #{b.number}"]
+
+
+async def test_random_merges_lose_nothing(store: VerbStore) -> None:
+    rng = random.Random(6)
+    tickets = [await opened(store) for _ in range(7)]
+    said = {e.id for t in tickets for e in (await store.ticket(t.number)).entries}  # type: ignore[union-attr]
+    into = {t.id: t.id for t in tickets}
+    for _ in range(14):
+        one, other = rng.sample(tickets, 2)
+        try:
+            await changed(store, merging(one, other))
+        except StoreMisuse:
+            assert into[one.id] != one.id or into[other.id] != other.id or one is other
+            continue
+        into = {i: other.id if lead == one.id else lead for i, lead in into.items()}
+    found: set[int] = set()
+    for ticket in tickets:
+        detail = await store.ticket(ticket.number)
+        assert detail is not None
+        assert detail.ticket.id == into[ticket.id]
+        found |= {e.id for e in detail.entries}
+    assert said <= found
+
+
+async def test_what_a_delivery_has_to_say_reaches_the_ticket_that_leads_on(store: VerbStore) -> None:
+    old, new = a_ticket(), await opened(store)
+    letter = an_outgoing(a_recipient(), ticket_id=old.id)
+    await open_ticket(store, old, letter, message_refs=(MessageRef(letter.message_id, old.id, ours=True),))
+    await changed(store, merging(old, new))
+    recipient = letter.recipients[0].id
+    event = an_entry(old.id, kind=EntryKind.EVENT, text="delayed", mail_id=None, message_id=None)
+    attempt = Attempt(recipient, NOW, DeliveryState.FAILED, NOW, 550, "no", "mx")
+    await store.claim_deliveries(worker="d", now=NOW + 9, limit=9, next_at=lambda _: NOW + 99)
+    await store.record_attempts([attempt], events=[event])
+    detail = await store.ticket(new.number)
+    assert detail is not None
+    assert "delayed" in [e.text for e in detail.entries]
+
+
+async def test_an_entry_moves_with_its_repeats_and_with_what_was_written_about_it(store: VerbStore) -> None:
+    old = await opened(store)
+    mail_id = await open_ticket(store, other := a_ticket())
+    detail = await store.ticket(other.number)
+    assert detail is not None
+    entry = detail.entries[0]
+    briefing = an_outgoing(a_recipient(), ticket_id=other.id, entry_id=entry.id, purpose="to-agent")
+    again = an_entry(other.id, kind=EntryKind.REPEAT, repeat_of=entry.id, mail_id=mail_id, message_id=entry.message_id)
+    left = an_entry(other.id, kind=EntryKind.NOTE, mail_id=None, message_id=None)
+    refs = (MessageRef(briefing.message_id, other.id, ours=True),)
+    await changed(store, Changes(entries=(again, left), outgoing=(briefing,), message_refs=refs))
+    new = a_new_ticket()
+    split = Changes(
+        tickets=(new,),
+        moved=(MovedEntry(entry.id, other.id, new.ticket.id),),
+        links=(NewLink(new.ticket.id, LinkKind.SPLIT_FROM, other.id, NOW),),
+    )
+    await changed(store, split)
+    there = await store.ticket(new.ticket.number)
+    assert there is not None
+    assert [(e.id, e.marks[-1]) for e in there.entries] == [(i, f"was #{other.number}") for i in (entry.id, again.id)]
+    assert [s.outgoing_id for s in there.sent] == [briefing.id]
+    stays = await store.ticket(other.number)
+    assert stays is not None
+    assert [e.id for e in stays.entries] == [left.id]
+    facts = await store.facts(a_query(references=(entry.message_id or "",)))
+    assert facts.by_message_id[entry.message_id or ""].ticket_id == new.ticket.id
+    with pytest.raises(StoreMisuse):
+        await changed(store, Changes(moved=(MovedEntry(entry.id, old.id, new.ticket.id),)))
