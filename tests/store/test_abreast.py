@@ -230,7 +230,7 @@ class TestRound:
         assert {field.name for field in dataclasses.fields(Changes)} == {
             *("state", "reason", "decision", "tickets", "updates", "entries", "message_refs", "fingerprints", "told"),
             *("outgoing", "acks", "bounced", "subjects", "unseen_refs", "postpone_until", "withdrawn", "released"),
-            *("links", "moved"),
+            *("links", "moved", "silenced"),  # the last one with an update of its ticket
         }
         assert {field.name for field in dataclasses.fields(Facts)} == {
             *(
