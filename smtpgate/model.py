@@ -304,6 +304,7 @@ class Delivery:
     message_id: str
     data: bytes = field(repr=False)
     cause: str | None = None  # id of the mail whose filing sent this one
+    purpose: str = ""  # of the mail
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,29 +14,34 @@ import structlog
 
 from smtpgate.clock import Clock, id_text, new_id
 from smtpgate.delivery.outcome import Settled
+from smtpgate.delivery.returned import report
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.model import Delivery, Entry, EntryKind
-from smtpgate.store.api import DeliveryStore
+from smtpgate.store.api import Accepted, DeliveryStore
 
 log = structlog.get_logger(__name__)
 
 _BATCH = 200
 _RETRY = 1.0  # seconds
 
+Told = Entry | Accepted | None  # of what became of one recipient
+
 
 class Recorder:
-    def __init__(self, store: DeliveryStore, clock: Clock, recorded: Callable[[Sequence[Delivery]], None]) -> None:
-        """recorded is called with the deliveries of each batch that is safe in the store, and when `fatal` is set."""
+    def __init__(self, store: DeliveryStore, clock: Clock, name: str, recorded: Callable[[Sequence[Delivery]], None]) -> None:
+        """recorded is called with the deliveries of each batch that is safe in the store, and when `fatal` is set. name: our
+        host's."""
         self._store = store
         self._clock = clock
+        self._name = name
         self._recorded = recorded
-        self._pending: list[tuple[Delivery, Settled, Entry | None]] = []
+        self._pending: list[tuple[Delivery, Settled, Told]] = []
         self._writer: asyncio.Task[None] | None = None
         self.fatal: Exception | None = None
 
     def add(self, results: Sequence[tuple[Delivery, Settled]]) -> None:
-        # the event has its id from now on: it is written once, even if a commit was not answered and is tried again
-        self._pending.extend((delivery, settled, self._entry(delivery, settled)) for delivery, settled in results)
+        # what is told has its id from now on: it is written once, even if a commit was not answered and is tried again
+        self._pending.extend((delivery, settled, self._told(delivery, settled)) for delivery, settled in results)
         if self._pending and self._writer is None:
             self._writer = asyncio.create_task(self._write())
 
@@ -66,12 +71,13 @@ class Recorder:
         finally:
             self._writer = None
 
-    async def _store_batch(self, batch: Sequence[tuple[Delivery, Settled, Entry | None]]) -> bool:
+    async def _store_batch(self, batch: Sequence[tuple[Delivery, Settled, Told]]) -> bool:
         try:
             await self._store.record_attempts(
                 [settled.attempt for _, settled, _ in batch],
                 delay_told=[delivery.recipient_id for delivery, settled, _ in batch if settled.delay_told],
-                events=[event for _, _, event in batch if event is not None],
+                events=[told for _, _, told in batch if isinstance(told, Entry)],
+                returned=[told for _, _, told in batch if isinstance(told, Accepted)],
             )
         except StoreFatal:
             raise
@@ -80,9 +86,13 @@ class Recorder:
             return False
         return True
 
-    def _entry(self, delivery: Delivery, settled: Settled) -> Entry | None:
+    def _told(self, delivery: Delivery, settled: Settled) -> Told:
+        """Of an agent's answer a report, which is filed like a bounce; of any other mail about a ticket a line in that."""
         if not settled.event or delivery.ticket_id is None:
             return None
+        returned = report(delivery, settled, self._name, self._clock)
+        if returned is not None:
+            return returned
         return Entry(
             id=new_id(self._clock),
             ticket_id=delivery.ticket_id,

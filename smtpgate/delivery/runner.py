@@ -74,7 +74,7 @@ class Runner:
         self._rng = rng or random.Random()  # noqa: S311 (jitter and MX order, no secret)
         self._pool = Pool(config, resolver, clock)
         self._lanes = Lanes(self._settings.connections, self._settings.connections_per_destination)
-        self._recorder = Recorder(store, clock, self._recorded)
+        self._recorder = Recorder(store, clock, self._own_name, self._recorded)
         self._capacity = 4 * BATCH + 10 * self._settings.connections
         self._limit = attempt_limit(self._settings)
         self._fixed = destination_of("", self._settings) if self._settings.mode != "mx" else None  # the only destination

@@ -45,6 +45,8 @@ def _returned(case: Case, work: Work, sent: SentRecipient) -> None:
         work.ticket = ticket
         if failed and sent.purpose == "answer":
             _answer_lost(case, work, ticket, entry, to_customer=_is_customer(case, ticket, sent.address))
+        elif case.parsed.kind is Kind.DELAYED and sent.purpose == "answer":
+            tell.told(case, work, ticket, entry, "late")
 
 
 def _is_customer(case: Case, ticket: Ticket, address: str) -> bool:
@@ -73,7 +75,8 @@ def _diagnosis(report: BounceReport | None) -> str:
     if report is None or not report.recipients:
         return ""
     first = report.recipients[0]
-    return " ".join(part for part in (first.status, first.diagnostic) if part)[:500]
+    status = "" if first.status in first.diagnostic else first.status
+    return " ".join(part for part in (status, first.diagnostic) if part)[:500]
 
 
 def _to_a_role(case: Case, work: Work) -> None:

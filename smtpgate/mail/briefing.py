@@ -29,7 +29,7 @@ _LINKS = 10  # the newest ones that are shown
 @dataclass(frozen=True, slots=True)
 class Briefing:
     """What one agent is told of one ticket. what: new, answer, reopened, closed, third-party, note,
-    assigned, moved, shown, lost.
+    assigned, moved, shown, lost, late.
 
     entry is what is new; earlier what was said before, the newest first. answer_to and note_to are this agent's signed
     addresses. references are the Message-IDs of the thread that this agent sees.

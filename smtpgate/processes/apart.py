@@ -22,7 +22,7 @@ from smtpgate.processes import child, words
 from smtpgate.processes.keeper import Keeper
 from smtpgate.processes.link import Handler
 from smtpgate.processes.words import Terms
-from smtpgate.store.api import DeliveryStore, IntakeStore, Store
+from smtpgate.store.api import Accepted, DeliveryStore, IntakeStore, Store
 
 log = structlog.get_logger(__name__)
 
@@ -143,8 +143,10 @@ class DeliveryApart:
 
         return await self._store.claim_deliveries(worker=worker, now=now, limit=limit, next_at=next_at, skip=skip, lease=lease)
 
-    async def _record(self, attempts: tuple[Attempt, ...], delay_told: tuple[int, ...], events: tuple[Entry, ...]) -> None:
-        await self._store.record_attempts(attempts, delay_told=delay_told, events=events)
+    async def _record(
+        self, attempts: tuple[Attempt, ...], delay_told: tuple[int, ...], events: tuple[Entry, ...], returned: tuple[Accepted, ...]
+    ) -> None:
+        await self._store.record_attempts(attempts, delay_told=delay_told, events=events, returned=returned)
 
     async def _unclaim(self, recipient_ids: tuple[int, ...], now: float) -> None:
         await self._store.unclaim(recipient_ids, now=now)

@@ -12,6 +12,7 @@ from smtpgate.processes.link import Handler
 from smtpgate.processes.sending import Sending
 from smtpgate.processes.words import Terms
 from smtpgate.service.files import make_room
+from smtpgate.store.api import Accepted
 from smtpgate.store.shown import Pause
 
 _ATTEMPTS = 64  # after so many the time of the next one follows the same rule as before
@@ -61,9 +62,14 @@ class Process(child.Process):
         return found
 
     async def record_attempts(
-        self, attempts: Sequence[Attempt], *, delay_told: Sequence[int] = (), events: Sequence[Entry] = ()
+        self,
+        attempts: Sequence[Attempt],
+        *,
+        delay_told: Sequence[int] = (),
+        events: Sequence[Entry] = (),
+        returned: Sequence[Accepted] = (),
     ) -> None:
-        await self.ask_store(words.RECORD, tuple(attempts), tuple(delay_told), tuple(events))
+        await self.ask_store(words.RECORD, tuple(attempts), tuple(delay_told), tuple(events), tuple(returned))
 
     async def unclaim(self, recipient_ids: Sequence[int], *, now: float) -> None:
         await self.ask_store(words.UNCLAIM, tuple(recipient_ids), now)

@@ -36,7 +36,7 @@ CLAIM, RECORD, UNCLAIM, NEXT_DUE, PAUSES, PAUSE, RESUME = "claim", "record", "un
 
 # All that a frame of the door, and of delivery, may hold besides what Python has built in.
 OF_THE_DOOR = (Accepted, Envelope, Verdict, SpfResult, DkimResult, DmarcResult, ArcResult, Evidence)
-OF_DELIVERY = (Attempt, DeliveryState, Entry, EntryKind, Pause)
+OF_DELIVERY = (Attempt, DeliveryState, Entry, EntryKind, Pause, *OF_THE_DOOR)
 
 
 def _by_value(member: Enum) -> tuple[type[Enum], tuple[object]]:

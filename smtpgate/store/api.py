@@ -307,9 +307,14 @@ class DeliveryStore(Protocol):
         """
 
     async def record_attempts(
-        self, attempts: Sequence[Attempt], *, delay_told: Sequence[int] = (), events: Sequence[Entry] = ()
+        self,
+        attempts: Sequence[Attempt],
+        *,
+        delay_told: Sequence[int] = (),
+        events: Sequence[Entry] = (),
+        returned: Sequence[Accepted] = (),
     ) -> None:
-        """Store what became of attempts, and the events that they mean for tickets, at once."""
+        """Store what became of attempts, the events that they mean for tickets, and reports to be filed as mail, at once."""
 
     async def unclaim(self, recipient_ids: Sequence[int], *, now: float) -> None:
         """Give back recipients whose attempt never began: due at once, attempt not counted."""

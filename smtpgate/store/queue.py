@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from smtpgate.errors import StoreError
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry
-from smtpgate.store import linking, rows
+from smtpgate.store import incoming, linking, rows
+from smtpgate.store.api import Accepted
 from smtpgate.store.changes import an_entry
 from smtpgate.store.shown import Pause
 from smtpgate.store.statement import SKIP_LOCKED, Many, Query, Row, Verb, Where, select_in, written
@@ -40,7 +41,7 @@ def claim_deliveries(
     taken = {row[0]: i for i, row in enumerate(claimed)}
     found = yield from select_in(
         """SELECT r.id, r.outgoing_id, o.ticket_id, r.address, r.return_path, r.state, r.attempts, o.created_at, r.delay_told,
-                o.smtputf8, o.eightbit, o.message_id, w.packing, w.data, o.cause
+                o.smtputf8, o.eightbit, o.message_id, w.packing, w.data, o.cause, o.purpose
             FROM recipient r JOIN outgoing o ON o.id = r.outgoing_id JOIN outgoing_raw w ON w.id = o.id WHERE r.id IN (...)""",
         list(taken),
     )
@@ -62,6 +63,7 @@ def claim_deliveries(
             message_id=row[11],
             data=data[row[1]] if row[1] in data else data.setdefault(row[1], rows.unpack(row[12], row[13])),
             cause=row[14],
+            purpose=row[15],
         )
         for row in found
     )
@@ -80,8 +82,10 @@ def _fitting(due: Sequence[Row]) -> Iterator[tuple[int, float, int]]:
         yield id_, due_at, attempts
 
 
-def record_attempts(attempts: Sequence[Attempt], delay_told: Sequence[int], events: Sequence[Entry]) -> Verb[None]:
-    """Safe to call again with the same, when nobody knows whether it happened: each attempt and event is there once."""
+def record_attempts(
+    attempts: Sequence[Attempt], delay_told: Sequence[int], events: Sequence[Entry], returned: Sequence[Accepted] = ()
+) -> Verb[None]:
+    """Safe to call again with the same, when nobody knows whether it happened: each attempt, event and report is there once."""
     ids = [a.recipient_id for a in attempts]
     known = yield from select_in("SELECT recipient_id, at FROM attempt WHERE recipient_id IN (...)", ids)
     there = {(row[0], row[1]) for row in known}
@@ -106,6 +110,10 @@ def record_attempts(attempts: Sequence[Attempt], delay_told: Sequence[int], even
         merged = yield from linking.leads_to([event.ticket_id for event in events])
         moved = (replace(event, ticket_id=merged.get(event.ticket_id, event.ticket_id)) for event in events)
         yield from written([an_entry(event, again=True) for event in moved])
+    came = yield from select_in("SELECT id FROM incoming WHERE id IN (...)", [mail.envelope.mail_id for mail in returned])
+    for mail in returned:
+        if (mail.envelope.mail_id,) not in {tuple(row) for row in came}:
+            yield from incoming.accept(mail)
 
 
 def unclaim(recipient_ids: Sequence[int], now: float) -> Verb[None]:

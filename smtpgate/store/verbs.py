@@ -297,9 +297,15 @@ class VerbStore(ABC):
         return await self._write(lambda: queue.claim_deliveries(worker, now, limit, next_at, skip, lease), patience=PATIENCE)
 
     async def record_attempts(
-        self, attempts: Sequence[Attempt], *, delay_told: Sequence[int] = (), events: Sequence[Entry] = ()
+        self,
+        attempts: Sequence[Attempt],
+        *,
+        delay_told: Sequence[int] = (),
+        events: Sequence[Entry] = (),
+        returned: Sequence[Accepted] = (),
     ) -> None:
-        await self._write(lambda: queue.record_attempts(attempts, delay_told, events), patience=PATIENCE)
+        news = MAIL if returned else ""
+        await self._write(lambda: queue.record_attempts(attempts, delay_told, events, returned), news=news, patience=PATIENCE)
 
     async def unclaim(self, recipient_ids: Sequence[int], *, now: float) -> None:
         await self._write(lambda: queue.unclaim(recipient_ids, now))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smtpgate.model import DeliveryState
+from smtpgate.model import DeliveryState, MailState
 from tests.support.sink import DROP, FREEZE, RESET, STALL, Raw, Sink
 from tests.unit.delivery.office import DAY, FAST, HOUR, Office, to_smarthost
 
@@ -66,6 +66,17 @@ async def test_5yz_fails_it_and_tells_the_ticket(office: Office, sink: Sink, sta
     assert "wang@example.org" in event
     assert "550 5.7.1 not you never" in event
     assert f"127.0.0.1[127.0.0.1]:{sink.port} said" in event
+
+
+async def test_of_an_answer_a_report_comes_back_as_mail(office: Office, sink: Sink) -> None:
+    """In the same transaction as the attempt, to be filed like a bounce."""
+    sink.script("RCPT", "550 5.1.1 nobody here")
+    mail = await office.queue("wang@example.org", ticket=True, purpose="answer")
+    office.start(to_smarthost(sink))
+    await office.deliver()
+    assert ((await office.row(mail)).state, await office.events()) == (FAILED, [])
+    [back] = await office.store.mails(MailState.ACCEPTED, limit=9)
+    assert (back.envelope.mail_from, back.envelope.rcpts) == (None, ("support+b1@desk.example",))
 
 
 @pytest.mark.parametrize("stage", ["CONNECT", "EHLO"])
