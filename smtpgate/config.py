@@ -195,6 +195,28 @@ class Tickets(Section):
         default=60.0,
         description="How long an agent's answer stays here before it leaves, so that it can be taken back. 0s: it leaves at once.",
     )
+    close_after: Seconds = Field(
+        default=7 * 86400.0,
+        description="A resolved ticket closes by itself after this time without an answer, and its customer is told. 0s: never.",
+    )
+    remind_before: Seconds = Field(
+        default=2 * 86400.0,
+        description="So long before a ticket closes by itself its customer is reminded, once. 0s: not at all.",
+    )
+    waiting_remind: Seconds = Field(
+        default=4 * 86400.0,
+        description="A customer from whom we wait for an answer is reminded once, after this time. 0s: not at all.",
+    )
+    waiting_close: Seconds = Field(
+        default=0.0,
+        description="A ticket that waits for its customer closes by itself after this time without an answer, and he is told. 0s:"
+        " never, because what was not answered may not be solved.",
+    )
+    reopen_within: Seconds = Field(
+        default=30 * 86400.0,
+        description="An answer reopens a resolved or closed ticket within this time; later it opens a new one that is linked to it."
+        " 0s: it always reopens.",
+    )
     parent_wait: Seconds = Field(
         default=60.0,
         description="How long a reply waits for a mail it answers that has come but cannot be filed. For one that waits for its"

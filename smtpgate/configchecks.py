@@ -58,6 +58,7 @@ def cross_checks(config: Config, problem: ProblemMaker, broken: frozenset[Loc]) 
     if config.store.cold_after is not None and config.store.cold is None:
         yield problem(("store", "cold_after"), "cold is missing", "name the directory that old mail moves to, or leave this out")
     yield from _memory(config, problem)
+    yield from _reminders(config, problem)
     if config.store.path.is_dir() and config.store.url is None:
         yield problem(("store", "path"), f"{config.store.path} is a directory", "name a file in it")
 
@@ -72,6 +73,15 @@ def _memory(config: Config, problem: ProblemMaker) -> Iterator[Problem]:
         if room < limits.message_size:
             mend = "make it larger, or limits.message_size smaller"
             yield problem(("limits", name), f"a mail of limits.message_size never fits into {what}", mend)
+
+
+def _reminders(config: Config, problem: ProblemMaker) -> Iterator[Problem]:
+    """A reminder that is due before the state has begun would come at once."""
+    tickets = config.tickets
+    if tickets.close_after and tickets.remind_before >= tickets.close_after:
+        yield problem(("tickets", "remind_before"), "is not less than close_after", "make it shorter, or close_after longer")
+    if tickets.waiting_close and tickets.waiting_remind >= tickets.waiting_close:
+        yield problem(("tickets", "waiting_remind"), "is not less than waiting_close", "make it shorter, or waiting_close longer")
 
 
 def _agents(config: Config, problem: ProblemMaker) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from smtpgate.settingtypes import Language, MailAddress, Section, Zone
+from smtpgate.settingtypes import Hours, Language, Leave, MailAddress, Section, TimeOfDay, Zone
 
 
 class Texts(Section):
@@ -45,3 +45,21 @@ class Agent(Section):
     address: MailAddress = Field(description="The address in desk.agents.")
     language: Language = Field(default="en", description="Language of our mail to this agent.")
     name: Texts = Field(default=Texts(), description="The name that customers see before the desk's; empty: the desk's alone.")
+    timezone: Zone | None = Field(
+        default=None, description="Zone of hours, leave, digest and dates for this agent; unset: the desk's."
+    )
+    hours: list[Hours] = Field(
+        default=[],
+        description='When this agent is on duty: ["mon-fri 09:00-18:00"]. What nobody has goes to the members on duty; with nobody'
+        " on duty, to all. Empty: always.",
+    )
+    away: list[Leave] = Field(
+        default=[],
+        description='Days of leave, the last one included: ["2026-12-24/2027-01-02"]. By mail to the desk: #away until'
+        " 2027-01-03, #back.",
+    )
+    digest: TimeOfDay = Field(
+        default="08:00",
+        description="When a mail comes with what waits for this agent, on days with hours, else Monday to Friday; nothing when"
+        " nothing waits. Empty: none. Agents of desks with notify = false get one only when it is set here.",
+    )

@@ -181,6 +181,8 @@ class Ticket:
     priority: Priority = Priority.NORMAL
     tags: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()  # to other tickets, the oldest first
+    snoozed_until: float | None = None  # not among what waits until then
+    ended_at: float | None = None  # since when it is resolved or closed, where that is known
 
     @property
     def customer(self) -> Participant | None:

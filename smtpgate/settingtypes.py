@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from smtpgate import hours
 from smtpgate.numbers import NumberPattern
 from smtpgate.patterns import Pattern
 
@@ -172,6 +173,22 @@ def _number_pattern(value: str) -> str:
     return value
 
 
+def _hours(value: str) -> str:
+    hours.span(value)  # ValueError says what is wrong
+    return value
+
+
+def _leave(value: str) -> str:
+    hours.leave(value)  # ValueError says what is wrong
+    return value
+
+
+def _time_of_day(value: str) -> str:
+    if value:
+        hours.time_of_day(value)  # ValueError says what is wrong
+    return value
+
+
 Seconds = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
 Bytes = Annotated[int, BeforeValidator(_size), Field(ge=0)]
 File = Annotated[Path, BeforeValidator(_path)]
@@ -183,6 +200,9 @@ Network = Annotated[str, AfterValidator(_network)]
 NameServer = Annotated[str, AfterValidator(_server_address)]
 Database = Annotated[str, AfterValidator(_database)]
 Node = Annotated[str, AfterValidator(_node)]
+Hours = Annotated[str, AfterValidator(_hours)]
+Leave = Annotated[str, AfterValidator(_leave)]
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 HostName = Annotated[str, AfterValidator(_hostname)]
 Language = Literal["zh", "en"]
 Re2 = Annotated[str, AfterValidator(_re2)]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from smtpgate.due import Due, Leave
 from smtpgate.links import MovedEntry, NewLink
 from smtpgate.listing import Listing
 from smtpgate.model import (
@@ -255,6 +256,9 @@ class Changes:
     silenced: tuple[int, ...] = ()  # ids of tickets whose automatic mail to people outside is taken back where it has not left
     links: tuple[NewLink, ...] = ()  # one of kind INTO also moves all that the ticket holds
     moved: tuple[MovedEntry, ...] = ()
+    due: tuple[Due, ...] = ()  # each in place of the one before
+    leaves: tuple[tuple[str, Leave], ...] = ()  # what agents say, by mail.address.key
+    digested: tuple[tuple[str, str], ...] = ()  # agents and the day that now had its digest
     postpone_until: float | None = None  # leave it accepted and look again then; nothing else may be set
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from smtpgate.errors import StoreMisuse
 from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
-from smtpgate.store import incoming, linking, rows, tally
+from smtpgate.store import due, incoming, linking, rows, tally
 from smtpgate.store.api import AckNote, Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
 from smtpgate.store.facts import facts, tickets_by_id
 from smtpgate.store.statement import Many, Query, Verb, select_in, together, written
@@ -119,6 +119,7 @@ def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
             )
         yield from _taken_back(changes)
         yield from linking.moved(changes.moved)
+        yield from due.kept(changes)
 
 
 def _taken_back(changes: Changes) -> Verb[None]:
@@ -302,6 +303,7 @@ def _update_tickets(updates: Sequence[TicketUpdate]) -> Verb[None]:
         ),
     )
     there = {row[0] for row in moved}
+    yield from due.began(updates)
     for update in updates:
         if update.ticket_id not in there:
             raise StoreMisuse(f"there is no ticket {update.ticket_id} to change")

@@ -3,6 +3,7 @@
 # ruff: noqa: S608 -- statements are put together from constants of this package only
 from __future__ import annotations
 
+from smtpgate.due import What
 from smtpgate.model import DeliveryState, EntryKind, MailState, Role, Status
 from smtpgate.store.statement import Query, Verb
 from smtpgate.store.tally import ROWS
@@ -81,6 +82,9 @@ FAULTS = (
             LEFT JOIN acknowledged c ON c.minute = a.minute WHERE coalesce(c.sent, 0) < a.sent""",
     ),
     *(("count that is not that of the rows", sql) for sql in ROWS),
+    ("thing that is due at no ticket", "SELECT ticket_id FROM due WHERE ticket_id NOT IN (SELECT id FROM ticket)"),
+    ("customer reminded before there was a reason", "SELECT ticket_id FROM due WHERE reminded > 0 AND reminded < since"),
+    ("leave that ends before it begins", "SELECT agent FROM member WHERE away_until < away_since"),
     ("pause without a reason", "SELECT destination FROM pause WHERE reason = ''"),
 )
 STATES = (
@@ -90,6 +94,8 @@ STATES = (
     ("recipient", "SELECT DISTINCT state FROM recipient", DeliveryState),
     ("attempt", "SELECT DISTINCT state FROM attempt", DeliveryState),
     ("participant", "SELECT DISTINCT role FROM participant", Role),
+    ("what is due", "SELECT DISTINCT what FROM due", What),
+    ("what is due of a ticket", "SELECT DISTINCT state FROM due", Status),
 )
 _FLAGS = {
     "incoming": ("smtputf8", "released"),

@@ -221,7 +221,10 @@ def as_stored(mail: Accepted, packed: Packed) -> Incoming:
 
 
 TICKET = """t.id, t.number, t.desk, t.status, t.subject, t.language, t.created_at, t.updated_at, t.unverified, t.other_desks,
-    t.assignee, t.priority, t.tags"""
+    t.assignee, t.priority, t.tags,
+    (SELECT d.at FROM due d WHERE d.ticket_id = t.id AND d.what = 'snooze'),
+    CASE WHEN t.status IN ('resolved', 'closed') THEN
+        (SELECT d.since FROM due d WHERE d.ticket_id = t.id AND d.what = 'state' AND d.state = t.status) END"""
 
 
 def ticket(row: Row, participants: tuple[Participant, ...]) -> Ticket:
@@ -240,6 +243,8 @@ def ticket(row: Row, participants: tuple[Participant, ...]) -> Ticket:
         assignee=row[10],
         priority=Priority(row[11]),
         tags=tuple_of_strings(row[12]),
+        snoozed_until=row[13],
+        ended_at=row[14],
     )
 
 

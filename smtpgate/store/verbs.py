@@ -11,9 +11,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
+from smtpgate.due import Due, Member
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, Evidence, MailState, Status, Ticket
 from smtpgate.store import (
     changes,
+    due,
+    duework,
     filework,
     greylist,
     history,
@@ -30,6 +33,7 @@ from smtpgate.store import (
 from smtpgate.store import facts as facts_verb
 from smtpgate.store.api import Accepted, Changes, Decide, Facts, FactsQuery, Incoming, OldMail
 from smtpgate.store.check import check
+from smtpgate.store.duework import DecideDue, QueryOf
 from smtpgate.store.rawfiles import RawFiles
 from smtpgate.store.seen import Finding, History, Node, Overview, SourcedEntry
 from smtpgate.store.shown import OutgoingDetail, Pause, RecipientStatus, TicketDetail
@@ -264,6 +268,7 @@ class VerbStore(ABC):
         for page_of_files in filework.settled(self.files, now):
             found += await self._read(functools.partial(verify.files_page, page_of_files))
         found += await self._read(lambda: verify.leases(now))
+        found += await self._read(lambda: verify.overdue(now))
         found += await self._read(verify.serials)
         found += await self._read(verify.numbers)
         return found
@@ -321,6 +326,30 @@ class VerbStore(ABC):
 
     async def resume(self, destination: str | None) -> int:
         return await self._write(lambda: queue.resume(destination))
+
+    # time
+
+    async def first_due(self, now: float) -> Due | None:
+        """What has been due for longest."""
+        return await self._read(lambda: due.first(now))
+
+    async def next_due_at(self) -> float | None:
+        """When something is next due, or None."""
+        return await self._read(due.next_due)
+
+    async def settle_due(self, wanted: Due, *, query_of: QueryOf, decide: DecideDue) -> Changes | None:
+        """Do what is due, decided inside the transaction like `file`; decide must give it another time, or none.
+
+        None: it has been done, or is no longer due."""
+        return await self._write(lambda: duework.settle(wanted, query_of, decide), ordered=True, news=OUTGOING, patience=PATIENCE)
+
+    async def postpone_due(self, wanted: Due, until: float) -> int:
+        """It could not be done: how often by now."""
+        return await self._write(lambda: due.postponed(wanted, until))
+
+    async def members(self) -> dict[str, Member]:
+        """What is kept of agents, by mail.address.key."""
+        return await self._read(due.members)
 
     # nodes
 

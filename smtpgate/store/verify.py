@@ -22,6 +22,8 @@ from smtpgate.store.statement import Query, Row, Verb
 _PAGE = 200  # mails in one transaction
 _ABANDONED = 3600.0  # seconds after the end of a lease
 
+_FAILED = 5  # failures after which it is no bad moment
+
 _LISTS = ("marks", "attachments", "details")  # JSON columns of an entry
 
 Page = tuple[list[Finding], int | None]  # what is wrong, and the key after which to go on; None: that was all
@@ -154,6 +156,17 @@ def leases(now: float) -> Verb[list[Finding]]:
         (now - _ABANDONED,),
     )
     return [Finding(f"mail {id_}: leased to {worker}, which is long over", mend) for id_, worker in found]
+
+
+def overdue(now: float) -> Verb[list[Finding]]:
+    """What nobody does although its time came long ago: it fails again and again, or no gateway runs."""
+    mend = "the log says why it fails; when no gateway runs, start it"
+    found = yield Query(
+        """SELECT t.number, d.what, d.tries FROM due d JOIN ticket t ON t.id = d.ticket_id
+            WHERE d.at IS NOT NULL AND (d.at < $1 OR d.tries > $2) ORDER BY d.at LIMIT 20""",
+        (now - _ABANDONED, _FAILED),
+    )
+    return [Finding(f"ticket {number}: its {what} is overdue, {tries} failures", mend) for number, what, tries in found]
 
 
 def numbers() -> Verb[list[Finding]]:

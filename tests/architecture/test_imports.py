@@ -35,7 +35,7 @@ LAYERS: list[set[str]] = [
     {"desksettings", "limitsettings", "watchsettings"},
     {"settingtypes"},
     {"numbers", "patterns", "model", "parsed", "links", "errors", "clock", "metrics", "tomllines", "logaddresses", "listing"}
-    | {"__init__"},
+    | {"hours", "due", "__init__"},
 ]
 GROUND = LAYERS[-1]
 
