@@ -14,7 +14,20 @@ import pytest
 
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.model import DeliveryState, MailState, Status
-from smtpgate.store import changes, history, imported, incoming, look, meta, overview, queue, schema, sqlite_file, sqlite_writer
+from smtpgate.store import (
+    changes,
+    due,
+    history,
+    imported,
+    incoming,
+    look,
+    meta,
+    overview,
+    queue,
+    schema,
+    sqlite_file,
+    sqlite_writer,
+)
 from smtpgate.store.api import AckNote, Changes, TicketUpdate
 from smtpgate.store.sqlite import SqliteStore
 from smtpgate.store.statement import Verb, statements
@@ -293,6 +306,8 @@ def daily_verbs() -> list[tuple[str, Verb[Any]]]:
         ("history", history.history("m1", 7, 10)),
         ("imported", imported.decisions(["key"])),
         ("pauses", queue.pauses()),
+        ("next_due", due.next_due()),
+        ("first_due", due.first(NOW)),
         ("release_leases", incoming.release_leases("w")),
         ("release_leases", queue.release_leases("w")),
     ]
