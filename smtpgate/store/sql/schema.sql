@@ -286,7 +286,7 @@ CREATE TABLE due (
     tries INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (ticket_id, what)
 ) STRICT;
-CREATE INDEX due_at ON due (at) WHERE at IS NOT NULL;
+CREATE INDEX due_at ON due (at, ticket_id) WHERE at IS NOT NULL;
 
 -- Of an agent: the last day that had its digest, and what he said of his leave (both moments the same: he is back).
 CREATE TABLE member (
