@@ -59,6 +59,31 @@ async def verify(mail: Message, lookups: Lookups, *, limit: int, now: float) -> 
     return results
 
 
+async def counted(mail: Message, found: DkimResult) -> DkimResult:
+    """What somebody else found, whom we trust to check signatures: a pass counts only if the mail has a signature of that domain
+    which we would count too. Its key and its times are his matter; what it leaves uncovered is ours, for others let it be."""
+    if found.result != "pass":
+        return found
+    read = [_read(field, None) for field in mail.fields if field.name == "dkim-signature"]
+    mine = [one for one in read if one.domain == found.domain and found.selector in ("", one.selector)]
+    work = mail, [one for one in mine if isinstance(one, Signature)]
+    large = len(mail.body) > message.LARGE and any(b"l" in one.tags for one in work[1])
+    refused = await asyncio.to_thread(_gaps, *work) if large else _gaps(*work)
+    reasons = [one.reason for one in mine if isinstance(one, DkimResult)] + refused
+    if not mail.problem and (not mine or len(reasons) < len(mine)):
+        return found
+    return DkimResult("policy", found.domain, found.selector, f"our relay lets it pass, but {mail.problem or reasons[0]}")
+
+
+def _gaps(mail: Message, signatures: list[Signature]) -> list[str]:
+    """For each that leaves a part of the body uncovered, why it does not count."""
+    return [gap[1] for one in signatures if b"l" in one.tags and (gap := _gap(one, _canonical_length(mail, one)))]
+
+
+def _canonical_length(mail: Message, signature: Signature) -> int:
+    return mail.body_hash(message.policy(signature.tags.get(b"c")))[1]
+
+
 def _check_all(mail: Message, read: list[Signature | DkimResult], found: list[Key | KeyProblem]) -> tuple[DkimResult, ...]:
     results = []
     keys_left = iter(found)
@@ -78,8 +103,8 @@ def _check_all(mail: Message, read: list[Signature | DkimResult], found: list[Ke
 # --- reading a signature ----------------------------------------------------------------------------------------------
 
 
-def _read(field: Field, now: float) -> Signature | DkimResult:
-    """The signature, or what is wrong with it before any key is fetched."""
+def _read(field: Field, now: float | None) -> Signature | DkimResult:
+    """The signature, or what is wrong with it before any key is fetched. now None: whatever its times."""
     if reason := message.suspicious(field):
         return DkimResult("permerror", reason=reason)
     try:
@@ -93,7 +118,7 @@ def _read(field: Field, now: float) -> Signature | DkimResult:
     selector = canonical(tags.get(b"s", b"").decode("utf-8", "replace")) or ""
     names = tuple(name.strip().lower() for name in tags.get(b"h", b"").split(b":"))
     signature = Signature(field, tags, domain, selector, names)
-    wrong = _malformed(signature) or _untimely(tags, now)
+    wrong = _malformed(signature) or (_untimely(tags, now) if now is not None else None)
     return signature.result(*wrong) if wrong else signature
 
 
@@ -153,16 +178,22 @@ def _broken(mail: Message, signature: Signature, key: Key) -> tuple[str, str] | 
     tags = signature.tags
     canon = message.policy(tags.get(b"c"))
     digest, length = mail.body_hash(canon)
-    if int(tags.get(b"l", length)) > length:
-        return "permerror", "l= is longer than the body"
-    if int(tags.get(b"l", length)) < length:
-        # Whoever adds text to the end leaves such a signature whole.
-        return "policy", "l= leaves a part of the body unsigned"
+    if gap := _gap(signature, length):
+        return gap
     if base64.b64decode(tags[b"bh"]) != digest:
         return "fail", "the body was changed"
     if not holds(mail, tags, signature.field, signature.names, key):
         return "fail", "the signed fields were changed, or the signature was made with another key"
     return None
+
+
+def _gap(signature: Signature, length: int) -> tuple[str, str] | None:
+    """Why l= and the length of the canonical body do not fit (RFC 6376 §8.2)."""
+    covered = int(signature.tags.get(b"l", length))
+    if covered > length:
+        return "permerror", "l= is longer than the body"
+    # Whoever adds text to the end leaves such a signature whole.
+    return ("policy", "l= leaves a part of the body unsigned") if covered < length else None
 
 
 def holds(mail: Message, tags: dict[bytes, bytes], field: Field, names: tuple[bytes, ...], key: Key) -> bool:

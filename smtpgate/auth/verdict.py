@@ -76,7 +76,7 @@ async def _judge(envelope: Envelope, raw: bytes, config: Config, resolver: Resol
     if behind_relay and config.auth.trusted_authserv_id:
         relayed = results.topmost(mail.fields, config.auth.trusted_authserv_id)
     if relayed is not None:
-        findings = await _from_relay(relayed, author, lookups)
+        findings = await _from_relay(relayed, None if ambiguous else mail, author, lookups)
     else:
         findings = await _own_checks(envelope, mail, author, config, lookups, behind_relay=behind_relay and not known_client)
 
@@ -192,23 +192,25 @@ def _done(check: Coroutine[Any, Any, Any]) -> Any:
     return _WAITS
 
 
-async def _from_relay(relayed: Relayed, author: str, lookups: Lookups) -> _Findings:
-    """What our own MTA in front found. Its DMARC result counts only for the author that we read too."""
+async def _from_relay(relayed: Relayed, mail: Message | None, author: str, lookups: Lookups) -> _Findings:
+    """What our own MTA in front found. Its DMARC result counts only for the author that we read too, and not when it may rest
+    on a signature that we do not count. mail None: it is ambiguous, and nothing speaks for it."""
     found_spf = relayed.spf or SpfResult("none", reason="our relay says nothing about SPF")
+    found_dkim = relayed.dkim if mail is None else tuple([await dkim.counted(mail, one) for one in relayed.dkim])
     domain = address.domain(author)
     said = relayed.dmarc
     if not author:
         found_dmarc = _NO_AUTHOR
-    elif said is None or not relayed.dmarc_from:
-        found_dmarc = await dmarc.evaluate(domain, found_spf, relayed.dkim, lookups)
+    elif said is None or not relayed.dmarc_from or found_dkim != relayed.dkim:
+        found_dmarc = await dmarc.evaluate(domain, found_spf, found_dkim, lookups)
     elif address.to_ascii(relayed.dmarc_from) != domain:
         found_dmarc = DmarcResult("permerror", reason=f"our relay's DMARC result is about {relayed.dmarc_from}, not {domain}")
     else:
         aligned = ""
         if said.result == "pass":
-            aligned = "dkim" if any(s.result == "pass" and _related(s.domain, domain) for s in relayed.dkim) else "spf"
+            aligned = "dkim" if any(s.result == "pass" and _related(s.domain, domain) for s in found_dkim) else "spf"
         found_dmarc = DmarcResult(said.result, said.policy, domain, said.reason, aligned)
-    return _Findings(found_spf, relayed.dkim, found_dmarc, Chain(ArcResult()))
+    return _Findings(found_spf, found_dkim, found_dmarc, Chain(ArcResult()))
 
 
 def _related(one: str, other: str) -> bool:

@@ -401,6 +401,25 @@ async def test_a8_a_relay_that_says_nothing_leaves_dkim_to_us() -> None:
     assert (result.evidence, result.spf.result) == (Evidence.DMARC_DKIM, "none")
 
 
+@pytest.mark.parametrize(
+    ("how", "after", "why"),
+    [
+        ({"length": 10}, b"Pay here.\r\n", "l= leaves a part of the body unsigned"),
+        ({"algorithm": "rsa-sha1"}, b"", "rsa-sha1"),
+        ({"names": ("to", "subject")}, b"", "From is not signed"),
+    ],
+)
+async def test_a8_what_a_relay_lets_pass_and_we_would_not_counts_for_nothing(how: dict[str, Any], after: bytes, why: str) -> None:
+    raw, _ = signed_mail(mail(), "example.org", **how)
+    said = SAID.format("spf=fail; dkim=pass header.d=example.org header.s=s1; dmarc=pass header.from=example.org").encode()
+    result = await judge(said + raw + after, merged(SPF, REJECT), envelope(peer="10.1.1.1"), RELAY)
+    assert (result.evidence, result.dkim[0].result) == (Evidence.FAIL, "policy")
+    assert why in result.dkim[0].reason
+    good, _ = signed_mail(mail(), "example.org", tags="x=1; ")  # when it was checked is the relay's matter, and it queues mail
+    result = await judge(said + good, NoDns(), envelope(peer="10.1.1.1"), RELAY)
+    assert result.evidence is Evidence.DMARC_DKIM
+
+
 async def test_a8_doubled_fields_stay_ambiguous_behind_a_relay() -> None:
     said = SAID.format("dkim=pass header.d=example.org; dmarc=pass header.from=example.org")
     result = await judge(mail(extra=said + "Subject: [#1] other\r\n"), NoDns(), envelope(peer="10.1.1.1"), RELAY)

@@ -1,0 +1,484 @@
+"""Random sequences of what agents, customers, strangers and machines write: no note leaves the house, nobody is reached about
+another one's ticket.
+
+    python -m tests.trial.sequences [--count 1000000] [--seed 1]
+
+A sequence has one to twelve mails. Sequences that begin alike share their beginning: the desk goes back to where it was, and
+another one goes on from there. So each mail that is filed ends a sequence of its own, and `count` is the number of these.
+
+Each text has a word of its own. Who may ever read it follows from what its writer did, by docs/agents.md and not by the code: a
+note and what stands beside a command for colleagues, agents; an answer, the customer of that ticket and who had a copy by then; a
+customer's words, himself and the agents of his ticket. Each mail that is sent is searched for all words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import gc
+import quopri
+import random
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from smtpgate.model import Evidence, OutgoingMail, Role, Ticket
+from smtpgate.store.facts import tickets_by_id
+from tests.support.helpdesk import DESK, mail
+from tests.support.instant import Instant
+
+LEE, KIM, SAL, GONE = "lee@corp.example", "kim@corp.example", "sal@corp.example", "gone@corp.example"
+AGENTS = (LEE, KIM, SAL)
+ALICE, BOB, CAROL = "alice@customer.example", "bob@customer.example", "carol@other.example"
+FRIEND, MALLORY = "friend@third.example", "mallory@evil.example"
+SALES = "sales@help.example"
+DESKS = [
+    {"name": "support", "address": DESK, "agents": [LEE, KIM]},
+    {"name": "sales", "address": SALES, "channel": "SAL", "agents": [SAL, LEE]},
+]
+MEMBERS = {"support": {LEE, KIM}, "sales": {SAL, LEE}}
+DEPTH = 12
+_CHILDREN = (1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 1)  # of a sequence with so many mails: how many go on from it
+_WORD = re.compile(rb"zq\d{6}x")
+_NUMBER = re.compile(r"\d{8}-[A-Z]{3}-\d{4}")
+_PART = re.compile(rb"Content-Transfer-Encoding: base64\r\n(?:[^\r\n]+\r\n)*\r\n([A-Za-z0-9+/=\r\n]+)")
+_STRONG = (Evidence.DMARC_DKIM, Evidence.TRUSTED)
+_WEAK = (Evidence.NONE, Evidence.DOMAIN, Evidence.DMARC_SPF, Evidence.TEMPERROR, Evidence.FAIL, Evidence.AMBIGUOUS)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One of ours, as whoever got it has it before him."""
+
+    to: str
+    mail: OutgoingMail
+
+    def field(self, name: str) -> str:
+        found = re.search(rb"^" + name.encode() + rb": ((?:[^\r\n]|\r\n[ \t])*)", self.mail.data, re.MULTILINE | re.IGNORECASE)
+        return re.sub(r"\r\n[ \t]", " ", found[1].decode()) if found else ""
+
+    @property
+    def answer_to(self) -> str:
+        return self.field("Reply-To").rpartition("<")[2].rstrip(">")
+
+    def text(self) -> str:
+        """What stands in its first part, which is plain text."""
+        _, _, part = self.mail.data.partition(b"Content-Type: text/plain")
+        head, _, body = part.partition(b"\r\n\r\n")
+        body = body.partition(b"\r\n--")[0]
+        if b"quoted-printable" in head:
+            body = quopri.decodestring(body)
+        elif b"base64" in head:
+            body = base64.b64decode(body)
+        return body.decode().replace("\r\n", "\n")
+
+    def note_to(self) -> str:
+        """The address for notes that a mail to an agent names; "" without one."""
+        found = re.search(rb"[a-z]+\+n[a-z2-7]{42}@[a-z.]+", self.mail.data.replace(b"=\r\n", b""))
+        return found[0].decode() if found else ""
+
+
+@dataclass(frozen=True)
+class Written:
+    """One text. inside: no customer may ever see it. ticket 0: of the ticket that it opens."""
+
+    serial: int
+    author: str
+    inside: bool
+    ticket: int
+
+
+@dataclass(frozen=True)
+class Move:
+    """A mail to be sent, and what its text is."""
+
+    what: str
+    raw: bytes
+    sender: str
+    to: str
+    evidence: Evidence
+    written: Written
+    mail_from: str | None = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known after some mails. since: for a ticket and a person, the serial from which on he may read."""
+
+    letters: tuple[Letter, ...] = ()
+    words: dict[bytes, Written] = field(default_factory=dict)
+    since: dict[tuple[int, str], int] = field(default_factory=dict)
+    held: dict[str, bytes] = field(default_factory=dict)  # the word of a mail that is held, by the mail's id
+
+
+class Leak(AssertionError):
+    """Something reached somebody whom it must not reach."""
+
+
+_INSIDE = (
+    "#note\n{}",
+    "#note {}",
+    "#take\n{}",
+    "#drop\n{}",
+    "#assign kim\n{}",
+    "#assign lee\n{}",
+    "#priority high\n{}",
+    "#tag red\n{}",
+    "#move sales\n{}",
+    "#move support\n{}",
+    "#spam\n{}",
+    "#resolved\n#note\n{}",
+    "#waiting\n#note {}",
+    "#备注 {}",
+    "#merge {number}\n{}",
+    "#split\n{}",
+    "#snooze 3d\n{}",
+    "#block\n{}",
+    "#template hello\n#note\n{}",
+    "#cc friend@third.example\n#note\n{}",
+)
+_OUTWARD = (
+    "{}",
+    "{}",
+    "{}",
+    "{}\n\nLee",
+    "#reply\n{}",
+    "#take\n#reply\n{}",
+    "#resolved\n{}",
+    "#waiting\n{}",
+    "#closed\n{}",
+    "#language zh\n{}",
+    "#cc friend@third.example\n{}",
+    "#cc carol@other.example\n{}",
+    "#cc -friend@third.example\n{}",
+    "#解决\n{}",
+)
+_ALONE: tuple[str, ...] = (
+    "#undo",
+    "#show",
+    "#resolved",
+    "#closed",
+    "#progress",
+    "#take",
+    "#spam",
+    "#help",
+    "#cc friend@third.example",
+    "#nonsense",
+)
+_ALONE += ("#move sales", "#language en", "#snooze 2d", "#merge {number}", "#tag -red blue", "#assign sal", "#notify", "#split")
+_FRESH = ("#list", "#mine", "#next", "#find printer", "#show {number}", "#help", "#new bob@customer.example\n{}", "#fwd\n{}")
+_REPLIES = ("{}", "{}", "status {}", "It is solved. {}", "Thank you! {}", "未解决 {}", "#note {}", "#resolved {}", "#take\n{}")
+
+
+class Walk:
+    """Draws what happens next, and checks it."""
+
+    def __init__(self, desk: Instant, rng: random.Random, told: Counter[str]) -> None:
+        self.desk, self.rng, self.told = desk, rng, told
+        self.serial = 0
+        self.path: list[str] = []
+
+    # --- drawing ------------------------------------------------------------------------------------------------------
+
+    def draw(self, state: State) -> Move:
+        makers: list[Callable[[State], Move | None]] = [self._opens, self._agent, self._agent, self._agent, self._agent]
+        makers += [self._customer, self._customer, self._stranger, self._machine, self._fresh, self._returned, self._unproved]
+        if not state.letters and self.rng.random() < 0.9:
+            return self._opens(state)
+        for _ in range(20):
+            move = self.rng.choice(makers)(state)
+            if move is not None:
+                return move
+        return self._opens(state)
+
+    def _word(self, text: str, *, author: str, inside: bool, ticket: int = 0) -> tuple[str, Written]:
+        self.serial += 1
+        return text.replace("{}", f"zq{self.serial:06}x"), Written(self.serial, author, inside, ticket)
+
+    def _move(
+        self,
+        what: str,
+        sender: str,
+        text: str,
+        *,
+        to: str,
+        inside: bool,
+        letter: Letter | None = None,
+        evidence: Evidence | None = None,
+        subject: str = "",
+        headers: tuple[str, ...] = (),
+        quote: bool = False,
+        mail_from: str | None = "",
+        copy: str = "",
+    ) -> Move:
+        ticket = letter.mail.ticket_id or 0 if letter else 0
+        body, written = self._word(text, author=sender, inside=inside, ticket=ticket)
+        if letter is not None:
+            subject = subject or f"Re: {letter.field('Subject')}"
+            headers += (f"In-Reply-To: {letter.mail.message_id}", f"References: {letter.mail.message_id}")
+        if quote and letter is not None:
+            body += "\n\nOn Fri, 2 Jan 2026, Support wrote:\n" + "".join(f"> {line}\n" for line in letter.text().splitlines())
+        raw = mail(
+            subject or "Printer",
+            body,
+            sender=f"X <{sender}>",
+            to=copy or to,
+            message_id=f"<{self.serial}@x.example>",
+            headers=headers,
+        )
+        return Move(what, raw, sender, to, evidence or self.rng.choice(_STRONG), written, mail_from)
+
+    def _of(self, state: State, people: tuple[str, ...], *purposes: str) -> Letter | None:
+        found = [x for x in state.letters if x.to in people and (not purposes or x.mail.purpose in purposes)]
+        return self.rng.choice(found) if found else None
+
+    def _number(self, state: State) -> str:
+        """Of some ticket, or one that is none."""
+        found: list[str] = _NUMBER.findall(" ".join(x.field("Subject") for x in state.letters[-6:]))
+        return self.rng.choice([*found, "20260102-EML-0099"])
+
+    def _opens(self, state: State) -> Move:
+        sender = self.rng.choice((ALICE, ALICE, BOB, CAROL, MALLORY))
+        to = self.rng.choice((DESK, DESK, SALES))
+        headers = (f"Cc: {self.rng.choice((FRIEND, CAROL, LEE))}",) if self.rng.random() < 0.3 else ()
+        subject = self.rng.choice(("Printer", "Scanner", f"[#{self._number(state)}] Lamp"))
+        evidence = self.rng.choice((*_STRONG, *_STRONG, Evidence.NONE, Evidence.DOMAIN))
+        return self._move("opens", sender, "It burns. {}", to=to, inside=False, subject=subject, headers=headers, evidence=evidence)
+
+    def _agent(self, state: State) -> Move | None:
+        letter = self._of(state, AGENTS, "to-agent", "receipt")
+        if letter is None:
+            return None
+        rng, quote = self.rng, self.rng.random() < 0.5
+        kind = rng.choice(("inside", "inside", "outward", "outward", "alone", "note-address", "copied", "odd"))
+        number = self._number(state)
+        to = letter.answer_to
+        if kind == "inside":
+            text, inside = rng.choice(_INSIDE), True
+        elif kind == "outward":
+            text, inside = rng.choice(_OUTWARD), False
+        elif kind == "alone":
+            text, inside = rng.choice(_ALONE), True
+        elif kind == "note-address":
+            text, inside, to = rng.choice(("{}", "#resolved\n{}", "#cc friend@third.example\n{}")), True, letter.note_to()
+        elif kind == "copied":  # he writes to the customer himself, beside: what we get is a note
+            text, inside = "{}", True
+        else:
+            text, inside = rng.choice(("#resloved\n{}", "#status\n{}", "#cc\n{}", "#assign nobody\n{}", "#undo\n{}")), True
+        ticket = letter.mail.ticket_id
+        copy = ", ".join((to, *(person for of, person in state.since if of == ticket))) if kind == "copied" else ""
+        if not to or copy == to:
+            return None
+        text = text.replace("{number}", number)
+        return self._move(
+            f"agent {kind} {text[:12]!r}", letter.to, text, to=to, inside=inside, letter=letter, quote=quote, copy=copy
+        )
+
+    def _unproved(self, state: State) -> Move | None:
+        """In an agent's name without a proof, or by one who is none; what the true one may yet confirm."""
+        letter = self._of(state, (*AGENTS, GONE), "to-agent")
+        if letter is None:
+            return None
+        sender = self.rng.choice((letter.to, letter.to, KIM, SAL, GONE, MALLORY, ALICE))
+        evidence = self.rng.choice(_WEAK) if sender == letter.to else self.rng.choice((*_WEAK, *_STRONG))
+        inside = sender not in AGENTS  # else he may confirm it, and then it goes
+        return self._move(
+            "unproved", sender, "{}", to=letter.answer_to, inside=inside, letter=letter, evidence=evidence, quote=True
+        )
+
+    def _fresh(self, state: State) -> Move:
+        text = self.rng.choice(_FRESH).replace("{number}", self._number(state))
+        return self._move(
+            f"fresh {text[:6]}", self.rng.choice((*AGENTS, MALLORY)), text, to=self.rng.choice((DESK, SALES)), inside=True
+        )
+
+    def _customer(self, state: State) -> Move | None:
+        letter = self._of(state, (ALICE, BOB, CAROL, FRIEND, MALLORY))
+        if letter is None:
+            return None
+        to = self.rng.choice((letter.answer_to, letter.answer_to, DESK))
+        evidence = self.rng.choice((*_STRONG, *_STRONG, *_STRONG, *_WEAK))
+        return self._move(
+            "customer", letter.to, self.rng.choice(_REPLIES), to=to, inside=False, letter=letter, evidence=evidence, quote=True
+        )
+
+    def _stranger(self, state: State) -> Move | None:
+        """With everything that somebody else was sent, the signed address too."""
+        letter = self._of(state, (*AGENTS, ALICE, BOB, CAROL))
+        if letter is None:
+            return None
+        sender = self.rng.choice((MALLORY, FRIEND, CAROL, BOB))
+        to = self.rng.choice((letter.answer_to, DESK, letter.note_to() or DESK))
+        evidence = self.rng.choice((*_STRONG, *_WEAK))
+        text = self.rng.choice((*_REPLIES, *_OUTWARD, "#show", "#cc mallory@evil.example\n{}"))
+        move = self._move(
+            "stranger", sender, text, to=to, inside=False, letter=letter, evidence=evidence, quote=self.rng.random() < 0.3
+        )
+        return replace(move, written=replace(move.written, ticket=0))
+
+    def _machine(self, state: State) -> Move | None:
+        letter = self._of(state, (ALICE, BOB, CAROL, *AGENTS))
+        if letter is None:
+            return None
+        mail_from = self.rng.choice(("", None))
+        return self._move(
+            "machine", letter.to, "I am away. {}", to=letter.answer_to or DESK, inside=letter.to in AGENTS, letter=letter,
+            headers=("Auto-Submitted: auto-replied",), mail_from=mail_from, quote=True,
+        )  # fmt: skip
+
+    def _returned(self, state: State) -> Move | None:
+        letter = self._of(state, (ALICE, BOB, CAROL, FRIEND, *AGENTS))
+        path = letter.mail.recipients[0].return_path if letter else None
+        if letter is None or path is None:
+            return None
+        return self._move("bounce", "mailer-daemon@mx.example", "Undelivered. {}", to=path, inside=True, mail_from=None,
+                          subject="Undelivered Mail Returned to Sender", quote=False)  # fmt: skip
+
+    # --- doing and checking -------------------------------------------------------------------------------------------
+
+    def step(self, state: State, move: Move) -> State:
+        self.desk.clock.advance(self.rng.choice((1.0, 1.0, 40.0, 70.0, 4000.0)))
+        before = self._tickets([x.mail.ticket_id for x in state.letters])
+        done = self.desk.post(move.raw, sender=move.sender, rcpts=(move.to,), evidence=move.evidence, mail_from=move.mail_from)
+        word = b"zq%06dx" % move.written.serial
+        words = {**state.words, word: move.written}
+        since = dict(state.since)
+        letters, held = list(state.letters), dict(state.held)
+        for one in done:
+            if one.outcome == "held":
+                held[one.mail_id] = word
+            elif (late := held.get(one.mail_id)) is not None:  # vouched for: said now
+                words[late] = replace(words[late], serial=move.written.serial)
+            touched = [m.ticket_id for m in one.sent] + [u.ticket_id for u in one.changes.updates]
+            after = self._tickets([*touched, *(t.ticket.id for t in one.changes.tickets)])
+            if one is done[0] and not move.written.ticket and after and one.number:
+                ticket = next((t.id for t in after.values() if t.number == one.number), 0)
+                words[word] = replace(move.written, ticket=ticket)
+            self._people(since, {**before, **after}, move.written.serial)
+            for withdrawn in one.changes.withdrawn:  # taken back before it left: inside from now on
+                letters = [x for x in letters if x.mail.entry_id != withdrawn.entry_id]
+                for gone in (x for x in state.letters if x.mail.entry_id == withdrawn.entry_id):
+                    for found in _words(gone.mail.data):
+                        if found in words and words[found].author in AGENTS:
+                            words[found] = replace(words[found], inside=True)
+            for sent in one.sent:
+                for recipient in sent.recipients:
+                    self._check(recipient.address, sent, move, words, since, after)
+                    letters.append(Letter(recipient.address, sent))
+            self.told[one.outcome] += 1
+            before |= after
+        return State(tuple(letters[-40:]), words, since, held)
+
+    def _tickets(self, ids: list[int | None]) -> dict[int, Ticket]:
+        found: dict[int, Ticket] = self.desk.run(tickets_by_id([i for i in ids if i]))
+        return found
+
+    @staticmethod
+    def _people(since: dict[tuple[int, str], int], tickets: dict[int, Ticket], serial: int) -> None:
+        """Who may read about a ticket, from which text on. Who is taken off and comes back begins anew."""
+        for ticket in tickets.values():
+            reading = {p.address: p.role for p in ticket.participants if p.role in (Role.CUSTOMER, Role.JOINED)}
+            for person, role in reading.items():
+                since.setdefault((ticket.id, person), 0 if role is Role.CUSTOMER else serial)
+            for known in [key for key in since if key[0] == ticket.id and key[1] not in reading]:
+                del since[known]
+
+    def _check(
+        self, to: str, sent: OutgoingMail, move: Move, words: dict[bytes, Written], since: dict[tuple[int, str], int],
+        after: dict[int, Ticket],
+    ) -> None:  # fmt: skip
+        ticket = after.get(sent.ticket_id or 0)
+        if to in AGENTS:
+            desks = {ticket.desk, *ticket.other_desks} if ticket else set(MEMBERS)
+            if to != move.sender and sent.purpose == "to-agent" and not any(to in MEMBERS[d] for d in desks):
+                raise Leak(f"{to} is no agent of {desks}: {sent.purpose}")
+            self.told["mails to agents"] += 1
+            return
+        self.told["mails to others"] += 1
+        answered = ticket is not None and to == move.sender and any(p.address == to for p in ticket.participants)
+        if ticket is None or ((ticket.id, to) not in since and not answered):  # whom a customer put in Cc is answered, no more
+            raise Leak(f"a mail ({sent.purpose}) to {to}, who takes no part in {ticket.number if ticket else 'nothing'}")
+        for word in _words(sent.data):
+            text = words.get(word)
+            if text is None:
+                raise Leak(f"{word!r} comes from nowhere")
+            if text.inside:
+                raise Leak(f"{word!r}, which stays inside, to {to} ({sent.purpose})")
+            if text.author == to:
+                continue
+            if text.ticket and (text.ticket, to) not in since:
+                raise Leak(f"{word!r} of another ticket to {to} ({sent.purpose})")
+            if text.ticket and since[text.ticket, to] > text.serial:
+                raise Leak(f"{word!r} is from before {to} took part ({sent.purpose})")
+            if text.author not in AGENTS:
+                raise Leak(f"{word!r} of {text.author} to {to} ({sent.purpose})")
+            self.told["words of agents to others"] += 1
+
+
+def _words(data: bytes) -> set[bytes]:
+    """Those in a finished mail, whatever its encoding."""
+    found = set(_WORD.findall(data.replace(b"=\r\n", b"")))
+    if b"base64" in data:
+        for part in _PART.findall(data):
+            found |= set(_WORD.findall(base64.b64decode(part)))
+    return found
+
+
+def run(count: int, seed: int, seconds: float = 1e9) -> Counter[str]:
+    """How many mails came to what; it ends with the tree in which `seconds` are over. Raises Leak, with what led to it."""
+    told: Counter[str] = Counter()
+    until = time.monotonic() + seconds
+    gc.disable()  # it finds little here, and costs a tenth
+    desk = Instant(desk=DESKS, limits={"notifications_per_hour": 1000, "acknowledgements_per_day": 1000})
+    tree = 0
+    while told["sequences"] < count and time.monotonic() < until:
+        rng = random.Random(seed * 1_000_003 + tree)
+        walk, began = Walk(desk, rng, told), desk.clock.now()
+        desk.mark()
+        try:
+            _go_on(walk, State(), 0, count)
+        except Leak as leak:
+            raise Leak(f"seed {seed}, tree {tree}: {leak}\n" + "\n".join(walk.path)) from None
+        desk.back()
+        desk.forget()
+        gc.collect()
+        assert desk.clock.now() > began
+        tree += 1
+    desk.close()
+    return told
+
+
+def _go_on(walk: Walk, state: State, depth: int, count: int) -> None:
+    if depth == DEPTH:
+        return
+    for _ in range(_CHILDREN[depth]):
+        if walk.told["sequences"] >= count:
+            return
+        walk.desk.mark()
+        move = walk.draw(state)
+        walk.path.append(f"  {move.what}: {move.sender} -> {move.to} ({move.evidence.value}) zq{move.written.serial:06}x")
+        after = walk.step(state, move)
+        walk.told["sequences"] += 1
+        _go_on(walk, after, depth + 1, count)
+        walk.path.pop()
+        walk.desk.back()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=1e9, help="end then, however many there were")
+    args = parser.parse_args()
+    began, used = time.monotonic(), time.process_time()
+    told = run(args.count, args.seed, args.seconds)
+    print(", ".join(f"{count} {what}" for what, count in told.most_common()))
+    print(f"in {time.monotonic() - began:.0f} s, {time.process_time() - used:.0f} s of processor")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
