@@ -91,6 +91,11 @@ def _of_agent(case: Case, work: Work, ticket: Ticket, desk: Desk) -> None:
         lines = (words["confirm"].format(why=why), words["otherwise"])
         outcome.ask(case, work, ticket, desk, agent, titles["confirm"], lines)
         return
+    if (meant := _answers_another(case, ticket)) is not None:
+        work.hold(NAME, f"answers our mail about {meant.number}, but is sent to the address for {ticket.number}")
+        lines = (words["crossed"].format(meant=meant.number, number=ticket.number), words["send-all-the-same"])
+        outcome.ask(case, work, ticket, desk, agent, titles["crossed"], lines)
+        return
     inside = any(token.kind is TokenKind.NOTE for token in case.actions) or not reading.outward
     if not inside and reading.text and (other := _overtaken(case, ticket)) is not None:
         work.hold(NAME, f"{other.author} has answered meanwhile")
@@ -115,6 +120,16 @@ def _unproved(case: Case, work: Work, ticket: Ticket) -> str:
     if not any(t.id == ticket.id and t.person_matches(case.sender) for t in case.actions):
         return "not sent to the signed address that this agent was given for this ticket"
     return ""
+
+
+def _answers_another(case: Case, ticket: Ticket) -> Ticket | None:
+    """The ticket of the mail of ours that it answers, where its address is for this one: clients complete addresses as they
+    like, and all of ours begin alike."""
+    if case.mail.released:
+        return None
+    answered = [case.facts.by_message_id[ref] for ref in case.parsed.in_reply_to if ref in case.facts.by_message_id]
+    others = [case.facts.tickets[ref.ticket_id] for ref in answered if ref.ours and ref.ticket_id != ticket.id]
+    return others[0] if others else None
 
 
 def _overtaken(case: Case, ticket: Ticket) -> Entry | None:

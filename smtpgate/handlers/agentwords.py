@@ -11,6 +11,7 @@ TITLES = {
         "refused": "Nothing was done",
         "confirm": "Please confirm that this is from you",
         "overtaken": "Held: a colleague has answered meanwhile",
+        "crossed": "Held: for which ticket is it?",
         "note": "Kept inside, not sent",
         "help": "Commands",
         "list": "Open tickets",
@@ -23,6 +24,7 @@ TITLES = {
         "refused": "没有执行任何操作",
         "confirm": "请确认这封邮件是您写的",
         "overtaken": "已暂缓：同事刚刚答复过",
+        "crossed": "已暂缓：这是哪张工单的？",
         "note": "只在内部保留，没有发出",
         "help": "命令一览",
         "list": "未完成的工单",
@@ -80,6 +82,8 @@ LINES = {
         "confirm": "A mail in your name came ({why}). Nothing of it was done. If it is yours, answer this mail; no text is needed.",
         "otherwise": "If it is not from you, do nothing, and tell your mail admin: somebody writes in your name.",
         "overtaken": "{who} answered at {when}:",
+        "crossed": "It answers our mail about {meant}, but it was sent to the address for {number}, where nothing was done yet. If"
+        " it belongs to {meant}, reply to our mail about that one again.",
         "send-all-the-same": "Answer this mail if yours is to go out all the same; no text is needed.",
     },
     "zh": {
@@ -130,6 +134,8 @@ LINES = {
         "confirm": "收到一封以您名义写的邮件（{why}），未执行任何操作。如果是您写的，请直接回复本邮件，无需写任何文字。",
         "otherwise": "如果不是您写的，请不要回复，并告知邮件管理员：有人冒用您的名义。",
         "overtaken": "{who} 已于 {when} 答复：",
+        "crossed": "这封邮件回复的是关于 {meant} 的通知，却发到了 {number} 的地址；尚未执行任何操作。如果它属于 {meant}，请重新回复"
+        "关于该工单的通知。",
         "send-all-the-same": "如果您的答复仍要发出，请直接回复本邮件，无需写任何文字。",
     },
 }

@@ -190,3 +190,19 @@ async def test_what_came_to_an_agents_address_is_released_like_any_other_mail(de
     assert (ticket.entries[-1].kind, ticket.entries[-1].text) == (kind, "It burns again.")
     assert [p.address for p in ticket.ticket.participants] == [CUSTOMER]
     assert [m for m in filed.sent if m.purpose == "answer"] == []
+
+
+@pytest.mark.parametrize("text", ["Please switch it off.", "#resolved", "#note he is nice"])
+async def test_an_answer_to_one_ticket_at_the_address_of_another_waits_for_his_word(desk: Helpdesk, text: str) -> None:
+    """His client completed the address: nothing may go to the other customer before he has seen which one that is."""
+    meant = await begin(desk)
+    other = await desk.post(mail("Scanner", "Slow.", sender="Bob <bob@other.example>"), sender="bob@other.example")
+    told, where = to(meant, LEE, "to-agent"), str(read(to(other, LEE, "to-agent"))["Reply-To"].addresses[0].addr_spec)
+    held = await Colleague(desk).answer(told, text, to=where)
+    assert (held.outcome, sent_to(held)) == ("held", [("receipt", LEE)])
+    asked = text_of(to(held, LEE, "receipt"))
+    assert str(meant.number) in asked
+    assert f"the address for {other.number}" in asked
+    assert (await Colleague(desk).answer(to(held, LEE, "receipt"), "")).outcome == "confirmed"
+    assert (await desk.ticket(other.number)).entries[-1].author == LEE
+    assert (await desk.ticket(meant.number)).entries[-1].author == CUSTOMER
