@@ -181,6 +181,9 @@ def _against_each_other(given: list[Given], body: str, faulty: bool) -> Iterator
     for pair in _CONTRARY:
         if pair <= seen:
             yield Fault(" ".join(sorted(f"#{verb.value}" for verb in pair)), Why.TWICE)
+    for verb, fitting in _APART.items():
+        if verb in seen and seen - fitting - {verb}:
+            yield Fault(" ".join(f"#{one.verb.value}" for one in given), Why.TWICE)
     alone = next((verb for verb in seen if _BY_VERB[verb].alone), None)
     if alone is not None and (len(given) > 1 or body):
         yield Fault(f"#{alone.value}", Why.ALONE)
@@ -202,6 +205,13 @@ _CONTRARY = (
     {Verb.SPAM, Verb.REPLY},
     {Verb.SPAM, Verb.STATUS},
 )
+
+
+# what may stand beside a command that changes which ticket the mail is about
+_APART = {
+    Verb.MERGE: {Verb.NOTE, Verb.REPLY, Verb.HELP},
+    Verb.SPLIT: {Verb.NOTE, Verb.HELP},
+}
 
 
 def _outward(given: list[Given]) -> bool:

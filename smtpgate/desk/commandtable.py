@@ -21,6 +21,8 @@ class Verb(StrEnum):
     PRIORITY = "priority"
     TAG = "tag"
     CC = "cc"
+    MERGE = "merge"
+    SPLIT = "split"
     MOVE = "move"
     SPAM = "spam"
     LANGUAGE = "language"
@@ -105,6 +107,14 @@ COMMANDS: tuple[Command, ...] = (
     Command(Verb.CC, ("抄送",), Argument.PEOPLE, Text.ANSWER,
             "Let further people take part from now on, or no longer with a minus: they get a copy of each answer.",
             "从现在起让这些人参与，每次答复都抄送给他们；前面加减号则不再抄送。", "#cc boss@customer.example"),
+    Command(Verb.MERGE, ("合并", "并入"), Argument.NUMBER, Text.NOTE,
+            "This ticket becomes part of the other one: its number and all answers to it lead there for ever.",
+            "把本工单并入另一张：本工单的编号和对它的回复以后都归到那一张。", "#merge 20260102-EML-0042"),
+    Command(Verb.SPLIT, ("拆分",), Argument.WORDS, Text.NOTE,
+            "The customer's mail that you answer becomes a ticket of its own; a subject for it may follow. #split 2 takes the"
+            " customer's last mail but one.",
+            "把您所回复的这封客户来信拆成一张新工单，后面可写新主题。#split 2 表示客户倒数第二封来信。", "#split Second printer",
+            optional=True),
     Command(Verb.MOVE, ("移交",), Argument.DESK, Text.NOTE,
             "Give the ticket to another desk.", "把工单移交给另一个服务台。", "#move billing"),
     Command(Verb.SPAM, ("垃圾", "垃圾邮件"), Argument.NONE, Text.NOTE,

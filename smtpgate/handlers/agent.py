@@ -8,17 +8,38 @@ meaning is not plain stays inside.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from smtpgate.desk import commands
+from smtpgate.desk.commandtable import Verb
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers import deskmail, outcome
+from smtpgate.handlers import deskmail, merging, outcome
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.mail.letters import date_text
 from smtpgate.mail.token import TokenKind
-from smtpgate.model import Entry, EntryKind, Evidence, Ticket
+from smtpgate.model import Entry, EntryKind, Evidence, ParsedMail, Ticket
+from smtpgate.numbers import NumberPattern
 from smtpgate.rules.rights import Acting
 
 NAME = "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What the commands of a mail need to know beside what every mail does."""
+
+    numbers: tuple[str, ...] = ()  # of tickets that they name
+    opens: bool = False  # a ticket, at the desk where the one is that they are about
+
+
+def wants(parsed: ParsedMail, patterns: tuple[NumberPattern, ...]) -> Wants | None:
+    """Before anything is asked. None for most mail."""
+    text = parsed.text if parsed.nothing_new else parsed.reply
+    if not commands.begins(text):
+        return None
+    reading = commands.read(text)
+    return Wants(merging.numbers_in(reading, patterns), reading.of(Verb.SPLIT) is not None)
 
 
 def handle(case: Case, work: Work) -> None:

@@ -15,6 +15,7 @@ from smtpgate.clock import Clock, new_id
 from smtpgate.config import Config
 from smtpgate.desksettings import Desk
 from smtpgate.handlers.post import Post
+from smtpgate.links import MovedEntry, NewLink
 from smtpgate.mail import calendar, files
 from smtpgate.mail.address import split_sub
 from smtpgate.mail.customerwords import Asked
@@ -71,6 +72,7 @@ class Case:
     confirms: tuple[Token, ...]  # valid signed addresses in the envelope by which an agent vouches for a held mail
     numbers: tuple[str, ...]  # candidates in the subject
     pattern: NumberPattern
+    patterns: tuple[NumberPattern, ...]  # that one first, then all earlier ones
     details: tuple[Detail, ...]  # what the mail is about
     fingerprints: dict[str, tuple[str, str]]  # desk name: key within the window, key with the Message-ID
     named: tuple[str, ...] = ()  # of history: its own Message-ID and those it refers to
@@ -149,6 +151,8 @@ class Work:
     withdrawn: list[Withdrawn] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     silenced: list[int] = field(default_factory=list)
+    links: list[NewLink] = field(default_factory=list)
+    moved: list[MovedEntry] = field(default_factory=list)
 
     def because(self, handler: str, reason: str) -> None:
         self.reasons.append(f"{handler}: {reason}")
@@ -160,10 +164,18 @@ class Work:
         """Keep the mail for an agent to release or drop; nothing else happens to it, save that postmaster gets his copy."""
         self.because(handler, f"held: {reason}")
         self.outcome, self.held, self.done = "held", reason, True
-        for gathered in (self.tickets, self.updates, self.entries, self.message_refs, self.fingerprints, self.told, self.acks):
+        kept, self.outgoing = self.outgoing, []
+        self.forget()
+        self.outgoing = kept
+
+    def forget(self) -> None:
+        """All changes so far, as if nothing had been done."""
+        for gathered in (self.opened, self.tickets, self.updates, self.entries, self.message_refs, self.fingerprints, self.told):
             gathered.clear()
-        for rare in (self.bounced, self.subjects, self.unseen_refs, self.withdrawn, self.released, self.silenced):
+        for rare in (self.acks, self.outgoing, self.bounced, self.subjects, self.unseen_refs, self.withdrawn, self.released):
             rare.clear()
+        for agents in (self.silenced, self.links, self.moved):
+            agents.clear()
 
     def changes(self, state: MailState | None, decision: str) -> Changes:
         return Changes(
@@ -184,6 +196,8 @@ class Work:
             withdrawn=tuple(self.withdrawn),
             released=tuple(self.released),
             silenced=tuple(self.silenced),
+            links=tuple(self.links),
+            moved=tuple(self.moved),
             postpone_until=self.postpone_until,
         )
 

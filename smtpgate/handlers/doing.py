@@ -14,10 +14,11 @@ from smtpgate.handlers.agentwords import LINES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.mail import wire
 from smtpgate.mail.letters import ComposeError
-from smtpgate.model import Participant, Role, Status, Ticket
+from smtpgate.model import Entry, EntryKind, OutgoingMail, Participant, Role, Status, Ticket
 from smtpgate.store.api import TicketUpdate
 
 SPAM = "spam"  # the tag
+_CONVERSATION = (EntryKind.CUSTOMER, EntryKind.REPLY, EntryKind.STATUS)  # what a customer has seen
 MOST_JOINED = 10  # people who get a copy of each answer: each is a mail of its own, files included
 MOST_OCTETS = 4  # times limits.message_size, of the files of an answer and all of its copies
 
@@ -33,9 +34,23 @@ class Doing:
         self.update = TicketUpdate(ticket.id, updated_at=case.now)
         self.assigned = ""
         self.silent = False  # the customer hears nothing of the new state
+        self.merged: Ticket | None = None  # what has become part of `ticket`
 
     def say(self, name: str, **values: str) -> None:
         self.lines.append(self.words[name].format(**values))
+
+    def event(self, ticket: Ticket, text: str) -> Entry:
+        return Entry(self.case.new_id(), ticket.id, EntryKind.EVENT, self.case.sender, self.case.now, text)
+
+    def thread(self, ticket: Ticket) -> tuple[str, ...]:
+        """The Message-IDs that the customer's client knows, oldest first."""
+        entries = self.case.facts.said.entries.get(ticket.id, ())
+        return tuple(e.message_id for e in reversed(entries) if e.kind in _CONVERSATION and e.message_id)
+
+    def send(self, entry: Entry, *mails: OutgoingMail) -> None:
+        self.work.entries.append(entry)
+        self.work.outgoing += mails
+        self.work.message_refs += map(self.case.post.reference, mails)
 
     def change(self, **fields: object) -> None:
         self.update = replace(self.update, **fields)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from smtpgate.desk.life import after_answer, letter_for
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.errors import ParseFailed
 from smtpgate.handlers import doing as on_ticket
-from smtpgate.handlers import tell
+from smtpgate.handlers import merging, tell
 from smtpgate.handlers import ticket as opened
 from smtpgate.handlers.agentwords import FAULTS, LANGUAGES, LINES, TAKES, TITLES
 from smtpgate.handlers.case import Case, Work, entry_of
@@ -20,11 +20,10 @@ from smtpgate.mail import outward
 from smtpgate.mail.agentwords import PRIORITY, STATUS
 from smtpgate.mail.letters import ComposeError
 from smtpgate.mail.token import Token
-from smtpgate.model import Address, Entry, EntryKind, OutgoingMail, Priority, Status, Ticket, Withdrawn
+from smtpgate.model import Address, Entry, EntryKind, Participant, Priority, Status, Ticket, Withdrawn
 from smtpgate.store.api import AckNote, TicketUpdate
 
 NAME = "agent"
-_CONVERSATION = (EntryKind.CUSTOMER, EntryKind.REPLY, EntryKind.STATUS)  # what a customer has seen
 
 
 def mail_id_of(token: Token) -> str:
@@ -52,6 +51,7 @@ def impossible(case: Case, ticket: Ticket, desk: Desk, reading: Reading, languag
         if given.verb is Verb.UNDO:
             found += _not_undone(case, ticket, words)
         found += on_ticket.against(case, ticket, given, words)
+        found += merging.against(case, ticket, given, words)
     if reading.outward and reading.text and ticket.customer is None:
         found.append(words["no-customer"])
     if reading.outward and outward.quotes_us(reading.text):
@@ -85,10 +85,10 @@ def _member(case: Case, desk: Desk, said: str) -> str | None:
 def do(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, reading: Reading, *, inside: bool) -> None:
     """All commands, then the text. Raises nothing that a mail could cause: a letter that cannot be built undoes all of it."""
     doing = Doing(case, work, ticket, desk, agent, reading)
-    for given in reading.commands:
-        _COMMANDS[given.verb](doing, given)
-    status = doing.update.status
     try:
+        for given in reading.commands:
+            _COMMANDS[given.verb](doing, given)
+        status = None if doing.merged else doing.update.status  # a ticket that is open again for what it got says nothing of it
         if reading.text and not inside:
             _answer(doing, status)
         else:
@@ -96,11 +96,12 @@ def do(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, reading
                 _note(doing)
             if status is not None and not doing.silent:
                 _status_letter(doing, status)
+        if doing.merged is not None and work.outcome != "answer":
+            merging.tell_customer(doing)
     except (ComposeError, ParseFailed) as error:
         work.outcome, work.done = "refused", True
         work.because(NAME, f"nothing done: {error}")
-        for gathered in (work.entries, work.updates, work.message_refs, work.outgoing, work.withdrawn, work.acks, work.silenced):
-            gathered.clear()
+        work.forget()
         lines = (LINES[agent.language]["unbuilt"].format(why=error),)
         send_receipt(case, work, ticket, desk, agent, TITLES[agent.language]["refused"], lines, text=case.parsed.reply)
         return
@@ -109,8 +110,7 @@ def do(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, reading
 
 def _finish(doing: Doing) -> None:
     case, work, agent = doing.case, doing.work, doing.agent
-    for event in doing.events:
-        work.entries.append(Entry(case.new_id(), doing.ticket.id, EntryKind.EVENT, case.sender, case.now, event))
+    work.entries += [doing.event(doing.ticket, event) for event in doing.events]
     if doing.update != TicketUpdate(doing.ticket.id):
         work.updates.append(doing.update)
     opened.references(case, work, doing.ticket)
@@ -179,13 +179,14 @@ def _answer(doing: Doing, status: Status | None) -> None:
             html=html,
             files=files,
             # who joined later knows none of the mails before, and is told none of their names
-            references=_thread(case, ticket) if person is customer else (case.post.copies_thread(ticket, doing.desk),),
+            references=doing.thread(ticket) if person is customer else (case.post.copies_thread(ticket, doing.desk),),
             entry_id=entry.id,
             state=status.value if status is not None and status is not Status.PROGRESS else "",
+            merged=_led_here(doing, person),
         )
         for person in (customer, *ticket.joined)
     )
-    _send(doing, replace(entry, message_id=mail.message_id), mail, *copies)
+    doing.send(replace(entry, message_id=mail.message_id), mail, *copies)
     work.outcome = "answer"
     seconds = round(case.config.tickets.answer_delay)
     if doing.lines:
@@ -210,23 +211,22 @@ def _status_letter(doing: Doing, status: Status) -> None:
         ticket=ticket,
         to=Address(customer.name, customer.address),
         now=case.now,
-        references=_thread(case, ticket),
+        references=doing.thread(ticket),
         entry_id=entry.id,
     )
-    _send(doing, replace(entry, message_id=mail.message_id), mail)
+    doing.send(replace(entry, message_id=mail.message_id), mail)
     doing.say("told", to=customer.address)
 
 
-def _send(doing: Doing, entry: Entry, *mails: OutgoingMail) -> None:
-    doing.work.entries.append(entry)
-    doing.work.outgoing += mails
-    doing.work.message_refs += map(doing.case.post.reference, mails)
-
-
-def _thread(case: Case, ticket: Ticket) -> tuple[str, ...]:
-    """The Message-IDs that the customer's client knows, oldest first."""
-    seen = [e.message_id for e in case.facts.said.entries.get(ticket.id, ()) if e.kind in _CONVERSATION and e.message_id]
-    return tuple(reversed(seen))
+def _led_here(doing: Doing, person: Participant) -> str:
+    """The number of his that leads to this ticket from now on, and that he has not heard of yet."""
+    old = doing.merged
+    same = (
+        old is not None
+        and old.customer is not None
+        and doing.case.post.key(old.customer.address) == doing.case.post.key(person.address)
+    )
+    return old.number if old is not None and same else ""
 
 
 def _copied(case: Case, ticket: Ticket) -> list[str]:
@@ -320,6 +320,8 @@ _COMMANDS = {
     Verb.PRIORITY: _priority,
     Verb.TAG: _tag,
     Verb.CC: on_ticket.people,
+    Verb.MERGE: merging.merge,
+    Verb.SPLIT: merging.split,
     Verb.MOVE: on_ticket.move,
     Verb.SPAM: on_ticket.spam,
     Verb.LANGUAGE: _language,

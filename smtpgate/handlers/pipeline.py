@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 from smtpgate.clock import Clock, id_text, local_day
@@ -97,6 +98,8 @@ class Pipeline:
         references = thread.references(parsed, imported=imported)[:_REFERENCES]
         numbers = find(parsed.subject, self.patterns)
         listing = None if imported else deskmail.asked(parsed, sender, desks, self.config, self.patterns)
+        wants = agent.wants(parsed, self.patterns) if member and any(t.kind in "na" for t in tokens) else None
+        serials = self.config.desk if wants is not None and wants.opens else desks
         prints = _fingerprints(mail, parsed, sender, desks, numbers)
         asks = not imported and words.wanted(parsed)
         query = FactsQuery(
@@ -110,7 +113,7 @@ class Pipeline:
             parents=references[:_PARENTS] if parsed.may_quote else (),
             recipient_ids=tuple(t.id for t in tokens if t.kind == "b"),
             fingerprints=tuple(key for pair in prints.values() for key in pair),
-            serials=tuple({ticket.serial_key(self.patterns[0], desk, now): None for desk in desks}),
+            serials=tuple({ticket.serial_key(self.patterns[0], desk, now): None for desk in serials}),
             imported=imported,
             named=thread.named(mail, parsed) if imported else (),
             pictures=tuple(dict.fromkeys(a.sha256 for a in parsed.attachments if a.content_type.startswith("image/")))[:_PICTURES],
@@ -123,14 +126,15 @@ class Pipeline:
             or (not imported and any(desk.notify or sender in desk.agents for desk in self.config.desk)),
             open_tickets=asks,
             listing=listing,
-            numbers_of=lambda counter, serial: self._numbers_of(desks, now, counter, serial),
+            also=wants.numbers if wants is not None else (),
+            numbers_of=lambda counter, serial: self._numbers_of(serials, now, counter, serial),
         )
         person = next((a for a in parsed.from_ if key(a.address) == key(author)), Address("", author)) if author else None
         if person is not None and member:
             person = Address(person.name, member)
         return Prepared(mail, parsed, query, person, desks, roles, tokens, prints, self.details(parsed))
 
-    def _numbers_of(self, desks: tuple[Desk, ...], now: float, counter: tuple[str, str], serial: int) -> tuple[str, ...]:
+    def _numbers_of(self, desks: Sequence[Desk], now: float, counter: tuple[str, str], serial: int) -> tuple[str, ...]:
         """The numbers of the tickets that these desks would open from this counter, beginning with serial."""
         pattern = self.patterns[0]
         of_counter = [desk for desk in desks if ticket.serial_key(pattern, desk, now) == counter]
@@ -141,7 +145,9 @@ class Pipeline:
 
     def decide(self, ready: Prepared, facts: Facts, *, opens_as: Status = Status.RECEIVED) -> Changes:
         """opens_as: the state of a ticket that it opens."""
-        query = ready.query
+        query, tokens = ready.query, ready.tokens
+        if facts.merged:  # what was signed for a ticket that is part of another one now counts for that
+            tokens = tuple(replace(t, id=facts.merged.get(t.id, t.id)) if t.kind in "rna" else t for t in tokens)
         case = Case(
             config=self.config,
             post=self.post,
@@ -154,12 +160,13 @@ class Pipeline:
             person=ready.person,
             desks=ready.desks,
             roles=ready.roles,
-            replies=tuple(t for t in ready.tokens if t.kind == "r"),
-            returns=tuple(t for t in ready.tokens if t.kind == "b"),
-            actions=tuple(t for t in ready.tokens if t.kind in "na"),
-            confirms=tuple(t for t in ready.tokens if t.kind == "c"),
+            replies=tuple(t for t in tokens if t.kind == "r"),
+            returns=tuple(t for t in tokens if t.kind == "b"),
+            actions=tuple(t for t in tokens if t.kind in "na"),
+            confirms=tuple(t for t in tokens if t.kind == "c"),
             numbers=query.numbers,
             pattern=self.patterns[0],
+            patterns=self.patterns,
             details=ready.details,
             fingerprints=ready.fingerprints,
             named=query.named,

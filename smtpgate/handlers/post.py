@@ -50,6 +50,7 @@ class Post:
         message: str = "",
         entry_id: int | None = None,
         standing: Standing | None = None,
+        other: str = "",
     ) -> OutgoingMail:
         """One status mail to one customer. It threads below in_reply_to, the mail that it answers, else references."""
         answered = in_reply_to.message_id if in_reply_to else None
@@ -68,6 +69,7 @@ class Post:
             references=(*in_reply_to.references, answered) if in_reply_to and answered else references,
             reply_to=self.tokens.reply_address(desk.address, ticket.id, to.address, now),
             standing=standing,
+            other=other,
         )
         composed = compose(letter, self.templates)
         return self._outgoing(composed, purpose, desk, ticket, to.address, now, now if send_at is None else send_at, entry_id)
@@ -87,6 +89,7 @@ class Post:
         references: tuple[str, ...],
         entry_id: int,
         state: str = "",
+        merged: str = "",
     ) -> OutgoingMail:
         """An agent's words to one customer."""
         answer = Answer(
@@ -104,6 +107,7 @@ class Post:
             in_reply_to=references[-1] if references else None,
             references=references,
             state=state,
+            merged=merged,
         )
         return self._outgoing(compose_answer(answer, self.templates), "answer", desk, ticket, to.address, now, send_at, entry_id)
 

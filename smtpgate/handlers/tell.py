@@ -10,7 +10,14 @@ from smtpgate.model import Entry, EntryKind, Ticket
 from smtpgate.store.api import LEFT_OUT, TO_AGENT, AckNote
 
 NAME = "tell"
-_WANTED = ("assigned", "moved", "shown", "lost")  # an agent asked for it, or nobody else would hear: told in any case
+_WANTED = (
+    "assigned",
+    "moved",
+    "merged",
+    "split",
+    "shown",
+    "lost",
+)  # an agent asked for it, or nobody else would hear: told in any case
 
 
 def handle(case: Case, work: Work) -> None:

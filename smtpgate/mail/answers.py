@@ -41,6 +41,7 @@ class Answer:
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
     state: str = ""  # waiting, resolved or closed, when the answer comes with it
+    merged: str = ""  # a number of his that leads to this ticket from now on
 
 
 def compose_answer(answer: Answer, templates: Templates) -> Composed:
@@ -60,6 +61,7 @@ def compose_answer(answer: Answer, templates: Templates) -> Composed:
         "formatted": Markup(formatted) if formatted is not None else _paragraphs(text),  # noqa: S704  # sanitised by mail.html
         "person": person,
         "state": answer.state,
+        "merged": answer.merged,
         "desk": team,
         "lang": "zh-CN" if language == "zh" else "en",
     }

@@ -222,6 +222,7 @@ def _samples() -> Iterator[Letter]:
         subject='Printer & "scanner" <offline> {{ 7 * 7 }} 打印机',
         show_subject=True,
         message="First line & <b>more</b>\n\n  第二行 {{ config }}",
+        other="20260102-EML-0041",
         standing=Standing(
             Status.WAITING,
             Entry(1, 1, EntryKind.REPLY, "", 1767312000.0, "x"),
@@ -239,7 +240,13 @@ def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
     """The same for pages."""
     common = {"number": "20260102-EML-0042", "desk": "Support", "address": "support@example.com", "date": "2 January 2026, 09:00"}
     rich: dict[str, dict[str, Any]] = {
-        "answer": {"text": "First\n\nSecond <b>", "formatted": Markup("<p>First</p>"), "person": "Lee", "state": "resolved"},
+        "answer": {
+            "text": "First\n\nSecond <b>",
+            "formatted": Markup("<p>First</p>"),
+            "person": "Lee",
+            "state": "resolved",
+            "merged": "20260102-EML-0041",
+        },
         "to-agent": {
             "headline": "New ticket",
             "who": "zoe@example.org",
@@ -255,7 +262,7 @@ def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
         "receipt": {"headline": "Done", "lines": ["one", "two"], "text": "mine"},
     }
     empty: dict[str, dict[str, Any]] = {
-        "answer": {"text": "x", "formatted": Markup("<p>x</p>"), "person": "", "state": ""},
+        "answer": {"text": "x", "formatted": Markup("<p>x</p>"), "person": "", "state": "", "merged": ""},
         "to-agent": {**rich["to-agent"], "evidence": "", "text": "", "facts": [], "earlier": [], "links": [], "inside": True},
         "receipt": {"headline": "Done", "lines": [], "text": ""},
     }

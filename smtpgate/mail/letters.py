@@ -47,6 +47,8 @@ class Purpose(StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed"
     REOPENED = "reopened"
+    MERGED = "merged"  # an agent has made one ticket of two
+    SPLIT = "split"  # an agent has taken one of the customer's mails out into a ticket of its own
     STATUS = "status"  # the customer asked how it stands
     NOTICE = "notice"  # to a sender that nothing vouches for: no text of theirs, no name
 
@@ -92,6 +94,7 @@ class Letter:
     references: tuple[str, ...] = ()
     reply_to: str | None = None
     standing: Standing | None = None
+    other: str = ""  # the number of the ticket that was merged into this one, or that this one was taken out of
 
 
 def new_message_id(ticket_id: int, domain: str, rand: bytes) -> str:
@@ -164,6 +167,7 @@ def variables(letter: Letter) -> dict[str, str]:
         "address": desk.address,
         "date": date_text(letter.date, desk, language),
         "lang": "zh-CN" if language == "zh" else "en",
+        "other": letter.other,
         **_standing(letter),
         **_links(letter, subject),
     }

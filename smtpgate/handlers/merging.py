@@ -1,0 +1,259 @@
+"""#merge and #split: which ticket what was said belongs to. Whoever named the old ticket is led on (store/linking).
+
+Tickets of two customers become one only when an agent has let the one take part in the other's before (#cc): else each would
+read what was written to the other. What a customer is told names no ticket but his own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from smtpgate.clock import local_day
+from smtpgate.desk.commands import Given, Reading
+from smtpgate.desk.commandtable import Verb
+from smtpgate.desksettings import Desk
+from smtpgate.handlers import tell
+from smtpgate.handlers import ticket as opened
+from smtpgate.handlers.case import Case
+from smtpgate.handlers.doing import SPAM, Doing
+from smtpgate.links import Link, LinkKind, MovedEntry, NewLink
+from smtpgate.mail.letters import date_text, one_line
+from smtpgate.model import Address, Entry, EntryKind, Participant, Role, Status, Ticket
+from smtpgate.numbers import NumberPattern, find
+from smtpgate.store.api import NewTicket, TicketUpdate
+
+_SUBJECT = 200  # characters of a subject that an agent gives
+_SHOWN = 60  # characters of a mail in a receipt
+_SEEN = 12  # entries that are known; with fewer, these are all
+
+
+def against(case: Case, ticket: Ticket, given: Given, words: dict[str, str]) -> list[str]:
+    """Why one of these commands cannot be done on this ticket."""
+    if given.verb is Verb.MERGE:
+        return _against_merge(case, ticket, given, words)
+    if given.verb is Verb.SPLIT:
+        return _against_split(case, ticket, given, words)
+    return []
+
+
+# --- merge ------------------------------------------------------------------------------------------------------------
+
+
+def numbers_in(reading: Reading, patterns: tuple[NumberPattern, ...]) -> tuple[str, ...]:
+    """The numbers of tickets that these commands may mean."""
+    given = reading.of(Verb.MERGE)
+    return _numbers(given, patterns) if given is not None else ()
+
+
+def _numbers(given: Given, patterns: tuple[NumberPattern, ...]) -> tuple[str, ...]:
+    return find(given.value, patterns) or (given.value.upper(),)
+
+
+def _survivor(case: Case, given: Given) -> Ticket | None:
+    """None also for a ticket of which the agent may not know."""
+    found = [case.facts.by_number[n] for n in _numbers(given, case.patterns) if n in case.facts.by_number]
+    ticket = case.facts.tickets.get(found[0]) if found else None
+    return ticket if ticket is not None and case.desk_of_agent(ticket) is not None else None
+
+
+def _against_merge(case: Case, ticket: Ticket, given: Given, words: dict[str, str]) -> list[str]:
+    other = _survivor(case, given)
+    if other is None:
+        return [words["no-ticket"].format(number=given.value)]
+    if other.id == ticket.id:
+        return [words["merge-self"].format(number=given.value)]
+    if SPAM in other.tags:
+        return [words["merge-spam"].format(number=other.number)]
+    if ticket.customer is None:
+        return []
+    if other.customer is None:
+        return [words["merge-nobody"].format(number=other.number)]
+    if not _takes_part(case, other, ticket.customer):
+        who = {"number": other.number, "theirs": other.customer.address, "who": ticket.customer.address}
+        return [words["merge-customers"].format(**who)]
+    return []
+
+
+def _takes_part(case: Case, ticket: Ticket, person: Participant) -> bool:
+    """He is its customer, or an agent let him take part: he reads what is written to its customer anyhow."""
+    same = [p for p in ticket.participants if case.post.key(p.address) == case.post.key(person.address)]
+    return any(p.role in (Role.CUSTOMER, Role.JOINED) for p in same)
+
+
+def _desks(case: Case, ticket: Ticket) -> list[Desk]:
+    found = (case.config.desk_named(name) for name in (ticket.desk, *ticket.other_desks))
+    return [desk for desk in found if desk is not None]
+
+
+def merge(doing: Doing, given: Given) -> None:
+    case, work, old = doing.case, doing.work, doing.ticket
+    new = _survivor(case, given)
+    assert new is not None
+    known = {case.post.key(p.address) for p in new.participants}
+    people = tuple(replace(p, role=Role.CC) for p in old.participants if case.post.key(p.address) not in known)
+    left_out = tuple(p for p in old.joined if case.post.key(p.address) not in known)
+    tags = tuple(dict.fromkeys((*new.tags, *(tag for tag in old.tags if tag != SPAM))))[:50]
+    reopened = old.status.open and not new.status.open
+    assignee = "" if new.assignee else old.assignee
+    if not any(case.post.key(a) == case.post.key(assignee) for desk in _desks(case, new) for a in desk.agents):
+        assignee = ""
+    work.links.append(NewLink(old.id, LinkKind.INTO, new.id, case.now, case.sender))
+    work.updates.append(TicketUpdate(old.id, status=Status.CLOSED, updated_at=case.now, assignee=""))
+    work.entries.append(doing.event(old, f"merged into {new.number}"))
+    doing.merged = old
+    doing.update = TicketUpdate(
+        new.id,
+        updated_at=case.now,
+        status=Status.PROGRESS if reopened else None,
+        add_participants=people,
+        tags=tags if tags != new.tags else None,
+        assignee=assignee or None,
+    )
+    link = Link(LinkKind.HOLDS, old.id, old.number)
+    doing.ticket = replace(
+        new,
+        participants=(*new.participants, *people),
+        tags=tags,
+        links=(*new.links, link),
+        assignee=new.assignee or assignee,
+        status=Status.PROGRESS if reopened else new.status,
+    )
+    doing.desk = case.desk_of_agent(new) or doing.desk
+    doing.events.append(f"{old.number} merged into this one" + (f": {new.status.value} -> progress" if reopened else ""))
+    doing.say("merged", old=old.number, new=new.number)
+    if reopened:
+        doing.say("merge-reopened", new=new.number)
+    if left_out:
+        doing.say("merge-copies", who=", ".join(p.address for p in left_out))
+    doing.say("merge-stays")
+    latest = next(iter(case.facts.said.entries.get(old.id, ())), None)
+    for agent in dict.fromkeys((new.assignee, old.assignee)):
+        if agent and agent != case.sender and latest is not None:
+            tell.told(case, work, doing.ticket, latest, "merged", only=agent)
+
+
+def tell_customer(doing: Doing) -> None:
+    """The customer of the ticket that was merged, once: which number leads on."""
+    old, new = doing.merged, doing.ticket
+    if old is None or old.customer is None or SPAM in old.tags:
+        return
+    to = old.customer
+    entry = Entry(doing.case.new_id(), new.id, EntryKind.STATUS, doing.case.sender, doing.case.now, "(merged mail)")
+    mail = doing.case.post.to_customer(
+        purpose="merged",
+        desk=doing.desk,
+        # in his own words: the other ticket may have begun with somebody else's
+        ticket=replace(new, subject=old.subject, language=old.language, unverified=old.unverified or new.unverified),
+        to=Address(to.name, to.address),
+        now=doing.case.now,
+        references=doing.thread(old),
+        entry_id=entry.id,
+        other=old.number,
+    )
+    doing.send(replace(entry, message_id=mail.message_id), mail)
+    doing.say("told", to=to.address)
+
+
+# --- split ------------------------------------------------------------------------------------------------------------
+
+
+def _wanted(given: Given) -> tuple[int | None, str]:
+    """Which of the customer's mails, counted from the newest, and the subject of the new ticket."""
+    found = re.fullmatch(r"(?:([0-9]{1,3})(?:\s+|$))?(.*)", given.value)
+    assert found is not None
+    return (int(found[1]) if found[1] else None), one_line(found[2], _SUBJECT)
+
+
+def _chosen(case: Case, ticket: Ticket, given: Given) -> Entry | str:
+    """The entry that is meant, or the name of the reason why none is."""
+    entries = case.facts.said.entries.get(ticket.id, ())
+    mails = [e for e in entries if e.kind is EntryKind.CUSTOMER and e.mail_id is not None]
+    if not mails:
+        return "split-none"
+    if len(mails) == 1 and len(entries) < _SEEN:
+        return "split-only"
+    which, _ = _wanted(given)
+    if which is not None:
+        return mails[which - 1] if 0 < which <= len(mails) else "split-which"
+    answered = case.facts.said.answered_entry
+    if answered is None or any(e.id == answered and e.kind in (EntryKind.NOTE, EntryKind.EVENT) for e in entries):
+        return mails[0]
+    found = next((e for e in entries if e.id == answered), None)
+    if found is None:
+        return "split-which"
+    return found if found in mails else ("split-foreign" if found.kind is EntryKind.THIRD_PARTY else mails[0])
+
+
+def _desk_of(case: Case, ticket: Ticket) -> Desk | None:
+    return case.config.desk_named(ticket.desk)
+
+
+def _against_split(case: Case, ticket: Ticket, given: Given, words: dict[str, str]) -> list[str]:
+    chosen, desk = _chosen(case, ticket, given), _desk_of(case, ticket)
+    if isinstance(chosen, str):
+        return [words[chosen]]
+    if ticket.customer is None:
+        return [words["no-customer"]]
+    if desk is None or opened.serial_key(case.pattern, desk, case.now) not in case.facts.serials:
+        return [words["split-number"]]
+    return []
+
+
+def split(doing: Doing, given: Given) -> None:
+    case, work, old = doing.case, doing.work, doing.ticket
+    entry, desk = _chosen(case, old, given), _desk_of(case, old)
+    assert isinstance(entry, Entry)
+    assert desk is not None
+    assert old.customer is not None
+    key = opened.serial_key(case.pattern, desk, case.now)
+    serial = case.facts.serials[key]
+    author = [p for p in old.participants if case.post.key(p.address) == case.post.key(entry.author) and p != old.customer]
+    new = Ticket(
+        id=case.new_id(),
+        number=case.pattern.make(date=local_day(case.now, desk.timezone), channel=desk.channel, serial=serial),
+        desk=old.desk,
+        status=Status.PROGRESS if old.assignee else Status.RECEIVED,
+        subject=_wanted(given)[1] or old.subject,
+        language=old.language,
+        created_at=case.now,
+        updated_at=case.now,
+        participants=(old.customer, *(replace(p, role=Role.CC) for p in author)),
+        unverified=old.unverified,
+        other_desks=old.other_desks,
+        assignee=old.assignee,
+        priority=old.priority,
+        tags=tuple(tag for tag in old.tags if tag != SPAM),
+    )
+    work.opened.append(new)
+    work.tickets.append(NewTicket(new, key, serial))
+    work.links.append(NewLink(new.id, LinkKind.SPLIT_FROM, old.id, case.now, case.sender))
+    work.moved.append(MovedEntry(entry.id, old.id, new.id))
+    work.entries.append(doing.event(new, f"split off from {old.number}"))
+    linked = replace(new, links=(Link(LinkKind.SPLIT_FROM, old.id, old.number),))
+    when = date_text(entry.created_at, desk, doing.agent.language)
+    doing.events.append(f"mail of {entry.author} split off: {new.number}")
+    doing.say("split", when=when, text=one_line(entry.text, _SHOWN), new=new.number)
+    if SPAM not in old.tags:
+        _tell_number(doing, linked, entry, old)
+    doing.say("split-back", old=old.number)
+    its = replace(entry, ticket_id=new.id)
+    tell.told(case, work, linked, its, "split", only=case.sender, wanted=True)
+    tell.told(case, work, linked, its, "split", but=case.sender)
+
+
+def _tell_number(doing: Doing, new: Ticket, entry: Entry, old: Ticket) -> None:
+    assert new.customer is not None
+    told = Entry(doing.case.new_id(), new.id, EntryKind.STATUS, doing.case.sender, doing.case.now, "(split mail)")
+    mail = doing.case.post.to_customer(
+        purpose="split",
+        desk=_desk_of(doing.case, new) or doing.desk,
+        ticket=new,
+        to=Address(new.customer.name, new.customer.address),
+        now=doing.case.now,
+        references=(entry.message_id,) if entry.message_id else (),
+        entry_id=told.id,
+        other=old.number,
+    )
+    doing.send(replace(told, message_id=mail.message_id), mail)
+    doing.say("told", to=new.customer.address)
