@@ -13,6 +13,7 @@ import secrets
 import socket
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -56,10 +57,20 @@ _GIVE_BACK = 2.0  # seconds after the grace for storing what has come of it
 SOCKETS = ("smtp", "lmtp")  # names of sockets that systemd may pass
 
 
+@cache
+def built_in_templates() -> tuple[Templates, list[str]]:
+    """Those that come with the program, compiled and tried once in a process, and what is wrong with them."""
+    templates = Templates()
+    return templates, templates.check()
+
+
 def check_templates(config: Config) -> Templates:
     """Raises ConfigError for templates that do not render."""
-    templates = Templates(config.templates.directory)
-    faults = templates.check()
+    if config.templates.directory is None:
+        templates, faults = built_in_templates()
+    else:
+        templates = Templates(config.templates.directory)
+        faults = templates.check()
     if faults:
         where = str(config.templates.directory)
         raise ConfigError([Problem(where, None, "templates.directory", fault, "correct the template") for fault in faults])

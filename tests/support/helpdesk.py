@@ -82,7 +82,7 @@ class Filed:
         return [m.purpose for m in self.sent]
 
 
-@dataclass
+@dataclass(repr=False)  # asyncio.run asks for it (CPython 3.11), and the configuration's is long
 class Helpdesk:
     config: Config
     store: SqliteStore

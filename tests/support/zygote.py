@@ -205,9 +205,9 @@ def _load() -> None:
     from smtpgate.mail import parserprocess
 
     parserprocess._loaded()
-    from smtpgate.mail.compose import Templates
+    from smtpgate.app import built_in_templates
 
-    Templates().check()
+    built_in_templates()
     import tests.support.server  # noqa: F401
 
     gc.collect()

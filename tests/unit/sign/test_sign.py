@@ -23,12 +23,11 @@ from tests.support.letters import dkim_key, letter, templates
 NOW = 1767312000.0
 KEYS = [dkim_key("rsa"), dkim_key("ed25519")]
 SIGNER = DkimSigner(KEYS)
+RECORDS = {f"{k.selector}._domainkey.{k.domain}.".encode(): public_record(k).encode() for k in KEYS}
 
 
 def dns(name: bytes, timeout: int = 5) -> bytes | None:
-    records = {f"{k.selector}._domainkey.{k.domain}.": public_record(k) for k in KEYS}
-    record = records.get(name.decode())
-    return record.encode() if record else None
+    return RECORDS.get(name)
 
 
 def signed(made: Letter) -> bytes:
