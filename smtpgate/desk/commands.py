@@ -19,6 +19,7 @@ _MOST = 20  # commands in one mail
 _LONGEST = 500  # characters of a command's line
 _INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202e\u2060\ufeff\u00ad]")
 _TAG = re.compile(r"[\w][\w.-]{0,39}")
+_TWICE = re.compile(r"(?<=[^\s<])<mailto:[^<>\s]*>")  # Outlook's a@b<mailto:a@b>
 _ADDRESS = re.compile(r"[^\s@<>(),;:\"\[\]]{1,64}@[^\s@<>(),;:\"\[\]]{1,255}")
 
 
@@ -56,6 +57,7 @@ class Given:
     value: str = ""
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
+    name: str = ""  # of a person whose address is the value
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,11 @@ class Reading:
     def of(self, verb: Verb) -> Given | None:
         return next((given for given in self.commands if given.verb is verb), None)
 
+    @property
+    def opening(self) -> Given | None:
+        """The command that opens a ticket in a customer's name."""
+        return self.of(Verb.NEW) or self.of(Verb.FWD)
+
 
 def begins(text: str) -> bool:
     """Does its first line that is not empty look like a command?"""
@@ -77,7 +84,8 @@ def begins(text: str) -> bool:
 
 
 def read(text: str, place: Place = Place.TICKET) -> Reading:
-    """place: TICKET for a mail about a ticket, DESK for a new mail to a desk, which asks for one thing."""
+    """place: TICKET for a mail about a ticket, DESK for a new mail to a desk, which asks for one thing, or opens a ticket and says
+    more of it."""
     lines = text.split("\n")
     taken, rest = _top(lines)
     faults: list[Fault] = []
@@ -85,8 +93,10 @@ def read(text: str, place: Place = Place.TICKET) -> Reading:
     if len(taken) > _MOST:
         faults.append(Fault(_shown(taken[_MOST]), Why.TOO_MANY))
         taken = taken[:_MOST]
+    opens = next((verb for line in taken if (verb := _verb(line)) in _BESIDE), None) if place is Place.DESK else None
+    beside = _BESIDE[opens] if opens else frozenset()
     for line in taken:
-        found = _one(line, place)
+        found = _one(line, Place.TICKET if _verb(line) in beside else place)
         if isinstance(found, Fault):
             faults.append(found)
         else:
@@ -94,8 +104,9 @@ def read(text: str, place: Place = Place.TICKET) -> Reading:
     body = "\n".join(rest).strip()
     faults += _misplaced(rest)
     faults += _against_each_other(given, body, bool(faults))
-    if place is Place.DESK and len(given) > 1:
-        faults.append(Fault(f"#{given[1].verb.value}", Why.ALONE))
+    if place is Place.DESK:
+        others = [one for one in given if one.verb not in beside and one.verb is not opens] if opens else given[1:]
+        faults += [Fault(f"#{one.verb.value}", Why.ALONE) for one in others[:1]]
     note = next((g.value for g in given if g.verb is Verb.NOTE), "")
     return Reading(tuple(given), "\n\n".join(filter(None, (note, body))), _outward(given), tuple(faults))
 
@@ -109,6 +120,11 @@ def _top(lines: list[str]) -> tuple[list[str], list[str]]:
         elif bare:
             return taken, lines[number:]
     return taken, []
+
+
+def _verb(line: str) -> Verb | None:
+    found = _find(_parts(line)[0]) if len(line) <= _LONGEST else None
+    return found[0].verb if found else None
 
 
 def _shown(line: str) -> str:
@@ -142,7 +158,7 @@ def _one(line: str, place: Place) -> Given | Fault:
 
 def _parts(line: str) -> tuple[str, str]:
     """Name and argument. In Chinese nobody writes a space between them: #转交张三 or #状态：解决."""
-    said = line.lstrip("#＃").strip()
+    said = _TWICE.sub("", line.lstrip("#＃").strip())
     name = re.match(r"[^\s:：,，]*", said)
     assert name is not None
     word, rest = name[0].lower(), said[name.end() :].strip(" \t:：,，")
@@ -190,7 +206,7 @@ def _against_each_other(given: list[Given], body: str, faulty: bool) -> Iterator
     if faulty or body:
         return
     for one in given:
-        if one.verb is Verb.REPLY or (one.verb is Verb.NOTE and not one.value):
+        if one.verb in (Verb.REPLY, Verb.NEW) or (one.verb is Verb.NOTE and not one.value):
             yield Fault(f"#{one.verb.value}", Why.EMPTY)
 
 
@@ -212,11 +228,16 @@ _APART = {
     Verb.MERGE: {Verb.NOTE, Verb.REPLY, Verb.HELP},
     Verb.SPLIT: {Verb.NOTE, Verb.HELP},
 }
+# what may be said of a ticket in the mail that opens it.
+_OPENED = frozenset({Verb.TAKE, Verb.ASSIGN, Verb.STATUS, Verb.PRIORITY, Verb.TAG, Verb.CC, Verb.LANGUAGE})
+_BESIDE = {Verb.NEW: _OPENED, Verb.FWD: _OPENED | {Verb.NOTE, Verb.REPLY}}
 
 
 def _outward(given: list[Given]) -> bool:
     """#note and #reply say it; else a text beside a command that is about colleagues is for them."""
     verbs = [one.verb for one in given]
+    if Verb.NEW in verbs:
+        return True
     if Verb.NOTE in verbs or Verb.REPLY in verbs:
         return Verb.NOTE not in verbs
     return all(_BY_VERB[verb].text is not Text.NOTE for verb in verbs)
@@ -224,7 +245,7 @@ def _outward(given: list[Given]) -> bool:
 
 # --- arguments --------------------------------------------------------------------------------------------------------
 
-Taken = tuple[str, tuple[str, ...], tuple[str, ...]] | tuple[str]
+Taken = tuple[str, tuple[str, ...], tuple[str, ...], str] | tuple[str, tuple[str, ...], tuple[str, ...]] | tuple[str]
 
 
 def _words(said: str) -> Taken | None:
@@ -246,6 +267,13 @@ def _agent(said: str) -> Taken | None:
     inner = re.fullmatch(r"[^<>]*<([^<>\s]+)>", said)
     word = (inner[1] if inner else said.removeprefix("@")).lower()
     return (word,) if word and not re.search(r"\s", word) else None
+
+
+def _person(said: str) -> Taken | None:
+    """name@host, <name@host> or Name <name@host>."""
+    inner = re.fullmatch(r"([^<>]*)<(?:mailto:)?([^<>\s]+)>", said)
+    name, address = (inner[1].strip(" \t\"'"), inner[2]) if inner else ("", said)
+    return (address, (), (), name) if _ADDRESS.fullmatch(address) else None
 
 
 def _number(said: str) -> Taken | None:
@@ -285,6 +313,7 @@ _READERS: dict[Argument, Callable[[str], Taken | None]] = {
     Argument.PEOPLE: _several(_ADDRESS, lower=False),
     Argument.DESK: _desk,
     Argument.NUMBER: _number,
+    Argument.PERSON: _person,
 }
 
 

@@ -31,6 +31,8 @@ class Verb(StrEnum):
     NEXT = "next"
     FIND = "find"
     SHOW = "show"
+    NEW = "new"
+    FWD = "fwd"
     UNDO = "undo"
     HELP = "help"
 
@@ -55,6 +57,7 @@ class Argument(StrEnum):
     PEOPLE = "people"  # +address or address to add, -address to remove
     DESK = "desk"
     NUMBER = "number"  # of a ticket
+    PERSON = "person"  # one address outside, with a name before it perhaps
     LANGUAGE = "language"
 
 
@@ -135,6 +138,13 @@ COMMANDS: tuple[Command, ...] = (
     Command(Verb.SHOW, ("查看",), Argument.NUMBER, Text.NONE,
             "Send me the whole ticket; in a new mail to the desk, the one with this number.",
             "把整张工单发给我；在发给服务台的新邮件里，后面写工单编号。", "#show", place=Place.BOTH),
+    Command(Verb.NEW, ("新建",), Argument.PERSON, Text.ANSWER,
+            "Open a ticket in this customer's name and send him the text below.",
+            "以该客户的名义新建工单，并把下面的文字发给他。", "#new customer@example.com", place=Place.DESK),
+    Command(Verb.FWD, ("转发", "代开"), Argument.PERSON, Text.NOTE,
+            "Over a customer's mail that you forward: open a ticket in the customer's name. Add the address where it has none.",
+            "写在您转发的客户来信上方：以该客户的名义开工单；原信中没有地址时请写明。", "#fwd", ("forward",), optional=True,
+            place=Place.DESK),
     Command(Verb.UNDO, ("撤销",), Argument.NONE, Text.NONE,
             "Take back my last answer, as long as it has not left.", "收回我最近一次尚未发出的答复。", "#undo",
             alone=True),

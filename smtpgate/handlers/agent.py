@@ -79,9 +79,11 @@ def _of_somebody_else(case: Case, work: Work, ticket: Ticket) -> None:
 
 def _again(case: Case, work: Work) -> None:
     """Not done twice. An agent who wrote it again, after #undo it may be, must not believe that it was."""
-    ticket = work.ticket
-    desk = case.desk_of_agent(ticket) if ticket is not None and case.actions else None
-    if ticket is None or desk is None or _automatic(case, work) or _unproved(case, work, ticket):
+    ticket, fresh = work.ticket, case.opens
+    desk = case.desk_of_agent(ticket) if ticket is not None and (case.actions or fresh) else None
+    if ticket is None or desk is None or _automatic(case, work):
+        return
+    if work.rights.acts is not Acting.YES if fresh else _unproved(case, work, ticket):
         return
     assert work.repeat_of is not None
     if any(work.repeat_of.key == very_mail for _, very_mail in case.fingerprints.values()):

@@ -76,6 +76,7 @@ class Case:
     details: tuple[Detail, ...]  # what the mail is about
     fingerprints: dict[str, tuple[str, str]]  # desk name: key within the window, key with the Message-ID
     named: tuple[str, ...] = ()  # of history: its own Message-ID and those it refers to
+    opens: bool = False  # an agent's fresh mail that opens a ticket in somebody's name, whatever its subject and references say
     opens_as: Status = Status.RECEIVED  # the state of a ticket that it opens
 
     @property
@@ -168,8 +169,14 @@ class Work:
         self.forget()
         self.outgoing = kept
 
+    def begins(self, ticket: Ticket) -> bool:
+        """Is it opened by this very mail?"""
+        return any(opened.id == ticket.id for opened in self.opened)
+
     def forget(self) -> None:
         """All changes so far, as if nothing had been done."""
+        if self.ticket is not None and self.begins(self.ticket):
+            self.ticket, self.rung = None, ""
         for gathered in (self.opened, self.tickets, self.updates, self.entries, self.message_refs, self.fingerprints, self.told):
             gathered.clear()
         for rare in (self.acks, self.outgoing, self.bounced, self.subjects, self.unseen_refs, self.withdrawn, self.released):
@@ -200,6 +207,13 @@ class Work:
             moved=tuple(self.moved),
             postpone_until=self.postpone_until,
         )
+
+
+def said(case: Case, work: Work, ticket: Ticket) -> tuple[Entry, ...]:
+    """The entries of a ticket, the newest first; of one that this very mail opens, what it has put there."""
+    if work.begins(ticket):
+        return tuple(e for e in reversed(work.entries) if e.ticket_id == ticket.id and e.kind is not EntryKind.EVENT)
+    return case.facts.said.entries.get(ticket.id, ())
 
 
 def entry_of(case: Case, work: Work, ticket: Ticket, kind: EntryKind, marks: Iterable[str], text: str | None = None) -> Entry:

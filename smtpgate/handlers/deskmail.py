@@ -14,13 +14,14 @@ from smtpgate.desk import commands
 from smtpgate.desk.commands import Given
 from smtpgate.desk.commandtable import Place, Verb
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers import outcome, tell
+from smtpgate.handlers import opening, outcome, tell
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.listing import Listed, Listing
 from smtpgate.mail import address as mail_address
 from smtpgate.mail import letters
 from smtpgate.mail.agentwords import STATUS
+from smtpgate.mail.token import Token
 from smtpgate.model import Entry, EntryKind, ParsedMail, Ticket
 from smtpgate.numbers import NumberPattern, find
 from smtpgate.rules.rights import Acting
@@ -34,6 +35,14 @@ _UNITS = {"en": (" min", " h", " d"), "zh": (" 分钟", " 小时", " 天")}
 
 def _text(parsed: ParsedMail) -> str:
     return "" if parsed.nothing_new else parsed.reply
+
+
+def opens(parsed: ParsedMail, sender: str, desks: Sequence[Desk], tokens: Sequence[Token]) -> bool:
+    """Is it an agent's fresh mail that opens a ticket in somebody's name, whatever its subject and references say? tokens: the
+    signed addresses that it was sent to."""
+    if tokens or parsed.kind.machine or not any(_works_for(desk, sender) for desk in desks):
+        return False
+    return commands.begins(_text(parsed)) and opening.reading(parsed) is not None
 
 
 def _works_for(desk: Desk, sender: str) -> bool:
@@ -81,7 +90,13 @@ def handle(case: Case, work: Work) -> None:
 
 
 def _do(case: Case, work: Work, desk: Desk, agent: Agent) -> None:
-    reading = commands.read(_text(case.parsed), Place.DESK)
+    opened = opening.reading(case.parsed)
+    if opened is not None and not opened.faults:
+        why = opening.do(case, work, desk, agent, opened)
+        if why:
+            _refused(case, work, desk, agent, why)
+        return
+    reading = opened or commands.read(_text(case.parsed), Place.DESK)
     if reading.faults:
         _refused(case, work, desk, agent, tuple(outcome.fault_line(fault, agent.language) for fault in reading.faults))
         return

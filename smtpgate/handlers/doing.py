@@ -11,7 +11,7 @@ from smtpgate.desk.commands import Given, Reading
 from smtpgate.desk.commandtable import Verb
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.handlers.agentwords import LINES
-from smtpgate.handlers.case import Case, Work
+from smtpgate.handlers.case import Case, Work, said
 from smtpgate.mail import wire
 from smtpgate.mail.letters import ComposeError
 from smtpgate.model import Entry, EntryKind, OutgoingMail, Participant, Role, Status, Ticket
@@ -44,7 +44,7 @@ class Doing:
 
     def thread(self, ticket: Ticket) -> tuple[str, ...]:
         """The Message-IDs that the customer's client knows, oldest first."""
-        entries = self.case.facts.said.entries.get(ticket.id, ())
+        entries = said(self.case, self.work, ticket)
         return tuple(e.message_id for e in reversed(entries) if e.kind in _CONVERSATION and e.message_id)
 
     def send(self, entry: Entry, *mails: OutgoingMail) -> None:

@@ -6,6 +6,8 @@ the daily cap is it withheld, and the ticket says so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.doing import SPAM
 from smtpgate.mail.customerwords import Asked
@@ -132,7 +134,14 @@ def _when(case: Case, work: Work, purpose: str) -> tuple[float | None, str]:
         if acks.to_all.get(int(now // 60), 0) >= limits.acknowledgements_per_minute:
             return None, f"{limits.acknowledgements_per_minute} acknowledgements went out in this minute"
         return now, ""
-    times = sorted((*acks.to_address, *mine))
+    return when(case, (*acks.to_address, *mine), purpose, mine)
+
+
+def when(case: Case, times: tuple[float, ...], purpose: str, mine: Sequence[float] = ()) -> tuple[float | None, str]:
+    """When an acknowledgement may go to an address; None and why not at all. times: of those that went there within a day;
+    mine: of those among them that this very mail sends."""
+    limits, acks, now = case.config.limits, case.facts.acks, case.now
+    times = tuple(sorted(times))
     if len([t for t in times if t > now - _DAY]) >= limits.acknowledgements_per_day:
         return None, f"{limits.acknowledgements_per_day} acknowledgements went to this address within a day"
     at, why = now, ""

@@ -14,7 +14,7 @@ from smtpgate.handlers import doing as on_ticket
 from smtpgate.handlers import merging, tell
 from smtpgate.handlers import ticket as opened
 from smtpgate.handlers.agentwords import FAULTS, LANGUAGES, LINES, TAKES, TITLES
-from smtpgate.handlers.case import Case, Work, entry_of
+from smtpgate.handlers.case import Case, Work, entry_of, said
 from smtpgate.handlers.doing import Doing
 from smtpgate.mail import outward
 from smtpgate.mail.agentwords import PRIORITY, STATUS
@@ -82,9 +82,23 @@ def _member(case: Case, desk: Desk, said: str) -> str | None:
 # --- what is done -----------------------------------------------------------------------------------------------------
 
 
-def do(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, reading: Reading, *, inside: bool) -> None:
-    """All commands, then the text. Raises nothing that a mail could cause: a letter that cannot be built undoes all of it."""
+def do(
+    case: Case,
+    work: Work,
+    ticket: Ticket,
+    desk: Desk,
+    agent: Agent,
+    reading: Reading,
+    *,
+    inside: bool,
+    lines: tuple[str, ...] = (),
+) -> None:
+    """All commands, then the text. Raises nothing that a mail could cause: a letter that cannot be built undoes all of it.
+
+    lines: what the receipt begins with.
+    """
     doing = Doing(case, work, ticket, desk, agent, reading)
+    doing.lines += lines
     try:
         for given in reading.commands:
             _COMMANDS[given.verb](doing, given)
@@ -101,9 +115,10 @@ def do(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, reading
     except (ComposeError, ParseFailed) as error:
         work.outcome, work.done = "refused", True
         work.because(NAME, f"nothing done: {error}")
+        about = None if work.begins(ticket) else ticket
         work.forget()
         lines = (LINES[agent.language]["unbuilt"].format(why=error),)
-        send_receipt(case, work, ticket, desk, agent, TITLES[agent.language]["refused"], lines, text=case.parsed.reply)
+        send_receipt(case, work, about, desk, agent, TITLES[agent.language]["refused"], lines, text=case.parsed.reply)
         return
     _finish(doing)
 
@@ -120,7 +135,7 @@ def _finish(doing: Doing) -> None:
     if doing.assigned and doing.assigned != case.sender:
         ticket = replace(doing.ticket, assignee=doing.assigned)
         notes = [entry for entry in work.entries if entry.kind is EntryKind.NOTE]  # what was said with it, if anything was
-        latest = next(iter((*notes, *case.facts.said.entries.get(ticket.id, ()))), None)
+        latest = next(iter((*notes, *said(case, work, ticket))), None)
         if latest is not None:
             tell.told(case, work, ticket, latest, "assigned", only=doing.assigned)
     had, has = doing.ticket.assignee, doing.update.assignee
@@ -144,7 +159,9 @@ def _note(doing: Doing) -> None:
     work.outcome = "note"
     if doing.reading.commands and doing.reading.of(Verb.NOTE) is None:
         doing.say("noted")
-    if not doing.assigned:  # who has it now gets the note with that
+    if not doing.assigned and not work.begins(
+        doing.ticket
+    ):  # who has it now gets the note with that, and all others with the ticket
         tell.told(case, work, doing.ticket, entry, "note", but=case.sender)
 
 

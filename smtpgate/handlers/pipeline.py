@@ -23,6 +23,7 @@ from smtpgate.handlers import (
     deskmail,
     identify,
     notify,
+    opening,
     recognise,
     route,
     subject,
@@ -75,6 +76,7 @@ class Prepared:
     tokens: tuple[Token, ...]
     fingerprints: dict[str, tuple[str, str]]
     details: tuple[Detail, ...]
+    opens: bool  # an agent's fresh mail that opens a ticket in somebody's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Pipeline:
         listing = None if imported else deskmail.asked(parsed, sender, desks, self.config, self.patterns)
         wants = agent.wants(parsed, self.patterns) if member and any(t.kind in "na" for t in tokens) else None
         serials = self.config.desk if wants is not None and wants.opens else desks
+        opens = not imported and deskmail.opens(parsed, sender, desks, tokens)
         prints = _fingerprints(mail, parsed, sender, desks, numbers)
         asks = not imported and words.wanted(parsed)
         query = FactsQuery(
@@ -127,12 +130,13 @@ class Pipeline:
             open_tickets=asks,
             listing=listing,
             also=wants.numbers if wants is not None else (),
+            customer=opening.customer(parsed) if opens else "",
             numbers_of=lambda counter, serial: self._numbers_of(serials, now, counter, serial),
         )
         person = next((a for a in parsed.from_ if key(a.address) == key(author)), Address("", author)) if author else None
         if person is not None and member:
             person = Address(person.name, member)
-        return Prepared(mail, parsed, query, person, desks, roles, tokens, prints, self.details(parsed))
+        return Prepared(mail, parsed, query, person, desks, roles, tokens, prints, self.details(parsed), opens)
 
     def _numbers_of(self, desks: Sequence[Desk], now: float, counter: tuple[str, str], serial: int) -> tuple[str, ...]:
         """The numbers of the tickets that these desks would open from this counter, beginning with serial."""
@@ -170,6 +174,7 @@ class Pipeline:
             details=ready.details,
             fingerprints=ready.fingerprints,
             named=query.named,
+            opens=ready.opens,
             opens_as=opens_as,
         )
         work = Work()

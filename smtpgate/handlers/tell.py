@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from smtpgate.desksettings import Desk
-from smtpgate.handlers.case import Case, Work
+from smtpgate.handlers.case import Case, Work, said
 from smtpgate.mail.customerwords import Asked
 from smtpgate.mail.letters import ComposeError
-from smtpgate.model import Entry, EntryKind, Ticket
+from smtpgate.model import Entry, EntryKind, OtherTicket, Ticket
 from smtpgate.store.api import LEFT_OUT, TO_AGENT, AckNote
 
 NAME = "tell"
@@ -48,10 +48,22 @@ def _what(work: Work, entry: Entry) -> str:
 
 
 def told(
-    case: Case, work: Work, ticket: Ticket, entry: Entry, what: str, *, but: str = "", only: str = "", wanted: bool = False
+    case: Case,
+    work: Work,
+    ticket: Ticket,
+    entry: Entry,
+    what: str,
+    *,
+    but: str = "",
+    only: str = "",
+    wanted: bool = False,
+    others: tuple[OtherTicket, ...] | None = None,
 ) -> None:
     """A briefing for each agent whom it concerns. but: the agent who knows already; only: the one agent who is to know;
-    wanted: he asked for it, so that it goes out also at a quiet desk."""
+    wanted: he asked for it, so that it goes out also at a quiet desk; others: the customer's other tickets, where the sender is not
+    the customer."""
+    if others is None:  # they are those of the sender: of an agent they say nothing about the customer
+        others = () if case.agent else tuple(o for o in case.facts.said.others if o.id != ticket.id)
     desk = case.config.desk_named(ticket.desk)
     if desk is None or not (desk.notify or wanted):
         return
@@ -72,9 +84,8 @@ def told(
                 agent=case.config.agent_of(address),
                 entry=entry,
                 now=case.now,
-                earlier=case.facts.said.entries.get(ticket.id, ()),
-                # they are those of the sender: of an agent they say nothing about the customer
-                others=() if case.agent else tuple(o for o in case.facts.said.others if o.id != ticket.id),
+                earlier=tuple(e for e in said(case, work, ticket) if e.id != entry.id),
+                others=others,
                 left_out=before.left_out if before else 0,
             )
         except ComposeError as error:  # the ticket matters more than the mail about it

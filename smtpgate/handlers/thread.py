@@ -22,7 +22,10 @@ _LOOK_AGAIN = 0.5  # seconds between looks while a parent is being filed
 
 
 def handle(case: Case, work: Work) -> None:
-    ticket, rung, why = _climb(case)
+    if case.opens:
+        work.because(NAME, "an agent opens a ticket: it belongs to none")
+        return
+    ticket, rung, why = climb(case)
     if ticket is None:
         young = abs(case.now - case.mail.received_at) < case.config.tickets.parent_wait
         waited_for = case.facts.unfiled_parents if young else case.facts.expected_parents  # after an outage all mail is old
@@ -41,7 +44,8 @@ def handle(case: Case, work: Work) -> None:
     _may_join(case, work, ticket)
 
 
-def _climb(case: Case) -> tuple[Ticket | None, str, str]:
+def climb(case: Case) -> tuple[Ticket | None, str, str]:
+    """The ticket, the rung that leads to it, and without one why none does."""
     facts = case.facts
     for token in (*case.replies, *case.actions):
         if token.id in facts.tickets:

@@ -146,30 +146,58 @@ def _open(case: Case, work: Work) -> None:
 
 
 def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key: tuple[str, str], serial: int) -> None:
-    ticket = Ticket(
-        id=case.new_id(),
-        number=case.pattern.make(date=local_day(case.now, desk.timezone), channel=desk.channel, serial=serial),
-        desk=desk.name,
-        status=case.opens_as,
-        subject=case.parsed.subject.strip()[:_SUBJECT],
+    ticket = begin(
+        case,
+        work,
+        desk,
+        serial=(key, serial),
+        subject=case.parsed.subject,
         language=language_for(case.parsed.language, case.facts.language, desk.language),
-        created_at=case.now,
-        updated_at=case.now,
         participants=_first_participants(case, work),
         unverified=work.rights.opens is Opening.UNVERIFIED or (work.rights.opens is Opening.YES and case.person is None),
         other_desks=tuple(d.name for d in sharing),
     )
-    work.because(NAME, f"opens {ticket.number} at desk {desk.name}")
     kind = EntryKind.MACHINE if work.rights.opens is Opening.NEVER else EntryKind.CUSTOMER
     if case.imported and kind is EntryKind.CUSTOMER:
         kind = _in_history(case, ticket)
-    work.opened.append(ticket)
-    work.tickets.append(NewTicket(ticket, key, serial))
     work.entries.append(entry_of(case, work, ticket, kind, work.marks))
     references(case, work, ticket)
     fingerprints(case, work, ticket)
     if case.imported and work.rights.opens is Opening.YES:
         work.subjects.append((subject.key(ticket.desk, case.parsed.subject), ticket.id, case.now))
+
+
+def begin(
+    case: Case,
+    work: Work,
+    desk: Desk,
+    *,
+    serial: tuple[tuple[str, str], int] | None = None,
+    subject: str,
+    language: str,
+    participants: tuple[Participant, ...],
+    unverified: bool = False,
+    other_desks: tuple[str, ...] = (),
+) -> Ticket:
+    """A new ticket with nothing in it. serial: the counter, and what it takes from it; None for the desk's next one."""
+    key, number = serial or ((own := serial_key(case.pattern, desk, case.now)), case.facts.serials.get(own, 1))
+    ticket = Ticket(
+        id=case.new_id(),
+        number=case.pattern.make(date=local_day(case.now, desk.timezone), channel=desk.channel, serial=number),
+        desk=desk.name,
+        status=case.opens_as,
+        subject=subject.strip()[:_SUBJECT],
+        language=language,
+        created_at=case.now,
+        updated_at=case.now,
+        participants=participants,
+        unverified=unverified,
+        other_desks=other_desks,
+    )
+    work.because(NAME, f"opens {ticket.number} at desk {desk.name}")
+    work.opened.append(ticket)
+    work.tickets.append(NewTicket(ticket, key, number))
+    return ticket
 
 
 def _first_participants(case: Case, work: Work) -> tuple[Participant, ...]:

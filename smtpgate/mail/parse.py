@@ -108,18 +108,20 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
         bounce=report,
         meeting=content.meeting,
         digest=digest.of(head.subject, reply, (a.sha256 for a in content.attachments)),
-        originals=_passed_on(tree, marked, content, limits) if show and passedon.begins(marked) else (),
+        originals=_passed_on(tree, marked, content, head, limits) if show and passedon.begins(marked) else (),
     )
 
 
-def _passed_on(tree: structure.Part, text: str, content: Content, limits: Limits) -> tuple[Original, ...]:
+def _passed_on(tree: structure.Part, text: str, content: Content, head: Head, limits: Limits) -> tuple[Original, ...]:
     def read(raw: bytes) -> ParsedMail:
         try:
             return parse(raw, mail_from="", limits=limits, html=False)
         except ParseFailed as error:
             return opaque(raw, mail_from="", limits=limits, reason=str(error))
 
-    return passedon.originals(tree, text, tuple(content.attachments), read)
+    # Thunderbird names it apart; the others answer it, as it were
+    named = (*head.ids("x-forwarded-message-id"), *head.ids("in-reply-to"), *head.ids("references")[-1:])
+    return passedon.originals(tree, text, tuple(content.attachments), next(iter(named), None), read)
 
 
 def opaque(raw: bytes, *, mail_from: str | None, limits: Limits, reason: str) -> ParsedMail:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html as stdlib_html
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from smtpgate.mail import header, mailboxes, quotelines, safe, structure, transfer, trim
 from smtpgate.mail.attribution import BLANKS
@@ -29,11 +30,12 @@ def begins(text: str) -> bool:
 
 
 def originals(
-    tree: structure.Part, text: str, files: tuple[Attachment, ...], read: Callable[[bytes], ParsedMail]
+    tree: structure.Part, text: str, files: tuple[Attachment, ...], named: str | None, read: Callable[[bytes], ParsedMail]
 ) -> tuple[Original, ...]:
-    """Of a mail with this readable text (still marked), these files, and this tree. read: reads one attached mail, whole."""
+    """Of a mail with this readable text (still marked), these files, and this tree. named: the Message-ID of the mail that it
+    passes on or answers, as its header says; read: reads one attached mail, whole."""
     found = inline(text, files)
-    return (found,) if found is not None else tuple(_attached(tree, text, read))
+    return (replace(found, message_id=named),) if found is not None else tuple(_attached(tree, text, read))
 
 
 # --- as a file --------------------------------------------------------------------------------------------------------

@@ -38,8 +38,9 @@ class Round:
             return False
         if query.imported or query.listing is not None:  # any ticket may be among those that are listed
             return not self._touched
-        if query.sender and (rows.address_key(query.sender) in self._people or rows.mailbox_key(query.sender) in self._people):
-            return False
+        for person in filter(None, (query.sender, query.customer)):
+            if rows.address_key(person) in self._people or rows.mailbox_key(person) in self._people:
+                return False
         return self._touched.isdisjoint(_asks(query, facts))
 
     def facts(self, query: FactsQuery, facts: Facts) -> Facts | None:

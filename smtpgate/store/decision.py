@@ -23,7 +23,7 @@ from smtpgate.model import (
     Ticket,
     Withdrawn,
 )
-from smtpgate.store.shown import Said
+from smtpgate.store.shown import Known, Said
 
 # --- what filing may ask, all at once ---------------------------------------------------------------------------------
 
@@ -57,6 +57,7 @@ class FactsQuery:
     listing: Listing | None = None  # tickets that an agent asks for
     also: tuple[str, ...] = ()  # numbers of tickets that an agent's commands name
     open_tickets: bool = False  # with that: all that are open of those of which its sender is the customer
+    customer: str = ""  # address of whom an agent opens a ticket for: what is known of the person is wanted
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 
 
@@ -129,6 +130,7 @@ class Facts:
     said: Said = field(default_factory=Said)  # when the question asks for it
     listed: tuple[Ticket, ...] = ()  # what the listing found, 51 at most; of a single one its entries are in said too
     open_tickets: tuple[OtherTicket, ...] = ()  # of the sender, the newest first, when the question asks for them
+    customer: Known | None = None  # whom the question names
 
 
 # --- what filing changes, all at once ---------------------------------------------------------------------------------

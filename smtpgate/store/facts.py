@@ -10,8 +10,9 @@ from typing import Any
 from smtpgate.model import DeliveryState, Participant, Ticket
 from smtpgate.store import linking, listing, rows
 from smtpgate.store.api import AckCounts, Facts, FactsQuery, Fingerprint, MessageRef, NumbersOf, SentRecipient
+from smtpgate.store.shown import Known
 from smtpgate.store.statement import Query, Verb, one, select_in, together
-from smtpgate.store.talk import with_talk
+from smtpgate.store.talk import others_of, with_talk
 
 NOTICE = "notice"  # AckNote.purpose of the short notice to unverified senders, which has a cap of its own
 _DAY, _HOUR, _MINUTE = 86_400.0, 3_600.0, 60.0
@@ -25,7 +26,7 @@ _MOST = 100  # rows of one kind that no decision needs more of
 
 def facts(query: FactsQuery) -> Verb[Facts]:
     reached, (parents, expected), serials, acks, language, letters = yield from together(
-        _reached(query), _unfiled_parents(query), _serials(query), _acks(query), _language(query), _letters(query)
+        _reached(query), _unfiled_parents(query), _serials(query), _acks(query), _language(query.sender), _letters(query)
     )
     listed: tuple[Ticket, ...] = ()
     if query.listing is not None:
@@ -41,6 +42,7 @@ def facts(query: FactsQuery) -> Verb[Facts]:
         acks=acks,
         language=language,
         letters=letters,
+        customer=(yield from _known(query)),
     )
     return (yield from with_talk(whole, query))
 
@@ -282,14 +284,7 @@ def _free(numbers_of: NumbersOf, counter: tuple[str, str], serial: int) -> Verb[
 def _acks(query: FactsQuery) -> Verb[AckCounts]:
     """Notices count apart: one that a forger's mail caused must not keep the real customer from an acknowledgement."""
     mine, minutes = yield from together(
-        # nothing is queued for longer than two days: what lies beyond, a clock wrote that was wrong
-        one(
-            "SELECT at, purpose FROM acknowledgement WHERE address = $1 AND at > $2 AND at <= $3 ORDER BY at LIMIT $4",
-            rows.mailbox_key(query.sender),
-            query.now - _DAY,
-            query.now + 2 * _DAY,
-            _MOST,
-        ),
+        _acks_to(query.sender, query.now),
         one("SELECT minute, sent FROM acknowledged WHERE minute >= $1", int(query.now // _MINUTE)),
     )
     return AckCounts(
@@ -297,6 +292,26 @@ def _acks(query: FactsQuery) -> Verb[AckCounts]:
         to_all={row[0]: row[1] for row in minutes},
         notices_last_day=sum(purpose == NOTICE for _, purpose in mine),
     )
+
+
+def _acks_to(address: str, now: float) -> Verb[list[Any]]:
+    """Nothing is queued for longer than two days: what lies beyond, a clock wrote that was wrong."""
+    return one(
+        "SELECT at, purpose FROM acknowledgement WHERE address = $1 AND at > $2 AND at <= $3 ORDER BY at LIMIT $4",
+        rows.mailbox_key(address),
+        now - _DAY,
+        now + 2 * _DAY,
+        _MOST,
+    )
+
+
+def _known(query: FactsQuery) -> Verb[Known | None]:
+    if not query.customer:
+        return None
+    acks = yield from _acks_to(query.customer, query.now)
+    language = yield from _language(query.customer)
+    others = yield from others_of(query.customer)
+    return Known(tuple(at for at, purpose in acks if purpose != NOTICE), language, others)
 
 
 def _machine_last_hour(tickets: dict[int, Ticket], now: float) -> Verb[dict[int, int]]:
@@ -309,13 +324,13 @@ def _machine_last_hour(tickets: dict[int, Ticket], now: float) -> Verb[dict[int,
     return dict.fromkeys(tickets, 0) | {row[0]: row[1] for row in found}
 
 
-def _language(query: FactsQuery) -> Verb[str]:
-    """Of the sender's newest ticket: what we write to a customer in is the ticket's language."""
+def _language(address: str) -> Verb[str]:
+    """Of a person's newest ticket: what we write to a customer in is the ticket's language."""
     found = yield Query(
         # the newest first, from the index: as a join SQLite reads all of them and sorts, when it believes that they are few
         """SELECT language FROM ticket WHERE id = (SELECT ticket_id FROM participant
             WHERE address_key = $1 AND role = 'customer' ORDER BY ticket_id DESC LIMIT 1)""",
-        (rows.address_key(query.sender),),
+        (rows.address_key(address),),
     )
     return found[0][0] if found else ""
 

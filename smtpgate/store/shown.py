@@ -50,6 +50,16 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A person in whose name an agent opens a ticket: when acknowledgements went there in 24 h, oldest first; the language that we
+    last wrote in; the newest tickets."""
+
+    acks: tuple[float, ...] = ()
+    language: str = ""
+    others: tuple[OtherTicket, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """How much an agent was told in the last hour, and how many mails were left out since the last one."""
 

@@ -47,7 +47,7 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
     told = {}
     for agent in dict.fromkeys(agent for name in names for agent in query.members.get(name, ())):
         told[agent] = yield from _told(agent, query)
-    others = yield from _others(query.sender)
+    others = yield from others_of(query.sender)
     answered, about = yield from _made_at(query.references)
     opened = (yield from _open(query.sender)) if query.open_tickets else ()
     return replace(facts, said=Said(talk, others, waiting, told, answered, about), open_tickets=opened)
@@ -74,7 +74,7 @@ def _entries(ticket_id: int) -> Verb[tuple[Entry, ...]]:
     return tuple(map(rows.entry, found))
 
 
-def _others(sender: str) -> Verb[tuple[OtherTicket, ...]]:
+def others_of(sender: str) -> Verb[tuple[OtherTicket, ...]]:
     found = yield Query(
         f"""SELECT t.id, t.number, t.status, t.subject FROM participant p JOIN ticket t ON t.id = p.ticket_id
             WHERE p.address_key = $1 AND p.role = 'customer' AND NOT {MERGED} ORDER BY p.ticket_id DESC LIMIT {_OTHERS}""",

@@ -185,6 +185,15 @@ class TestRound:
         facts = Facts(tickets={7: a_ticket(id=7, participants=(Participant("b@x", "", Role.CC),))})
         assert not self.after(Changes(updates=(TicketUpdate(7, language="en"),)), facts=facts).admits(self.QUERY, Facts())
 
+    def test_the_person_whom_a_ticket_is_opened_for(self) -> None:
+        asked = a_query("m2", sender="agent@x", customer="b@x")
+        for changes in (
+            Changes(tickets=(NewTicket(a_ticket(participants=(Participant("b@x", "", Role.CUSTOMER),))),)),
+            Changes(acks=(AckNote("b@x", NOW, "received"),)),
+        ):
+            assert not self.after(changes).admits(asked, Facts())
+        assert self.after(Changes(acks=(AckNote("c@x", NOW, "received"),))).admits(asked, Facts())
+
     def test_a_parent_and_the_same_mail(self) -> None:
         assert not self.after(Changes(), query=a_query("m1", message_id="<0@x>")).admits(self.QUERY, Facts())
         assert not self.after(Changes(), query=a_query("m2")).admits(self.QUERY, Facts())
@@ -226,6 +235,7 @@ class TestRound:
             "listing",
             "open_tickets",
             "also",
+            "customer",
         }
         assert {field.name for field in dataclasses.fields(Changes)} == {
             *("state", "reason", "decision", "tickets", "updates", "entries", "message_refs", "fingerprints", "told"),
@@ -245,5 +255,5 @@ class TestRound:
                 "expected_parents",
             ),
             *("machine_last_hour", "language", "holders", "talks", "unseen", "seen_pictures", "letters", "parents"),
-            *("said", "listed", "open_tickets", "merged"),
+            *("said", "listed", "open_tickets", "merged", "customer"),
         }

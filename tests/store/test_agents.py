@@ -7,7 +7,7 @@ from typing import Any
 from smtpgate.listing import Listed, Listing
 from smtpgate.model import DeliveryState, EntryKind, Participant, Role, Status, Ticket
 from smtpgate.store.api import LEFT_OUT, TO_AGENT, AckNote, Changes, Facts, NewTicket, TicketUpdate
-from smtpgate.store.shown import Told
+from smtpgate.store.shown import Known, Told
 from smtpgate.store.verbs import VerbStore
 from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, an_entry, an_outgoing
 from tests.support.store_steps import open_ticket
@@ -156,3 +156,17 @@ async def test_what_an_agent_was_told_and_what_was_left_out_since(store: VerbSto
     assert (facts.acks.to_address, sum(facts.acks.to_all.values())) == ((NOW,), 1)  # of a customer, apart
     assert (await store.facts(a_query(now=NOW + 3525, ticket_ids=(ticket.id,), **question))).said.told == {lee: Told(1, 6)}
     assert (await store.facts(a_query(desks=("sales",), **question))).said.told == {"sal@corp.example": Told()}
+
+
+async def test_what_is_known_of_whom_a_ticket_is_opened_for(store: VerbStore) -> None:
+    person = Participant(LI, "李", Role.CUSTOMER)
+    old, new = a_ticket(participants=(person,), language="en"), a_ticket(participants=(person,), language="zh")
+    acks = [AckNote("LI+x@example.org", NOW - 60, "received"), AckNote(LI, NOW - 90_000, "received"), AckNote(LI, NOW, "notice")]
+    for ticket in (old, new):
+        await open_ticket(store, ticket)
+    await changed(store, Changes(acks=tuple(acks)))
+    known = (await store.facts(a_query(customer=LI))).customer
+    assert known is not None
+    assert (known.acks, known.language, [other.id for other in known.others]) == ((NOW - 60,), "zh", [new.id, old.id])
+    assert (await store.facts(a_query(customer="nobody@example.org"))).customer == Known()
+    assert (await store.facts(a_query())).customer is None

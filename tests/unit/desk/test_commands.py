@@ -31,7 +31,7 @@ def place_of(command: Command) -> Place:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.verb.value)
 def test_every_example_of_the_table_is_understood(command: Command) -> None:
-    body = "\nText below" if command.verb is Verb.REPLY else ""
+    body = "\nText below" if command.verb in (Verb.REPLY, Verb.NEW) else ""
     reading = read(command.example + body, place_of(command))
     assert reading.faults == ()
     assert [given.verb for given in reading.commands] == [command.verb]
@@ -93,6 +93,14 @@ def test_what_cannot_be_done_says_why(text: str, expected: Why) -> None:
     assert expected in [fault.why for fault in read(text).faults]
 
 
+def test_what_opens_a_ticket_may_say_more_of_it() -> None:
+    new = read("#new a@x.example\n#cc b@x.example\n#assign kim\n#waiting\nHello", Place.DESK)
+    assert (new.faults, new.outward, new.text, new.opening) == ((), True, "Hello", Given(Verb.NEW, "a@x.example"))
+    for text, outward in (("#fwd\nx", False), ("#fwd\n#note x", False), ("#fwd\n#cc b@x.example\n#reply\nx", True)):
+        reading = read(text, Place.DESK)
+        assert (reading.faults, reading.outward, reading.text, reading.opening) == ((), outward, "x", Given(Verb.FWD))
+
+
 def test_the_nearest_command_is_named() -> None:
     (fault,) = read("#clsoe").faults
     assert fault.nearest == "#close"
@@ -136,6 +144,10 @@ def test_invisible_characters_hide_no_command() -> None:
         ("#find red light", Given(Verb.FIND, "red light")), ("#查找打印机 纸", Given(Verb.FIND, "打印机 纸")),
         ("#show [#20260102-EML-0042]", Given(Verb.SHOW, "20260102-EML-0042")), ("#查看 A-1", Given(Verb.SHOW, "A-1")),
         ("#list\n\nSent from my phone", Given(Verb.LIST)),
+        ("#new a@x.example\nHello", Given(Verb.NEW, "a@x.example")),
+        ("#new a@x.example<mailto:a@x.example>\nHello", Given(Verb.NEW, "a@x.example")),
+        ('#新建："王芳" <a@x.example>\n您好', Given(Verb.NEW, "a@x.example", name="王芳")),
+        ("#fwd", Given(Verb.FWD)), ("#代开a@x.example", Given(Verb.FWD, "a@x.example")),
     ],
 )  # fmt: skip
 def test_a_mail_without_a_ticket(text: str, expected: Given) -> None:
@@ -148,7 +160,9 @@ def test_a_mail_without_a_ticket(text: str, expected: Given) -> None:
     [
         ("#close", Why.NEEDS_TICKET), ("#note x", Why.NEEDS_TICKET), ("#show", Why.MISSING), ("#find", Why.MISSING),
         ("#show a b", Why.INVALID), ("#show " + "1" * 61, Why.INVALID), ("#list all", Why.TOO_MUCH), ("#lsit", Why.UNKNOWN),
-        ("#list\n#mine", Why.ALONE), ("# Heading", Why.UNKNOWN),
+        ("#list\n#mine", Why.ALONE), ("# Heading", Why.UNKNOWN), ("#new a@x.example", Why.EMPTY), ("#new a b\nx", Why.INVALID),
+        ("#take\n#list", Why.NEEDS_TICKET), ("#new a@x.example\n#list\nx", Why.ALONE), ("#fwd\n#undo", Why.NEEDS_TICKET),
+        ("#new a@x.example\n#note x\ny", Why.NEEDS_TICKET), ("#fwd\n#note x\n#reply\ny", Why.TWICE),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_without_a_ticket(text: str, expected: Why) -> None:
