@@ -36,6 +36,7 @@ class Why(StrEnum):
     ALONE = "alone"  # may stand only by itself
     MISPLACED = "misplaced"  # a command below text: meant, or part of the text?
     TOO_MANY = "too-many"
+    UNCLEAR = "unclear"  # for the customer or for colleagues?
     EMPTY = "empty"  # there should be a text and there is none
 
 
@@ -203,7 +204,9 @@ def _against_each_other(given: list[Given], body: str, faulty: bool) -> Iterator
     alone = next((verb for verb in seen if _BY_VERB[verb].alone), None)
     if alone is not None and (len(given) > 1 or body):
         yield Fault(f"#{alone.value}", Why.ALONE)
-    if faulty or body:
+    if Verb.TEMPLATE in seen and Verb.REPLY not in seen and body and _inside(seen):
+        yield Fault("#template", Why.UNCLEAR)
+    if faulty or body or Verb.TEMPLATE in seen:
         return
     for one in given:
         if one.verb in (Verb.REPLY, Verb.NEW) or (one.verb is Verb.NOTE and not one.value):
@@ -220,12 +223,15 @@ _CONTRARY = (
     {Verb.MOVE, Verb.ASSIGN},
     {Verb.SPAM, Verb.REPLY},
     {Verb.SPAM, Verb.STATUS},
+    {Verb.TEMPLATE, Verb.NOTE},
+    {Verb.TEMPLATE, Verb.SPAM},
+    {Verb.TEMPLATE, Verb.UNDO},
 )
 
 
 # what may stand beside a command that changes which ticket the mail is about
 _APART = {
-    Verb.MERGE: {Verb.NOTE, Verb.REPLY, Verb.HELP},
+    Verb.MERGE: {Verb.NOTE, Verb.REPLY, Verb.TEMPLATE, Verb.HELP},
     Verb.SPLIT: {Verb.NOTE, Verb.HELP},
 }
 # what may be said of a ticket in the mail that opens it.
@@ -235,12 +241,16 @@ _BESIDE = {Verb.NEW: _OPENED, Verb.FWD: _OPENED | {Verb.NOTE, Verb.REPLY}}
 
 def _outward(given: list[Given]) -> bool:
     """#note and #reply say it; else a text beside a command that is about colleagues is for them."""
-    verbs = [one.verb for one in given]
+    verbs = {one.verb for one in given}
     if Verb.NEW in verbs:
         return True
     if Verb.NOTE in verbs or Verb.REPLY in verbs:
         return Verb.NOTE not in verbs
-    return all(_BY_VERB[verb].text is not Text.NOTE for verb in verbs)
+    return Verb.TEMPLATE in verbs or not _inside(verbs)
+
+
+def _inside(verbs: set[Verb]) -> bool:
+    return any(_BY_VERB[verb].text is Text.NOTE for verb in verbs)
 
 
 # --- arguments --------------------------------------------------------------------------------------------------------

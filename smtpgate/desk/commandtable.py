@@ -24,6 +24,7 @@ class Verb(StrEnum):
     MERGE = "merge"
     SPLIT = "split"
     MOVE = "move"
+    TEMPLATE = "template"
     SPAM = "spam"
     LANGUAGE = "language"
     LIST = "list"
@@ -120,6 +121,10 @@ COMMANDS: tuple[Command, ...] = (
             optional=True),
     Command(Verb.MOVE, ("移交",), Argument.DESK, Text.NOTE,
             "Give the ticket to another desk.", "把工单移交给另一个服务台。", "#move billing"),
+    Command(Verb.TEMPLATE, ("模板", "范文"), Argument.WORDS, Text.ANSWER,
+            "Answer with a text that was written before; your own words, if you write some, stand above it. Alone: the list.",
+            "用预先写好的文字答复客户；您自己写的内容放在它上面。单独使用则列出全部。", "#template details", ("canned",),
+            optional=True),
     Command(Verb.SPAM, ("垃圾", "垃圾邮件"), Argument.NONE, Text.NOTE,
             "Close the ticket as spam without a word to its sender.", "作为垃圾邮件关闭，不通知发件人。", "#spam", ("junk",)),
     Command(Verb.LANGUAGE, ("语言",), Argument.LANGUAGE, Text.ANSWER,

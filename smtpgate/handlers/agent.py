@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from smtpgate.desk import commands
 from smtpgate.desk.commandtable import Verb
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers import deskmail, merging, outcome
+from smtpgate.handlers import canned, deskmail, merging, outcome
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.mail.letters import date_text
@@ -119,7 +119,17 @@ def _of_agent(case: Case, work: Work, ticket: Ticket, desk: Desk) -> None:
         lines = (words["crossed"].format(meant=meant.number, number=ticket.number), words["send-all-the-same"])
         outcome.ask(case, work, ticket, desk, agent, titles["crossed"], lines)
         return
+    if canned.asks_for_list(reading):
+        work.outcome, work.done = "done", True
+        work.because(NAME, "the canned answers")
+        outcome.send_receipt(case, work, ticket, desk, agent, titles["templates"], canned.listed(case, agent.language))
+        return
     inside = any(token.kind is TokenKind.NOTE for token in case.actions) or not reading.outward
+    filled = canned.filled(case, ticket, desk, agent, reading, inside=inside)
+    if isinstance(filled, tuple):
+        _refused(case, work, ticket, desk, agent, filled)
+        return
+    reading = filled
     if not inside and reading.text and (other := _overtaken(case, ticket)) is not None:
         work.hold(NAME, f"{other.author} has answered meanwhile")
         work.shown = other.created_at

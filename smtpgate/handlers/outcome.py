@@ -330,6 +330,7 @@ _COMMANDS = {
     Verb.NOTE: _nothing,
     Verb.REPLY: _nothing,
     Verb.HELP: _nothing,
+    Verb.TEMPLATE: _nothing,  # its text is there already (handlers/canned)
     Verb.TAKE: _take,
     Verb.DROP: _drop,
     Verb.ASSIGN: _assign,

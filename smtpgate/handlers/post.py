@@ -17,7 +17,7 @@ from smtpgate.mail.answers import Answer, compose_answer
 from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_receipt
 from smtpgate.mail.compose import Templates, compose
 from smtpgate.mail.forward import forward_for_postmaster
-from smtpgate.mail.letters import Letter, Purpose, Standing, new_message_id
+from smtpgate.mail.letters import Language, Letter, Purpose, Standing, new_message_id
 from smtpgate.mail.outward import Carried
 from smtpgate.mail.token import TokenKind, Tokens
 from smtpgate.mail.wire import Composed
@@ -35,6 +35,11 @@ class Post:
     @staticmethod
     def key(address: str) -> str:
         return mail_address.key(address)
+
+    @staticmethod
+    def language(ticket: Ticket) -> Language:
+        """What the ticket's customer is written to in."""
+        return "zh" if ticket.language == "zh" else "en"
 
     def to_customer(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
@@ -23,6 +23,7 @@ from markupsafe import Markup, escape
 
 from smtpgate.desksettings import Desk
 from smtpgate.mail import wire
+from smtpgate.mail.canned import Canned, Text
 from smtpgate.mail.forward import forward_for_postmaster
 from smtpgate.mail.letters import ComposeError, Language, Letter, Purpose, Standing, desk_name, one_line, shown_subject, variables
 from smtpgate.mail.wire import Composed
@@ -92,10 +93,11 @@ class Templates:
                 self._compiled[name] = self._environment.get_template(name)
             except (jinja2.TemplateError, OSError, UnicodeError) as error:
                 self._problems[name] = _blame(name, error)
+        self.canned = Canned(self._text, places)
 
     def check(self) -> list[str]:
         """What is wrong with the templates, each with file and line; every one is rendered with sample values."""
-        problems = [*self._problems.values(), *self._strangers()]
+        problems = [*self._problems.values(), *self._strangers(), *self.canned.check()]
         for letter in _samples():
             try:
                 self.render(letter)
@@ -128,6 +130,21 @@ class Templates:
             if len(made[-1]) > _LARGEST_TEXT:
                 raise ComposeError(f"{name}: makes more than {_LARGEST_TEXT} characters")
         return Rendered("", made[0].strip("\n") + "\n", made[1])
+
+    def _text(self, path: str, source: str) -> Text:
+        """A text of its own, of a file that no letter is made of."""
+        try:
+            template = self._environment.from_string(source)
+        except jinja2.TemplateSyntaxError as error:
+            raise ComposeError(f"{path}:{error.lineno}: {error.message}") from error
+
+        def rendered(values: Mapping[str, str]) -> str:
+            try:
+                return template.render(values)
+            except Exception as error:  # as in _rendered
+                raise ComposeError(f"{path}: {error}") from error
+
+        return rendered
 
     def _one(self, name: str, values: dict[str, str]) -> str:
         if name in self._problems:
