@@ -6,6 +6,7 @@ Owns nothing and never fails. Everything that needs the time, a delay or a new i
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 import threading
 import time
@@ -52,7 +53,12 @@ class FixedClock(SystemClock):
 
 def local_day(now: float, zone: str) -> str:
     """The calendar day of a moment in a zone, as YYYYMMDD."""
-    return datetime.fromtimestamp(now, ZoneInfo(zone)).strftime("%Y%m%d")
+    return _day_of(int(now // 1), zone)
+
+
+@functools.lru_cache(64)  # asked several times for each mail
+def _day_of(second: int, zone: str) -> str:
+    return datetime.fromtimestamp(second, ZoneInfo(zone)).strftime("%Y%m%d")
 
 
 def utc(now: float) -> datetime:

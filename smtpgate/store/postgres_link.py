@@ -18,7 +18,21 @@ import asyncpg
 from smtpgate.errors import StoreAway, StoreError
 from smtpgate.store.postgres_dialect import bulk, merged, statement
 from smtpgate.store.postgres_errors import ERRORS, store_error
-from smtpgate.store.statement import Many, Query, Question, Row, Rows, T, Together, Value, Verb, fit
+from smtpgate.store.statement import (
+    Many,
+    Query,
+    Question,
+    Row,
+    Rows,
+    SideBySide,
+    T,
+    Together,
+    Value,
+    Verb,
+    asking_at_once,
+    fit,
+    interleaved,
+)
 
 PATIENCE = 10.0  # seconds for which a verb waits for a server that is away
 CONNECT_WITHIN = 5.0
@@ -142,6 +156,7 @@ async def run(connection: asyncpg.Connection, verb: Verb[T], question: Question 
 async def look_side_by_side(connection: asyncpg.Connection, verbs: Sequence[Verb[Any]]) -> list[Any]:
     """Verbs that change nothing: what several ask in the same words is asked at once. One that raises has its exception as
     its result."""
+    verbs = [asking_at_once(verb) for verb in verbs]
     results: list[Any] = [None] * len(verbs)
     asking: dict[int, Question] = {}
 
@@ -160,6 +175,7 @@ async def look_side_by_side(connection: asyncpg.Connection, verbs: Sequence[Verb
         asking.clear()
         alike: dict[tuple[tuple[str, bool], ...], list[int]] = {}
         for i, question in asked.items():
+            assert not isinstance(question, SideBySide)
             parts = question.queries if isinstance(question, Together) else (question,)
             alike.setdefault(tuple((part.sql, isinstance(part, Query) and part.among is None) for part in parts), []).append(i)
         for words, members in alike.items():
@@ -208,7 +224,10 @@ async def run_side_by_side(connection: asyncpg.Connection, verbs: Sequence[Verb[
 
 
 async def answer(connection: asyncpg.Connection, question: Question) -> Rows:
-    """The rows of a question, in one round trip; of Together a list of them for each query."""
+    """The rows of a question, in one round trip; of Together a list of them for each query, of SideBySide the result of each
+    verb, in as few as they need."""
+    if isinstance(question, SideBySide):
+        return await run(connection, interleaved(question.verbs))
     if isinstance(question, Query):
         sql, params = _written(question)
         return [tuple(row) for row in await connection.fetch(sql, *params)]

@@ -19,7 +19,7 @@ from smtpgate.store.reading import Reading
 from smtpgate.store.sqlite_errors import store_error
 from smtpgate.store.sqlite_file import BUSY_TIMEOUT, uri
 from smtpgate.store.sqlite_writer import bound
-from smtpgate.store.statement import Question, Rows, T, Together, Verb, statements
+from smtpgate.store.statement import Question, Rows, SideBySide, T, Together, Verb, statements
 
 _CONNECTIONS = 3
 
@@ -106,6 +106,8 @@ async def _answer(connection: aiosqlite.Connection, question: Question) -> Rows:
     """As sqlite_writer.answer."""
     if isinstance(question, Together):
         return cast("Rows", [await _answer(connection, query) for query in question.queries])
+    if isinstance(question, SideBySide):
+        return [await _run(connection, verb) for verb in question.verbs]
     rows: Rows = []
     for sql, params in statements(question):
         rows += [tuple(row) for row in await connection.execute_fetchall(*bound(sql, params))]

@@ -25,7 +25,7 @@ from smtpgate import metrics
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.store.alarm import Alarm
 from smtpgate.store.sqlite_errors import BUSY, primary_code, store_error
-from smtpgate.store.statement import Query, Question, Row, Rows, Together, Value, Verb, fitted, statements
+from smtpgate.store.statement import Query, Question, Row, Rows, SideBySide, Together, Value, Verb, fitted, statements
 
 _BATCH_VERBS = 64
 _BATCH_OCTETS = 8 * 1024**2
@@ -212,11 +212,13 @@ def run(connection: sqlite3.Connection, verb: Verb[Any]) -> Any:
 
 
 def answer(connection: sqlite3.Connection, question: Question) -> Rows:
-    """The rows of a question; of Together a list of them for each query."""
+    """The rows of a question; of Together a list of them for each query, of SideBySide the result of each verb."""
+    if isinstance(question, Query) and question.among is None:  # most of them
+        return connection.execute(_numbered(question.sql), fitted(question.params)).fetchall()
+    if isinstance(question, SideBySide):
+        return [run(connection, verb) for verb in question.verbs]
     if isinstance(question, Together):
         return cast("Rows", [answer(connection, query) for query in question.queries])
-    if isinstance(question, Query) and question.among is None:  # most of them
-        return connection.execute(*bound(question.sql, question.params)).fetchall()
     rows: Rows = []
     for sql, params in statements(question):
         rows += connection.execute(*bound(sql, params)).fetchall()

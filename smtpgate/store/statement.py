@@ -43,7 +43,14 @@ class Together(NamedTuple):
     queries: tuple[Query | Many, ...]
 
 
-Question = Query | Many | Together
+class SideBySide(NamedTuple):
+    """Verbs of which none changes anything or depends on another. What comes back is a list of their results. Where a question
+    is a round trip, they ask theirs at once (`interleaved`); where it is a call, one after the other costs less."""
+
+    verbs: tuple[Verb[Any], ...]
+
+
+Question = Query | Many | Together | SideBySide
 Verb = Generator[Question, Rows, T]
 
 # Comments to SQLite, which has one writer. Uncovered for PostgreSQL: rows that another node is just taking are passed by;
@@ -96,10 +103,30 @@ def statements(question: Question) -> Iterator[tuple[str, tuple[Value, ...]]]:
         case Together(queries):
             for query in queries:
                 yield from statements(query)
+        case SideBySide():
+            raise TypeError("verbs have statements only as they run")
 
 
 def together(*verbs: Verb[Any]) -> Verb[list[Any]]:
-    """Run them side by side, asking their questions at once; their results in order. None may change anything."""
+    """Run them side by side; their results in order. None may change anything."""
+    return (yield SideBySide(verbs))
+
+
+def asking_at_once(verb: Verb[T]) -> Verb[T]:
+    """The same verb for a driver that takes no SideBySide: what stands side by side in it asks its questions at once."""
+    answer: Any = None  # begins it
+    try:
+        while True:
+            question = verb.send(answer)
+            answer = (yield from interleaved(question.verbs)) if isinstance(question, SideBySide) else (yield question)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def interleaved(verbs: Sequence[Verb[Any]]) -> Verb[list[Any]]:
+    """Verbs side by side as one that asks the questions of all at once."""
+    verbs = [asking_at_once(verb) for verb in verbs]
     results: list[Any] = [None] * len(verbs)
     asked: list[tuple[int, Query | Together]] = []
 
@@ -109,7 +136,7 @@ def together(*verbs: Verb[Any]) -> Verb[list[Any]]:
         except StopIteration as done:
             results[i] = done.value
         else:
-            assert not isinstance(question, Many)
+            assert isinstance(question, Query | Together)
             asked.append((i, question))
 
     for i in range(len(verbs)):

@@ -27,7 +27,10 @@ def added(change: Counter[str]) -> list[Query]:
 
 def of_rows(statuses: Iterable[Status], recipients: int, state: MailState | None) -> Counter[str]:
     """What new tickets, new recipients and the new state of a mail add."""
-    return Counter({FILED: int(state is MailState.FILED), RECIPIENTS: recipients}) + Counter(status.value for status in statuses)
+    change = Counter({FILED: int(state is MailState.FILED), RECIPIENTS: recipients})
+    for status in statuses:
+        change[status.value] += 1
+    return change
 
 
 def moved(before: Iterable[str], after: Status) -> Counter[str]:
