@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from smtpgate.clock import Clock, new_id
 from smtpgate.config import Config
-from smtpgate.desk.life import letter_for
+from smtpgate.desk.life import letter_for, told_of
 from smtpgate.errors import UsageError
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.model import Address, Entry, EntryKind, Status, Ticket
@@ -95,8 +95,8 @@ def _change(
     if note:
         inside = Entry(new_id(clock), ticket.id, EntryKind.NOTE, author, now, note)
         changes = replace(changes, entries=(*changes.entries, inside))
-    if purpose is None or customer is None:
-        done.append("no mail was sent")
+    if purpose is None or customer is None or not (message or told_of(purpose, fewer=customer.fewer)):
+        done.append("no mail was sent" + (": the customer wants fewer notices" if customer is not None and purpose else ""))
         return changes
     told = Entry(new_id(clock), ticket.id, EntryKind.STATUS, author, now, message or f"({purpose} mail)")
     mail = pipeline.post.to_customer(

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from smtpgate.settingtypes import Hours, Language, Leave, MailAddress, Section, TimeOfDay, Zone
+from smtpgate.languages import Language
+from smtpgate.settingtypes import AgentLanguage, Color, Hours, Leave, MailAddress, Section, TimeOfDay, Zone
 
 
 class Texts(Section):
     """A text in the customer's languages."""
 
     zh: str = Field(default="", description="Simplified Chinese.")
+    zh_hant: str = Field(default="", description="Traditional Chinese; empty: as in Simplified Chinese.")
     en: str = Field(default="", description="English.")
+
+    def of(self, language: Language) -> str:
+        """ "" when there is none in this language."""
+        if language == "en":
+            return self.en
+        return (self.zh_hant or self.zh) if language == "zh-Hant" else self.zh
 
 
 class Desk(Section):
@@ -24,8 +32,16 @@ class Desk(Section):
     address: MailAddress = Field(description="The address customers write to and our mail comes from.")
     aliases: list[MailAddress] = Field(default=[], description="Further addresses of the same desk.")
     display_name: Texts = Field(default=Texts(), description="The name in From, for each language; empty: the desk's name.")
+    color: Color = Field(
+        default="#1d4ed8",
+        description="The colour of this desk in its mail, as #rrggbb: dark enough to be read on white; where mail is shown on dark,"
+        " a lighter one is used.",
+    )
     channel: str = Field(default="EML", pattern=r"^[A-Z0-9]{1,8}$", description="The channel code in ticket numbers.")
-    language: Language = Field(default="en", description="Language of our mail when the customer's cannot be told.")
+    language: Language = Field(
+        default="en",
+        description="Language of our mail when the customer's cannot be told: en, zh (Simplified Chinese) or zh-Hant.",
+    )
     timezone: Zone = Field(default="UTC", description="Zone of dates in numbers and in mail.")
     agents: list[MailAddress] = Field(default=[], description="The members of the desk.")
     acknowledge: bool = Field(default=True, description="Send the number at once.")
@@ -43,7 +59,9 @@ class Agent(Section):
     """What is to be known of an agent beside the desks that list the address."""
 
     address: MailAddress = Field(description="The address in desk.agents.")
-    language: Language = Field(default="en", description="Language of our mail to this agent.")
+    language: AgentLanguage = Field(
+        default="en", description="Language of our mail to this agent: en or zh (zh-Hant is taken as zh)."
+    )
     name: Texts = Field(default=Texts(), description="The name that customers see before the desk's; empty: the desk's alone.")
     timezone: Zone | None = Field(
         default=None, description="Zone of hours, leave, digest and dates for this agent; unset: the desk's."

@@ -162,6 +162,7 @@ class Participant:
     address: str  # compared by `mail.address.key`
     name: str
     role: Role
+    fewer: bool = False  # wants fewer notices
 
 
 @dataclass(frozen=True, slots=True)

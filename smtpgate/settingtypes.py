@@ -6,6 +6,7 @@ Pure. A validator raises ValueError as "what is wrong; how to mend it", which co
 from __future__ import annotations
 
 import ipaddress
+import re
 import string
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +17,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from smtpgate import hours
+from smtpgate.colors import LEAST, WHITE, contrast, on_light
 from smtpgate.numbers import NumberPattern
 from smtpgate.patterns import Pattern
 
@@ -168,6 +170,20 @@ def _re2(value: str) -> str:
     return value
 
 
+def _color(value: str) -> str:
+    if not re.fullmatch(r"#[0-9A-Fa-f]{6}", value):
+        raise ValueError("write a colour as # and six digits from 0 to f, such as #1d4ed8")
+    color = value.lower()
+    if contrast(color, WHITE) < LEAST:
+        raise ValueError(f"too pale to be read on white; {on_light(color)} is the nearest that can be")
+    return color
+
+
+def _agents_language(value: object) -> object:
+    """Mail to agents has no words of its own in Traditional Chinese yet."""
+    return "zh" if value == "zh-Hant" else value
+
+
 def _number_pattern(value: str) -> str:
     NumberPattern.compile(value)  # ValueError says what is wrong
     return value
@@ -204,6 +220,7 @@ Hours = Annotated[str, AfterValidator(_hours)]
 Leave = Annotated[str, AfterValidator(_leave)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 HostName = Annotated[str, AfterValidator(_hostname)]
-Language = Literal["zh", "en"]
+AgentLanguage = Annotated[Literal["zh", "en"], BeforeValidator(_agents_language)]
+Color = Annotated[str, AfterValidator(_color)]
 Re2 = Annotated[str, AfterValidator(_re2)]
 Numbers = Annotated[str, AfterValidator(_number_pattern)]

@@ -128,7 +128,8 @@ COMMANDS: tuple[Command, ...] = (
     Command(Verb.SPAM, ("垃圾", "垃圾邮件"), Argument.NONE, Text.NOTE,
             "Close the ticket as spam without a word to its sender.", "作为垃圾邮件关闭，不通知发件人。", "#spam", ("junk",)),
     Command(Verb.LANGUAGE, ("语言",), Argument.LANGUAGE, Text.ANSWER,
-            "Write to this customer in this language from now on.", "以后用这种语言给该客户写信。", "#language zh", ("lang",)),
+            "Write to this customer in this language from now on: en, zh or zh-Hant.",
+            "以后用这种语言给该客户写信：英文、简体或繁体。", "#language zh", ("lang",)),
     Command(Verb.LIST, ("列表",), Argument.NONE, Text.NONE,
             "Open tickets of the desk, the longest waiting first.", "列出本服务台未完成的工单，等待最久的在前。", "#list",
             place=Place.DESK),
@@ -171,7 +172,9 @@ PRIORITIES: dict[str, tuple[str, ...]] = {
     "urgent": ("urgent", "紧急", "最高"),
 }
 LANGUAGES: dict[str, tuple[str, ...]] = {
-    "en": ("en", "english", "英文", "英语"),
-    "zh": ("zh", "zh-cn", "zh-hans", "chinese", "中文", "简体", "简体中文"),
+    "en": ("en", "english", "英文", "英语", "英語"),
+    "zh": ("zh", "zh-cn", "zh-hans", "chinese", "simplified chinese", "中文", "简体", "简体中文", "簡體", "簡體中文"),
+    "zh-Hant": ("zh-hant", "zh-tw", "zh-hk", "zh-mo", "traditional chinese", "繁体", "繁体中文", "繁體", "繁體中文", "正體",
+                "正體中文"),
 }
 # fmt: on

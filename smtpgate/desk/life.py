@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from smtpgate.languages import is_chinese
 from smtpgate.model import Status
 
 
@@ -33,13 +34,22 @@ def letter_for(old: Status, new: Status) -> str | None:
     return new.value
 
 
-def language_for(detected: str, earlier: str, default: str) -> str:
-    """The language to write in: what the customer writes now, else what we last used with them, else the desk's.
+def told_of(purpose: str, *, fewer: bool) -> bool:
+    """Is this mail sent? A customer who wants fewer notices gets questions, answers and ends, and not what says that we go on."""
+    return not (fewer and purpose in ("progress", "reopened", "repeat"))
 
-    A language that we have no templates for gets English, which more people read than the desk's own.
+
+def language_for(detected: str, script: str, earlier: str, default: str, wish: str = "") -> str:
+    """The language to write in: the customer's own wish, else what he writes now, else what we last used with him, else the desk's.
+
+    Chinese that may be either script is taken for what was written to him before, else for the desk's. A language that we have
+    no templates for gets English, which more people read than the desk's own.
     """
-    if detected in ("zh", "en"):
-        return detected
+    if wish:
+        return wish
+    if detected == "zh":
+        known = {"Hant": "zh-Hant", "Hans": "zh"}.get(script)
+        return known or next((one for one in (earlier, default) if is_chinese(one)), "zh")
     if not detected:
         return earlier or default
     return "en"

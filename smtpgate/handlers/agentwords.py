@@ -44,6 +44,7 @@ LINES = {
         "status": "State: {new} (was {old}).",
         "told": "{to} is told by mail.",
         "untold": "The customer gets no mail about it.",
+        "untold-fewer": "The customer gets no mail about it: fewer notices are wanted. An answer of yours is sent all the same.",
         "taken": "The ticket is yours.",
         "taken-from": "The ticket is yours; {who} had it.",
         "dropped": "Nobody has the ticket now.",
@@ -128,6 +129,7 @@ LINES = {
         "status": "状态：{new}（原为：{old}）。",
         "told": "已发邮件通知 {to}。",
         "untold": "没有发邮件通知客户。",
+        "untold-fewer": "没有发邮件通知客户：客户希望少收通知。您的答复仍会照常发出。",
         "taken": "工单现在由您负责。",
         "taken-from": "工单现在由您负责（原由 {who} 负责）。",
         "dropped": "工单现在无人负责。",
@@ -262,4 +264,7 @@ TAKES = {
         Argument.WORDS: "一些文字",
     },
 }
-LANGUAGES = {"en": {"en": "English", "zh": "Chinese"}, "zh": {"en": "英文", "zh": "中文"}}
+LANGUAGES = {
+    "en": {"en": "English", "zh": "Simplified Chinese", "zh-Hant": "Traditional Chinese"},
+    "zh": {"en": "英文", "zh": "简体中文", "zh-Hant": "繁体中文"},
+}

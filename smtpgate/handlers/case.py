@@ -49,6 +49,7 @@ from smtpgate.store.api import (
     SentRecipient,
     TicketUpdate,
 )
+from smtpgate.wish import NewWish
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,7 @@ class Work:
     bounced: list[tuple[int, str]] = field(default_factory=list)
     subjects: list[tuple[str, int, float]] = field(default_factory=list)
     unseen_refs: list[tuple[str, int]] = field(default_factory=list)
+    wishes: list[NewWish] = field(default_factory=list)
     withdrawn: list[Withdrawn] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     silenced: list[int] = field(default_factory=list)
@@ -179,9 +181,9 @@ class Work:
             self.ticket, self.rung = None, ""
         for gathered in (self.opened, self.tickets, self.updates, self.entries, self.message_refs, self.fingerprints, self.told):
             gathered.clear()
-        for rare in (self.acks, self.outgoing, self.bounced, self.subjects, self.unseen_refs, self.withdrawn, self.released):
+        for rare in (self.acks, self.outgoing, self.bounced, self.subjects, self.unseen_refs, self.wishes):
             rare.clear()
-        for agents in (self.silenced, self.links, self.moved):
+        for agents in (self.withdrawn, self.released, self.silenced, self.links, self.moved):
             agents.clear()
 
     def changes(self, state: MailState | None, decision: str) -> Changes:
@@ -200,6 +202,7 @@ class Work:
             bounced=tuple(self.bounced),
             subjects=tuple(self.subjects),
             unseen_refs=tuple(self.unseen_refs),
+            wishes=tuple(self.wishes),
             withdrawn=tuple(self.withdrawn),
             released=tuple(self.released),
             silenced=tuple(self.silenced),

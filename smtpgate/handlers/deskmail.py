@@ -17,6 +17,7 @@ from smtpgate.desksettings import Agent, Desk
 from smtpgate.handlers import opening, outcome, tell
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
+from smtpgate.languages import Language
 from smtpgate.listing import Listed, Listing
 from smtpgate.mail import address as mail_address
 from smtpgate.mail import letters
@@ -156,7 +157,7 @@ def _lines(case: Case, agent: Agent) -> tuple[str, ...]:
     return tuple(listed) if len(listed) <= _MOST else (*listed[: _MOST - 1], LINES[agent.language]["more"])
 
 
-def _line(ticket: Ticket, now: float, language: letters.Language) -> str:
+def _line(ticket: Ticket, now: float, language: Language) -> str:
     subject = letters.shown_subject(letters.one_line(ticket.subject, _SUBJECT), ticket.number)
     who = ticket.customer.address if ticket.customer else "-"
     state, age = STATUS[language][ticket.status], _age(now - ticket.created_at, language)

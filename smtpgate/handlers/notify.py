@@ -19,6 +19,7 @@ from smtpgate.store.api import AckNote
 NAME = "notify"
 _DAY = 86400.0
 _LONGEST_QUEUE = 24 * 60  # minutes
+_WISHED = {Asked.FEWER: "fewer", Asked.ALL: "all"}
 _SEEN = (EntryKind.CUSTOMER, EntryKind.REPLY, EntryKind.STATUS)  # by a customer
 
 
@@ -34,6 +35,8 @@ def handle(case: Case, work: Work) -> None:
         _send(case, work, work.ticket, "closed")
     elif work.asked is Asked.STATUS and work.ticket is not None:
         _send(case, work, work.ticket, "status", _standing(case, work.ticket))
+    elif work.asked is not None and work.asked.wish and work.ticket is not None:
+        _send(case, work, work.ticket, _WISHED.get(work.asked, "language"))
     else:
         purpose = "received" if work.rights.acknowledged is Acknowledging.YES else "notice"
         for ticket in work.opened:
@@ -59,7 +62,11 @@ def _silent(case: Case, work: Work) -> str:
     quench = case.config.limits.machine_mails_per_hour
     if case.facts.machine_last_hour.get(work.ticket.id, 0) >= quench:
         return f"more than {quench} automatic mails on this ticket in an hour"
-    if work.opened or work.reopened or work.closed or work.asked is Asked.STATUS or work.repeat_of is not None:
+    customer = work.ticket.customer
+    if customer is not None and customer.fewer and (work.reopened or work.repeat_of is not None):
+        return "the customer wants fewer notices"
+    answered = work.asked is not None and (work.asked is Asked.STATUS or work.asked.wish)
+    if work.opened or work.reopened or work.closed or answered or work.repeat_of is not None:
         return ""
     return "an ordinary answer needs no acknowledgement"
 

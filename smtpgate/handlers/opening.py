@@ -23,6 +23,7 @@ from smtpgate.mail.agentwords import STATUS
 from smtpgate.mail.letters import ComposeError
 from smtpgate.model import Address, Entry, EntryKind, Original, ParsedMail, Participant, Role, Ticket
 from smtpgate.store.api import AckNote, MessageRef
+from smtpgate.wish import Wish
 
 NAME = "opening"
 _PREFIXES = 5  # of a subject that are taken off
@@ -122,14 +123,16 @@ def _subject(case: Case, original: Original | None) -> str:
 def _begin(case: Case, work: Work, desk: Desk, person: Address, original: Original | None) -> Ticket:
     subject = _subject(case, original)
     spoken = language.of(original.text, subject) if original is not None else case.parsed.language
+    written = language.script(original.text or subject) if original is not None else case.parsed.script
     known = case.facts.customer
+    wish = known.wish if known else Wish()
     work.ticket = tickets.begin(
         case,
         work,
         desk,
         subject=subject,
-        language=language_for(spoken, known.language if known else "", desk.language),
-        participants=(Participant(person.address, person.name, Role.CUSTOMER),),
+        language=language_for(spoken, written, known.language if known else "", desk.language, wish.language),
+        participants=(Participant(person.address, person.name, Role.CUSTOMER, wish.fewer),),
     )
     work.rung = "new"
     return work.ticket

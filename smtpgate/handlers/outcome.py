@@ -7,7 +7,7 @@ from dataclasses import replace
 from smtpgate.clock import id_number, id_text
 from smtpgate.desk.commands import Fault, Given, Reading
 from smtpgate.desk.commandtable import COMMANDS, Place, Verb
-from smtpgate.desk.life import after_answer, letter_for
+from smtpgate.desk.life import after_answer, letter_for, told_of
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.errors import ParseFailed
 from smtpgate.handlers import doing as on_ticket
@@ -218,8 +218,8 @@ def _answer(doing: Doing, status: Status | None) -> None:
 def _status_letter(doing: Doing, status: Status) -> None:
     case, ticket = doing.case, doing.ticket
     purpose, customer = letter_for(ticket.status, status), ticket.customer
-    if purpose is None or customer is None:
-        doing.say("untold")
+    if purpose is None or customer is None or not told_of(purpose, fewer=customer.fewer):
+        doing.say("untold" if customer is None or not customer.fewer else "untold-fewer")
         return
     entry = Entry(case.new_id(), ticket.id, EntryKind.STATUS, case.sender, case.now, f"({purpose} mail)")
     mail = case.post.to_customer(

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from smtpgate.clock import Clock, id_text, new_id
 from smtpgate.config import Config
 from smtpgate.desksettings import Agent, Desk
+from smtpgate.languages import Language, written_in
 from smtpgate.mail import address as mail_address
 from smtpgate.mail.answers import Answer, compose_answer
 from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_receipt
 from smtpgate.mail.compose import Templates, compose
 from smtpgate.mail.forward import forward_for_postmaster
-from smtpgate.mail.letters import Language, Letter, Purpose, Standing, new_message_id
+from smtpgate.mail.letters import Letter, Purpose, Standing, new_message_id
 from smtpgate.mail.outward import Carried
 from smtpgate.mail.token import TokenKind, Tokens
 from smtpgate.mail.wire import Composed
@@ -61,7 +62,7 @@ class Post:
         answered = in_reply_to.message_id if in_reply_to else None
         letter = Letter(
             purpose=Purpose(purpose),
-            language="zh" if ticket.language == "zh" else "en",
+            language=written_in(ticket.language),
             desk=desk,
             ticket_number=ticket.number,
             to=to,
@@ -75,6 +76,7 @@ class Post:
             reply_to=self.tokens.reply_address(desk.address, ticket.id, to.address, now),
             standing=standing,
             other=other,
+            fewer=ticket.customer is not None and ticket.customer.fewer,
         )
         composed = compose(letter, self.templates)
         return self._outgoing(composed, purpose, desk, ticket, to.address, now, now if send_at is None else send_at, entry_id)
@@ -102,7 +104,7 @@ class Post:
             ticket=ticket,
             agent=agent,
             to=to,
-            language="zh" if ticket.language == "zh" else "en",
+            language=written_in(ticket.language),
             message_id=new_message_id(ticket.id, desk.domain, secrets.token_bytes(10)),
             date=now,
             reply_to=self.tokens.reply_address(desk.address, ticket.id, to.address, now),

@@ -31,7 +31,10 @@ def handle(case: Case, work: Work) -> None:
 
 
 def _settled(work: Work) -> bool:
-    """Nobody need read it: the customer asked how it stands and has his answer, or closed what is closed."""
+    """Nobody need read it: the customer asked how it stands and has his answer, closed what is closed, or wants more or fewer
+    notices. Which language he wants they must know, for their own words are in one."""
+    if work.asked in (Asked.FEWER, Asked.ALL):
+        return True
     if work.asked is Asked.STATUS:
         return any(mail.purpose == "status" for mail in work.outgoing)
     return work.asked is Asked.SOLVED and not work.closed
@@ -44,6 +47,8 @@ def _what(work: Work, entry: Entry) -> str:
         return "reopened"
     if work.closed:
         return "closed"
+    if work.asked is not None and work.asked.language is not None:
+        return "language"
     return "new" if work.opened else "answer"
 
 

@@ -15,6 +15,7 @@ from smtpgate.model import Address, Entry, EntryKind, Kind, Participant, Role, T
 from smtpgate.numbers import NumberPattern
 from smtpgate.rules.rights import Joining, Opening
 from smtpgate.store.api import MessageRef, NewFingerprint, NewTicket, TicketUpdate
+from smtpgate.wish import NewWish
 
 NAME = "ticket"
 _SUBJECT = 200  # characters of a subject kept as the ticket's title
@@ -63,7 +64,7 @@ def _join(case: Case, work: Work, ticket: Ticket) -> None:
 
 def _joined(case: Case, work: Work, ticket: Ticket) -> None:
     """A participant goes on."""
-    if work.asked in (Asked.STATUS, Asked.SOLVED):
+    if work.asked is not None and work.asked is not Asked.UNSOLVED:
         status, reopened = after_word(ticket.status, solved=work.asked is Asked.SOLVED), False
     elif case.parsed.thanks and work.asked is None and not ticket.status.open and case.config.tickets.thanks == "note":
         work.mark("thanks")
@@ -71,8 +72,10 @@ def _joined(case: Case, work: Work, ticket: Ticket) -> None:
         status, reopened = ticket.status, False
     else:
         status, reopened = after_customer_mail(ticket.status)
+    language = work.asked.language if work.asked is not None else None
     update = TicketUpdate(
         ticket.id,
+        language=language,
         status=status if status is not ticket.status else None,
         updated_at=case.now,
         add_participants=_copied(case, ticket) if work.rights.joins is Joining.YES else (),
@@ -90,6 +93,17 @@ def _joined(case: Case, work: Work, ticket: Ticket) -> None:
         work.entries.append(Entry(case.new_id(), ticket.id, EntryKind.EVENT, case.sender, case.now, event))
         work.because(NAME, f"was {ticket.status.value}: closed by its customer")
     work.ticket = ticket if status is ticket.status else replace(ticket, status=status)
+    if work.asked is not None and work.asked.wish:
+        work.ticket = _wished(case, work, work.ticket, work.asked)
+
+
+def _wished(case: Case, work: Work, ticket: Ticket, asked: Asked) -> Ticket:
+    """The ticket as it is with what its customer asks for."""
+    fewer = None if asked.language else asked is Asked.FEWER
+    work.wishes.append(NewWish(case.sender, case.now, asked.language, fewer))
+    work.because(NAME, f"from now on {case.sender} {asked.value}")
+    people = tuple(p if p.role is not Role.CUSTOMER or fewer is None else replace(p, fewer=fewer) for p in ticket.participants)
+    return replace(ticket, language=asked.language or ticket.language, participants=people)
 
 
 def _continue(case: Case, work: Work, ticket: Ticket) -> None:
@@ -152,7 +166,9 @@ def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key
         desk,
         serial=(key, serial),
         subject=case.parsed.subject,
-        language=language_for(case.parsed.language, case.facts.language, desk.language),
+        language=language_for(
+            case.parsed.language, case.parsed.script, case.facts.language, desk.language, case.facts.wish.language
+        ),
         participants=_first_participants(case, work),
         unverified=work.rights.opens is Opening.UNVERIFIED or (work.rights.opens is Opening.YES and case.person is None),
         other_desks=tuple(d.name for d in sharing),
@@ -206,7 +222,7 @@ def _first_participants(case: Case, work: Work) -> tuple[Participant, ...]:
     if case.imported and (case.agent or case.own(case.sender)):  # we wrote first: the ticket is theirs to whom we wrote
         others = _people_in_copy(case, {case.sender})
         return tuple(replace(p, role=Role.CUSTOMER if i == 0 else Role.CC) for i, p in enumerate(others))
-    customer = Participant(case.person.address, case.person.name, Role.CUSTOMER)
+    customer = Participant(case.person.address, case.person.name, Role.CUSTOMER, case.facts.wish.fewer)
     copies = _people_in_copy(case, {case.sender}) if work.rights.opens is Opening.YES else ()
     return (customer, *copies)
 

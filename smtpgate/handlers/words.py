@@ -1,4 +1,5 @@
-"""A reply of one word by which a customer steers a ticket: how is it going, it is solved, it is not solved.
+"""A reply of one word by which a customer steers a ticket: how is it going, it is solved, it is not solved; or our mail to
+himself, in all of his tickets: another language, fewer notices.
 
 It counts only from the ticket's own customer, by the table of rights: a sender who is proved well enough to join (column
 `joins`: yes), or one with less evidence who writes to the signed address that this very person was given. An answer to
@@ -28,7 +29,11 @@ def handle(case: Case, work: Work) -> None:
     asked, ticket = _read(case), work.ticket
     if asked is None or ticket is None or case.imported:
         return
-    why = _not_owner(case, work, ticket) or (_unanswerable(case, work, ticket) if asked is Asked.STATUS else "")
+    why = _not_owner(case, work, ticket)
+    if asked is Asked.STATUS:
+        why = why or _unanswerable(case, work, ticket)
+    elif asked.wish and work.rights.acknowledged is not Acknowledging.YES:  # it lasts, and is for all of his tickets
+        why = why or "the sender is not proved well enough"
     if why:
         work.because(NAME, f"says {asked.value!r}, taken as an ordinary answer: {why}")
         return

@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup, escape
 
 from smtpgate.desksettings import Agent, Desk
+from smtpgate.languages import Language
 from smtpgate.mail import letters, outward, wire
 from smtpgate.mail.compose import Templates
-from smtpgate.mail.letters import ComposeError, Language
+from smtpgate.mail.letters import ComposeError
 from smtpgate.mail.outward import Carried
 from smtpgate.mail.wire import Composed
 from smtpgate.model import Address, Ticket
@@ -52,19 +53,19 @@ def compose_answer(answer: Answer, templates: Templates) -> Composed:
         raise ComposeError(f"{answer.message_id!r} is not a Message-ID")
     text = letters.many_lines(answer.text)
     formatted, pictures = _pictures(answer, own_id)
-    person = letters.greeting_name(answer.agent.name.zh if language == "zh" else answer.agent.name.en)
-    team = letters.desk_name(desk, language)
+    person = letters.greeting_name(answer.agent.name.of(language))
     values = {
         "number": ticket.number,
-        "subject": letters.shown_subject(ticket.subject, ticket.number),
+        "subject": (subject := letters.shown_subject(ticket.subject, ticket.number)),
         "text": text,
         "formatted": Markup(formatted) if formatted is not None else _paragraphs(text),  # noqa: S704  # sanitised by mail.html
         "person": person,
         "state": answer.state,
         "merged": answer.merged,
-        "desk": team,
-        "lang": "zh-CN" if language == "zh" else "en",
+        **letters.of_desk(desk, language),
+        **_links(answer, subject),
     }
+    team = str(values["desk"])
     page = templates.page(f"{language}/answer", values)
     sender = f"{person} ({team})" if person else team
     to = wire.checked_address(answer.to.address)
@@ -72,7 +73,7 @@ def compose_answer(answer: Answer, templates: Templates) -> Composed:
         ("From", wire.mailbox(sender, desk.address)),
         ("To", wire.mailbox(letters.one_line(answer.to.name, 80), to)),
         ("Reply-To", wire.mailbox(team, wire.checked_address(answer.reply_to))),
-        ("Subject", wire.subject(f"[#{ticket.number}]", values["subject"])),
+        ("Subject", wire.subject(f"[#{ticket.number}]", subject)),
         ("Date", format_datetime(datetime.fromtimestamp(answer.date, ZoneInfo(desk.timezone)))),
         ("Message-ID", own_id),
         *([("In-Reply-To", parent)] if parent else []),
@@ -81,6 +82,21 @@ def compose_answer(answer: Answer, templates: Templates) -> Composed:
     ]
     data = wire.assemble(fields, _content(page.text, page.html, pictures, _others(answer, pictures), own_id))
     return wire.finished(data, own_id, to)
+
+
+def _links(answer: Answer, subject: str) -> dict[str, str]:
+    """For the customer alone: nobody else's words count."""
+    customer = answer.ticket.customer
+    his = customer is not None and customer.address == answer.to.address
+    return letters.links(
+        answer.language,
+        answer.reply_to,
+        answer.ticket.number,
+        subject,
+        words=his and answer.state != "closed",
+        wishes=his,
+        fewer=customer is not None and customer.fewer,
+    )
 
 
 def _pictures(answer: Answer, own_id: str) -> tuple[str | None, tuple[Carried, ...]]:

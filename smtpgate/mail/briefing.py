@@ -13,10 +13,11 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from smtpgate.desksettings import Agent, Desk
+from smtpgate.languages import NAMES, Language, written_in
 from smtpgate.mail import letters, safe, wire
 from smtpgate.mail.agentwords import EVIDENCE, LINKED, PRIORITY, SAID, STATUS, WORDS
 from smtpgate.mail.compose import Templates
-from smtpgate.mail.letters import ComposeError, Language
+from smtpgate.mail.letters import ComposeError
 from smtpgate.mail.wire import Composed
 from smtpgate.model import Entry, EntryKind, OtherTicket, Priority, Role, Ticket
 
@@ -28,7 +29,7 @@ _LINKS = 10  # the newest ones that are shown
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
-    """What one agent is told of one ticket. what: new, answer, reopened, closed, third-party, note,
+    """What one agent is told of one ticket. what: new, answer, reopened, closed, language, third-party, note,
     assigned, moved, shown, lost, late.
 
     entry is what is new; earlier what was said before, the newest first. answer_to and note_to are this agent's signed
@@ -114,10 +115,8 @@ def _common(desk: Desk, ticket: Ticket | None, language: Language, moment: float
     return {
         "number": ticket.number if ticket else "",
         "subject": letters.shown_subject(ticket.subject, ticket.number) if ticket else "",
-        "desk": letters.desk_name(desk, language),
-        "address": desk.address,
         "date": letters.date_text(moment, desk, language),
-        "lang": "zh-CN" if language == "zh" else "en",
+        **letters.of_desk(desk, language),
     }
 
 
@@ -179,6 +178,8 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
         (words["joined"], ", ".join(p.address for p in ticket.joined)),
         (words["copied"], ", ".join(p.address for p in ticket.participants if p.role is Role.CC)),
         *((detail.name, detail.value) for detail in briefing.entry.details if detail.where != "quoted"),
+        (words["written-in"], "" if ticket.language == language else NAMES[written_in(ticket.language)]),
+        (words["wishes"], words["fewer"] if ticket.customer is not None and ticket.customer.fewer else ""),
         (words["files"], ", ".join(a.filename for a in briefing.entry.attachments if not a.seen)),
         (words["marks"], ", ".join(briefing.entry.marks)),
         *((words["linked"], f"{link.number} ({LINKED[language][link.kind]})") for link in ticket.links[-_LINKS:]),

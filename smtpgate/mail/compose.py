@@ -22,17 +22,19 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 from smtpgate.desksettings import Desk
-from smtpgate.mail import wire
+from smtpgate.languages import LANGUAGES, TAGS, Language
+from smtpgate.mail import letters, wire
 from smtpgate.mail.canned import Canned, Text
 from smtpgate.mail.forward import forward_for_postmaster
-from smtpgate.mail.letters import ComposeError, Language, Letter, Purpose, Standing, desk_name, one_line, shown_subject, variables
+from smtpgate.mail.letters import ComposeError, Letter, Purpose, Standing, desk_name, one_line, shown_subject, variables
 from smtpgate.mail.wire import Composed
 from smtpgate.model import Address, Entry, EntryKind, OtherTicket, Status
 
 __all__ = ["Composed", "Templates", "compose", "forward_for_postmaster"]
 
-LANGUAGES: tuple[Language, ...] = ("zh", "en")
-PAGES = ("answer", "to-agent", "receipt")  # mails that are made of more than a letter's values
+PAGES = ("answer",)  # mails that are made of more than a letter's values
+AGENTS_PAGES = ("to-agent", "receipt")  # those that agents get
+AGENTS_LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _LARGEST_TEXT = 1024**2  # characters that a template may make
 
 
@@ -183,8 +185,12 @@ class Templates:
 
 
 def _names() -> list[str]:
-    stems = (*(purpose.value for purpose in Purpose), *PAGES)
-    return [f"{language}/{stem}.{kind}" for language in LANGUAGES for stem in stems for kind in ("txt", "html")]
+    return [f"{language}/{stem}.{kind}" for language in LANGUAGES for stem in stems(language) for kind in ("txt", "html")]
+
+
+def stems(language: Language) -> tuple[str, ...]:
+    """The mails that there are in a language, without their endings."""
+    return (*(purpose.value for purpose in Purpose), *PAGES, *(AGENTS_PAGES if language in AGENTS_LANGUAGES else ()))
 
 
 _MARK = re.compile("\ue000([a-z:]+)\ue001")
@@ -255,7 +261,8 @@ def _samples() -> Iterator[Letter]:
 
 def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
     """The same for pages."""
-    common = {"number": "20260102-EML-0042", "desk": "Support", "address": "support@example.com", "date": "2 January 2026, 09:00"}
+    common = {"number": "20260102-EML-0042", "date": "2 January 2026, 09:00"}
+    desk = Desk(name="sample", address="support@example.com")
     rich: dict[str, dict[str, Any]] = {
         "answer": {
             "text": "First\n\nSecond <b>",
@@ -263,6 +270,7 @@ def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
             "person": "Lee",
             "state": "resolved",
             "merged": "20260102-EML-0041",
+            **letters.links("en", desk.address, common["number"], "", words=True, wishes=True, fewer=True),
         },
         "to-agent": {
             "headline": "New ticket",
@@ -279,13 +287,16 @@ def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
         "receipt": {"headline": "Done", "lines": ["one", "two"], "text": "mine"},
     }
     empty: dict[str, dict[str, Any]] = {
-        "answer": {"text": "x", "formatted": Markup("<p>x</p>"), "person": "", "state": "", "merged": ""},
+        "answer": {
+            **{"text": "x", "formatted": Markup("<p>x</p>"), "person": "", "state": "", "merged": ""},
+            **letters.links("en", desk.address, common["number"], "", words=False, wishes=False, fewer=False),
+        },
         "to-agent": {**rich["to-agent"], "evidence": "", "text": "", "facts": [], "earlier": [], "links": [], "inside": True},
         "receipt": {"headline": "Done", "lines": [], "text": ""},
     }
     for language in LANGUAGES:
-        shared = {**common, "lang": "zh-CN" if language == "zh" else "en"}
-        for stem in PAGES:
+        shared = {**common, **letters.of_desk(desk, language)}
+        for stem in stems(language)[len(Purpose) :]:
             yield f"{language}/{stem}", {**shared, "subject": "Printer <offline>", **rich[stem]}
             yield f"{language}/{stem}", {**shared, "subject": "", **empty[stem]}
 
@@ -312,7 +323,7 @@ def compose(letter: Letter, templates: Templates) -> Composed:
         *([("In-Reply-To", parent)] if parent else []),
         *([("References", chain)] if chain else []),
         *wire.automatic("auto-replied" if letter.purpose.replies else "auto-generated"),
-        ("Content-Language", "zh-CN" if letter.language == "zh" else "en"),
+        ("Content-Language", TAGS[letter.language]),
     ]
     parts = [wire.text_part("plain", rendered.text), wire.text_part("html", rendered.html)]
     data = wire.assemble(fields, wire.Multipart("alternative", own_id, parts))

@@ -1,4 +1,4 @@
-"""The words by which a customer steers a ticket: the one table, and who reads a reply against it.
+"""The words by which a customer steers a ticket, and our mail to himself: the one table, and who reads a reply against it.
 
 A reply counts only if it is nothing but one of these, on one line; case, punctuation and blanks do not matter, nor what a
 mail client puts below a new mail: a closing and a name. So no word stands here that also answers a question of ours
@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from enum import StrEnum
 
+from smtpgate.languages import Language
 from smtpgate.mail.signature import is_sentence
 from smtpgate.mail.signwords import CLOSINGS
 
@@ -25,36 +26,86 @@ class Asked(StrEnum):
     STATUS = "status"
     SOLVED = "solved"
     UNSOLVED = "not solved"
+    ENGLISH = "wants English"
+    SIMPLIFIED = "wants Simplified Chinese"
+    TRADITIONAL = "wants Traditional Chinese"
+    FEWER = "wants fewer notices"
+    ALL = "wants all notices"
+
+    @property
+    def language(self) -> Language | None:
+        """That of our mail from now on."""
+        return _LANGUAGES.get(self)
+
+    @property
+    def wish(self) -> bool:
+        """It is about the person and not about the ticket."""
+        return self in _WISHES
 
 
-# In each language the first word is the one that our mail offers.
+_LANGUAGES: dict[Asked, Language] = {Asked.ENGLISH: "en", Asked.SIMPLIFIED: "zh", Asked.TRADITIONAL: "zh-Hant"}
+_WISHES = frozenset((*_LANGUAGES, Asked.FEWER, Asked.ALL))
+
+# In each language the first word is the one that our mail offers. A language is asked for in its own words.
 # fmt: off
-WORDS: dict[Asked, dict[str, tuple[str, ...]]] = {
+WORDS: dict[Asked, dict[Language, tuple[str, ...]]] = {
     Asked.STATUS: {
         "en": ("status", "state", "progress", "ticket status", "how is it going", "how's it going", "any news", "any update"),
-        "zh": ("状态", "进度", "进展", "工单状态", "处理进度", "查询状态", "查询进度", "查进度", "进展如何", "进度如何",
-               "狀態", "進度", "進展", "工單狀態", "處理進度", "查詢狀態", "查詢進度", "查進度", "進展如何", "進度如何"),
+        "zh": ("状态", "进度", "进展", "工单状态", "处理进度", "查询状态", "查询进度", "查进度", "进展如何", "进度如何"),
+        "zh-Hant": ("進度", "狀態", "進展", "工單狀態", "案件進度", "案件狀態", "處理進度", "查詢狀態", "查詢進度", "查進度",
+                    "進展如何", "進度如何"),
     },
     Asked.SOLVED: {
         "en": ("solved", "closed", "close", "resolved", "it is solved", "it's solved", "it is resolved", "problem solved",
                "issue resolved", "close it", "close ticket", "close the ticket"),
-        "zh": ("已解决", "关闭", "已关闭", "解决了", "已经解决", "已经解决了", "问题已解决", "问题解决了", "关闭工单",
-               "已解決", "關閉", "已關閉", "解決了", "已經解決", "已經解決了", "問題已解決", "問題解決了", "關閉工單"),
+        "zh": ("已解决", "关闭", "已关闭", "解决了", "已经解决", "已经解决了", "问题已解决", "问题解决了", "关闭工单"),
+        "zh-Hant": ("已解決", "關閉", "已關閉", "解決了", "已經解決", "已經解決了", "問題已解決", "問題解決了", "關閉工單", "結案",
+                    "可以結案"),
     },
     Asked.UNSOLVED: {
         "en": ("not solved", "unsolved", "not resolved", "unresolved", "not yet solved", "still not solved", "reopen",
                "it is not solved", "it's not solved", "it is not resolved", "problem not solved", "reopen ticket"),
         "zh": ("未解决", "没解决", "没有解决", "还没解决", "还没有解决", "仍未解决", "尚未解决", "问题未解决", "问题没有解决",
-               "重新打开", "未解決", "沒解決", "沒有解決", "還沒解決", "還沒有解決", "仍未解決", "尚未解決", "問題未解決",
-               "問題沒有解決", "重新開啟", "重新打開"),
+               "重新打开"),
+        "zh-Hant": ("未解決", "沒解決", "沒有解決", "還沒解決", "還沒有解決", "仍未解決", "尚未解決", "問題未解決", "問題沒有解決",
+                    "重新開啟", "重新打開"),
+    },
+    Asked.ENGLISH: {
+        "en": ("write in English", "please write in English", "English please", "in English please", "language English",
+               "language en"),
+        "zh": ("请用英文", "用英文", "英文", "语言英文", "请用英语", "用英语", "语言英语"),
+        "zh-Hant": ("請用英文", "用英文", "英文", "語言英文", "請用英語", "用英語", "語言英語"),
+    },
+    Asked.SIMPLIFIED: {
+        "zh": ("请用简体中文", "简体中文", "简体", "用简体中文", "请用简体", "语言简体中文", "语言简体", "请用中文", "语言中文"),
+        "zh-Hant": ("請用簡體中文", "簡體中文", "簡體", "用簡體中文", "請用簡體", "語言簡體中文", "語言簡體"),
+        "en": ("write in Simplified Chinese", "Simplified Chinese please", "language Simplified Chinese", "write in Chinese",
+               "Chinese please", "in Chinese please", "language Chinese", "language zh", "language zh-CN"),
+    },
+    Asked.TRADITIONAL: {
+        "zh-Hant": ("請用繁體中文", "繁體中文", "繁體", "用繁體中文", "請用繁體", "語言繁體中文", "語言繁體", "正體中文",
+                    "請用正體中文", "請用中文", "語言中文"),
+        "zh": ("请用繁体中文", "繁体中文", "繁体", "用繁体中文", "请用繁体", "语言繁体中文", "语言繁体"),
+        "en": ("write in Traditional Chinese", "Traditional Chinese please", "language Traditional Chinese", "language zh-Hant",
+               "language zh-TW", "language zh-HK"),
+    },
+    Asked.FEWER: {
+        "en": ("fewer notices", "less notices", "fewer mails", "mute", "mute notices", "unsubscribe"),
+        "zh": ("少发通知", "减少通知", "少发邮件", "静音", "退订"),
+        "zh-Hant": ("少發通知", "減少通知", "少寄郵件", "少寄通知", "靜音", "取消訂閱", "退訂"),
+    },
+    Asked.ALL: {
+        "en": ("all notices", "more notices", "unmute"),
+        "zh": ("恢复通知", "恢复全部通知", "全部通知", "取消静音"),
+        "zh-Hant": ("恢復通知", "恢復全部通知", "全部通知", "取消靜音"),
     },
 }
 # fmt: on
 
 
-def offered(asked: Asked, language: str) -> str:
-    """The word that our mail names, and that a tap on its link writes."""
-    return WORDS[asked][language][0]
+def offered(asked: Asked, language: Language) -> str:
+    """The word that our mail in this language names, and that a tap on its link writes."""
+    return WORDS[asked][asked.language or language][0]
 
 
 def read(reply: str, who: str = "") -> Asked | None:
@@ -66,7 +117,7 @@ def read(reply: str, who: str = "") -> Asked | None:
     if len(text) > _LONGEST or (below and not _signs([line.strip() for line in below], who)):
         return None
     asked = _BY_WORD.get(_bare(text))
-    if asked is not Asked.STATUS and ("?" in text or "？" in text):
+    if asked in (Asked.SOLVED, Asked.UNSOLVED) and ("?" in text or "？" in text):
         return None  # "solved?" is a question and closes nothing
     return asked
 

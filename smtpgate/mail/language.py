@@ -16,6 +16,8 @@ _FIRST = 3  # lines with words that decide alone, if they say enough
 _WIDE = 60  # characters of each of them
 _MANY = 400  # characters of no Latin script that are counted
 _MOST = 100  # words that are counted
+_LIST = 200  # characters of a list of languages
+_SCRIPT_OF = {"hant": "Hant", "tw": "Hant", "hk": "Hant", "mo": "Hant", "hans": "Hans", "cn": "Hans", "sg": "Hans"}
 _NOISE = re.compile(r"https?://[^\s\u3000-\uffff]+|[^\s\u3000-\uffff]+@[^\s\u3000-\uffff]+|[A-Za-z0-9_.-]*[0-9_][A-Za-z0-9_.-]*")
 _CODE = re.compile(r"[0-9@_]|://")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
@@ -87,15 +89,26 @@ def _words_only(line: str) -> str:
     return " ".join(t for t in kept if t)
 
 
-def script(text: str) -> str:
-    """How Chinese is written: "Hans", "Hant", or "" when the text does not tell."""
+def script(text: str, hints: tuple[str, ...] = ()) -> str:
+    """How Chinese is written: "Hans", "Hant", or "" when nothing tells. hints, as of `of`, count where the text tells nothing."""
     sample = text[:_SAMPLE]
-    if sample.isascii():
-        return ""
-    simplified, traditional = len(_HANS.findall(sample)), len(_HANT.findall(sample))
-    if simplified == traditional:
-        return ""
-    return "Hans" if simplified > traditional else "Hant"
+    simplified, traditional = (0, 0) if sample.isascii() else (len(_HANS.findall(sample)), len(_HANT.findall(sample)))
+    if simplified != traditional:
+        return "Hans" if simplified > traditional else "Hant"
+    return next((found for hint in hints if (found := _hinted_script(hint.strip().lower()))), "")
+
+
+def _hinted_script(hint: str) -> str:
+    """Of a charset, or of the first Chinese tag with a script or region in a list of them (RFC 4647 §2)."""
+    if hint.startswith("big5"):
+        return "Hant"
+    if hint in ("gb2312", "hz-gb-2312"):  # gbk and gb18030 have both
+        return "Hans"
+    for tag in hint[:_LIST].replace(";", ",").split(","):
+        language, *rest = tag.strip().split("-")
+        if language == "zh" and rest:
+            return next((_SCRIPT_OF[part] for part in rest if part in _SCRIPT_OF), "")
+    return ""
 
 
 def _hinted(hints: tuple[str, ...]) -> str:

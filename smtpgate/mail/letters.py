@@ -11,13 +11,14 @@ from base64 import b32encode
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from smtpgate.clock import id_text
+from smtpgate.colors import on_dark
 from smtpgate.desksettings import Desk
 from smtpgate.errors import GatewayError
+from smtpgate.languages import LANGUAGES, TAGS, Language, is_chinese
 from smtpgate.mail import safe
 from smtpgate.mail.customerwords import Asked, offered
 from smtpgate.mail.statuswords import LAST, NEXT, STATE
@@ -29,8 +30,6 @@ LONGEST_MESSAGE = 65536
 _LINKED = 150  # characters of a subject in a link: some clients take no longer ones
 
 _MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
-
-Language = Literal["zh", "en"]
 
 
 class ComposeError(GatewayError):
@@ -50,17 +49,30 @@ class Purpose(StrEnum):
     MERGED = "merged"  # an agent has made one ticket of two
     SPLIT = "split"  # an agent has taken one of the customer's mails out into a ticket of its own
     STATUS = "status"  # the customer asked how it stands
+    LANGUAGE = "language"  # he asked for another language: this one
+    FEWER = "fewer"  # he asked for fewer notices
+    ALL = "all"  # and wants all of them again
     NOTICE = "notice"  # to a sender that nothing vouches for: no text of theirs, no name
 
     @property
     def replies(self) -> bool:
         """Answers a mail at once by itself (RFC 3834 §5.1 auto-replied); the others follow from a change of the ticket."""
-        return self in (Purpose.RECEIVED, Purpose.REPEAT, Purpose.STATUS, Purpose.NOTICE)
+        return self in _AT_ONCE
 
     @property
     def offers_words(self) -> bool:
         """Names the words by which the customer may steer the ticket, with a link for each."""
         return self not in (Purpose.CLOSED, Purpose.NOTICE)
+
+    @property
+    def offers_wishes(self) -> bool:
+        """The same of the words for our mail itself."""
+        return self is not Purpose.NOTICE
+
+
+_AT_ONCE = frozenset(
+    (Purpose.RECEIVED, Purpose.REPEAT, Purpose.STATUS, Purpose.LANGUAGE, Purpose.FEWER, Purpose.ALL, Purpose.NOTICE)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,8 @@ class Letter:
     """One mail to one customer. Values may be as they came from outside: compose cleans them.
 
     message is an agent's own words in plain text, "" for none. standing belongs to STATUS alone. subject is the ticket's; it is
-    shown only with show_subject. reply_to is the signed address (None: the desk's own). date is in seconds since 1970.
+    shown only with show_subject. reply_to is the signed address (None: the desk's own). date is in seconds since 1970. fewer: the
+    customer wants fewer notices.
     """
 
     purpose: Purpose
@@ -95,6 +108,7 @@ class Letter:
     reply_to: str | None = None
     standing: Standing | None = None
     other: str = ""  # the number of the ticket that was merged into this one, or that this one was taken out of
+    fewer: bool = False
 
 
 def new_message_id(ticket_id: int, domain: str, rand: bytes) -> str:
@@ -139,18 +153,29 @@ def greeting_name(name: str) -> str:
 
 
 def desk_name(desk: Desk, language: Language) -> str:
-    """The desk's name in a language, in the other one when that is all there is, else its short name."""
+    """The desk's name in a language, in another one when that is all there is, else its short name."""
     names = desk.display_name
-    first, second = (names.zh, names.en) if language == "zh" else (names.en, names.zh)
-    return one_line(first or second or desk.name, LONGEST_NAME)
+    other: Language = "zh" if language == "en" else "en"
+    return one_line(names.of(language) or names.of(other) or desk.name, LONGEST_NAME)
 
 
 def date_text(moment: float, desk: Desk, language: Language) -> str:
     """The moment in the desk's zone as people write it."""
     local = datetime.fromtimestamp(moment, ZoneInfo(desk.timezone))
-    if language == "zh":
+    if is_chinese(language):
         return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}"
     return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
+
+
+def of_desk(desk: Desk, language: Language) -> dict[str, str]:
+    """What every page of the desk's mail may use."""
+    return {
+        "desk": desk_name(desk, language),
+        "address": desk.address,
+        "lang": TAGS[language],
+        "color": desk.color,
+        "darkcolor": on_dark(desk.color),
+    }
 
 
 def variables(letter: Letter) -> dict[str, str]:
@@ -163,11 +188,9 @@ def variables(letter: Letter) -> dict[str, str]:
         "subject": subject,
         "name": greeting_name(letter.to.name) if theirs else "",
         "message": many_lines(letter.message) if theirs else "",
-        "desk": desk_name(desk, language),
-        "address": desk.address,
         "date": date_text(letter.date, desk, language),
-        "lang": "zh-CN" if language == "zh" else "en",
         "other": letter.other,
+        **of_desk(desk, language),
         **_standing(letter),
         **_links(letter, subject),
     }
@@ -178,7 +201,7 @@ def _standing(letter: Letter) -> dict[str, str]:
     if found is None:
         return dict.fromkeys(("state", "last", "next", "others"), "")
     last = found.last
-    line, colon = ("{}（{}）", "：") if language == "zh" else ("{} ({})", ": ")
+    line, colon = ("{}（{}）", "：") if is_chinese(language) else ("{} ({})", ": ")
     shown = ((other, shown_subject(other.subject, other.number)) for other in found.others)
     lines = (line.format(o.number, STATE[language][o.status]) + (colon + subject if subject else "") for o, subject in shown)
     return {
@@ -189,19 +212,36 @@ def _standing(letter: Letter) -> dict[str, str]:
     }
 
 
-_LINKS = {"asklink": Asked.STATUS, "solvedlink": Asked.SOLVED, "unsolvedlink": Asked.UNSOLVED}
-_BODIES: dict[Language, tuple[tuple[str, str], ...]] = {
-    "zh": tuple((name, "&body=" + quote(offered(asked, "zh"))) for name, asked in _LINKS.items()),
-    "en": tuple((name, "&body=" + quote(offered(asked, "en"))) for name, asked in _LINKS.items()),
+_WORDS = {"asklink": Asked.STATUS, "solvedlink": Asked.SOLVED, "unsolvedlink": Asked.UNSOLVED}
+_WISHES = {
+    "enlink": Asked.ENGLISH,
+    "zhlink": Asked.SIMPLIFIED,
+    "hantlink": Asked.TRADITIONAL,
+    "fewerlink": Asked.FEWER,
+    "alllink": Asked.ALL,
 }
+_BODIES: dict[Language, dict[str, str]] = {
+    language: {name: "&body=" + quote(offered(asked, language)) for name, asked in (*_WORDS.items(), *_WISHES.items())}
+    for language in LANGUAGES
+}
+_OWN: dict[Language, str] = {"en": "enlink", "zh": "zhlink", "zh-Hant": "hantlink"}  # nobody asks for what he has
+
+
+def links(language: Language, address: str, number: str, subject: str, *, words: bool, wishes: bool, fewer: bool) -> dict[str, str]:
+    """What a tap and "send" does: a reply of one word to the customer's signed address. words: those that steer the ticket;
+    wishes: those about our mail to this person. "" for what is not offered."""
+    base, bodies = mailto(address, number, subject), _BODIES[language]
+    left_out = {_OWN[language], "fewerlink" if fewer else "alllink"}
+    return {
+        **{name: base + bodies[name] if words else "" for name in _WORDS},
+        **{name: base + bodies[name] if wishes and name not in left_out else "" for name in _WISHES},
+    }
 
 
 def _links(letter: Letter, subject: str) -> dict[str, str]:
-    """What a tap and "send" does: a reply of one word."""
-    if not letter.purpose.offers_words:
-        return dict.fromkeys(_LINKS, "")
-    base = mailto(letter.reply_to or letter.desk.address, letter.ticket_number, subject)
-    return {name: base + body for name, body in _BODIES[letter.language]}
+    purpose, address = letter.purpose, letter.reply_to or letter.desk.address
+    offers = {"words": purpose.offers_words, "wishes": purpose.offers_wishes}
+    return links(letter.language, address, letter.ticket_number, subject, fewer=letter.fewer, **offers)
 
 
 def mailto(address: str, number: str, subject: str) -> str:

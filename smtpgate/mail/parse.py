@@ -77,7 +77,8 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
     if not reply and content.meeting is not None:
         text = reply = calendar.alone(content.meeting)
     report, found, why = judge.judge(_judged(raw, head, content, text, reply), mail_from)
-    spoken = language.of(reply, head.subject, _hints(fields))
+    hints = _hints(fields)
+    spoken = language.of(reply, head.subject, hints)
     files = any(not a.inline for a in content.attachments)
     defects.extend([*head.defects, *content.defects])
     return ParsedMail(
@@ -92,7 +93,7 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
         cc=head.addresses("cc"),
         subject=head.subject,
         language=spoken,
-        script=language.script(reply or head.subject) if spoken == "zh" else "",
+        script=language.script(f"{reply}\n{head.subject}", (*hints, _accepts(fields))) if spoken == "zh" else "",
         text=text,
         reply=reply,
         nothing_new=not own and bool(text.strip()),
@@ -176,6 +177,11 @@ def _hints(fields: tuple[Field, ...]) -> tuple[str, ...]:
     """What the header tells of the language, if the text does not."""
     charset = params.content_type(fields)[1].get("charset", "")
     return tuple(hint for hint in (charset, header.first(fields, "content-language") or "") if hint)
+
+
+def _accepts(fields: tuple[Field, ...]) -> str:
+    """The languages that the writer's program is set to. Not what this mail is in, but which Chinese he reads."""
+    return header.first(fields, "accept-language") or ""
 
 
 def _judged(raw: bytes, head: Head, content: Content, text: str, reply: str) -> judge.Read:

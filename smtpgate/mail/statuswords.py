@@ -1,4 +1,4 @@
-"""What a customer is told of how a ticket stands, in both languages. Pure data. {when} is filled with str.format."""
+"""What a customer is told of how a ticket stands, in each language. Pure data. {when} is filled with str.format."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ STATE: dict[str, dict[Status, str]] = {
         Status.RESOLVED: "已解决",
         Status.CLOSED: "已关闭",
     },
+    "zh-Hant": {
+        Status.RECEIVED: "已收件",
+        Status.PROGRESS: "處理中",
+        Status.WAITING: "等候您的回覆",
+        Status.RESOLVED: "已解決",
+        Status.CLOSED: "已結案",
+    },
 }
 LAST: dict[str, dict[EntryKind, str]] = {
     "en": {
@@ -30,6 +37,11 @@ LAST: dict[str, dict[EntryKind, str]] = {
         EntryKind.CUSTOMER: "{when} 收到来信",
         EntryKind.REPLY: "{when} 我们做了答复",
         EntryKind.STATUS: "{when} 我们发出了进度通知",
+    },
+    "zh-Hant": {
+        EntryKind.CUSTOMER: "{when} 收到來信",
+        EntryKind.REPLY: "{when} 我們已回覆",
+        EntryKind.STATUS: "{when} 我們寄出進度通知",
     },
 }
 NEXT: dict[str, dict[Status, str]] = {
@@ -46,5 +58,12 @@ NEXT: dict[str, dict[Status, str]] = {
         Status.WAITING: "我们需要您答复上一封邮件后才能继续，请回复。",
         Status.RESOLVED: "我们认为问题已经解决。如果还没有，回复邮件即可重新打开。",
         Status.CLOSED: "暂无后续安排。回复邮件即可重新打开。",
+    },
+    "zh-Hant": {
+        Status.RECEIVED: "我們的同仁會儘快查看，並以電子郵件回覆您。",
+        Status.PROGRESS: "我們正在處理，一有進展就會以電子郵件通知您。",
+        Status.WAITING: "我們需要您回覆上一封郵件，才能繼續處理。",
+        Status.RESOLVED: "我們認為問題已經解決。如果還沒有，直接回覆郵件就會重新開啟。",
+        Status.CLOSED: "目前沒有後續安排。直接回覆郵件就會重新開啟。",
     },
 }

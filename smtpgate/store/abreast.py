@@ -156,4 +156,5 @@ def _people(facts: Facts, changes: Changes) -> Iterator[str]:
     everybody += [one for id_ in _tickets(changes) if id_ in facts.tickets for one in facts.tickets[id_].participants]
     yield from (rows.address_key(one.address) for one in everybody)
     yield from (rows.address_key(address) for update in changes.updates for address in update.remove_participants)
+    yield from (rows.address_key(wish.address) for wish in changes.wishes)
     yield from (rows.mailbox_key(ack.address) for ack in changes.acks if not ack.of_agent)

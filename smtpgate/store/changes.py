@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from smtpgate.errors import StoreMisuse
 from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
-from smtpgate.store import due, incoming, linking, rows, tally
+from smtpgate.store import due, incoming, linking, rows, tally, wishes
 from smtpgate.store.api import AckNote, Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
 from smtpgate.store.facts import facts, tickets_by_id
 from smtpgate.store.statement import Many, Query, Verb, select_in, together, written
@@ -108,6 +108,8 @@ def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
     yield from written([*_new_rows(several), *also, *tally.added(counted)])
     yield from _update_tickets(updates)
     yield from _removed(updates)
+    for wish in (wish for changes, _ in several for wish in changes.wishes):
+        yield from wishes.wished(wish)
     for changes, _ in several:
         for key in changes.told:
             yield Query("UPDATE fingerprint SET told = 1 WHERE key = $1", (key,))

@@ -24,6 +24,7 @@ from smtpgate.model import (
     Withdrawn,
 )
 from smtpgate.store.shown import Known, Said
+from smtpgate.wish import NewWish, Wish
 
 # --- what filing may ask, all at once ---------------------------------------------------------------------------------
 
@@ -121,6 +122,7 @@ class Facts:
     acks: AckCounts = AckCounts()
     machine_last_hour: dict[int, int] = field(default_factory=dict)  # machine mails by ticket id
     language: str = ""  # what we last wrote to this sender in
+    wish: Wish = field(default_factory=Wish)  # what the sender asked for
     holders: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of history: tickets that have a mail with this id
     talks: dict[int, tuple[str, ...]] = field(default_factory=dict)  # of history: what was written under that subject, by ticket
     unseen: dict[str, int] = field(default_factory=dict)  # of history: the first ticket in which this id is referred to
@@ -202,6 +204,7 @@ class Changes:
     bounced: tuple[tuple[int, str], ...] = ()  # (recipient id, what the bounce said)
     subjects: tuple[tuple[str, int, float], ...] = ()  # (key, ticket id, when) of tickets of history
     unseen_refs: tuple[tuple[str, int], ...] = ()  # (Message-ID that a mail of history refers to, ticket id)
+    wishes: tuple[NewWish, ...] = ()
     withdrawn: tuple[Withdrawn, ...] = ()  # answers that their author takes back
     released: tuple[str, ...] = ()  # ids of held mails that an agent vouches for
     silenced: tuple[int, ...] = ()  # ids of tickets whose automatic mail to people outside is taken back where it has not left

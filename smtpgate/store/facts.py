@@ -13,6 +13,7 @@ from smtpgate.store.api import AckCounts, Facts, FactsQuery, Fingerprint, Messag
 from smtpgate.store.shown import Known
 from smtpgate.store.statement import Query, Verb, one, select_in, together
 from smtpgate.store.talk import others_of, with_talk
+from smtpgate.wish import Wish
 
 NOTICE = "notice"  # AckNote.purpose of the short notice to unverified senders, which has a cap of its own
 _DAY, _HOUR, _MINUTE = 86_400.0, 3_600.0, 60.0
@@ -25,7 +26,7 @@ _MOST = 100  # rows of one kind that no decision needs more of
 
 
 def facts(query: FactsQuery) -> Verb[Facts]:
-    reached, (parents, expected), serials, acks, language, letters = yield from together(
+    reached, (parents, expected), serials, acks, (language, wish), letters = yield from together(
         _reached(query), _unfiled_parents(query), _serials(query), _acks(query), _language(query.sender), _letters(query)
     )
     listed: tuple[Ticket, ...] = ()
@@ -41,6 +42,7 @@ def facts(query: FactsQuery) -> Verb[Facts]:
         serials=serials,
         acks=acks,
         language=language,
+        wish=wish,
         letters=letters,
         customer=(yield from _known(query)),
     )
@@ -130,11 +132,13 @@ def tickets_by_id(ids: Iterable[int]) -> Verb[dict[int, Ticket]]:
     wanted = tuple(dict.fromkeys(ids))
     found, people = yield from together(
         select_in("SELECT " + rows.TICKET + ", " + linking.LINKED + " FROM ticket t WHERE t.id IN (...)", wanted),
-        select_in("SELECT " + rows.PARTICIPANT + ", ticket_id FROM participant WHERE ticket_id IN (...) ORDER BY id", wanted),
+        select_in(
+            "SELECT " + rows.PARTICIPANT + ", p.ticket_id FROM participant p WHERE p.ticket_id IN (...) ORDER BY p.id", wanted
+        ),
     )
     of_ticket: dict[int, list[Participant]] = {}
     for row in people:
-        of_ticket.setdefault(row[3], []).append(rows.participant(row))
+        of_ticket.setdefault(row[4], []).append(rows.participant(row))
     tickets = {row[0]: rows.ticket(row, tuple(of_ticket.get(row[0], ()))) for row in found}
     if linked := [row[0] for row in found if row[-1]]:
         links = yield from linking.of(linked)
@@ -309,9 +313,9 @@ def _known(query: FactsQuery) -> Verb[Known | None]:
     if not query.customer:
         return None
     acks = yield from _acks_to(query.customer, query.now)
-    language = yield from _language(query.customer)
+    language, wish = yield from _language(query.customer)
     others = yield from others_of(query.customer)
-    return Known(tuple(at for at, purpose in acks if purpose != NOTICE), language, others)
+    return Known(tuple(at for at, purpose in acks if purpose != NOTICE), language, others, wish)
 
 
 def _machine_last_hour(tickets: dict[int, Ticket], now: float) -> Verb[dict[int, int]]:
@@ -324,15 +328,17 @@ def _machine_last_hour(tickets: dict[int, Ticket], now: float) -> Verb[dict[int,
     return dict.fromkeys(tickets, 0) | {row[0]: row[1] for row in found}
 
 
-def _language(address: str) -> Verb[str]:
-    """Of a person's newest ticket: what we write to a customer in is the ticket's language."""
+def _language(address: str) -> Verb[tuple[str, Wish]]:
+    """Of a person's newest ticket, since what we write to a customer in is the ticket's language; and what he asked for."""
     found = yield Query(
         # the newest first, from the index: as a join SQLite reads all of them and sorts, when it believes that they are few
-        """SELECT language FROM ticket WHERE id = (SELECT ticket_id FROM participant
-            WHERE address_key = $1 AND role = 'customer' ORDER BY ticket_id DESC LIMIT 1)""",
+        """SELECT 0, language, 0 FROM ticket WHERE id = (SELECT ticket_id FROM participant
+                WHERE address_key = $1 AND role = 'customer' ORDER BY ticket_id DESC LIMIT 1)
+            UNION ALL SELECT 1, language, fewer FROM wish WHERE address_key = $1""",
         (rows.address_key(address),),
     )
-    return found[0][0] if found else ""
+    earlier = next((row[1] for row in found if not row[0]), "")
+    return earlier, next((Wish(row[1], fewer=bool(row[2])) for row in found if row[0]), Wish())
 
 
 def _own_tickets(query: FactsQuery) -> Verb[tuple[int, ...]]:

@@ -248,11 +248,11 @@ def ticket(row: Row, participants: tuple[Participant, ...]) -> Ticket:
     )
 
 
-PARTICIPANT = "address, name, role"
+PARTICIPANT = "p.address, p.name, p.role, (SELECT w.fewer FROM wish w WHERE w.address_key = p.address_key)"
 
 
 def participant(row: Row) -> Participant:
-    return Participant(address=row[0], name=row[1], role=Role(row[2]))
+    return Participant(address=row[0], name=row[1], role=Role(row[2]), fewer=bool(row[3]))
 
 
 ENTRY = "id, ticket_id, kind, author, created_at, text, mail_id, message_id, evidence, marks, attachments, rung, repeat_of, details"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from smtpgate.model import Attempt, DeliveryState, Entry, OtherTicket, OutgoingMail, Ticket, Withdrawn
+from smtpgate.wish import Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,12 @@ class Pause:
 @dataclass(frozen=True, slots=True)
 class Known:
     """A person in whose name an agent opens a ticket: when acknowledgements went there in 24 h, oldest first; the language that we
-    last wrote in; the newest tickets."""
+    last wrote in; the newest tickets; what the person asked for."""
 
     acks: tuple[float, ...] = ()
     language: str = ""
     others: tuple[OtherTicket, ...] = ()
+    wish: Wish = field(default_factory=Wish)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from smtpgate.archive.search import search
 from smtpgate.config import Config, Extraction
 from smtpgate.errors import ArchiveError, ConfigError
 from smtpgate.handlers import subject
+from smtpgate.languages import LANGUAGES
 from smtpgate.mail import header, wire
 from smtpgate.mail.compose import compose
 from smtpgate.mail.extract import Extractor, topic
@@ -96,7 +97,7 @@ def _letter(data: bytes) -> Any:
     subject_line, _, message = rest.partition("\n")
     made = letter(
         purpose=list(Purpose)[len(data) % len(Purpose)],
-        language=("en", "zh")[len(data) % 2],
+        language=LANGUAGES[len(data) % len(LANGUAGES)],
         subject=subject_line,
         message=message[:1000],
         to=Address(name, "maria@example.org"),

@@ -240,6 +240,7 @@ class TestRound:
         assert {field.name for field in dataclasses.fields(Changes)} == {
             *("state", "reason", "decision", "tickets", "updates", "entries", "message_refs", "fingerprints", "told"),
             *("outgoing", "acks", "bounced", "subjects", "unseen_refs", "postpone_until", "withdrawn", "released"),
+            "wishes",
             *("links", "moved", "silenced"),  # the last one with an update of its ticket
         }
         assert {field.name for field in dataclasses.fields(Facts)} == {
@@ -255,5 +256,5 @@ class TestRound:
                 "expected_parents",
             ),
             *("machine_last_hour", "language", "holders", "talks", "unseen", "seen_pictures", "letters", "parents"),
-            *("said", "listed", "open_tickets", "merged", "customer"),
+            *("said", "listed", "open_tickets", "merged", "customer", "wish"),
         }

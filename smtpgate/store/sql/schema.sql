@@ -91,6 +91,14 @@ CREATE TABLE participant (
 ) STRICT;
 CREATE INDEX participant_address ON participant (address_key, ticket_id);
 
+-- What a person has asked for: the language of our mail ('' for no wish), and fewer notices.
+CREATE TABLE wish (
+    address_key TEXT NOT NULL PRIMARY KEY,
+    language TEXT NOT NULL,
+    fewer INTEGER NOT NULL,
+    changed_at REAL NOT NULL
+) STRICT;
+
 -- The last serial that was used, for each counter.
 CREATE TABLE serial (
     day TEXT NOT NULL,

@@ -13,8 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from smtpgate.desksettings import Desk, Texts
+from smtpgate.languages import LANGUAGES, TAGS
 from smtpgate.mail import customerwords, header, wire
-from smtpgate.mail.compose import LANGUAGES, Composed, compose
+from smtpgate.mail.compose import Composed, compose
 from smtpgate.mail.customerwords import Asked
 from smtpgate.mail.letters import LONGEST_MESSAGE, ComposeError, Purpose, greeting_name, new_message_id, shown_subject
 from smtpgate.model import Address
@@ -224,22 +225,25 @@ def test_html_loads_nothing_and_runs_nothing(purpose: Purpose, language: Any) ->
         re.IGNORECASE,
     )
     assert set(re.findall(r"https?://[^\"]*", html)) <= {"http://www.w3.org/1999/xhtml"}
-    assert f'<html lang="{"zh-CN" if language == "zh" else "en"}"' in html
+    assert f'<html lang="{TAGS[language]}"' in html
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("purpose", Purpose)
-def test_each_link_answers_with_one_word(purpose: Purpose, language: Any) -> None:
+@pytest.mark.parametrize("fewer", [False, True])
+def test_each_link_answers_with_one_word(purpose: Purpose, language: Any, *, fewer: bool) -> None:
     """The signed address, the subject kept, a word that we read; and the text names the same words."""
-    text, html = bodies(made(purpose=purpose, language=language, subject='Fax & "x" 打印机'))
+    text, html = bodies(made(purpose=purpose, language=language, subject='Fax & "x" 打印机', fewer=fewer))
     links = [urlsplit(unescape(link)) for link in re.findall(r'href="([^"]*)"', html)]
-    wanted = [] if purpose in (Purpose.CLOSED, Purpose.NOTICE) else list(Asked)
+    steers = [] if purpose in (Purpose.CLOSED, Purpose.NOTICE) else [Asked.STATUS, Asked.SOLVED, Asked.UNSOLVED]
+    languages = [one for one in (Asked.SIMPLIFIED, Asked.TRADITIONAL, Asked.ENGLISH) if one.language != language]
+    wanted = [] if purpose is Purpose.NOTICE else [*steers, *languages, Asked.ALL if fewer else Asked.FEWER]
     said = [parse_qs(link.query) for link in links]
     assert [(link.scheme, link.path) for link in links] == [("mailto", "support+rabc@example.com")] * len(wanted)
     assert [customerwords.read(one["body"][0]) for one in said] == wanted
     assert {one["subject"][0] for one in said} <= {f'Re: [#{NUMBER}] Fax & "x" 打印机'}
     for asked in wanted:
-        assert customerwords.offered(asked, language) in text.splitlines()[-1]
+        assert customerwords.offered(asked, language) in " ".join(text.splitlines()[-2:])
 
 
 def test_a_link_shows_no_subject_that_may_not_be_shown_and_stays_short() -> None:

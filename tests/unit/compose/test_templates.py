@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from smtpgate.mail.compose import LANGUAGES, Templates, built_in_directory, compose
+from smtpgate.languages import LANGUAGES
+from smtpgate.mail.compose import Templates, built_in_directory, compose
 from smtpgate.mail.letters import ComposeError, Purpose, variables
 from tests.support.letters import NUMBER, letter, templates
 
