@@ -40,7 +40,7 @@ class Post:
     @staticmethod
     def language(ticket: Ticket) -> Language:
         """What the ticket's customer is written to in."""
-        return "zh" if ticket.language == "zh" else "en"
+        return written_in(ticket.language)
 
     def to_customer(
         self,
