@@ -23,10 +23,12 @@ from smtpgate import log as logs
 from smtpgate.auth.dns import DnsResolver, Resolver, make_resolver
 from smtpgate.clock import Clock, SystemClock
 from smtpgate.config import Config
+from smtpgate.due import Leave, Member
 from smtpgate.errors import ConfigError, Problem
 from smtpgate.filing import Filing, Intake
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.handlers.post import Post
+from smtpgate.later import POLL, Later
 from smtpgate.mail.compose import Templates
 from smtpgate.mail.extract import Extractor
 from smtpgate.mail.token import Tokens
@@ -81,7 +83,13 @@ async def build_pipeline(config: Config, store: Store, clock: Clock) -> Pipeline
     """The handlers with their keys, templates and number patterns; a new key or pattern is remembered in the store."""
     patterns = await store.number_patterns(config.tickets.number_pattern)
     keys = config.token_keys or (await store.token_key(secrets.token_bytes(32)),)
-    return make_pipeline(config, patterns, keys, clock)
+    pipeline = make_pipeline(config, patterns, keys, clock)
+    pipeline.leaves.update(leaves_of(await store.members()))
+    return pipeline
+
+
+def leaves_of(members: Mapping[str, Member]) -> dict[str, Leave]:
+    return {agent: member.leave for agent, member in members.items() if member.leave is not None}
 
 
 async def remembered(config: Config, store: Store) -> tuple[tuple[str, ...], tuple[bytes, ...]]:
@@ -115,6 +123,7 @@ class Gateway:
     store: VerbStore = field(init=False)
     door: DoorInside | DoorApart = field(init=False)
     filing: Filing = field(init=False)
+    later: Later = field(init=False)
     delivery: DeliveryInside | DeliveryApart = field(init=False)
     failed: str = field(init=False, default="")  # why the store failed for good
     _parser: ParserPool = field(init=False)
@@ -166,6 +175,8 @@ class Gateway:
             self.door = DoorInside(terms, intake, clock, self._resolver)
             self.delivery = DeliveryInside(terms, store, clock, worker, self._resolver, self._broken)
         self._run(self.filing.run, "filing")
+        self.later = Later(config, self.store, pipeline, clock, self._outgoing)
+        self._run(self.later.run, "later")
         await self.delivery.start()
         await self.door.start(self.passed.get("smtp", ()), self.passed.get("lmtp", ()))
         self._watch()
@@ -193,6 +204,7 @@ class Gateway:
         await self.delivery.renew(terms)
         self._parser.limits = config.limits
         self.filing.config, self.filing.pipeline = config, pipeline
+        self.later.config, self.later.pipeline = config, pipeline
         self._certificate_until = live.certificate_until(config.server.tls_certificate)
         self.config = config
         return waiting
@@ -227,6 +239,8 @@ class Gateway:
             await self.door.stop(grace)
         if hasattr(self, "filing"):
             self.filing.stop()
+        if hasattr(self, "later"):
+            self.later.stop()
         work += self._tasks
         if work:
             _, late = await asyncio.wait(work, timeout=max(0.0, until - self.clock.monotonic()) + _GIVE_BACK)
@@ -302,6 +316,7 @@ class Gateway:
     def _beats(self) -> dict[str, tuple[float, float]]:
         return {
             "filing": (self.filing.beat, self.config.filing.poll),
+            "what is due": (self.later.beat, POLL),
             "delivery": (self.delivery.beat, self.config.delivery.poll),
             "the door": (self.door.beat, PULSE_EVERY),
         }

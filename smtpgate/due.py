@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from smtpgate.model import Status
+from smtpgate.model import Status, Ticket
 
 
 class What(StrEnum):
@@ -43,3 +43,8 @@ class Member:
 
     digested: str = ""
     leave: Leave | None = None
+
+
+def awake(ticket: Ticket, now: float) -> Due:
+    """It is among what waits again."""
+    return Due(ticket.id, What.SNOOZE, None, now, ticket.status)

@@ -314,6 +314,7 @@ class Filing:
         began = self.clock.monotonic()
         changes = await self.store.file(mail.id, worker=self.worker, query=ready.query, decide=decide)
         metrics.took(metrics.DECIDE, self.clock.monotonic() - began, mail.id)
+        pipeline.leaves.update(changes.leaves)
         return changes
 
     async def _give_back(self, mail: Incoming, reason: str, *, poison_after: int | None) -> None:

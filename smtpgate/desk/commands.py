@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from smtpgate.desk.commandtable import COMMANDS, LANGUAGES, PRIORITIES, STATES, Argument, Command, Place, Text, Verb
+from smtpgate.desk import moments
+from smtpgate.desk.commandtable import COMMANDS, ENDED, LANGUAGES, PRIORITIES, STATES, Argument, Command, Place, Text, Verb
 
 _MOST = 20  # commands in one mail
 _LONGEST = 500  # characters of a command's line
@@ -292,6 +293,13 @@ def _number(said: str) -> Taken | None:
     return (bare,) if bare and len(bare) <= 60 and not re.search(r"\s", bare) else None
 
 
+def _moment(said: str) -> Taken | None:
+    """What stands there, when it is a moment at all; which one it is depends on the clock."""
+    if said.lower() in ("off", "cancel", "stop", "取消", "结束"):
+        return (ENDED,)
+    return (said,) if moments.read(said) is not None else None
+
+
 def _desk(said: str) -> Taken | None:
     return None if re.search(r"\s", said) else (said.lower(),)
 
@@ -324,6 +332,7 @@ _READERS: dict[Argument, Callable[[str], Taken | None]] = {
     Argument.DESK: _desk,
     Argument.NUMBER: _number,
     Argument.PERSON: _person,
+    Argument.MOMENT: _moment,
 }
 
 

@@ -26,11 +26,14 @@ class Verb(StrEnum):
     MOVE = "move"
     TEMPLATE = "template"
     SPAM = "spam"
+    SNOOZE = "snooze"
     LANGUAGE = "language"
     LIST = "list"
     MINE = "mine"
     NEXT = "next"
     FIND = "find"
+    AWAY = "away"
+    BACK = "back"
     SHOW = "show"
     NEW = "new"
     FWD = "fwd"
@@ -60,6 +63,7 @@ class Argument(StrEnum):
     NUMBER = "number"  # of a ticket
     PERSON = "person"  # one address outside, with a name before it perhaps
     LANGUAGE = "language"
+    MOMENT = "moment"  # a time or a day to come; of a snooze also ENDED
 
 
 class Text(StrEnum):
@@ -127,6 +131,10 @@ COMMANDS: tuple[Command, ...] = (
             optional=True),
     Command(Verb.SPAM, ("垃圾", "垃圾邮件"), Argument.NONE, Text.NOTE,
             "Close the ticket as spam without a word to its sender.", "作为垃圾邮件关闭，不通知发件人。", "#spam", ("junk",)),
+    Command(Verb.SNOOZE, ("暂缓", "稍后"), Argument.MOMENT, Text.NOTE,
+            "Out of the lists until then, or until the customer writes; then it comes back to who has it. off ends it.",
+            "到时再提醒：此前不出现在列表中，到时（或客户来信时）发回给负责人；写 取消 则结束。", "#snooze monday 9:00",
+            ("later",)),
     Command(Verb.LANGUAGE, ("语言",), Argument.LANGUAGE, Text.ANSWER,
             "Write to this customer in this language from now on: en, zh or zh-Hant.",
             "以后用这种语言给该客户写信：英文、简体或繁体。", "#language zh", ("lang",)),
@@ -141,6 +149,12 @@ COMMANDS: tuple[Command, ...] = (
     Command(Verb.FIND, ("查找", "搜索"), Argument.WORDS, Text.NONE,
             "The newest tickets with all of these words in their subject.", "查找主题中含有这些词的最新工单。", "#find red light",
             ("search",), place=Place.DESK),
+    Command(Verb.AWAY, ("休假", "请假"), Argument.MOMENT, Text.NONE,
+            "I am on leave until then: what comes goes to my colleagues.", "我休假到那时：来信由同事处理。",
+            "#away until 2026-12-01",
+            optional=True, place=Place.DESK),
+    Command(Verb.BACK, ("回来", "销假"), Argument.NONE, Text.NONE,
+            "I am back from leave.", "我已回来上班。", "#back", place=Place.DESK),
     Command(Verb.SHOW, ("查看",), Argument.NUMBER, Text.NONE,
             "Send me the whole ticket; in a new mail to the desk, the one with this number.",
             "把整张工单发给我；在发给服务台的新邮件里，后面写工单编号。", "#show", place=Place.BOTH),
@@ -157,6 +171,8 @@ COMMANDS: tuple[Command, ...] = (
     Command(Verb.HELP, ("帮助",), Argument.NONE, Text.NONE,
             "Send me this list.", "把这份说明发给我。", "#help", place=Place.BOTH),
 )
+
+ENDED = "off"  # what ends a snooze
 
 # A state as a command of its own: #resolved is #status resolved.
 STATES: dict[str, tuple[str, ...]] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -162,7 +163,7 @@ def _time(text: str) -> int | None:
     return hour * 60 + minute if hour < 24 and minute < 60 else None
 
 
-def when(moment: Moment, now: float, zone: ZoneInfo, morning: int = MORNING) -> float | None:
+def when(moment: Moment, now: float, zone: ZoneInfo, morning: Callable[[date], int] = lambda _: MORNING) -> float | None:
     """Seconds since 1970; None when there is no such day. Whether it lies in the past or too far ahead is the caller's to judge."""
     local = datetime.fromtimestamp(now, zone)
     if moment.relative:
@@ -170,9 +171,10 @@ def when(moment: Moment, now: float, zone: ZoneInfo, morning: int = MORNING) -> 
             return now + moment.minutes * 60
         wall = datetime.combine(_after(local.date(), moment.days), local.time())
         return _moment(wall, zone) + moment.minutes * 60
-    time = morning if moment.time is None else moment.time
     wanted = [day for day in _days(moment, local.date()) if day is not None]
-    moments = [_moment(datetime.combine(day, datetime.min.time()) + timedelta(minutes=time), zone) for day in wanted]
+    midnights = [(day, datetime.combine(day, datetime.min.time())) for day in wanted]
+    times = [(morning(day) if moment.time is None else moment.time, at) for day, at in midnights]
+    moments = [_moment(at + timedelta(minutes=minutes), zone) for minutes, at in times]
     return next((at for at in moments if at > now), moments[-1] if moments else None)
 
 

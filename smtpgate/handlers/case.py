@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from smtpgate.clock import Clock, new_id
 from smtpgate.config import Config
+from smtpgate.desk.duty import Leaves
 from smtpgate.desksettings import Desk
+from smtpgate.due import Due, Leave
 from smtpgate.handlers.post import Post
 from smtpgate.links import MovedEntry, NewLink
 from smtpgate.mail import calendar, files
@@ -52,6 +55,23 @@ from smtpgate.store.api import (
 from smtpgate.wish import NewWish
 
 
+class Known(Protocol):
+    """What telling agents needs: of a mail that is filed, or of what time brings."""
+
+    @property
+    def config(self) -> Config: ...
+    @property
+    def post(self) -> Post: ...
+    @property
+    def now(self) -> float: ...
+    @property
+    def facts(self) -> Facts: ...
+    @property
+    def leaves(self) -> Leaves: ...
+    @property
+    def agent(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One mail and everything known about it when filing decides."""
@@ -79,6 +99,7 @@ class Case:
     named: tuple[str, ...] = ()  # of history: its own Message-ID and those it refers to
     opens: bool = False  # an agent's fresh mail that opens a ticket in somebody's name, whatever its subject and references say
     opens_as: Status = Status.RECEIVED  # the state of a ticket that it opens
+    leaves: Leaves = field(default_factory=dict)  # of agents, by mail
 
     @property
     def agent(self) -> bool:
@@ -153,6 +174,8 @@ class Work:
     wishes: list[NewWish] = field(default_factory=list)
     withdrawn: list[Withdrawn] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
+    due: list[Due] = field(default_factory=list)
+    leaves: list[tuple[str, Leave]] = field(default_factory=list)
     silenced: list[int] = field(default_factory=list)
     links: list[NewLink] = field(default_factory=list)
     moved: list[MovedEntry] = field(default_factory=list)
@@ -183,7 +206,7 @@ class Work:
             gathered.clear()
         for rare in (self.acks, self.outgoing, self.bounced, self.subjects, self.unseen_refs, self.wishes):
             rare.clear()
-        for agents in (self.withdrawn, self.released, self.silenced, self.links, self.moved):
+        for agents in (self.withdrawn, self.released, self.silenced, self.links, self.moved, self.due, self.leaves):
             agents.clear()
 
     def changes(self, state: MailState | None, decision: str) -> Changes:
@@ -205,6 +228,8 @@ class Work:
             wishes=tuple(self.wishes),
             withdrawn=tuple(self.withdrawn),
             released=tuple(self.released),
+            due=tuple(self.due),
+            leaves=tuple(self.leaves),
             silenced=tuple(self.silenced),
             links=tuple(self.links),
             moved=tuple(self.moved),
@@ -212,7 +237,7 @@ class Work:
         )
 
 
-def said(case: Case, work: Work, ticket: Ticket) -> tuple[Entry, ...]:
+def said(case: Known, work: Work, ticket: Ticket) -> tuple[Entry, ...]:
     """The entries of a ticket, the newest first; of one that this very mail opens, what it has put there."""
     if work.begins(ticket):
         return tuple(e for e in reversed(work.entries) if e.ticket_id == ticket.id and e.kind is not EntryKind.EVENT)

@@ -14,7 +14,7 @@ from smtpgate.desk import commands
 from smtpgate.desk.commands import Given
 from smtpgate.desk.commandtable import Place, Verb
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers import opening, outcome, tell
+from smtpgate.handlers import opening, outcome, snooze, tell
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.languages import Language
@@ -111,6 +111,12 @@ def _do(case: Case, work: Work, desk: Desk, agent: Agent) -> None:
         _show(case, work, desk, agent, given)
     elif given.verb is Verb.NEXT:
         _next(case, work, desk, agent)
+    elif given.verb in (Verb.AWAY, Verb.BACK):
+        told, against = snooze.leave(case, work, desk, agent, given, LINES[agent.language])
+        if against:
+            _refused(case, work, desk, agent, (against,))
+        else:
+            outcome.send_receipt(case, work, None, desk, agent, TITLES[agent.language][given.verb.value], (told,))
     else:
         lines = _lines(case, agent) or (LINES[agent.language]["none"],)
         outcome.send_receipt(case, work, None, desk, agent, TITLES[agent.language][given.verb.value], lines)

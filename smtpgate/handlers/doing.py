@@ -5,6 +5,7 @@ Each command says first why it cannot be done, in words; then, when nothing stan
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from smtpgate.desk.commands import Given, Reading
@@ -21,6 +22,11 @@ SPAM = "spam"  # the tag
 _CONVERSATION = (EntryKind.CUSTOMER, EntryKind.REPLY, EntryKind.STATUS)  # what a customer has seen
 MOST_JOINED = 10  # people who get a copy of each answer: each is a mail of its own, files included
 MOST_OCTETS = 4  # times limits.message_size, of the files of an answer and all of its copies
+
+
+def thread(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """The Message-IDs that the customer's client knows, oldest first, of the entries of a ticket, newest first."""
+    return tuple(e.message_id for e in reversed(entries) if e.kind in _CONVERSATION and e.message_id)
 
 
 class Doing:
@@ -43,9 +49,7 @@ class Doing:
         return Entry(self.case.new_id(), ticket.id, EntryKind.EVENT, self.case.sender, self.case.now, text)
 
     def thread(self, ticket: Ticket) -> tuple[str, ...]:
-        """The Message-IDs that the customer's client knows, oldest first."""
-        entries = said(self.case, self.work, ticket)
-        return tuple(e.message_id for e in reversed(entries) if e.kind in _CONVERSATION and e.message_id)
+        return thread(said(self.case, self.work, ticket))
 
     def send(self, entry: Entry, *mails: OutgoingMail) -> None:
         self.work.entries.append(entry)

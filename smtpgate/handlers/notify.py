@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.doing import SPAM
 from smtpgate.mail.customerwords import Asked
-from smtpgate.mail.letters import ComposeError, Standing
+from smtpgate.mail.letters import ComposeError, Ending, Standing
 from smtpgate.model import Entry, EntryKind, Ticket
 from smtpgate.rules.rights import Acknowledging
 from smtpgate.store.api import AckNote
@@ -32,7 +32,7 @@ def handle(case: Case, work: Work) -> None:
     elif work.reopened and work.ticket is not None:
         _send(case, work, work.ticket, "reopened")
     elif work.closed and work.ticket is not None:
-        _send(case, work, work.ticket, "closed")
+        _send(case, work, work.ticket, "closed", ending=Ending("customer"))
     elif work.asked is Asked.STATUS and work.ticket is not None:
         _send(case, work, work.ticket, "status", _standing(case, work.ticket))
     elif work.asked is not None and work.asked.wish and work.ticket is not None:
@@ -95,7 +95,9 @@ def _standing(case: Case, ticket: Ticket) -> Standing:
     return Standing(ticket.status, next(seen, None), tuple(other for other in others if other.id != ticket.id))
 
 
-def _send(case: Case, work: Work, ticket: Ticket, purpose: str, standing: Standing | None = None) -> None:
+def _send(
+    case: Case, work: Work, ticket: Ticket, purpose: str, standing: Standing | None = None, ending: Ending | None = None
+) -> None:
     assert case.person is not None
     desk = case.config.desk_named(ticket.desk) or case.config.desk[0]
     if purpose in ("received", "notice") and not desk.acknowledge:
@@ -115,6 +117,7 @@ def _send(case: Case, work: Work, ticket: Ticket, purpose: str, standing: Standi
             send_at=at,
             in_reply_to=case.parsed,
             standing=standing,
+            ending=ending,
         )
     except ComposeError as error:  # the ticket matters more than its acknowledgement
         _unsent(case, work, ticket, f"The {purpose} mail could not be built: {error}.")

@@ -11,7 +11,7 @@ from smtpgate.desk.life import after_answer, letter_for, told_of
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.errors import ParseFailed
 from smtpgate.handlers import doing as on_ticket
-from smtpgate.handlers import merging, tell
+from smtpgate.handlers import merging, snooze, tell
 from smtpgate.handlers import ticket as opened
 from smtpgate.handlers.agentwords import FAULTS, LANGUAGES, LINES, TAKES, TITLES
 from smtpgate.handlers.case import Case, Work, entry_of, said
@@ -50,6 +50,8 @@ def impossible(case: Case, ticket: Ticket, desk: Desk, reading: Reading, languag
             found.append(words["already"].format(new=STATUS[language][ticket.status]))
         if given.verb is Verb.UNDO:
             found += _not_undone(case, ticket, words)
+        if given.verb is Verb.SNOOZE:
+            found += snooze.against(case, ticket, given, words)
         found += on_ticket.against(case, ticket, given, words)
         found += merging.against(case, ticket, given, words)
     if reading.outward and reading.text and ticket.customer is None:
@@ -278,6 +280,9 @@ def _assign(doing: Doing, given: Given) -> None:
     doing.change(assignee=doing.assigned)
     doing.events.append(f"assigned to {member}")
     doing.say("assigned", who=member)
+    back = tell.away_until(doing.case, member, doing.desk)
+    if back is not None:
+        doing.say("assigned-away", who=member, when=snooze.said(back, doing.agent, doing.desk))
 
 
 def _status(doing: Doing, given: Given) -> None:
@@ -343,6 +348,7 @@ _COMMANDS = {
     Verb.MOVE: on_ticket.move,
     Verb.SPAM: on_ticket.spam,
     Verb.LANGUAGE: _language,
+    Verb.SNOOZE: snooze.snooze,
     Verb.UNDO: _undo,
     Verb.SHOW: _show,
 }

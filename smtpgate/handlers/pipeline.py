@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 
 from smtpgate.clock import Clock, id_text, local_day
 from smtpgate.config import Config
 from smtpgate.desksettings import Desk
+from smtpgate.due import Leave
 from smtpgate.handlers import (
     agent,
     answer,
@@ -89,6 +90,7 @@ class Pipeline:
     patterns: tuple[NumberPattern, ...]
     clock: Clock
     extractor: Extractor
+    leaves: dict[str, Leave] = field(default_factory=dict)  # what agents said by mail; filing and later.py keep it fresh
 
     def prepare(self, mail: Incoming, parsed: ParsedMail, now: float) -> Prepared:
         """All that depends on the mail alone, and the question to the store that follows from it."""
@@ -176,6 +178,7 @@ class Pipeline:
             named=query.named,
             opens=ready.opens,
             opens_as=opens_as,
+            leaves=self.leaves,
         )
         work = Work()
         for handler in HANDLERS:

@@ -18,7 +18,7 @@ from smtpgate.mail.answers import Answer, compose_answer
 from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_receipt
 from smtpgate.mail.compose import Templates, compose
 from smtpgate.mail.forward import forward_for_postmaster
-from smtpgate.mail.letters import Letter, Purpose, Standing, new_message_id
+from smtpgate.mail.letters import Ending, Letter, Purpose, Standing, new_message_id
 from smtpgate.mail.outward import Carried
 from smtpgate.mail.token import TokenKind, Tokens
 from smtpgate.mail.wire import Composed
@@ -57,6 +57,7 @@ class Post:
         entry_id: int | None = None,
         standing: Standing | None = None,
         other: str = "",
+        ending: Ending | None = None,
     ) -> OutgoingMail:
         """One status mail to one customer. It threads below in_reply_to, the mail that it answers, else references."""
         answered = in_reply_to.message_id if in_reply_to else None
@@ -77,6 +78,7 @@ class Post:
             standing=standing,
             other=other,
             fewer=ticket.customer is not None and ticket.customer.fewer,
+            ending=ending,
         )
         composed = compose(letter, self.templates)
         return self._outgoing(composed, purpose, desk, ticket, to.address, now, now if send_at is None else send_at, entry_id)
@@ -130,6 +132,7 @@ class Post:
         earlier: tuple[Entry, ...] = (),
         others: tuple[OtherTicket, ...] = (),
         left_out: int = 0,
+        back: float | None = None,
     ) -> OutgoingMail:
         """What happened in a ticket, to one of its agents. All of a ticket hang below one Message-ID that was never sent, so that
         every client shows them as one thread."""
@@ -147,6 +150,7 @@ class Post:
             earlier=earlier,
             others=others,
             left_out=left_out,
+            back=back,
         )
         return self._outgoing(
             compose_briefing(briefing, self.templates), "to-agent", desk, ticket, agent.address, now, now, entry.id

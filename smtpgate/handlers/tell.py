@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from smtpgate.desk import duty
 from smtpgate.desksettings import Desk
-from smtpgate.handlers.case import Case, Work, said
+from smtpgate.handlers.case import Case, Known, Work, said
 from smtpgate.mail.customerwords import Asked
 from smtpgate.mail.letters import ComposeError
 from smtpgate.model import Entry, EntryKind, OtherTicket, Ticket
 from smtpgate.store.api import LEFT_OUT, TO_AGENT, AckNote
 
 NAME = "tell"
-_WANTED = (
-    "assigned",
-    "moved",
-    "merged",
-    "split",
-    "shown",
-    "lost",
-)  # an agent asked for it, or nobody else would hear: told in any case
+_CUSTOMER = ("answer", "reopened", "closed", "third-party", "late", "lost", "remind")  # somebody should look at it
+# an agent asked for it, or nobody else would hear: told in any case
+_WANTED = ("assigned", "moved", "merged", "split", "shown", "lost", "remind")
 
 
 def handle(case: Case, work: Work) -> None:
@@ -53,7 +49,7 @@ def _what(work: Work, entry: Entry) -> str:
 
 
 def told(
-    case: Case,
+    case: Known,
     work: Work,
     ticket: Ticket,
     entry: Entry,
@@ -72,7 +68,8 @@ def told(
     desk = case.config.desk_named(ticket.desk)
     if desk is None or not (desk.notify or wanted):
         return
-    for address in _whom(case, desk, ticket, only):
+    back = away_until(case, ticket.assignee, desk) if ticket.assignee else None
+    for address in _whom(case, desk, ticket, only, also=back is not None and what in _CUSTOMER):
         if case.post.key(address) == but:
             continue
         before, most = case.facts.said.told.get(address), case.config.limits.notifications_per_hour
@@ -92,6 +89,7 @@ def told(
                 earlier=tuple(e for e in said(case, work, ticket) if e.id != entry.id),
                 others=others,
                 left_out=before.left_out if before else 0,
+                back=back,
             )
         except ComposeError as error:  # the ticket matters more than the mail about it
             work.because(NAME, f"{address} could not be told: {error}")
@@ -102,12 +100,27 @@ def told(
         work.because(NAME, f"{what} to agent {address}")
 
 
-def _whom(case: Case, desk: Desk, ticket: Ticket, only: str) -> tuple[str, ...]:
-    """Addresses as the configuration has them: one who was removed from it hears nothing more."""
+def away_until(case: Known, address: str, desk: Desk) -> float | None:
+    """When this agent is back, None when he is not on leave."""
+    agent = case.config.agent_of(address)
+    return duty.away_until(agent, case.leaves.get(case.post.key(address)), duty.zone(agent, desk), case.now)
+
+
+def _on_duty(case: Known, address: str, desk: Desk) -> bool:
+    agent = case.config.agent_of(address)
+    return duty.on_duty(agent, case.leaves.get(case.post.key(address)), duty.zone(agent, desk), case.now)
+
+
+def _whom(case: Known, desk: Desk, ticket: Ticket, only: str, *, also: bool) -> tuple[str, ...]:
+    """Addresses as the configuration has them: one who was removed from it hears nothing more. What nobody has goes to the
+    members on duty, and to all when nobody is. also: they hear of what the one who has it cannot look after."""
     members = [*desk.agents]
     for name in ticket.other_desks:
         other = case.config.desk_named(name)
         members += [a for a in (other.agents if other and other.notify else ()) if a not in members]
     wanted = only or ticket.assignee
     mine = [a for a in members if case.post.key(a) == case.post.key(wanted)] if wanted else []
-    return tuple(mine if only else mine or members)
+    if only or (mine and not also):
+        return tuple(mine)
+    on_duty = [a for a in members if _on_duty(case, a, desk)]
+    return tuple(dict.fromkeys((*mine, *on_duty)) or members)

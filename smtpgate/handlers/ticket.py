@@ -7,6 +7,7 @@ from dataclasses import replace
 from smtpgate.clock import local_day
 from smtpgate.desk.life import after_customer_mail, after_word, language_for
 from smtpgate.desksettings import Desk
+from smtpgate.due import awake
 from smtpgate.handlers import route, subject
 from smtpgate.handlers.case import Case, Work, entry_of
 from smtpgate.handlers.dedupe import strong
@@ -92,6 +93,10 @@ def _joined(case: Case, work: Work, ticket: Ticket) -> None:
         event = f"{ticket.status.value} -> {status.value}: the customer says that it is solved"
         work.entries.append(Entry(case.new_id(), ticket.id, EntryKind.EVENT, case.sender, case.now, event))
         work.because(NAME, f"was {ticket.status.value}: closed by its customer")
+    if ticket.snoozed_until is not None and "thanks" not in work.marks and work.asked is not Asked.STATUS:
+        work.due.append(awake(ticket, case.now))
+        work.because(NAME, "the customer wrote: snoozed no longer")
+        ticket = replace(ticket, snoozed_until=None)
     work.ticket = ticket if status is ticket.status else replace(ticket, status=status)
     if work.asked is not None and work.asked.wish:
         work.ticket = _wished(case, work, work.ticket, work.asked)

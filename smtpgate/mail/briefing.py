@@ -48,6 +48,7 @@ class Briefing:
     references: tuple[str, ...] = ()
     earlier: tuple[Entry, ...] = ()
     others: tuple[OtherTicket, ...] = ()
+    back: float | None = None  # when the one who has the ticket is back from leave
     left_out: int = 0  # mails to this agent that a cap kept back since the last one
 
 
@@ -174,6 +175,8 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
         (words["status"], STATUS[language][ticket.status]),
         (words["priority"], "" if ticket.priority is Priority.NORMAL else PRIORITY[language][ticket.priority]),
         (words["assignee"], ticket.assignee or words["nobody"]),
+        (words["away"], _away(briefing, words)),
+        (words["snoozed"], _when(briefing, ticket.snoozed_until)),
         (words["tags"], ", ".join(ticket.tags)),
         (words["joined"], ", ".join(p.address for p in ticket.joined)),
         (words["copied"], ", ".join(p.address for p in ticket.participants if p.role is Role.CC)),
@@ -187,6 +190,18 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
     ]
     colon = "：" if language == "zh" else ": "
     return [(safe.line(name, 60) + colon, safe.line(value, _VALUE)) for name, value in facts if value]
+
+
+def _when(briefing: Briefing, moment: float | None) -> str:
+    return (
+        "" if moment is None else letters.date_text(moment, briefing.desk, briefing.agent.language, briefing.agent.timezone or "")
+    )
+
+
+def _away(briefing: Briefing, words: dict[str, str]) -> str:
+    """Why the others of the desk hear of what one of them has."""
+    who, when = briefing.ticket.assignee, _when(briefing, briefing.back)
+    return words["away-until"].format(who=who, when=when) if when else ""
 
 
 def _said(entry: Entry, desk: Desk, language: Language) -> dict[str, str]:

@@ -26,7 +26,7 @@ from smtpgate.languages import LANGUAGES, TAGS, Language
 from smtpgate.mail import letters, wire
 from smtpgate.mail.canned import Canned, Text
 from smtpgate.mail.forward import forward_for_postmaster
-from smtpgate.mail.letters import ComposeError, Letter, Purpose, Standing, desk_name, one_line, shown_subject, variables
+from smtpgate.mail.letters import ComposeError, Ending, Letter, Purpose, Standing, desk_name, one_line, shown_subject, variables
 from smtpgate.mail.wire import Composed
 from smtpgate.model import Address, Entry, EntryKind, OtherTicket, Status
 
@@ -251,12 +251,16 @@ def _samples() -> Iterator[Letter]:
             Entry(1, 1, EntryKind.REPLY, "", 1767312000.0, "x"),
             (OtherTicket(2, "20260102-EML-0043", Status.RECEIVED, "Fax & <b>"),),
         ),
+        ending=Ending("customer"),
     )
     for language in LANGUAGES:
         for purpose in Purpose:
             letter = replace(full, language=language, purpose=purpose)
             yield letter
-            yield replace(letter, subject="", show_subject=False, message="", standing=None, to=Address("", "zoe@example.org"))
+            yield replace(letter, ending=Ending("time", 7))
+            yield replace(letter, ending=Ending(closes_at=1767312000.0, waiting=True))
+            bare = replace(letter, subject="", show_subject=False, message="", standing=None, to=Address("", "zoe@example.org"))
+            yield replace(bare, ending=None)
 
 
 def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:

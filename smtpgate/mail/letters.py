@@ -48,6 +48,7 @@ class Purpose(StrEnum):
     REOPENED = "reopened"
     MERGED = "merged"  # an agent has made one ticket of two
     SPLIT = "split"  # an agent has taken one of the customer's mails out into a ticket of its own
+    REMIND = "remind"  # of what was not answered, or was believed to be solved
     STATUS = "status"  # the customer asked how it stands
     LANGUAGE = "language"  # he asked for another language: this one
     FEWER = "fewer"  # he asked for fewer notices
@@ -85,6 +86,17 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """How a ticket ended, or will. by: "customer" who said that it is solved, "time" after so many days of silence, "" for an
+    agent. closes_at: when it ends by itself; waiting: for the customer's answer."""
+
+    by: str = ""
+    days: int = 0
+    closes_at: float | None = None
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """One mail to one customer. Values may be as they came from outside: compose cleans them.
 
@@ -109,6 +121,7 @@ class Letter:
     standing: Standing | None = None
     other: str = ""  # the number of the ticket that was merged into this one, or that this one was taken out of
     fewer: bool = False
+    ending: Ending | None = None
 
 
 def new_message_id(ticket_id: int, domain: str, rand: bytes) -> str:
@@ -159,9 +172,9 @@ def desk_name(desk: Desk, language: Language) -> str:
     return one_line(names.of(language) or names.of(other) or desk.name, LONGEST_NAME)
 
 
-def date_text(moment: float, desk: Desk, language: Language) -> str:
-    """The moment in the desk's zone as people write it."""
-    local = datetime.fromtimestamp(moment, ZoneInfo(desk.timezone))
+def date_text(moment: float, desk: Desk, language: Language, zone: str = "") -> str:
+    """The moment in that zone, else the desk's, as people write it."""
+    local = datetime.fromtimestamp(moment, ZoneInfo(zone or desk.timezone))
     if is_chinese(language):
         return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}"
     return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
@@ -192,6 +205,7 @@ def variables(letter: Letter) -> dict[str, str]:
         "other": letter.other,
         **of_desk(desk, language),
         **_standing(letter),
+        **_ending(letter),
         **_links(letter, subject),
     }
 
@@ -209,6 +223,17 @@ def _standing(letter: Letter) -> dict[str, str]:
         "last": LAST[language][last.kind].format(when=date_text(last.created_at, letter.desk, language)) if last else "",
         "next": NEXT[language][found.status],
         "others": "\n".join(lines),
+    }
+
+
+def _ending(letter: Letter) -> dict[str, str]:
+    """Each is empty or says something, so that templates need only ask whether it is there."""
+    found = letter.ending or Ending()
+    return {
+        "confirmed": "yes" if found.by == "customer" else "",
+        "days": str(max(1, found.days)) if found.by == "time" else "",
+        "closes": "" if found.closes_at is None else date_text(found.closes_at, letter.desk, letter.language),
+        "unanswered": "yes" if found.waiting else "",
     }
 
 

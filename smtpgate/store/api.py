@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from smtpgate.due import Due, Member
 from smtpgate.model import (
     Attempt,
     Delivery,
@@ -31,6 +32,7 @@ from smtpgate.store.decision import (
     AckNote,
     Changes,
     Decide,
+    DecideDue,
     Facts,
     FactsQuery,
     Fingerprint,
@@ -38,6 +40,7 @@ from smtpgate.store.decision import (
     NewFingerprint,
     NewTicket,
     NumbersOf,
+    QueryOf,
     SentRecipient,
     TicketUpdate,
 )
@@ -55,6 +58,7 @@ __all__ = [
     "AckNote",
     "Changes",
     "Decide",
+    "DecideDue",
     "DeliveryStore",
     "Facts",
     "FactsQuery",
@@ -66,6 +70,7 @@ __all__ = [
     "NewTicket",
     "NumbersOf",
     "OldMail",
+    "QueryOf",
     "SentRecipient",
     "Store",
     "TicketUpdate",
@@ -278,6 +283,25 @@ class Store(IntakeStore, DeliveryStore, Protocol):
 
         One that is being tried is left alone by retry and hold. Returns how many moved.
         """
+
+    # time
+    async def first_due(self, now: float) -> Due | None:
+        """What has been due for longest."""
+
+    async def next_due_at(self) -> float | None:
+        """When something is next due, or None."""
+
+    async def settle_due(self, wanted: Due, *, query_of: QueryOf, decide: DecideDue) -> Changes | None:
+        """Do what is due, decided inside the transaction like `file`; decide must give it another time, or none.
+
+        None: it has been done, or is no longer due.
+        """
+
+    async def postpone_due(self, wanted: Due, until: float) -> int:
+        """It could not be done: how often by now."""
+
+    async def members(self) -> dict[str, Member]:
+        """What is kept of agents, by mail.address.key."""
 
     # small facts that outlive the process
     async def number_patterns(self, current: str) -> tuple[str, ...]:

@@ -217,3 +217,5 @@ class Changes:
 
 
 Decide = Callable[[Facts], Changes]
+QueryOf = Callable[[Ticket], FactsQuery]
+DecideDue = Callable[[Ticket, Facts, bool], Changes]  # bool: the ticket's customer was acknowledged

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from smtpgate.due import Due
 from smtpgate.errors import StoreMisuse
-from smtpgate.model import Ticket
-from smtpgate.store.api import Changes, Facts, FactsQuery
+from smtpgate.store.api import Changes, DecideDue, QueryOf
 from smtpgate.store.changes import apply
 from smtpgate.store.due import acknowledged, the_same
 from smtpgate.store.facts import facts, tickets_by_id
 from smtpgate.store.statement import Verb
-
-QueryOf = Callable[[Ticket], FactsQuery]
-DecideDue = Callable[[Ticket, Facts, bool], Changes]  # bool: its customer was acknowledged
 
 
 def settle(due: Due, query_of: QueryOf, decide: DecideDue) -> Verb[Changes | None]:

@@ -31,9 +31,8 @@ from smtpgate.store import (
     verify,
 )
 from smtpgate.store import facts as facts_verb
-from smtpgate.store.api import Accepted, Changes, Decide, Facts, FactsQuery, Incoming, OldMail
+from smtpgate.store.api import Accepted, Changes, Decide, DecideDue, Facts, FactsQuery, Incoming, OldMail, QueryOf
 from smtpgate.store.check import check
-from smtpgate.store.duework import DecideDue, QueryOf
 from smtpgate.store.rawfiles import RawFiles
 from smtpgate.store.seen import Finding, History, Node, Overview, SourcedEntry
 from smtpgate.store.shown import OutgoingDetail, Pause, RecipientStatus, TicketDetail

@@ -24,7 +24,7 @@ LAYERS: list[set[str]] = [
     {"serving"},
     {"app", "explain"},
     {"processes"},
-    {"filing", "actions", "importing"},
+    {"filing", "later", "actions", "importing"},
     {"oldmail"},
     {"intake", "handlers", "delivery", "service", "archive", "watching"},
     {"auth"},

@@ -16,7 +16,7 @@ NOW = "2026-11-26 11:05"  # a Thursday
 def at(said: str, *, now: str = NOW, zone: ZoneInfo = SHANGHAI, morning: int = moments.MORNING) -> str:
     found = moments.read(said)
     assert found is not None, said
-    moment = moments.when(found, datetime.fromisoformat(now).replace(tzinfo=zone).timestamp(), zone, morning)
+    moment = moments.when(found, datetime.fromisoformat(now).replace(tzinfo=zone).timestamp(), zone, lambda _: morning)
     assert moment is not None, said
     return datetime.fromtimestamp(moment, zone).strftime("%Y-%m-%d %H:%M")
 

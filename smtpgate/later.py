@@ -1,0 +1,116 @@
+"""Does what is due: looks every few seconds, and settles one thing after the other, each in a transaction of its own.
+
+The store settles who does it when several nodes look at once. What fails is put off for longer and longer, logged, and never in
+the way of the rest. A store that cannot be asked is asked again. Only the clock's own time counts: when it jumps forward,
+everything that became due meanwhile is done once; when it jumps back, what is done stays done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from smtpgate.clock import Clock, id_text
+from smtpgate.config import Config
+from smtpgate.due import Due
+from smtpgate.errors import StoreError, StoreFatal, StoreMisuse
+from smtpgate.handlers import later
+from smtpgate.handlers.pipeline import Pipeline
+from smtpgate.model import Ticket
+from smtpgate.store.api import Changes, Facts, FactsQuery, Store
+
+log = structlog.get_logger(__name__)
+
+POLL = 10.0  # seconds
+_IN_A_ROW = 500  # things done before the loop is seen to come round
+_PUT_OFF = (60.0, 600.0, 3600.0, 6 * 3600.0)  # seconds, after each further failure of one thing
+
+
+@dataclass(slots=True)
+class Later:
+    """The loop. on_outgoing is called when something put mail into the queue."""
+
+    config: Config
+    store: Store
+    pipeline: Pipeline
+    clock: Clock
+    on_outgoing: Callable[[], None]
+    beat: float = 0.0  # when the loop last came round, for the watchdog
+    _stop: asyncio.Event | None = None
+
+    async def run(self) -> None:
+        """Until stopped; what is under way is finished first."""
+        self._stop = asyncio.Event()
+        while not self._stop.is_set():
+            self.beat = self.clock.monotonic()
+            more = await self.round()
+            if not more:
+                await self._rest()
+
+    def stop(self) -> None:
+        if self._stop is not None:
+            self._stop.set()
+
+    async def round(self) -> bool:
+        """Do what is due now. Is there more?"""
+        try:
+            await self._look()
+            for _ in range(_IN_A_ROW):
+                self.beat = self.clock.monotonic()
+                now = self.clock.now()
+                due = await self.store.first_due(now)
+                if due is None or (self._stop is not None and self._stop.is_set()):
+                    return False
+                await self._settle(due, now)
+        except StoreFatal as error:
+            log.error("store failed for good", error=str(error))
+            return False
+        except StoreError as error:
+            log.warning("store cannot be asked for what is due", error=str(error))
+            return False
+        return True
+
+    async def _rest(self) -> None:
+        assert self._stop is not None
+        waits = [asyncio.ensure_future(self.clock.sleep(POLL)), asyncio.ensure_future(self._stop.wait())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for one in waits:
+            one.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+    async def _look(self) -> None:
+        """What agents said of their leave, also to other nodes."""
+        found = {agent: member.leave for agent, member in (await self.store.members()).items() if member.leave is not None}
+        leaves = self.pipeline.leaves  # in place: decisions in the writer's thread read it
+        leaves.update(found)
+        for agent in leaves.keys() - found.keys():
+            del leaves[agent]
+
+    async def _settle(self, due: Due, now: float) -> None:
+        pipeline = self.pipeline
+
+        def query_of(ticket: Ticket) -> FactsQuery:
+            return later.query(pipeline.config, pipeline.post, ticket, now)
+
+        def decide(ticket: Ticket, facts: Facts, acknowledged: bool) -> Changes:
+            occasion = later.Occasion(pipeline.config, pipeline.post, self.clock, now, facts, pipeline.leaves, acknowledged)
+            return later.decide(occasion, due, ticket)
+
+        try:
+            changes = await self.store.settle_due(due, query_of=query_of, decide=decide)
+        except Exception as error:  # a bug of ours: the rest must go on
+            if isinstance(error, StoreError) and not isinstance(error, StoreMisuse):
+                raise
+            tries = await self.store.postpone_due(due, now + _PUT_OFF[0])
+            if tries > 1:
+                await self.store.postpone_due(due.at_(now + _PUT_OFF[0]), now + _PUT_OFF[min(tries, len(_PUT_OFF)) - 1])
+            log.error("what is due failed", what=due.what.value, ticket=id_text(due.ticket_id), error=type(error).__name__)
+            return
+        if changes is not None and (changes.entries or changes.outgoing):
+            sent = [id_text(mail.id) for mail in changes.outgoing]
+            log.info("due done", what=due.what.value, ticket=id_text(due.ticket_id), outgoing=sent)
+        if changes is not None and changes.outgoing:
+            self.on_outgoing()
