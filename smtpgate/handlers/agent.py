@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from smtpgate.desk import commands
+from smtpgate.desk.commands import Reading
 from smtpgate.desk.commandtable import Verb
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers import canned, deskmail, merging, outcome
+from smtpgate.handlers import canned, deskmail, doubts, merging, outcome
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.mail.letters import date_text
@@ -63,9 +64,14 @@ def handle(case: Case, work: Work) -> None:
         if case.actions and not _automatic(case, work):
             _of_somebody_else(case, work, ticket)
         return
-    if _automatic(case, work) or (case.takes_part(ticket) and not case.actions):
+    if _automatic(case, work) or (_is_customer(case, ticket) and not case.actions):
         return
     _of_agent(case, work, ticket, desk)
+
+
+def _is_customer(case: Case, ticket: Ticket) -> bool:
+    """An agent's own ticket. Whom a customer puts in Cc is an agent all the same."""
+    return ticket.customer is not None and case.post.key(ticket.customer.address) == case.sender
 
 
 def _of_somebody_else(case: Case, work: Work, ticket: Ticket) -> None:
@@ -108,11 +114,16 @@ def _of_agent(case: Case, work: Work, ticket: Ticket, desk: Desk) -> None:
     if not reading.commands and not reading.text:
         _refused(case, work, ticket, desk, agent, (words["empty"],))
         return
+    if others := doubts.other_tickets(case, ticket):
+        number = " ".join(dict.fromkeys((ticket.number, *filter(None, others))))
+        _refused(case, work, ticket, desk, agent, (words["two-tickets"].format(numbers=number),))
+        return
+    note = any(token.kind is TokenKind.NOTE for token in case.actions)
     why = _unproved(case, work, ticket)
-    if why:
-        work.hold(NAME, f"in an agent's name, {why}")
-        lines = (words["confirm"].format(why=why), words["otherwise"])
-        outcome.ask(case, work, ticket, desk, agent, titles["confirm"], lines)
+    if why and not (why == "why-address" and _stays_inside(case, ticket, reading)):
+        work.hold(NAME, f"in an agent's name, {_why(why, case, 'en')}")
+        lines = (words["confirm"].format(why=_why(why, case, agent.language)), *_would_go(ticket, reading, note, words))
+        outcome.ask(case, work, ticket, desk, agent, titles["confirm"], (*lines, words["otherwise"]))
         return
     if (meant := _answers_another(case, ticket)) is not None:
         work.hold(NAME, f"answers our mail about {meant.number}, but is sent to the address for {ticket.number}")
@@ -124,35 +135,68 @@ def _of_agent(case: Case, work: Work, ticket: Ticket, desk: Desk) -> None:
         work.because(NAME, "the canned answers")
         outcome.send_receipt(case, work, ticket, desk, agent, titles["templates"], canned.listed(case, agent.language))
         return
-    inside = any(token.kind is TokenKind.NOTE for token in case.actions) or not reading.outward
+    inside, lines = note or not reading.outward, ()
     filled = canned.filled(case, ticket, desk, agent, reading, inside=inside)
     if isinstance(filled, tuple):
         _refused(case, work, ticket, desk, agent, filled)
         return
     reading = filled
+    if not (inside or reading.commands or case.mail.released):
+        if doubts.passed_on(case):
+            inside, lines = True, (words["passed-on"],)
+        elif doubts.automatic(case):
+            work.hold(NAME, "may be an automatic answer: it quotes nothing, came at once, speaks of an absence or answers nothing")
+            lines = (words["looks-automatic"], *_would_go(ticket, reading, note, words), words["otherwise"])
+            outcome.ask(case, work, ticket, desk, agent, titles["confirm"], lines)
+            return
     if not inside and reading.text and (other := _overtaken(case, ticket)) is not None:
         work.hold(NAME, f"{other.author} has answered meanwhile")
         work.shown = other.created_at
         when = date_text(other.created_at, desk, agent.language)
-        lines = (words["overtaken"].format(who=other.author, when=when), other.text[:2000], words["send-all-the-same"])
-        outcome.ask(case, work, ticket, desk, agent, titles["overtaken"], lines)
+        shown = (words["overtaken"].format(who=other.author, when=when), other.text[:2000], words["send-all-the-same"])
+        outcome.ask(case, work, ticket, desk, agent, titles["overtaken"], shown)
         return
     faults = outcome.impossible(case, ticket, desk, reading, agent.language)
     if faults:
         _refused(case, work, ticket, desk, agent, faults)
         return
-    outcome.do(case, work, ticket, desk, agent, reading, inside=inside)
+    outcome.do(case, work, ticket, desk, agent, reading, inside=inside, lines=lines)
 
 
 def _unproved(case: Case, work: Work, ticket: Ticket) -> str:
-    """What is missing for an agent's right to act, "" for nothing. An agent's own confirmation, or an admin's release, is both."""
+    """What is missing for an agent's right to act, by its name in agentwords; "" for nothing. An agent's own confirmation, or an
+    admin's release, is both."""
     if case.mail.released:
         return ""
     if work.rights.acts is not Acting.YES:
-        return f"its sender is not proved well enough (evidence {case.mail.verdict.evidence.value})"
+        return "why-evidence"
     if not any(t.id == ticket.id and t.person_matches(case.sender) for t in case.actions):
-        return "not sent to the signed address that this agent was given for this ticket"
+        return "why-address"
     return ""
+
+
+def _why(name: str, case: Case, language: str) -> str:
+    return LINES[language][name].format(evidence=case.mail.verdict.evidence.value)
+
+
+# What an agent may say of a ticket in a mail that is proved to be his and only names it: by its number, or by a mail that it
+# answers. A number is no secret, and it is no proof of what was meant, so nothing that leaves the house is among it.
+_INSIDE = frozenset({Verb.NOTE, Verb.TAKE, Verb.DROP, Verb.ASSIGN, Verb.PRIORITY, Verb.TAG, Verb.SHOW, Verb.UNDO, Verb.HELP})
+
+
+def _stays_inside(case: Case, ticket: Ticket, reading: Reading) -> bool:
+    """Nothing of it would go out: a note, commands about colleagues, or words that the customer has from the agent himself."""
+    if any(given.verb not in _INSIDE for given in reading.commands):
+        return False
+    return not reading.text or not reading.outward or bool(outcome.copied(case, ticket))
+
+
+def _would_go(ticket: Ticket, reading: Reading, note: bool, words: dict[str, str]) -> tuple[str, ...]:
+    """What a confirmation brings about, before the agent gives it."""
+    customer = ticket.customer
+    if note or customer is None or not reading.outward or not reading.text:
+        return ()
+    return (words["would-go"].format(to=", ".join(p.address for p in (customer, *ticket.joined))),)
 
 
 def _answers_another(case: Case, ticket: Ticket) -> Ticket | None:
@@ -196,6 +240,11 @@ def _confirmed(case: Case, work: Work) -> None:
         return
     if not known or not proved:
         work.hold(NAME, "a confirmation that is not the agent's")
+        return
+    if not case.mail.released and doubts.automatic(case):
+        work.hold(
+            NAME, "a confirmation that may be an automatic answer: it quotes nothing, and came at once or speaks of an absence"
+        )
         return
     mail_id = outcome.mail_id_of(token)
     work.released.append(mail_id)

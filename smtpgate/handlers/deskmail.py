@@ -81,9 +81,10 @@ def handle(case: Case, work: Work) -> None:
         return
     agent = case.config.agent_of(next(a for a in desk.agents if case.post.key(a) == case.sender))
     if work.rights.acts is Acting.CONFIRM:
-        why = f"its sender is not proved well enough (evidence {case.mail.verdict.evidence.value})"
-        work.hold(NAME, f"in an agent's name, {why}")
+        evidence = case.mail.verdict.evidence.value
+        work.hold(NAME, f"in an agent's name, {LINES['en']['why-evidence'].format(evidence=evidence)}")
         words = LINES[agent.language]
+        why = words["why-evidence"].format(evidence=evidence)
         lines = (words["confirm"].format(why=why), words["otherwise"])
         outcome.ask(case, work, None, desk, agent, TITLES[agent.language]["confirm"], lines)
     elif work.rights.acts is Acting.YES:

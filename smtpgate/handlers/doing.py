@@ -19,14 +19,14 @@ from smtpgate.model import Entry, EntryKind, OutgoingMail, Participant, Role, St
 from smtpgate.store.api import TicketUpdate
 
 SPAM = "spam"  # the tag
-_CONVERSATION = (EntryKind.CUSTOMER, EntryKind.REPLY, EntryKind.STATUS)  # what a customer has seen
+CONVERSATION = (EntryKind.CUSTOMER, EntryKind.REPLY, EntryKind.STATUS)  # what a customer has seen
 MOST_JOINED = 10  # people who get a copy of each answer: each is a mail of its own, files included
 MOST_OCTETS = 4  # times limits.message_size, of the files of an answer and all of its copies
 
 
 def thread(entries: Sequence[Entry]) -> tuple[str, ...]:
     """The Message-IDs that the customer's client knows, oldest first, of the entries of a ticket, newest first."""
-    return tuple(e.message_id for e in reversed(entries) if e.kind in _CONVERSATION and e.message_id)
+    return tuple(e.message_id for e in reversed(entries) if e.kind in CONVERSATION and e.message_id)
 
 
 class Doing:

@@ -11,7 +11,7 @@ from smtpgate.desk.life import after_answer, letter_for, told_of
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.errors import ParseFailed
 from smtpgate.handlers import doing as on_ticket
-from smtpgate.handlers import merging, snooze, tell
+from smtpgate.handlers import merging, snooze, tell, undo
 from smtpgate.handlers import ticket as opened
 from smtpgate.handlers.agentwords import FAULTS, LANGUAGES, LINES, TAKES, TITLES
 from smtpgate.handlers.case import Case, Work, entry_of, said
@@ -20,7 +20,7 @@ from smtpgate.mail import outward
 from smtpgate.mail.agentwords import PRIORITY, STATUS
 from smtpgate.mail.letters import ComposeError
 from smtpgate.mail.token import Token
-from smtpgate.model import Address, Entry, EntryKind, Participant, Priority, Status, Ticket, Withdrawn
+from smtpgate.model import Address, Entry, EntryKind, Participant, Priority, Status, Ticket
 from smtpgate.store.api import AckNote, TicketUpdate
 
 NAME = "agent"
@@ -49,7 +49,7 @@ def impossible(case: Case, ticket: Ticket, desk: Desk, reading: Reading, languag
         if given.verb is Verb.STATUS and given.value == ticket.status.value:
             found.append(words["already"].format(new=STATUS[language][ticket.status]))
         if given.verb is Verb.UNDO:
-            found += _not_undone(case, ticket, words)
+            found += undo.against(case, ticket, words)
         if given.verb is Verb.SNOOZE:
             found += snooze.against(case, ticket, given, words)
         found += on_ticket.against(case, ticket, given, words)
@@ -59,19 +59,6 @@ def impossible(case: Case, ticket: Ticket, desk: Desk, reading: Reading, languag
     if reading.outward and outward.quotes_us(reading.text):
         found.append(words["quoted"])
     return tuple(found)
-
-
-def _not_undone(case: Case, ticket: Ticket, words: dict[str, str]) -> list[str]:
-    waiting = case.facts.said.waiting.get(ticket.id)
-    entry = _entry_of(case, ticket, waiting)
-    if waiting is None or entry is None:
-        return [words["too-late"]]
-    return [] if case.post.key(entry.author) == case.sender else [words["not-yours"].format(who=entry.author)]
-
-
-def _entry_of(case: Case, ticket: Ticket, waiting: Withdrawn | None) -> Entry | None:
-    entries = case.facts.said.entries.get(ticket.id, ())
-    return next((e for e in entries if waiting is not None and e.id == waiting.entry_id), None)
 
 
 def _member(case: Case, desk: Desk, said: str) -> str | None:
@@ -172,9 +159,8 @@ def _answer(doing: Doing, status: Status | None) -> None:
     case, work, ticket = doing.case, doing.work, doing.ticket
     customer = ticket.customer
     assert customer is not None
-    copied = _copied(case, ticket)
-    if copied:
-        doing.say("copied", who=", ".join(copied))
+    if have := copied(case, ticket):
+        doing.say("copied", who=", ".join(have))
         _note(doing)
         return
     text = doing.reading.text
@@ -248,7 +234,7 @@ def _led_here(doing: Doing, person: Participant) -> str:
     return old.number if old is not None and same else ""
 
 
-def _copied(case: Case, ticket: Ticket) -> list[str]:
+def copied(case: Case, ticket: Ticket) -> list[str]:
     """Participants whom the agent's own mail names: they have it, with his own address on it."""
     people = {case.post.key(p.address) for p in ticket.participants}
     return [a.address for a in (*case.parsed.to, *case.parsed.cc) if case.post.key(a.address) in people]
@@ -314,13 +300,6 @@ def _language(doing: Doing, given: Given) -> None:
     doing.say("language", new=LANGUAGES[doing.agent.language][given.value])
 
 
-def _undo(doing: Doing, _: Given) -> None:
-    waiting = doing.case.facts.said.waiting[doing.ticket.id]
-    doing.work.withdrawn.append(waiting)
-    doing.events.append("answer taken back before it left")
-    doing.say("undone")
-
-
 def _show(doing: Doing, _: Given) -> None:
     entries = doing.case.facts.said.entries.get(doing.ticket.id, ())
     if entries:
@@ -349,7 +328,7 @@ _COMMANDS = {
     Verb.SPAM: on_ticket.spam,
     Verb.LANGUAGE: _language,
     Verb.SNOOZE: snooze.snooze,
-    Verb.UNDO: _undo,
+    Verb.UNDO: undo.undo,
     Verb.SHOW: _show,
 }
 

@@ -141,6 +141,12 @@ def away_subject(subject: str) -> bool:
     )
 
 
+def of_absence(text: str) -> bool:
+    """Does it begin as an absence note does? People write so too: no proof without another sign."""
+    low = text[:300].lower()
+    return any(words in low for words in kindwords.AWAY_TEXT)
+
+
 def _named_away(facts: Facts) -> bool:
     """Notes: "Jane Doe/DE/Firm is out of the office.", in the name of the sender."""
     low = facts.subject.lower()
@@ -331,10 +337,9 @@ def _says_so(c: _Clues) -> _Answer:
             w in phrase for w in ("repl", "respon", "回复", "回覆", "返信", "antwort", "répon", "respuesta")
         )
         return (Kind.AUTO_REPLY if reply else Kind.SYSTEM), "its text says that it is automatic"
-    if answer_unwanted(c.fields) and c.value("in-reply-to") and not c.client and "?" not in facts.reply and len(facts.reply) < 1500:
-        low = facts.reply[:300].lower()
-        if any(words in low for words in kindwords.AWAY_TEXT):
-            return Kind.AUTO_REPLY, "it speaks of an absence and asks for no answer"
+    unwanted = answer_unwanted(c.fields) and c.value("in-reply-to") and not c.client and "?" not in facts.reply
+    if unwanted and len(facts.reply) < 1500 and of_absence(facts.reply):
+        return Kind.AUTO_REPLY, "it speaks of an absence and asks for no answer"
     return None
 
 

@@ -117,6 +117,11 @@ def is_forward(subject: str) -> bool:
     return _prefix(subject) in words.FORWARD_PREFIXES
 
 
+def passes_on(text: str) -> bool:
+    """Does a line of it say that a mail is passed on below?"""
+    return len(text) <= _LONGEST and "f" in quotelines.letters_of(text.split("\n")[:_MOST_LINES])
+
+
 def is_answer(subject: str) -> bool:
     """Does the first prefix of the subject say that the mail is an answer?"""
     return _prefix(subject) in words.ANSWER_PREFIXES

@@ -32,6 +32,7 @@ def an_answer(told: OutgoingMail, text: str = "Please switch it off.") -> EmailM
 
 async def send(desk: Helpdesk, told: OutgoingMail, answer: EmailMessage) -> Filed:
     where = str(read(told)["Reply-To"].addresses[0].addr_spec)
+    desk.clock.advance(60)  # nobody who quotes nothing answers at once
     return await desk.post(answer.as_bytes(policy=email.policy.SMTP), sender=LEE, rcpts=(where,))
 
 
