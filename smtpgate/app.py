@@ -28,6 +28,7 @@ from smtpgate.errors import ConfigError, Problem
 from smtpgate.filing import Filing, Intake
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.handlers.post import Post
+from smtpgate.intake.sockets import NAMES
 from smtpgate.later import POLL, Later
 from smtpgate.mail.compose import Templates
 from smtpgate.mail.extract import Extractor
@@ -56,7 +57,7 @@ log = structlog.get_logger(__name__)
 
 EXIT_STORE = 74  # EX_IOERR of sysexits.h
 _GIVE_BACK = 2.0  # seconds after the grace for storing what has come of it
-SOCKETS = ("smtp", "lmtp")  # names of sockets that systemd may pass
+SOCKETS = NAMES  # of sockets that systemd may pass
 
 
 @cache
@@ -178,7 +179,7 @@ class Gateway:
         self.later = Later(config, self.store, pipeline, clock, self._outgoing)
         self._run(self.later.run, "later")
         await self.delivery.start()
-        await self.door.start(self.passed.get("smtp", ()), self.passed.get("lmtp", ()))
+        await self.door.start(self.passed)
         self._watch()
         self._started, self._certificate_until = clock.now(), live.certificate_until(config.server.tls_certificate)
         if config.store.url is not None:

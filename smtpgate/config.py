@@ -28,6 +28,7 @@ from smtpgate.settingtypes import (
     Seconds,
     Section,
 )
+from smtpgate.submissionsettings import Submission
 from smtpgate.watchsettings import Watch
 
 # --- the sections, in the order of config.example.toml ----------------------------------------------------------------
@@ -380,6 +381,7 @@ class Config(Section):
     extract: list[Extract] = Field(default=[], max_length=100)
     desk: list[Desk] = Field(min_length=1)
     agent: list[Agent] = Field(default=[])
+    submission: Submission = Submission()
     templates: Templates = Templates()
     delivery: DeliverySettings = DeliverySettings()
     dkim: list[DkimKey] = Field(default=[])
@@ -391,6 +393,7 @@ class Config(Section):
 
     _token_keys: tuple[bytes, ...] = PrivateAttr(default=())
     _password: SecretBytes | None = PrivateAttr(default=None)
+    _password_hashes: dict[str, str] = PrivateAttr(default_factory=dict)  # of submission.passwords: lower case address: hash
     _desks: dict[str, Desk] = PrivateAttr(default_factory=dict)
     _agents: dict[str, str] = PrivateAttr(default_factory=dict)  # lower case: as it was written first
 
@@ -410,6 +413,12 @@ class Config(Section):
     @property
     def smarthost_password(self) -> SecretBytes | None:
         return self._password
+
+    @property
+    def password_hashes(self) -> dict[str, str]:
+        """By the lower-case address of an agent; those who can log in at the submission listener."""
+        own = {agent.address.lower(): agent.password_hash for agent in self.agent if agent.password_hash is not None}
+        return {address: known for address, known in {**self._password_hashes, **own}.items() if address in self._agents}
 
     def desk_of(self, address: str) -> Desk | None:
         """The desk with this address (no sub-address), compared without case. None: not one of ours."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import grp
 import importlib.util
 import json
+import os
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pydantic import SecretBytes
 
+from smtpgate import passwords
 from smtpgate.config import Config
 from smtpgate.errors import Problem
 from smtpgate.tomllines import Loc
@@ -45,6 +47,7 @@ def cross_checks(config: Config, problem: ProblemMaker, broken: frozenset[Loc]) 
     yield from pair(("delivery", "smarthost"), "user", "password_file")
     yield from _postmaster(config, problem)
     yield from _agents(config, problem)
+    yield from _submission(config, problem)
     hop = config.delivery.smarthost
     if config.delivery.mode == "smarthost" and hop.host is None and ("delivery", "smarthost", "host") not in broken:
         yield problem(("delivery", "smarthost", "host"), "is missing", 'delivery.mode is "smarthost": name the relay')
@@ -89,6 +92,20 @@ def _agents(config: Config, problem: ProblemMaker) -> Iterator[Problem]:
     for i, agent in enumerate(config.agent):
         if agent.address.lower() not in members:
             yield problem(("agent", i, "address"), "is in no desk's agents", "add it to a desk, or remove this table")
+
+
+def _submission(config: Config, problem: ProblemMaker) -> Iterator[Problem]:
+    for name in ("listen", "listen_tls"):
+        for i, place in enumerate(getattr(config.submission, name)):
+            if config.server.tls_certificate is None:
+                mend = "set server.tls_certificate and server.tls_key"
+                yield problem(("submission", name, i), "passwords would travel unprotected", mend)
+            taken = (*config.server.listen, *(config.submission.listen if name == "listen_tls" else ()))
+            if place in taken and not place.endswith(":0"):
+                yield problem(("submission", name, i), f"{place} is listened on already", "give each listener its own port")
+    for i, agent in enumerate(config.agent):
+        if agent.password_hash is not None and (fault := passwords.fault(agent.password_hash)):
+            yield problem(("agent", i, "password_hash"), fault, f"smtpgate agent password {agent.address} makes one")
 
 
 def _postmaster(config: Config, problem: ProblemMaker) -> Iterator[Problem]:
@@ -147,6 +164,7 @@ def read_files(config: Config, problem: ProblemMaker) -> list[Problem]:
     if config.watch.traces and importlib.util.find_spec("opentelemetry") is None:
         reader.blame(("watch", "traces"), "the extra `traces` is not installed", "pip install smtpgate[traces]")
     config._token_keys = tuple(_token_keys(config, reader))
+    _passwords(config, reader)
     if config.store.password_file:  # as the store will, at each connection
         secret = reader.read(config.store.password_file, ("store", "password_file"), show=False)
         if secret is not None and not secret.strip():
@@ -215,6 +233,30 @@ def _tls(config: Config, reader: _Reader) -> None:
         else:
             message = "tls_certificate and tls_key cannot be used" + (f": {reason.replace('_', ' ').lower()}" if reason else "")
             reader.blame(("server", "tls_certificate"), message, "both must be PEM, the key without a password")
+
+
+def _passwords(config: Config, reader: _Reader) -> None:
+    """The lines of the file; those of people who are no agents any more are passed by. Never shows what stands there."""
+    settings, loc = config.submission, ("submission", "passwords")
+    if (settings.listen or settings.listen_tls) and (why := passwords.unavailable()):
+        reader.blame(("submission",), why, "install a newer one: pip install --upgrade cryptography")
+    if settings.passwords is None:
+        return
+    content = reader.read(settings.passwords, loc)
+    if content is None:
+        return
+    credential = os.environ.get("CREDENTIALS_DIRECTORY", "")  # there systemd sees to it, by an access list
+    if settings.passwords.stat().st_mode & 0o077 and not (credential and settings.passwords.is_relative_to(credential)):
+        reader.blame(loc, f"{settings.passwords} is open to others than its owner", f"chmod 600 {settings.passwords}")
+    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        known = words[1] if len(words) == 2 else ""
+        if "@" not in words[0] or (fault := passwords.fault(known)):
+            fault = "is not ADDRESS HASH" if "@" not in words[0] or not known else fault
+            reader.blame(loc, f"{settings.passwords}, line {number}: {fault}", "smtpgate agent password ADDRESS writes it")
+        config._password_hashes[words[0].lower()] = known
 
 
 def _is_group(name: str) -> bool:

@@ -81,3 +81,8 @@ class Agent(Section):
         description="When a mail comes with what waits for this agent, on days with hours, else Monday to Friday; nothing when"
         " nothing waits. Empty: none. Agents of desks with notify = false get one only when it is set here.",
     )
+    password_hash: str | None = Field(
+        default=None,
+        repr=False,
+        description="Argon2id hash of the password for [submission], as smtpgate agent password prints it.",
+    )

@@ -80,6 +80,12 @@ MAILS = Counter(
     "outcome",
     ("accepted", "deferred", "refused"),
 )
+LOGINS = Counter(
+    "smtpgate_logins_total",
+    "Logins at the submission listener: right, wrong, and not looked at because of earlier ones.",
+    "what",
+    ("yes", "wrong", "barred", "later"),
+)
 OCTETS = Counter("smtpgate_mail_octets_total", "Octets of the mails that were accepted.")
 VERDICTS = Counter("smtpgate_verdicts_total", "What authentication found.", "evidence", tuple(e.value for e in Evidence))
 DNS = Counter(

@@ -41,6 +41,7 @@ class Envelope:
     tls: str | None = None  # protocol and cipher, for the Received field
     smtputf8: bool = False
     relay: str = ""  # who handed it over for `peer`: an IP address, LOCAL, or "" when that was `peer` itself; not stored
+    login: str = ""  # the agent who has logged in to submit it; not stored
 
 
 LOCAL = "local"  # a relay on this machine that the kernel vouches for: a Unix socket of ours, stdin

@@ -52,6 +52,11 @@ def write_none(authserv_id: str) -> str:
     return f"{authserv_id}; none"
 
 
+def write_login(authserv_id: str, agent: str) -> str:
+    """The value for a mail that an agent has logged in to send (RFC 8601 §2.7.4)."""
+    return f"{authserv_id}; {_result('auth', 'pass', ('smtp.auth', agent))}"
+
+
 def _result(method: str, result: str, *properties: tuple[str, str]) -> str:
     return " ".join([f"{method}={result}", *(f"{name}={_value(value)}" for name, value in properties if value)])
 

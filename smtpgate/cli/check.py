@@ -75,6 +75,7 @@ def _secrets(config: Config) -> Iterator[tuple[str, Path]]:
     for key, path in (
         ("server.tls_key", config.server.tls_key),
         ("store.password_file", config.store.password_file),
+        ("submission.passwords", config.submission.passwords),
         ("secrets.token_key_file", config.secrets.token_key_file),
         ("delivery.smarthost.password_file", config.delivery.smarthost.password_file),
     ):

@@ -17,6 +17,7 @@ from smtpgate import metrics
 from smtpgate.clock import Clock, id_text, new_id
 from smtpgate.config import Config
 from smtpgate.errors import StoreAway, StoreError, StoreFull
+from smtpgate.intake import submitted
 from smtpgate.intake.data import police
 from smtpgate.intake.standing import PROVED
 from smtpgate.intake.trace import stripped, trace
@@ -138,6 +139,7 @@ class Acceptor:
             mail=envelope.mail_id,
             peer=envelope.peer,
             **({"relay": envelope.relay} if envelope.relay else {}),
+            **({"login": envelope.login} if envelope.login else {}),
             helo=envelope.helo,
             protocol=envelope.protocol,
             tls=envelope.tls,
@@ -158,6 +160,8 @@ class Acceptor:
         fields, _ = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
         if len(header.named(fields, "received")) > limits.hops:
             return "554 5.4.6 Too many hops: the mail is in a loop"  # RFC 5321 §6.3
+        if envelope.login and (refused := submitted.refusal(fields, envelope.login)):
+            return refused
         began = self.clock.monotonic()
         verdict = await self._judge(envelope, raw)  # sees the mail whole: what is taken out below may be signed
         metrics.took(metrics.VERDICT, self.clock.monotonic() - began, envelope.mail_id)
@@ -187,6 +191,10 @@ class Acceptor:
     async def _commit(
         self, envelope: Envelope, verdict: Verdict, raw: bytes, fields: tuple[header.Field, ...], notes: dict[str, object]
     ) -> None:
+        if envelope.login:
+            message_id = f"<{envelope.mail_id}.submitted@{self.config.server.name}>"
+            raw = submitted.finished(raw, fields, now=envelope.received_at, message_id=message_id)
+            fields, _ = header.split(raw, limit=self.config.limits.header_section, fields=self.config.limits.header_fields)
         raw, removed = stripped(raw, fields, self.config.server.name)
         if removed:
             notes["removed"] = removed

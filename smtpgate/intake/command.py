@@ -47,8 +47,8 @@ def helo_name(arg: bytes) -> str | None:
     return name if name and len(name) <= _LONGEST_HELO and name.isprintable() else None
 
 
-def mail_from(arg: bytes, *, extended: bool) -> MailFrom | str:
-    """The argument of MAIL, or the refusal."""
+def mail_from(arg: bytes, *, extended: bool, login: bool = False) -> MailFrom | str:
+    """The argument of MAIL, or the refusal. login: AUTH= may stand there, and says nothing (RFC 4954 §5)."""
     taken = _path(arg, b"FROM:")
     if taken is None:
         return "501 5.5.4 Syntax: MAIL FROM:<address>"
@@ -70,6 +70,8 @@ def mail_from(arg: bytes, *, extended: bool) -> MailFrom | str:
             pass
         elif key == b"SMTPUTF8" and not equals:  # RFC 6531 §3.4
             smtputf8 = True
+        elif key == b"AUTH" and login and value:
+            pass
         elif key in (b"SIZE", b"BODY", b"SMTPUTF8"):
             return "501 5.5.4 Parameter has a wrong value"
         else:

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from aiosmtpd.smtp import SMTP
@@ -22,13 +21,13 @@ from aiosmtpd.smtp import SMTP
 from smtpgate import metrics
 from smtpgate.config import Config
 from smtpgate.intake import command
-from smtpgate.intake.accept import Acceptor, failure
-from smtpgate.intake.budget import Account, Patience
+from smtpgate.intake.accept import failure
+from smtpgate.intake.budget import Patience
 from smtpgate.intake.crowd import Pace
 from smtpgate.intake.data import DataReader
+from smtpgate.intake.host import Host
 from smtpgate.intake.inbox import Inbox, TooLong
 from smtpgate.intake.quiet import NO_HOOKS, Quiet
-from smtpgate.intake.screen import Screen
 from smtpgate.intake.standing import Standing
 
 log = structlog.get_logger(__name__)
@@ -39,35 +38,6 @@ _IN_A_ROW = 20  # commands of one client that nobody else is served between
 _LINGER = 5.0  # seconds that a client gets to take our last words
 
 Reply = str | Coroutine[Any, Any, str]  # of a command: at once, or when it has been waited for; "" when it was said
-
-
-class Host(Protocol):
-    """What a connection needs of the door."""
-
-    acceptor: Acceptor
-    screen: Screen
-    tls: ssl.SSLContext | None
-
-    def room(self) -> bool:
-        """Is there space on the disk for another mail?"""
-
-    def standing(self, peer: str) -> Standing:
-        """How well a client is known."""
-
-    def pace(self, standing: Standing) -> Pace:
-        """How patient we are with one, as things are now."""
-
-    def may_mail(self, peer: str, standing: Standing) -> bool:
-        """May it send one mail more in this minute?"""
-
-    def account(self, peer: str, standing: Standing) -> Account:
-        """Memory for one mail of it."""
-
-    def begin(self, work: Coroutine[Any, Any, str]) -> asyncio.Task[str]:
-        """Run in a task that outlives the connection."""
-
-    def gone(self, connection: Connection) -> None:
-        """It has ended."""
 
 
 class Connection(Quiet, SMTP, ABC):
@@ -118,6 +88,10 @@ class Connection(Quiet, SMTP, ABC):
     @abstractmethod
     def obey(self, taken: command.Command) -> Reply:
         """Do one command."""
+
+    def answered(self, line: bytes) -> Reply | None:
+        """A line that answers what we asked for; None: it is a command."""
+        return None
 
     @abstractmethod
     def misunderstood(self, reply: str) -> str:
@@ -227,10 +201,12 @@ class Connection(Quiet, SMTP, ABC):
             (self._wire.pause_reading if self._full else self._wire.resume_reading)()
 
     def _do(self, line: bytes) -> None:
-        too_long = len(line) > self._limits.command_line
-        taken = "500 5.5.2 Command line too long" if too_long else command.command(line)
         try:
-            reply = self.misunderstood(taken) if isinstance(taken, str) else self.obey(taken)
+            reply = self.answered(line)
+            if reply is None:
+                too_long = len(line) > self._limits.command_line
+                taken = "500 5.5.2 Command line too long" if too_long else command.command(line)
+                reply = self.misunderstood(taken) if isinstance(taken, str) else self.obey(taken)
         except Exception as error:
             reply = self._failed(error)
         if isinstance(reply, str):

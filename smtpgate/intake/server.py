@@ -13,7 +13,7 @@ import socket
 import ssl
 from asyncio import sslproto
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -31,12 +31,14 @@ from smtpgate.intake.connection import Connection
 from smtpgate.intake.crowd import Crowd, Pace
 from smtpgate.intake.gate import Gate
 from smtpgate.intake.lmtp import LmtpSession
+from smtpgate.intake.logins import Logins
 from smtpgate.intake.screen import Screen
 from smtpgate.intake.session import Session
 from smtpgate.intake.sockets import Listeners, addresses
 from smtpgate.intake.standing import Acquaintances, Standing, site
+from smtpgate.intake.submission import SubmissionSession, SubmissionTlsSession
 from smtpgate.mail.token import Tokens
-from smtpgate.model import Envelope, Verdict
+from smtpgate.model import Envelope, Evidence, Verdict
 from smtpgate.store.api import IntakeStore
 
 log = structlog.get_logger(__name__)
@@ -46,6 +48,12 @@ _AT_ONCE = 8  # of them taken before others are served again
 _TLS_BUFFER = 8 * 1024  # octets for each connection; asyncio's 256 KiB would be most of what an idle one costs
 _ROOM_KNOWN = 0.05  # seconds for which the disk is not asked again after it had room
 _LOGGED = 1000  # refused places named in the log in a minute
+_SPOKEN: dict[str, type[Session]] = {
+    "smtp": Session,
+    "lmtp": LmtpSession,
+    "submission": SubmissionSession,
+    "submissions": SubmissionTlsSession,
+}
 _REMEMBERED = 2000  # mails from which a start learns who is known
 
 
@@ -66,6 +74,7 @@ class Door:
         self.config = config
         self.crowd = Crowd(config, clock.monotonic, self._hasten)
         self._known = Acquaintances(config)
+        self.logins = Logins(config, clock)
         self._store, self._disk = store, disk
         self._make_acceptor = partial(
             Acceptor, store=store, clock=clock, on_accept=self._accepted, may_mail_domain=self.crowd.may_mail_domain
@@ -107,29 +116,30 @@ class Door:
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """Host and port of each listening socket."""
-        return addresses(self._listeners.smtp)
+        return self.addresses_of("smtp")
 
-    @property
-    def lmtp_addresses(self) -> tuple[tuple[str, int], ...]:
-        """The same for LMTP over TCP."""
-        return addresses(self._listeners.lmtp)
+    def addresses_of(self, name: str) -> tuple[tuple[str, int], ...]:
+        """The same for another of sockets.NAMES, over TCP."""
+        return addresses(self._listeners.of[name])
 
-    async def start(self, passed: Sequence[socket.socket] = (), passed_lmtp: Sequence[socket.socket] = ()) -> None:
-        """Listen on the passed sockets, else on server.listen and server.lmtp."""
+    async def start(self, passed: Mapping[str, Sequence[socket.socket]] | None = None) -> None:
+        """Listen on the passed sockets, else where the configuration says."""
         logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's: would print what clients say
         self.tls = _tls(self.config)
         for client in reversed(await self._store.clients(_REMEMBERED)):
             self._known.learn(*client)
-        self._listeners = Listeners.bind(self.config.server, passed, passed_lmtp)
+        self._listeners = Listeners.bind(self.config, passed or {})
         try:
-            for kind, sockets in ((Session, self._listeners.smtp), (LmtpSession, self._listeners.lmtp)):
+            for name, sockets in self._listeners.of.items():
                 for ready in sockets:
-                    self._servers.append(await self._serve(ready, kind))
+                    self._servers.append(await self._serve(ready, _SPOKEN[name]))
         except BaseException:
             await self.stop(0)
             raise
-        lmtp = [str(s.getsockname()) for s in self._listeners.lmtp]
-        log.info("listening", addresses=[f"{h}:{p}" for h, p in self.addresses], lmtp=lmtp, tls=self.tls is not None)
+        others = {
+            name: [str(s.getsockname()) for s in found] for name, found in self._listeners.of.items() if name != "smtp" and found
+        }
+        log.info("listening", addresses=[f"{h}:{p}" for h, p in self.addresses], **others, tls=self.tls is not None)
 
     async def _serve(self, listening: socket.socket, kind: type[Session]) -> asyncio.Server:
         """asyncio takes as many connections in one turn of its loop as the backlog says, and serves nobody meanwhile. So it
@@ -146,6 +156,7 @@ class Door:
         self.screen = self._make_screen(config)
         self.crowd.renew(config)
         self._known.renew(config)
+        self.logins.renew(config)
 
     async def stop(self, grace: float) -> None:
         """Accept no more, let mail whose DATA has begun finish within `grace` seconds, answer 421 4.3.2 to the rest."""
@@ -165,6 +176,7 @@ class Door:
         for server in self._servers:
             await server.wait_closed()
         self._servers.clear()
+        await self.logins.stop()
 
     async def _wait(self, seconds: float | None) -> None:
         """Until no session and no work is left, at most so long."""
@@ -202,7 +214,8 @@ class Door:
         self._sessions.pop(connection).set()
 
     def _accepted(self, envelope: Envelope, verdict: Verdict) -> None:
-        self._known.learn(envelope.peer, verdict.evidence, verdict.author)
+        evidence = Evidence.DMARC_DKIM if envelope.login else verdict.evidence  # an agent's own place
+        self._known.learn(envelope.peer, evidence, verdict.author)
 
     def _hasten(self) -> None:
         for session in list(self._sessions):
@@ -211,7 +224,9 @@ class Door:
     # --- who comes in -------------------------------------------------------------------------------------------------
 
     def _gate(self, kind: type[Session] = Session) -> Gate:
-        return Gate(partial(self.admit, kind), self._is_balancer, self.config.limits.proxy_header)
+        # with TLS from the first octet nothing else may come first: a balancer passes the connection on as it is
+        balanced = self._is_balancer if kind is not SubmissionTlsSession else lambda _: False
+        return Gate(partial(self.admit, kind), balanced, self.config.limits.proxy_header)
 
     def _is_balancer(self, peer: str) -> bool:
         return within(peer, self.config.server.proxy_protocol)
@@ -228,7 +243,7 @@ class Door:
             transport.close()
             return
         try:
-            terms = _Terms(self, self.acceptor, self.screen, self.tls)
+            terms = _Terms(self, self.acceptor, self.screen, self.logins, self.tls)
             session = kind(terms, self.config, peer, standing, asyncio.get_running_loop())
         except BaseException:
             self.crowd.leave(peer)
@@ -255,11 +270,12 @@ class Door:
 
 @dataclass(slots=True)
 class _Terms:
-    """The door as it was when a session began; the session keeps to that (connection.Host)."""
+    """The door as it was when a session began; the session keeps to that (host.Host)."""
 
     door: Door
     acceptor: Acceptor
     screen: Screen
+    logins: Logins
     tls: ssl.SSLContext | None
 
     def room(self) -> bool:

@@ -18,9 +18,10 @@ from smtpgate.auth.verdict import within
 from smtpgate.config import Config
 from smtpgate.intake import command, forwarded
 from smtpgate.intake.accept import Recipient, Transaction
-from smtpgate.intake.connection import Connection, Host, Reply
+from smtpgate.intake.connection import Connection, Reply
 from smtpgate.intake.data import DataReader, Fault
 from smtpgate.intake.forwarded import Client
+from smtpgate.intake.host import Host
 from smtpgate.intake.standing import Standing
 from smtpgate.intake.trace import protocol
 from smtpgate.model import LOCAL, Envelope
@@ -43,6 +44,7 @@ class Session(Connection):
     """The state of one dialogue: who greeted us, and the mail that is being sent."""
 
     hello = "EHLO"
+    login = ""  # the agent who has logged in, where that can be done (intake.submission)
     no_recipients = "554 5.5.1 No valid recipients"
 
     def __init__(self, host: Host, config: Config, peer: str, standing: Standing, loop: asyncio.AbstractEventLoop) -> None:
@@ -94,12 +96,15 @@ class Session(Connection):
     def _ehlo(self, arg: bytes) -> str:
         if not self._greeted(arg, extended=True):
             return f"501 5.5.4 Syntax: {self.hello} hostname"
-        lines = [self.hostname, "PIPELINING", f"SIZE {self._limits.message_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+        return "".join(f"250-{line}\r\n" for line in (self.hostname, *self.extensions())) + "250 HELP"
+
+    def extensions(self) -> list[str]:
+        lines = ["PIPELINING", f"SIZE {self._limits.message_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
         if self._host.tls is not None and self._secured is None:
             lines.append("STARTTLS")
         if self._forwards:
             lines += ["XFORWARD " + " ".join(forwarded.XFORWARD), "XCLIENT " + " ".join(forwarded.XCLIENT)]
-        return "".join(f"250-{line}\r\n" for line in lines) + "250 HELP"
+        return lines
 
     def _greeted(self, arg: bytes, *, extended: bool) -> bool:
         name = command.helo_name(arg)
@@ -123,6 +128,13 @@ class Session(Connection):
             self._inbox.clear()
         self._put("220 2.0.0 Ready to start TLS")
         self._flush()
+        if await self._secure(context):
+            self._forget()
+            self._helo, self._extended = "", False
+        return ""
+
+    async def _secure(self, context: ssl.SSLContext) -> bool:
+        """The handshake. False when there is nobody any more to go on with."""
         self._handshaking = True  # from here to the TLS layer's start nothing waits
         patience = self.pace.tls_handshake
         self._patience.wait(patience)
@@ -130,18 +142,16 @@ class Session(Connection):
             transport = await self.loop.start_tls(self._wire, self, context, server_side=True, ssl_handshake_timeout=patience)
         except (OSError, ssl.SSLError) as error:
             self.cut(f"TLS handshake failed: {type(error).__name__}")
-            return ""
+            return False
         finally:
             self._handshaking = False
         if transport is None:  # lost in the last moment of the handshake; the type hints do not know
             self.cut("connection lost during the TLS handshake")
-            return ""
+            return False
         self.transport = self._wire = transport
         cipher = transport.get_extra_info("cipher")
         self._secured = f"{cipher[1]} {cipher[0]}" if cipher else "TLS"
-        self._forget()
-        self._helo, self._extended = "", False
-        return ""
+        return True
 
     # --- one mail -----------------------------------------------------------------------------------------------------
 
@@ -150,9 +160,11 @@ class Session(Connection):
             return f"503 5.5.1 Send {self.hello} first"
         if self._mail is not None:
             return "503 5.5.1 Nested MAIL command"
-        taken = command.mail_from(arg, extended=self._extended)
+        taken = command.mail_from(arg, extended=self._extended, login=bool(self.login))
         if isinstance(taken, str):
             return taken
+        if refused := self.sender_refusal(taken.address):
+            return refused
         if taken.size is not None and taken.size > self._limits.message_size:
             return _FAULTS[Fault.TOO_LARGE]
         client = self._client_address()
@@ -166,6 +178,13 @@ class Session(Connection):
         self._mail = Transaction(taken.address, taken.smtputf8, mail_id=self._host.acceptor.new_mail_id())
         return "250 2.1.0 Sender ok"
 
+    def sender_refusal(self, address: str | None) -> str:
+        """Why this sender may not send here; "" when he may."""
+        return ""
+
+    def recipient(self, address: str) -> Recipient:
+        return self._host.acceptor.recipient(address)
+
     def _rcpt_to(self, arg: bytes) -> Reply:
         mail = self._mail
         if mail is None:
@@ -177,7 +196,7 @@ class Session(Connection):
         elif mail.accepted >= self._limits.recipients:
             found = Recipient("452 4.5.3 Too many recipients")  # RFC 5321 §4.5.3.1.10
         else:
-            found = self._host.acceptor.recipient(address)
+            found = self.recipient(address)
             if not found.refusal and not found.exempt and self._host.screen.active and self._to_be_screened():
                 return self._screened(mail, address, found)
         return self._recipient(mail, address, found)
@@ -269,10 +288,17 @@ class Session(Connection):
             peer=seen.address,
             helo=seen.helo or self._helo,
             received_at=acceptor.clock.now(),
-            protocol=protocol(self.service, extended=self._extended, tls=self._secured is not None, smtputf8=mail.smtputf8),
+            protocol=protocol(
+                self.service,
+                extended=self._extended,
+                tls=self._secured is not None,
+                smtputf8=mail.smtputf8,
+                login=bool(self.login),
+            ),
             tls=self._secured,
             smtputf8=mail.smtputf8,
             relay=relay,
+            login=self.login,
         )
         task = self._host.begin(acceptor.accept(envelope, content.take(), exempt=mail.exempt))
         task.add_done_callback(partial(self._accepted, mail, content))

@@ -7,34 +7,42 @@ import grp
 import os
 import socket
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
-from smtpgate.config import Server
+from smtpgate.config import Config
+
+NAMES = ("smtp", "lmtp", "submission", "submissions")  # of the doors; systemd may pass sockets under them
 
 
 @dataclass(slots=True)
 class Listeners:
-    """Bound sockets, by what is spoken there, and the names of those of the Unix sockets that we made."""
+    """Bound sockets, by what is spoken there (NAMES), and the names of those of the Unix sockets that we made."""
 
-    smtp: list[socket.socket] = field(default_factory=list)
-    lmtp: list[socket.socket] = field(default_factory=list)
+    of: dict[str, list[socket.socket]] = field(default_factory=lambda: {name: [] for name in NAMES})
     paths: list[Path] = field(default_factory=list)
 
     @classmethod
-    def bind(cls, server: Server, smtp: Sequence[socket.socket] = (), lmtp: Sequence[socket.socket] = ()) -> Listeners:
-        """Those that were passed, else those of server.listen and server.lmtp. Raises OSError; then none is left."""
-        made = cls(list(smtp), list(lmtp))
+    def bind(cls, config: Config, passed: Mapping[str, Sequence[socket.socket]]) -> Listeners:
+        """Those that were passed, else those of the configuration. Raises OSError; then none is left."""
+        server, submission = config.server, config.submission
+        wanted = {
+            "smtp": server.listen,
+            "lmtp": server.lmtp,
+            "submission": submission.listen,
+            "submissions": submission.listen_tls,
+        }
+        made = cls({name: list(passed.get(name, ())) for name in NAMES})
         try:
-            if not smtp:
-                made.smtp += map(inet_socket, server.listen)
-            for place in () if lmtp else server.lmtp:
-                if place.startswith("/"):
-                    made.lmtp.append(unix_socket(Path(place), server.lmtp_group))
-                    made.paths.append(Path(place))
-                else:
-                    made.lmtp.append(inet_socket(place))
+            for name, ready in made.of.items():
+                for place in () if ready else wanted[name]:
+                    if place.startswith("/"):
+                        ready.append(unix_socket(Path(place), server.lmtp_group))
+                        made.paths.append(Path(place))
+                    else:
+                        ready.append(inet_socket(place))
         except BaseException:
             made.withdraw()
             made.close()
@@ -49,7 +57,7 @@ class Listeners:
 
     def close(self) -> None:
         """Our copies; another process that has them goes on listening."""
-        for listening in (*self.smtp, *self.lmtp):
+        for listening in chain.from_iterable(self.of.values()):
             listening.close()
 
 

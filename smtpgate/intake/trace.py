@@ -41,11 +41,11 @@ def _date(second: int) -> str:
     return format_datetime(utc(second))
 
 
-def protocol(service: str, *, extended: bool, tls: bool, smtputf8: bool) -> str:
+def protocol(service: str, *, extended: bool, tls: bool, smtputf8: bool, login: bool = False) -> str:
     """The word after `with` (RFC 3848, RFC 6531 §4.3). service is ESMTP or LMTP."""
     if not extended:
         return "SMTP"
-    return (f"UTF8{service.removeprefix('E')}" if smtputf8 else service) + ("S" if tls else "")
+    return (f"UTF8{service.removeprefix('E')}" if smtputf8 else service) + ("S" if tls else "") + ("A" if login else "")
 
 
 def stripped(raw: bytes, fields: tuple[Field, ...], authserv_id: str) -> tuple[bytes, tuple[str, ...]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from socket import socket
 from typing import Any
 
 import structlog
@@ -40,7 +39,7 @@ class DoorApart:
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """Host and port of each listening socket for SMTP."""
-        return addresses(self._keeper.listeners.smtp)
+        return addresses(self._keeper.listeners.of["smtp"])
 
     @property
     def pid(self) -> int | None:
@@ -59,9 +58,9 @@ class DoorApart:
         """What doors have counted, those that are gone too."""
         return self._keeper.counted()
 
-    async def start(self, passed: Sequence[socket] = (), passed_lmtp: Sequence[socket] = ()) -> None:
-        """Listen on the passed sockets, else on server.listen and server.lmtp. Raises OSError."""
-        self._keeper.listeners = Listeners.bind(self._keeper.terms.config.server, passed, passed_lmtp)
+    async def start(self, passed: child.Passed) -> None:
+        """Listen on the passed sockets, else where the configuration says. Raises OSError."""
+        self._keeper.listeners = Listeners.bind(self._keeper.terms.config, passed)
         await self._keeper.start()
 
     async def renew(self, terms: Terms) -> None:

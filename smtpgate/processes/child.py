@@ -22,6 +22,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -31,6 +32,7 @@ from smtpgate import log as logs
 from smtpgate import metrics
 from smtpgate.clock import SystemClock
 from smtpgate.errors import StoreAway
+from smtpgate.intake.sockets import NAMES
 from smtpgate.processes import words
 from smtpgate.processes.link import Handler, Link, LinkFault, LinkLost
 from smtpgate.processes.words import Terms
@@ -42,7 +44,8 @@ if TYPE_CHECKING:  # its library is an extra
 log = structlog.get_logger(__name__)
 
 DOOR, DELIVERY = "door", "delivery"  # the modules whose Process works there
-SOCKETS = struct.Struct("!HH")  # how many of SMTP and of LMTP come with it
+SOCKETS = struct.Struct(f"!{len(NAMES)}H")  # how many for each of the doors come with it
+Passed = Mapping[str, Sequence[socket.socket]]  # by NAMES
 _MOST_SOCKETS = 253  # that the kernel passes in one message
 _BUG = 70  # EX_SOFTWARE of sysexits.h
 _DEATH_SIGNAL, _NAME = 1, 15  # of prctl(2)
@@ -100,37 +103,37 @@ def run(role: str, channel: socket.socket, parent: int) -> NoReturn:
     faulthandler.enable()  # of one that hangs, the log has where
     passed = _receive(channel)
     if passed is not None:
-        process: Process = import_module(f"smtpgate.processes.{role}").Process(*passed)
+        process: Process = import_module(f"smtpgate.processes.{role}").Process(passed)
         asyncio.run(process.run(channel))
     os._exit(0)  # at once: a thread may still pack a mail that nobody waits for
 
 
-def pass_sockets(channel: socket.socket, smtp: Sequence[socket.socket], lmtp: Sequence[socket.socket]) -> None:
+def pass_sockets(channel: socket.socket, passed: Passed) -> None:
     """Hand them to the process at the other end. Raises OSError."""
-    handles = [one.fileno() for one in (*smtp, *lmtp)]
+    handles = [one.fileno() for name in NAMES for one in passed[name]]
     if len(handles) > _MOST_SOCKETS:
         raise OSError(f"{len(handles)} addresses to listen on; {_MOST_SOCKETS} is all that another process can be given")
-    socket.send_fds(channel, [SOCKETS.pack(len(smtp), len(lmtp))], handles)
+    socket.send_fds(channel, [SOCKETS.pack(*(len(passed[name]) for name in NAMES))], handles)
 
 
-def _receive(channel: socket.socket) -> tuple[list[socket.socket], list[socket.socket]] | None:
-    """The sockets for SMTP and for LMTP; None when the main process ended before."""
+def _receive(channel: socket.socket) -> dict[str, list[socket.socket]] | None:
+    """The sockets of each door; None when the main process ended before."""
     head, handles, _, _ = socket.recv_fds(channel, SOCKETS.size, _MOST_SOCKETS)
     if len(head) < SOCKETS.size:
         return None
-    smtp, _ = SOCKETS.unpack(head)
     sockets = [socket.socket(fileno=handle) for handle in handles]
     for one in sockets:
         one.setblocking(False)
         one.set_inheritable(False)
-    return sockets[:smtp], sockets[smtp:]
+    rest = iter(sockets)
+    return {name: list(islice(rest, count)) for name, count in zip(NAMES, SOCKETS.unpack(head), strict=True)}
 
 
 class Process(ABC):
-    """What runs in it. smtp, lmtp: sockets to listen on."""
+    """What runs in it. passed: sockets to listen on."""
 
-    def __init__(self, smtp: list[socket.socket], lmtp: list[socket.socket]) -> None:
-        self.smtp, self.lmtp = smtp, lmtp
+    def __init__(self, passed: Passed) -> None:
+        self.passed = passed
         self.clock = SystemClock()
         self.link: Link
         self._told = asyncio.Event()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from socket import socket
 from typing import Any
 
 from smtpgate.auth.dns import Resolver, make_resolver
@@ -24,8 +23,8 @@ class Process(child.Process):
     _door: Door
     _resolver: Resolver
 
-    def __init__(self, smtp: list[socket], lmtp: list[socket]) -> None:
-        super().__init__(smtp, lmtp)
+    def __init__(self, passed: child.Passed) -> None:
+        super().__init__(passed)
         self._passing = 0  # octets of mail on their way to the store
         self._passed = asyncio.Event()
 
@@ -33,7 +32,7 @@ class Process(child.Process):
         make_room(terms.config.limits.connections)
         self._resolver = make_resolver(terms.config.dns, self.clock)
         self._door = making.make_door(terms, self, self._resolver, self.clock)
-        await self._door.start(self.smtp, self.lmtp)
+        await self._door.start(self.passed)
 
     async def renew(self, terms: Terms) -> None:
         making.renew_door(self._door, terms, self._resolver, self.clock)

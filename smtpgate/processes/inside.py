@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from socket import socket
 from typing import Any
 
@@ -40,8 +40,8 @@ class DoorInside:
         """It counts in this very process."""
         return {}
 
-    async def start(self, passed: Sequence[socket] = (), passed_lmtp: Sequence[socket] = ()) -> None:
-        await self._door.start(passed, passed_lmtp)
+    async def start(self, passed: Mapping[str, Sequence[socket]]) -> None:
+        await self._door.start(passed)
 
     async def renew(self, terms: Terms) -> None:
         making.renew_door(self._door, terms, self._resolver, self._clock)

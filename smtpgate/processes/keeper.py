@@ -160,7 +160,7 @@ class Keeper:
                 self.clock.monotonic(),
             )
             try:
-                child.pass_sockets(running.channel, self.listeners.smtp, self.listeners.lmtp)
+                child.pass_sockets(running.channel, self.listeners.of)
                 async with asyncio.timeout(_BEGIN):
                     await running.link.over(running.channel)
                     await running.link.ask(words.BEGIN, self.terms, self._own_name())

@@ -25,6 +25,7 @@ ANSWER_WITHIN = 60.0  # seconds for which a request waits
 _LOOK = 0.05
 _NEEDS_RESTART = {
     "server": ("listen", "lmtp", "lmtp_group", "processes"),
+    "submission": ("listen", "listen_tls"),
     "store": tuple(Store.model_fields),
     "dns": tuple(Dns.model_fields),
     "parser": tuple(Parser.model_fields),

@@ -32,10 +32,10 @@ LAYERS: list[set[str]] = [
     {"configfile"},
     {"configchecks", "log"},
     {"config"},
-    {"desksettings", "limitsettings", "watchsettings"},
+    {"desksettings", "limitsettings", "submissionsettings", "watchsettings"},
     {"settingtypes"},
     {"numbers", "patterns", "model", "parsed", "links", "errors", "clock", "metrics", "tomllines", "logaddresses", "listing"}
-    | {"hours", "due", "colors", "languages", "wish", "__init__"},
+    | {"hours", "due", "colors", "languages", "wish", "passwords", "__init__"},
 ]
 GROUND = LAYERS[-1]
 

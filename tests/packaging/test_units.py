@@ -60,6 +60,17 @@ def test_the_lmtp_socket_is_for_the_mail_server_alone() -> None:
     assert "Accept" not in socket
 
 
+@pytest.mark.parametrize(("name", "port"), [("submission", "587"), ("submissions", "465")])
+def test_the_sockets_for_agents_clients_are_named_as_the_gateway_knows_them(name: str, port: str) -> None:
+    from smtpgate.app import SOCKETS
+
+    socket = unit(f"smtpgate-{name}.socket")["Socket"]
+    assert socket["FileDescriptorName"] == name
+    assert name in SOCKETS
+    assert (socket["ListenStream"], socket["Service"]) == (port, "smtpgate.service")
+    assert "Accept" not in socket
+
+
 def test_parsers_have_their_own_limits_and_leave_nothing() -> None:
     from smtpgate.limitsettings import Limits
 

@@ -108,8 +108,8 @@ async def serve(file: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     await door.start()
-    lmtp = [port for _, port in door.lmtp_addresses]
-    print(json.dumps({"port": door.addresses[0][1], "lmtp": lmtp[0] if lmtp else 0}), flush=True)
+    ports = {name: found[0][1] for name in ("lmtp", "submission", "submissions") if (found := door.addresses_of(name))}
+    print(json.dumps({"port": door.addresses[0][1], **ports}), flush=True)
     await ended.wait()
     await door.stop(config.server.shutdown_grace)
     left = asyncio.all_tasks() - {asyncio.current_task()}
@@ -126,6 +126,8 @@ class ServerProcess:
     command: tuple[str, ...] = COMMAND
     port: int = 0
     lmtp: int = 0  # its port for LMTP, when the settings have one
+    submission: int = 0  # and for agents' clients
+    submissions: int = 0
 
     def __enter__(self) -> ServerProcess:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -139,6 +141,7 @@ class ServerProcess:
         assert line, self.log.read_text()
         said = json.loads(line)
         self.port, self.lmtp = said["port"], said.get("lmtp", 0)
+        self.submission, self.submissions = said.get("submission", 0), said.get("submissions", 0)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -123,7 +123,7 @@ async def running(
         disk=disk,
     )
     found = Running(door, store)
-    await door.start(passed_lmtp=passed_lmtp)
+    await door.start({"lmtp": passed_lmtp})
     try:
         yield found
     finally:

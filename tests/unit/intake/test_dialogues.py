@@ -42,12 +42,15 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serv
 
 def start(name: str, directory: Path) -> ServerProcess:
     changes, _ = dialogue.read(ROOT / "tests" / "dialogues" / f"{name}.dialogue")
-    if name == "starttls":
+    if name.startswith("submission"):
+        listen = "listen_tls" if name == "submissions" else "listen"
+        changes["submission"] = {**changes["submission"], listen: ["127.0.0.1:0"]}
+    if name.startswith(("starttls", "submission")):
         directory.mkdir(parents=True, exist_ok=True)
         issued = trustme.CA().issue_cert("mx.support.example")
         issued.cert_chain_pems[0].write_to_path(str(directory / "cert.pem"))
         issued.private_key_pem.write_to_path(str(directory / "key.pem"))
-        changes = {"server": {"tls_certificate": str(directory / "cert.pem"), "tls_key": str(directory / "key.pem")}}
+        changes["server"] = {"tls_certificate": str(directory / "cert.pem"), "tls_key": str(directory / "key.pem")}
     changes["server"] = {**changes.get("server", {}), "lmtp": ["127.0.0.1:0"]}
     if "zone_file" in changes.get("dns", {}):
         directory.mkdir(parents=True, exist_ok=True)
@@ -60,7 +63,8 @@ def test_dialogue(case: Dialogue, servers: dict[str, ServerProcess], tmp_path_fa
     if case.file not in servers:
         servers[case.file] = start(case.file, tmp_path_factory.mktemp(case.file) / "server")
     server = servers[case.file]
-    dialogue.run(case, server.lmtp if case.file.startswith("lmtp") else server.port, server.mails)
+    ports = {"lmtp": server.lmtp, "submission": server.submission, "submissions": server.submissions}
+    dialogue.run(case, ports.get(case.file.partition("-")[0], server.port), server.mails)
 
 
 @pytest.mark.parametrize("case", SMUGGLING, ids=str)

@@ -84,7 +84,7 @@ async def test_unix_socket_is_for_its_group_alone_and_its_mail_comes_from_a_loca
 
 async def test_words_of_the_received_field() -> None:
     async with running({"server": {"lmtp": ["127.0.0.1:0"]}}) as up:
-        (address,) = up.door.lmtp_addresses
+        (address,) = up.door.addresses_of("lmtp")
         peer = Peer(*await asyncio.open_connection(*address))
         await peer.reply()
         await peer.ask("LHLO mta.example", "MAIL FROM:<ä@client.example> SMTPUTF8", "RCPT TO:<help@support.example>", "DATA")

@@ -36,7 +36,7 @@ async def begun(process: door.Process, sizes: list[int]) -> list[asyncio.Task[No
 
 @pytest.fixture
 def process() -> door.Process:
-    made = door.Process([], [])
+    made = door.Process({})
     made.link = Line()  # type: ignore[assignment]
     return made
 

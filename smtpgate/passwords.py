@@ -1,0 +1,89 @@
+"""Passwords of agents as Argon2id hashes (RFC 9106) in the PHC string form: made, compared, looked at. No I/O.
+
+Slow and large on purpose, a fifth of a second and 64 MiB for each: callers do it apart from the event loop, few at once.
+Never fails on any password; what is no hash of ours is told by `fault`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from base64 import b64encode
+
+MEMORY, PASSES, LANES = 64 * 1024, 3, 4  # KiB, and so on: what RFC 9106 §4 recommends second
+LONGEST = 1024  # octets of a password
+SHORTEST = 8  # characters of a new one
+_SALT, _HASH = 16, 32  # octets
+_LEAST_MEMORY, _MOST_MEMORY = 8 * 1024, 256 * 1024  # KiB, of a hash made elsewhere
+_MOST_PASSES, _MOST_LANES = 20, 16
+_FORM = re.compile(
+    r"\$argon2id\$v=19\$m=([1-9][0-9]{0,6}),t=([1-9][0-9]{0,2}),p=([1-9][0-9]{0,2})\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}"
+)
+
+
+def octets(password: str) -> bytes | None:
+    """As it is hashed: whoever types ü on another keyboard types the same. None for what can be no password."""
+    found = unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
+    return found if found and len(found) <= LONGEST and b"\0" not in found else None
+
+
+def hashed(password: str) -> str:
+    """Raises ValueError for what can be no password."""
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+    secret = octets(password)
+    if secret is None:
+        raise ValueError(f"a password has 1 to {LONGEST} octets and no NUL")
+    kdf = Argon2id(salt=os.urandom(_SALT), length=_HASH, iterations=PASSES, lanes=LANES, memory_cost=MEMORY)
+    return kdf.derive_phc_encoded(secret)
+
+
+def matches(password: str, known: str) -> bool:
+    """Takes as long for a wrong password as for the right one. known: a hash without fault."""
+    from cryptography.exceptions import InvalidKey
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+    secret = octets(password)
+    try:
+        Argon2id.verify_phc_encoded(secret or b"\0", known)
+    except InvalidKey:
+        return False
+    return secret is not None
+
+
+def decoy(like: str = "") -> str:
+    """A hash that no password has, and that takes as long to compare as `like`."""
+    found = _FORM.fullmatch(like)
+    memory, passes, lanes = found.groups() if found else (str(MEMORY), str(PASSES), str(LANES))
+    return f"$argon2id$v=19$m={memory},t={passes},p={lanes}${_text(os.urandom(_SALT))}${_text(os.urandom(_HASH))}"
+
+
+def fault(known: str) -> str:
+    """What is wrong with it as a hash; "" when nothing is."""
+    found = _FORM.fullmatch(known)
+    if found is None:
+        return "is no Argon2id hash"
+    memory, passes, lanes = map(int, found.groups())
+    if not _LEAST_MEMORY <= memory <= _MOST_MEMORY or passes > _MOST_PASSES or lanes > _MOST_LANES:
+        return (
+            f"asks for m={memory}, t={passes}, p={lanes}; m may be {_LEAST_MEMORY} to {_MOST_MEMORY} (KiB), t at most"
+            f" {_MOST_PASSES}, p at most {_MOST_LANES}"
+        )
+    return ""
+
+
+def unavailable() -> str:
+    """Why this machine cannot compare passwords; "" when it can."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+    try:
+        Argon2id(salt=b"0" * _SALT, length=_HASH, iterations=1, lanes=1, memory_cost=8).derive(b"x")
+    except UnsupportedAlgorithm:
+        return "the OpenSSL of Python's cryptography package has no Argon2id (3.2 or later has)"
+    return ""
+
+
+def _text(data: bytes) -> str:
+    return b64encode(data).decode("ascii").rstrip("=")
