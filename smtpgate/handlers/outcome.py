@@ -169,7 +169,7 @@ def _answer(doing: Doing, status: Status | None) -> None:
     if html and outward.quotes_us(html):  # in a link that was copied out of our mail
         raise ComposeError(doing.words["quoted"])
     files = outward.carried(case.mail.raw, outward.chosen(case.parsed.attachments, shown), case.config.limits)
-    outward.harmless(files, case.sender)
+    outward.harmless(files, case.sender, doing.desk.address)
     on_ticket.fits(doing, sum(len(file.data) for file in files))
     entry = entry_of(case, work, ticket, EntryKind.REPLY, work.marks, text)
     mail, *copies = (

@@ -6,6 +6,7 @@ modules; text with files in it, winmail.dat, invitations and forwarded mails are
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from smtpgate.errors import ParseFailed
@@ -39,6 +40,7 @@ def collect(tree: Part, *, limits: Limits) -> Content:
     content.blocks = reader.walk(tree, alone=True)
     if not content.blocks and reader.spare_text is not None:
         content.blocks = [reader.spare_text]
+        reader.files.is_text(reader.spare_digest)
     if reader.packed:
         content.blocks = winmail.with_text(content.blocks, reader.packed)
     if not any(b.says for b in content.blocks) and tree.kind != "multipart/report":
@@ -56,6 +58,7 @@ class _Reader:
         self.content = Content()
         self.files = Files(2 * limits.message_size)
         self.spare_text: Block | None = None  # a text part with a file name: the body if there is no other
+        self.spare_digest = ""  # of its file
         self.packed: list[Block] = []  # what winmail.dat says
         self._limits = limits
         self._forwards: list[Part] = []
@@ -93,11 +96,11 @@ class _Reader:
         if kind in _TEXT and not (kind == "text/plain" and b"\0" in data[:4096] and sniff.by_content(data)):
             if disposition != "attachment":
                 block = self._text(data, kind, values)
-                if not name:
+                if not name or (alone and part.depth):  # one form of the text, whatever it is called
                     return [block]
-                self.spare_text = self.spare_text or block
+                self._spare(block, data)
             elif part.depth == 0:  # all that the mail is, called an attachment
-                self.spare_text = self._text(data, kind, values)
+                self._spare(self._text(data, kind, values), data)
         if winmail.is_one(kind, data):
             self.content.packed = True
             if self._unpack(data):
@@ -136,6 +139,10 @@ class _Reader:
         if values.get("format", "").lower() == "flowed":
             text = flowed.unflow(text, delsp=values.get("delsp", "").lower() == "yes")
         return Block(plain=text)
+
+    def _spare(self, block: Block, data: bytes) -> None:
+        if self.spare_text is None:
+            self.spare_text, self.spare_digest = block, hashlib.sha256(data).hexdigest()
 
     def _embedded(self, file: embedded.File, label: str | None) -> None:
         """A file that stood in the text."""

@@ -60,6 +60,10 @@ class Files:
         self.found.append(Attachment(name, kind, len(data), digest, inline, content_id, label))
         return self.found[-1]
 
+    def is_text(self, digest: str) -> None:
+        """A file that is the text of the mail as well: shown within it, and none that its sender attached."""
+        self.found = [replace(file, inline=True) if file.sha256 == digest else file for file in self.found]
+
     def finish(self) -> list[Attachment]:
         """All files; names that we made up give way to those that the sender gave."""
         for i in self._unnamed:

@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from smtpgate.errors import ParseFailed
 from smtpgate.limitsettings import Limits
-from smtpgate.mail import header, safe, structure, transfer
+from smtpgate.mail import charset, header, html, safe, structure, transfer, trim
 from smtpgate.mail.htmltokens import VOID
 from smtpgate.mail.structure import MESSAGES
 from smtpgate.model import Attachment
@@ -24,6 +24,8 @@ from smtpgate.model import Attachment
 _TOKEN = re.compile(r'<(/?)([a-z][a-z0-9]*)((?:[^>"]|"[^"]*")*+)>|([^<]+)')
 _LINK = re.compile(r"<(?:https?|mailto|tel|cid):[^<>\s]*>|\[(?:picture|image|cid)(?::[^\]\n]{0,200})?\]", re.IGNORECASE)
 _PICTURE = re.compile(r'(<img\b[^>]*? src=")cid:([^"]*)(")', re.IGNORECASE)
+# What clients say of a word or picture beside what is shown: where a link was before, what a machine sees in a picture.
+_ASIDE = re.compile(r' (?:title|alt|lang)="[^"]*"')
 _TARGET = re.compile(r"(</a>) <small>\[[^\]<]*\]</small>")  # what html.sanitise puts behind a link for its reader here
 _ITEM = re.compile(r"^[ \t]*\d{1,3}[.)][ \t]", re.MULTILINE)
 _NO_LETTER = re.compile(r"[\W_]+")
@@ -83,7 +85,7 @@ def _beginning(clean: str, wanted: str) -> str | None:
                     continue
             elif name not in VOID:
                 open_tags.append(name)
-            out.append(match[0])
+            out.append(_ASIDE.sub("", match[0]))
             continue
         kept = _matching(stdlib_html.unescape(text), wanted, at)
         if kept is None:
@@ -141,14 +143,24 @@ def chosen(files: Iterable[Attachment], shown: frozenset[str]) -> tuple[Attachme
     return tuple(found)
 
 
-def harmless(files: Iterable[Carried], own: str) -> None:
-    """No file is a mail of ours to an agent, or something of his client that names his own address."""
+def harmless(files: Iterable[Carried], own: str, desk: str) -> None:
+    """No file is a mail of ours to an agent, or something of his client that names his own address; and none is a piece of
+    his own mail that quotes ours: mail servers make files of what stands below a picture. desk: its address."""
     for file in files:
         said = file.data.replace(b"\0", b"") if b"\0" in file.data else file.data  # Outlook writes two octets for a letter
         if _SIGNED_IN_FILE.search(said):
             raise ParseFailed(f"{file.name} holds a signed address of ours: it is, or quotes, our mail to an agent")
         if file.content_type.startswith(_OF_CLIENTS) and own.lower().encode() in said.lower():
             raise ParseFailed(f"{file.name} names your own address, {own}")
+        if file.content_type.startswith("text/") and desk.lower().encode() in said.lower() and _quotes(file):
+            raise ParseFailed(f"{file.name} is a piece of a mail that quotes one of {desk}")
+
+
+def _quotes(file: Carried) -> bool:
+    text, _ = charset.decode(file.data, None)
+    if file.content_type == "text/html":
+        text = html.to_text(text)
+    return "q" in trim.split(text).roles
 
 
 def carried(raw: bytes, wanted: Iterable[Attachment], limits: Limits) -> tuple[Carried, ...]:

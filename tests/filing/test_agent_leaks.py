@@ -89,6 +89,58 @@ async def test_base64_in_his_text_is_no_signed_address(desk: Helpdesk) -> None:
     assert key in html_of(to(filed, CUSTOMER, "answer"))
 
 
+async def test_a_text_that_has_a_name_is_no_file(desk: Helpdesk) -> None:
+    """Some clients name the forms of their text: with one of them the whole quote went along, as a file."""
+    told = to(await begin(desk), LEE, "to-agent")
+    quoted = "".join(f"> {line}\n" for line in text_of(told).splitlines())
+    answer = an_answer(told, f"Please switch it off.\n\nOn Friday, Support <{DESK}> wrote:\n{quoted}")
+    answer.set_param("name", "body.txt")
+    alone = await send(desk, told, answer)
+    answer = an_answer(told, f"Please switch it on.\n\nOn Friday, Support <{DESK}> wrote:\n{quoted}")
+    answer.add_alternative(f"<p>Please switch it on.</p><blockquote>{html_of(told)}</blockquote>", subtype="html")
+    answer.replace_header("Message-ID", "<a2@corp.example>")
+    for part in answer.iter_parts():
+        assert isinstance(part, EmailMessage)
+        part.set_param("name", "body")
+    both = await send(desk, told, answer)
+    for filed in (alone, both):
+        assert filed.outcome == "answer"
+        letter = to(filed, CUSTOMER, "answer")
+        assert [part.get_filename() for part in read(letter).walk() if part.get_filename()] == []
+        assert "Assigned" not in text_of(letter)
+
+
+async def test_what_a_server_makes_of_the_rest_of_his_mail_is_not_sent(desk: Helpdesk) -> None:
+    """Below a picture the text goes on in ATT00001.txt, and there is the quote."""
+    told = to(await begin(desk), LEE, "to-agent")
+    rest = f"On 2 Jan 2026, at 10:05, Support <{DESK}> wrote:\n\n> State: received\n> Assigned to: nobody\n"
+    for kind, text in (
+        ("plain", rest),
+        ("html", f"<div>On 2 Jan, Support &lt;{DESK}&gt; wrote:</div><blockquote>State: new</blockquote>"),
+    ):
+        answer = an_answer(told)
+        answer.add_attachment(b"\x89PNG\r\n\x1a\n1", "image", "png", filename="photo.png")
+        answer.add_attachment(text.encode(), "text", kind, filename="ATT00001.txt")
+        filed = await send(desk, told, answer)
+        assert (filed.outcome, sent_to(filed)) == ("refused", [("receipt", LEE)])
+        assert "a piece of a mail that quotes one of" in text_of(to(filed, LEE, "receipt"))
+    answer = an_answer(told)
+    answer.add_attachment(f"server = mx\nuser = {DESK}\n".encode(), "text", "plain", filename="settings.txt")
+    assert (await send(desk, told, answer)).outcome == "answer"
+
+
+async def test_what_his_client_says_beside_a_word_stays_here(desk: Helpdesk) -> None:
+    told = to(await begin(desk), LEE, "to-agent")
+    answer = an_answer(told, "Please switch it off.\n")
+    rich = '<p lang="EN-US" title="was: https://intranet/x">Please <b title="Lee Doe">switch</b> it off.</p>'
+    answer.add_alternative(rich, subtype="html")
+    filed = await send(desk, told, answer)
+    page = html_of(to(filed, CUSTOMER, "answer"))
+    assert "<b>switch</b>" in page
+    assert "intranet" not in page
+    assert "Doe" not in page
+
+
 @pytest.mark.parametrize("spelled", ["Lee@corp.example", "LEE@CORP.EXAMPLE"])
 async def test_an_agent_is_one_however_his_address_is_written(desk: Helpdesk, spelled: str) -> None:
     first = await begin(desk)

@@ -66,7 +66,13 @@ class Letter:
 
     def text(self) -> str:
         """What stands in its first part, which is plain text."""
-        _, _, part = self.mail.data.partition(b"Content-Type: text/plain")
+        return self._part(b"text/plain")
+
+    def html(self) -> str:
+        return self._part(b"text/html")
+
+    def _part(self, kind: bytes) -> str:
+        _, _, part = self.mail.data.partition(b"Content-Type: " + kind)
         head, _, body = part.partition(b"\r\n\r\n")
         body = body.partition(b"\r\n--")[0]
         if b"quoted-printable" in head:

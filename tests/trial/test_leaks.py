@@ -1,0 +1,39 @@
+"""The short forms of sequences.py, guesses.py and canaries.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from smtpgate.mail import outward
+from tests.trial import canaries, guesses, sequences
+
+
+def test_no_note_leaves_the_house_whatever_comes_in_which_order() -> None:
+    told = sequences.run(150, seed=5)
+    assert told["sequences"] == 150
+    assert min(told[what] for what in ("note", "held", "answer", "words of agents to others")) > 0  # they met what they look for
+
+
+def test_a_leak_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The measure itself: where plain answers were notes, it cries out."""
+    monkeypatch.setattr(sequences, "_INSIDE", ("{}",))
+    with pytest.raises(sequences.Leak, match="which stays inside"):
+        sequences.run(2000, seed=5)
+
+
+def test_no_guess_of_a_number_joins_or_learns_anything() -> None:
+    told = guesses.run(120, seed=5)
+    assert told["answers"] > 40
+    assert told["subject: new"] > 0
+
+
+def test_nothing_of_an_agents_mail_goes_along_but_what_he_means() -> None:
+    told = canaries.run(60, seed=5)
+    assert told["answers"] == 60
+    assert told["words that must not come through"] > 1000
+
+
+def test_a_word_that_comes_through_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outward, "_ASIDE", outward._TARGET)  # attributes of HTML, as they were
+    with pytest.raises(AssertionError, match="attribute"):
+        canaries.run(60, seed=5)
