@@ -114,10 +114,6 @@ def _of_agent(case: Case, work: Work, ticket: Ticket, desk: Desk) -> None:
     if not reading.commands and not reading.text:
         _refused(case, work, ticket, desk, agent, (words["empty"],))
         return
-    if others := doubts.other_tickets(case, ticket):
-        number = " ".join(dict.fromkeys((ticket.number, *filter(None, others))))
-        _refused(case, work, ticket, desk, agent, (words["two-tickets"].format(numbers=number),))
-        return
     note = any(token.kind is TokenKind.NOTE for token in case.actions)
     why = _unproved(case, work, ticket)
     if why and not (why == "why-address" and _stays_inside(case, ticket, reading)):
@@ -129,6 +125,10 @@ def _of_agent(case: Case, work: Work, ticket: Ticket, desk: Desk) -> None:
         work.hold(NAME, f"answers our mail about {meant.number}, but is sent to the address for {ticket.number}")
         lines = (words["crossed"].format(meant=meant.number, number=ticket.number), words["send-all-the-same"])
         outcome.ask(case, work, ticket, desk, agent, titles["crossed"], lines)
+        return
+    if others := doubts.other_tickets(case, ticket):
+        number = " ".join(dict.fromkeys((ticket.number, *filter(None, others))))
+        _refused(case, work, ticket, desk, agent, (words["two-tickets"].format(numbers=number),))
         return
     if canned.asks_for_list(reading):
         work.outcome, work.done = "done", True

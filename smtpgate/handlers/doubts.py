@@ -46,7 +46,8 @@ def other_tickets(case: Case, ticket: Ticket) -> tuple[str, ...]:
         other = case.facts.tickets.get(token.id)
         if other is not None and other.id != ticket.id:
             found[other.id] = other.number
-    for address in [a.address for a in (*case.parsed.to, *case.parsed.cc) if "+" in a.address][:_ADDRESSES]:
+    named_in_header = () if case.mail.released else (*case.parsed.to, *case.parsed.cc)  # its author was asked which one he meant
+    for address in [a.address for a in named_in_header if "+" in a.address][:_ADDRESSES]:
         named = case.post.tokens.read(address, case.now)
         number = case.facts.merged.get(named.id, named.id) if named is not None and named.kind in "rna" else ticket.id
         if number not in found and number != ticket.id:
