@@ -146,6 +146,8 @@ class ParsedMail:
     nothing_new: bool = False  # all of the text is quoted or a signature; reply is then the whole text
     context: str = ""  # the reply with the quoted lines that it answers, where it stands between them; "" where it does not
     may_quote: bool = False  # a text that may hold, without any mark, what it answers: an original, or all of it a quote
+    roles: str = ""  # then, of each line of the text, as mail.trim has it; "" where what marks it is not in the text
+    tail: int = -1  # the same
     html: str | None = None
     attachments: tuple[Attachment, ...] = ()
     defects: tuple[str, ...] = ()

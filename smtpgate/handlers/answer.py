@@ -13,7 +13,7 @@ def refined(parsed: ParsedMail, facts: Facts) -> ParsedMail:
     """The mail with its view of what is new mended by what it answers."""
     if (not facts.letters and not facts.parents) or not parent.may_be_quoted(parsed.text, facts.letters, facts.parents):
         return parsed
-    said = trim.split(parsed.text, subject=parsed.subject)
+    said = trim.split_before(parsed.text, parsed.roles, parsed.tail, subject=parsed.subject)
     texts = [text for letter in facts.letters for text in parent.texts_of(letter)]
     found = parent.refined(parsed.text, parsed.reply, said, [*texts, *facts.parents])
     if found is None:

@@ -25,6 +25,7 @@ _HEAD = re.compile(r"<head>.*</head>", re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
 _LOWER = bytes(range(128)).lower() + bytes(range(128, 256))
 _OTHERS = bytes(code for code in range(128) if not chr(code).isalnum())
+_WITHIN_A_LINE = _OTHERS.replace(b"\n", b"")
 _LINK = re.compile(r"<(?:https?|mailto|tel):[^<>\s]{0,1000}>")
 
 
@@ -42,7 +43,7 @@ def may_be_quoted(text: str, letters: Iterable[bytes], texts: Iterable[str]) -> 
         if parts is None:
             return True
         known += (_folded(_words(said) if subtype == "html" else said) for subtype, said in parts)
-    lines = [line for line in map(_folded, _LINK.sub("", text).split("\n")) if len(line) >= _TELLING]
+    lines = [line for line in _folded_lines(text) if len(line) >= _TELLING]
     return any(line in one for one in known for line in lines)
 
 
@@ -72,7 +73,7 @@ def refined(text: str, reply: str, said: Split, parents: Iterable[str]) -> Split
     known = "\n".join(each)[:_LONGEST]
     if len(known) < _TELLING:
         return None
-    folded = [_folded(_LINK.sub("", line)) for line in text.split("\n")]
+    folded = _folded_lines(text)
     whose = [_whose(line, known) for line in folded]
     roles = list(said.roles)
     _find_answers(said, whose, roles)
@@ -87,6 +88,14 @@ def _folded(text: str) -> str:
     if text.isascii():  # the same at a twentieth of the cost
         return text.encode("ascii").translate(_LOWER, _OTHERS).decode("ascii")
     return "".join(filter(str.isalnum, text.casefold()))
+
+
+def _folded_lines(text: str) -> list[str]:
+    """The same of each line, without links."""
+    text = _LINK.sub("", text)
+    if text.isascii():
+        return text.encode("ascii").translate(_LOWER, _WITHIN_A_LINE).decode("ascii").split("\n")
+    return [_folded(line) for line in text.split("\n")]
 
 
 def _whose(line: str, known: str) -> str:

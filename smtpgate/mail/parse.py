@@ -76,6 +76,8 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
     reply = own or text.strip()
     if not reply and content.meeting is not None:
         text = reply = calendar.alone(content.meeting)
+    may_quote = answers and len(text) >= _MAY_QUOTE and (said.tail >= 0 or "q" not in said.roles)
+    plain = may_quote and text == marked  # then the roles are those of the text as it is kept
     report, found, why = judge.judge(_judged(raw, head, content, text, reply), mail_from)
     hints = _hints(fields)
     spoken = language.of(reply, head.subject, hints)
@@ -98,7 +100,9 @@ def _read(raw: bytes, fields: tuple[Field, ...], at: int, mail_from: str | None,
         reply=reply,
         nothing_new=not own and bool(text.strip()),
         context=context if own and "q" in said.roles and (context := said.in_context()) != reply else "",
-        may_quote=answers and len(text) >= _MAY_QUOTE and (said.tail >= 0 or "q" not in said.roles),
+        may_quote=may_quote,
+        roles=said.roles if plain else "",
+        tail=said.tail if plain else -1,
         html=shown,
         attachments=tuple(content.attachments),
         defects=tuple(dict.fromkeys(defects))[:_MOST_DEFECTS],

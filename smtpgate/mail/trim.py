@@ -95,16 +95,28 @@ def reply_part(text: str, *, subject: str = "", answers: bool = True) -> str:
 
 def split(text: str, *, subject: str = "", answers: bool = True) -> Split:
     """The role of each line. Text beyond the limits is one's own altogether."""
-    lines = text.split("\n")
-    if len(text) > _LONGEST or len(lines) > _MOST_LINES:
-        return Split(tuple(unmarked(text).split("\n")), "".join("o" if line.strip() else "b" for line in lines))
-    if "wrote:" in text:
-        lines = quotelines.unglued(lines)
+    if len(text) > _LONGEST or text.count("\n") >= _MOST_LINES:
+        lines = unmarked(text).split("\n")
+        return Split(tuple(lines), "".join("o" if line.strip() else "b" for line in lines))
+    lines = _lines(text)
     letters = quotelines.letters_of(lines)
     forward = is_forward(subject) and not (_prefix(subject) == "vs" and "lähettäjä" in text.lower())  # Danish; Finnish "answer"
     roles, tail = _roles(lines, letters, forward=forward, answers=answers)
     _signatures(lines, letters, roles)
     return Split(tuple(lines), "".join(roles), tail)
+
+
+def _lines(text: str) -> list[str]:
+    lines = text.split("\n")
+    return quotelines.unglued(lines) if "wrote:" in text else lines
+
+
+def split_before(text: str, roles: str, tail: int, *, subject: str) -> Split:
+    """As split makes it of an answer, of which these are roles and tail; without them, or where they cannot be, made anew."""
+    lines = _lines(text) if roles else []
+    if len(lines) != len(roles) or not roles or tail >= len(roles):
+        return split(text, subject=subject)
+    return Split(tuple(lines), roles, tail)
 
 
 def _prefix(subject: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from smtpgate.limitsettings import Limits
-from smtpgate.mail import parse
+from smtpgate.mail import parse, trim
 from smtpgate.model import ParsedMail
 
 MESSAGES = Path(__file__).resolve().parents[2] / "messages"
@@ -53,3 +53,16 @@ def test_there_are_many() -> None:
 def test_result_survives_the_way_through_the_worker(folder: Path) -> None:
     mail = parse.parse((folder / "in.eml").read_bytes(), mail_from="", limits=Limits())
     assert ADAPTER.validate_json(ADAPTER.dump_json(mail)) == mail
+
+
+def test_the_roles_that_an_answer_brings_along_are_those_of_its_text() -> None:
+    brought = 0
+    for folder in FOLDERS:
+        mail = parse.parse((folder / "in.eml").read_bytes(), mail_from="", limits=Limits())
+        anew = trim.split(mail.text, subject=mail.subject)
+        assert trim.split_before(mail.text, "", -1, subject=mail.subject) == anew, folder.name
+        assert trim.split_before(mail.text, "o", 7, subject=mail.subject) == anew, folder.name  # from a parser that lies
+        if mail.roles:
+            assert trim.split_before(mail.text, mail.roles, mail.tail, subject=mail.subject) == anew, folder.name
+            brought += 1
+    assert brought >= 3
