@@ -11,6 +11,7 @@ import binascii
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 
 from smtpgate.mail import address as mail_address
@@ -20,6 +21,7 @@ from smtpgate.mail.letters import ComposeError
 LINE = 76
 _WORD_OCTETS = 45  # of UTF-8 in one encoded word: 60 base64 characters, 72 with its frame (RFC 2047 §2: at most 75)
 _LONGEST_REFERENCES = 1500
+_KEPT = 1500  # characters of a line that is kept as it was quoted
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
 _LOCAL = re.compile(rf'{_ATOM}(?:\.{_ATOM})*|"(?:[ !#-\[\]-~\x80-\U0010ffff]|\\[ -~])*"')
@@ -136,10 +138,23 @@ def references(ids: Iterable[str], parent: str | None) -> str:
 
 def text_body(text: str) -> tuple[str, bytes]:
     """Content-Transfer-Encoding and octets of a text with \\n line ends: quoted-printable while most of it is ASCII."""
-    octets = text.replace("\n", "\r\n").encode("utf-8")
-    if 6 * (len(octets) - len(text)) <= len(octets):  # roughly: few characters of more than one octet
-        return "quoted-printable", binascii.b2a_qp(octets)
-    return "base64", base64_lines(octets)
+    octets = (len(text) if text.isascii() else len(text.encode("utf-8"))) + text.count("\n")
+    if 6 * (octets - len(text)) <= octets:  # roughly: few characters of more than one octet
+        return "quoted-printable", quoted_printable(text)
+    return "base64", base64_lines(text.replace("\n", "\r\n").encode("utf-8"))
+
+
+def quoted_printable(text: str) -> bytes:
+    """Line by line, and short ones that were quoted lately are at hand: most lines of a letter are those of its template."""
+    lines = text.split("\n")
+    return b"".join([_kept_line(line) if len(line) <= _KEPT else _quoted_line(line) for line in lines])[:-2]
+
+
+def _quoted_line(line: str) -> bytes:
+    return binascii.b2a_qp(line.encode("utf-8") + b"\r\n")
+
+
+_kept_line = lru_cache(512)(_quoted_line)
 
 
 def base64_lines(octets: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import email
 import email.policy
 import re
@@ -11,6 +12,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smtpgate.desksettings import Desk, Texts
 from smtpgate.languages import LANGUAGES, TAGS
@@ -330,6 +333,12 @@ def test_message_ids_are_unguessable_and_ours() -> None:
 def test_same_letter_same_octets() -> None:
     """The queue stores them once; a repeat after a crash must not differ."""
     assert made().data == made().data
+
+
+@given(st.lists(st.one_of(st.sampled_from(["", ".", " ", "a=b", "x \t", "\r", "中文", "w" * 75, "w" * 76, "y" * 1501]), st.text())))
+def test_lines_quoted_one_by_one_are_those_quoted_at_once(lines: list[str]) -> None:
+    text = "".join(line.encode("utf-8", "replace").decode() + "\n" for line in ("", *lines))
+    assert wire.quoted_printable(text) == binascii.b2a_qp(text.replace("\n", "\r\n").encode())
 
 
 @pytest.mark.parametrize("text", ["", "a", "é", "😀" * 40, "中" * 100, "a" * 300, "x é " * 50])
