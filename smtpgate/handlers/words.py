@@ -22,7 +22,7 @@ def wanted(parsed: ParsedMail) -> bool:
     """May it turn out to ask for the status, once what is new in it is known? Then the question to the store must be wider."""
     top = parsed.text[:1000].strip().partition("\n")[0]
     said = parsed.reply[:1000].strip().partition("\n")[0]
-    return Asked.STATUS in (customerwords.read(top), customerwords.read(said))
+    return any(customerwords.read(line) is Asked.STATUS for line in {top, said})
 
 
 def handle(case: Case, work: Work) -> None:

@@ -5,6 +5,7 @@ Pure and linear; nothing here raises. For callers, mail.address is the door to a
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 
@@ -15,6 +16,7 @@ ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\x80-\U0010ffff]+")  # RFC 532
 # reader sees the same domain behind them, which is all that DMARC asks for.
 LOCAL = re.compile(r"\.*[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\x80-\U0010ffff][A-Za-z0-9!#$%&'*+/=?^_`{|}~\-.\x80-\U0010ffff]*")
 QUOTED_LOCAL = re.compile(r'"[A-Za-z0-9!#$%&\'*+/=?^_`{|}~\-. \x80-\U0010ffff]+"')  # simple: nothing that needs escaping
+_LONGEST = 253  # characters of a domain
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 
 
@@ -47,9 +49,13 @@ def canonical(local: str) -> str:
 
 def to_ascii(name: str) -> str:
     """A domain in lower-case A-labels, "" if it is none. A-labels are checked to decode to what may be a label."""
+    return _known(name) if len(name) <= _LONGEST else _to_ascii(name)
+
+
+def _to_ascii(name: str) -> str:
     lowered = name.lower()
     if lowered.isascii() and "xn--" not in lowered:
-        return lowered if 0 < len(lowered) <= 253 and all(_label(x) for x in lowered.split(".")) else ""
+        return lowered if 0 < len(lowered) <= _LONGEST and all(_label(x) for x in lowered.split(".")) else ""
     import idna  # loads large tables: only for the few names that need it
 
     try:
@@ -59,7 +65,10 @@ def to_ascii(name: str) -> str:
                 idna.ulabel(label)
     except (idna.IDNAError, UnicodeError, ValueError, IndexError):
         return ""
-    return encoded if len(encoded) <= 253 and all(_label(x) for x in encoded.split(".")) else ""
+    return encoded if len(encoded) <= _LONGEST and all(_label(x) for x in encoded.split(".")) else ""
+
+
+_known = functools.lru_cache(1024)(_to_ascii)  # a mail names few domains many times, and most mail comes from few
 
 
 def _label(label: str) -> bool:

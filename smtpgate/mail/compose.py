@@ -171,7 +171,9 @@ class Templates:
             marks = {variable: _Mark(variable) if value else "" for variable, value in values.items()}
             pieces = self._skeletons[key] = _MARK.split(self._rendered(name, marks))
         html = name.endswith(".html")
-        return "".join(_shown(one, values, html=html) if i % 2 else one for i, one in enumerate(pieces))
+        filled = pieces.copy()
+        filled[1::2] = [_shown(place, values, html=html) for place in pieces[1::2]]
+        return "".join(filled)
 
     def _strangers(self) -> Iterator[str]:
         """Files of the admin that no letter will ever use: most likely a slip in the name."""
