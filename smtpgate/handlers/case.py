@@ -145,6 +145,7 @@ class Work:
 
     rights: Rights = MACHINE
     ticket: Ticket | None = None  # found by the ladder, or just opened
+    follows: Ticket | None = None  # that has ended too long ago: what is opened goes on from it
     opened: list[Ticket] = field(default_factory=list)
     rung: str = ""  # which rung of the ladder found the ticket, or "new", "repeat", "signed-return-path"
     repeat_of: Fingerprint | None = None

@@ -118,6 +118,7 @@ def _send(
             in_reply_to=case.parsed,
             standing=standing,
             ending=ending,
+            other=work.follows.number if work.follows is not None and purpose == "received" else "",
         )
     except ComposeError as error:  # the ticket matters more than its acknowledgement
         _unsent(case, work, ticket, f"The {purpose} mail could not be built: {error}.")

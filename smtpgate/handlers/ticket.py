@@ -8,7 +8,7 @@ from smtpgate.clock import local_day
 from smtpgate.desk.life import after_customer_mail, after_word, language_for
 from smtpgate.desksettings import Desk
 from smtpgate.due import awake
-from smtpgate.handlers import route, subject
+from smtpgate.handlers import follow, route, subject
 from smtpgate.handlers.case import Case, Work, entry_of
 from smtpgate.handlers.dedupe import strong
 from smtpgate.mail.customerwords import Asked
@@ -59,15 +59,23 @@ def _join(case: Case, work: Work, ticket: Ticket) -> None:
     elif "third-party" in work.marks:
         work.entries.append(entry_of(case, work, ticket, EntryKind.THIRD_PARTY, work.marks))
         references(case, work, ticket)
+    elif work.asked in (None, Asked.UNSOLVED) and not _only_thanks(case, ticket) and follow.too_late(case, ticket):
+        work.follows, work.ticket, work.asked = ticket, None, None
+        _open(case, work)
     else:
         _joined(case, work, ticket)
+
+
+def _only_thanks(case: Case, ticket: Ticket) -> bool:
+    """They reopen nothing."""
+    return case.parsed.thanks and not ticket.status.open and case.config.tickets.thanks == "note"
 
 
 def _joined(case: Case, work: Work, ticket: Ticket) -> None:
     """A participant goes on."""
     if work.asked is not None and work.asked is not Asked.UNSOLVED:
         status, reopened = after_word(ticket.status, solved=work.asked is Asked.SOLVED), False
-    elif case.parsed.thanks and work.asked is None and not ticket.status.open and case.config.tickets.thanks == "note":
+    elif work.asked is None and _only_thanks(case, ticket):
         work.mark("thanks")
         work.because(NAME, f"nothing but thanks: {ticket.number} stays {ticket.status.value}")
         status, reopened = ticket.status, False
@@ -156,12 +164,17 @@ def _open(case: Case, work: Work) -> None:
         work.mark("unverified")
     work.outcome, work.rung = "new", "new"
     used: dict[tuple[str, str], int] = {}
-    for desk, sharing in route.groups(case):
+    for desk, sharing in route.groups(case) if work.follows is None else _same_desk(case, work.follows):
         key = serial_key(case.pattern, desk, case.now)
         serial = case.facts.serials.get(key, 1) + used.get(key, 0)
         used[key] = used.get(key, 0) + 1
         _open_one(case, work, desk, sharing, key, serial)
     work.ticket = work.opened[0]
+
+
+def _same_desk(case: Case, old: Ticket) -> tuple[tuple[Desk, tuple[Desk, ...]], ...]:
+    """One ticket at the desk of the one that it follows, when the mail is addressed to that at all."""
+    return ((next((desk for desk in case.desks if desk.name == old.desk), case.desks[0]), ()),)
 
 
 def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key: tuple[str, str], serial: int) -> None:
@@ -170,7 +183,7 @@ def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key
         work,
         desk,
         serial=(key, serial),
-        subject=case.parsed.subject,
+        subject=case.parsed.subject if work.follows is None or work.follows.unverified else work.follows.subject,
         language=language_for(
             case.parsed.language, case.parsed.script, case.facts.language, desk.language, case.facts.wish.language
         ),
@@ -178,6 +191,8 @@ def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key
         unverified=work.rights.opens is Opening.UNVERIFIED or (work.rights.opens is Opening.YES and case.person is None),
         other_desks=tuple(d.name for d in sharing),
     )
+    if work.follows is not None:
+        ticket = work.opened[-1] = follow.link(case, work, work.follows, ticket)
     kind = EntryKind.MACHINE if work.rights.opens is Opening.NEVER else EntryKind.CUSTOMER
     if case.imported and kind is EntryKind.CUSTOMER:
         kind = _in_history(case, ticket)

@@ -119,7 +119,7 @@ class Letter:
     references: tuple[str, ...] = ()
     reply_to: str | None = None
     standing: Standing | None = None
-    other: str = ""  # the number of the ticket that was merged into this one, or that this one was taken out of
+    other: str = ""  # the number of the ticket that was merged into this one, that it was taken out of, or that it goes on from
     fewer: bool = False
     ending: Ending | None = None
 

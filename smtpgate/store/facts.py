@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from smtpgate.links import LinkKind
 from smtpgate.model import DeliveryState, Participant, Ticket
 from smtpgate.store import linking, listing, rows
 from smtpgate.store.api import AckCounts, Facts, FactsQuery, Fingerprint, MessageRef, NumbersOf, SentRecipient
@@ -22,6 +23,7 @@ _TALK_AGE = 60 * 86_400.0  # seconds after which a subject is a new matter
 _HOLDERS = 8  # tickets looked at that have one Message-ID
 _SOON = 600.0  # seconds that a lease of filing lasts at most, where all is well
 _CLAIMS = 10  # times that somebody took a mail and did not come back, after which it is no longer expected
+_STEPS, _FOLLOWERS = 8, 8  # tickets in which one after the other goes on; those that are looked at in each step
 _MOST = 100  # rows of one kind that no decision needs more of
 
 
@@ -76,6 +78,7 @@ def _reached(query: FactsQuery) -> Verb[dict[str, Any]]:
         refs, unseen, talks, by_number, fingerprints, recipients, tickets = yield from _led_on(
             merged, tickets, refs, unseen, talks, by_number, fingerprints, recipients
         )
+    tickets |= yield from _followed(tickets)
     machine, pictures, texts = yield from together(
         _machine_last_hour(tickets, query.now), _seen_pictures(query, (*tickets, *own)), _parents(query, tickets)
     )
@@ -126,6 +129,21 @@ def _led_on(
         {i: replace(one, ticket_id=one.ticket_id and merged.get(one.ticket_id, one.ticket_id)) for i, one in recipients.items()},
         tickets,
     )
+
+
+def _followed(tickets: dict[int, Ticket]) -> Verb[dict[int, Ticket]]:
+    """The tickets in which those that have ended go on, step by step. None is asked for where none is linked."""
+    found: dict[int, Ticket] = {}
+    ended = [ticket for ticket in tickets.values() if not ticket.status.open and ticket.links]
+    for _ in range(_STEPS):
+        ids = [link.ticket_id for ticket in ended for link in ticket.links if link.kind is LinkKind.FOLLOWED_BY]
+        wanted = [i for i in dict.fromkeys(ids) if i not in tickets and i not in found][-_FOLLOWERS:]
+        if not wanted:
+            break
+        new = yield from tickets_by_id(wanted)
+        found |= new
+        ended = [ticket for ticket in new.values() if not ticket.status.open and ticket.links]
+    return found
 
 
 def tickets_by_id(ids: Iterable[int]) -> Verb[dict[int, Ticket]]:
