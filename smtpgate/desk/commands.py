@@ -226,6 +226,12 @@ _CONTRARY = (
     {Verb.SPAM, Verb.STATUS},
     {Verb.TEMPLATE, Verb.NOTE},
     {Verb.TEMPLATE, Verb.SPAM},
+    {Verb.BLOCK, Verb.UNBLOCK},
+    {Verb.BLOCK, Verb.REPLY},
+    {Verb.BLOCK, Verb.STATUS},
+    {Verb.BLOCK, Verb.TEMPLATE},
+    {Verb.BLOCK, Verb.MOVE},
+    {Verb.UNBLOCK, Verb.MOVE},
     {Verb.TEMPLATE, Verb.UNDO},
 )
 
@@ -330,6 +336,7 @@ _READERS: dict[Argument, Callable[[str], Taken | None]] = {
     Argument.TAGS: _several(_TAG),
     Argument.PEOPLE: _several(_ADDRESS, lower=False),
     Argument.DESK: _desk,
+    Argument.DOMAIN: _choice({"domain": ("domain", "域名", "整个域名")}),
     Argument.NUMBER: _number,
     Argument.PERSON: _person,
     Argument.MOMENT: _moment,

@@ -26,6 +26,8 @@ class Verb(StrEnum):
     MOVE = "move"
     TEMPLATE = "template"
     SPAM = "spam"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
     SNOOZE = "snooze"
     LANGUAGE = "language"
     LIST = "list"
@@ -60,6 +62,7 @@ class Argument(StrEnum):
     TAGS = "tags"  # +word or word to add, -word to remove
     PEOPLE = "people"  # +address or address to add, -address to remove
     DESK = "desk"
+    DOMAIN = "domain"  # the word alone
     NUMBER = "number"  # of a ticket
     PERSON = "person"  # one address outside, with a name before it perhaps
     LANGUAGE = "language"
@@ -131,6 +134,12 @@ COMMANDS: tuple[Command, ...] = (
             optional=True),
     Command(Verb.SPAM, ("垃圾", "垃圾邮件"), Argument.NONE, Text.NOTE,
             "Close the ticket as spam without a word to its sender.", "作为垃圾邮件关闭，不通知发件人。", "#spam", ("junk",)),
+    Command(Verb.BLOCK, ("拉黑", "屏蔽"), Argument.DOMAIN, Text.NOTE,
+            "Close the ticket as spam and hold all further mail of its sender to this desk; with domain, of the whole domain.",
+            "作为垃圾邮件关闭，以后该发件人给本服务台的来信都先扣留；后面写“域名”则整个域名都扣留。", "#block", optional=True),
+    Command(Verb.UNBLOCK, ("取消拉黑", "解除屏蔽"), Argument.DOMAIN, Text.NOTE,
+            "Let further mail of this sender, or of the domain, in again.", "以后不再扣留该发件人（或该域名）的来信。", "#unblock",
+            optional=True),
     Command(Verb.SNOOZE, ("暂缓", "稍后"), Argument.MOMENT, Text.NOTE,
             "Out of the lists until then, or until the customer writes; then it comes back to who has it. off ends it.",
             "到时再提醒：此前不出现在列表中，到时（或客户来信时）发回给负责人；写 取消 则结束。", "#snooze monday 9:00",

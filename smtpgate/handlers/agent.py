@@ -32,6 +32,7 @@ class Wants:
 
     numbers: tuple[str, ...] = ()  # of tickets that they name
     opens: bool = False  # a ticket, at the desk where the one is that they are about
+    blocks: bool = False  # whether the customer is blocked
 
 
 def wants(parsed: ParsedMail, patterns: tuple[NumberPattern, ...]) -> Wants | None:
@@ -40,7 +41,8 @@ def wants(parsed: ParsedMail, patterns: tuple[NumberPattern, ...]) -> Wants | No
     if not commands.begins(text):
         return None
     reading = commands.read(text)
-    return Wants(merging.numbers_in(reading, patterns), reading.of(Verb.SPLIT) is not None)
+    blocks = any(reading.of(verb) is not None for verb in (Verb.BLOCK, Verb.UNBLOCK))
+    return Wants(merging.numbers_in(reading, patterns), reading.of(Verb.SPLIT) is not None, blocks)
 
 
 def handle(case: Case, work: Work) -> None:

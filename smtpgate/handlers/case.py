@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from smtpgate.blocks import Block
 from smtpgate.clock import Clock, new_id
 from smtpgate.config import Config
 from smtpgate.desk.duty import Leaves
@@ -180,6 +181,8 @@ class Work:
     silenced: list[int] = field(default_factory=list)
     links: list[NewLink] = field(default_factory=list)
     moved: list[MovedEntry] = field(default_factory=list)
+    blocked: list[Block] = field(default_factory=list)
+    unblocked: list[tuple[str, str]] = field(default_factory=list)
 
     def because(self, handler: str, reason: str) -> None:
         self.reasons.append(f"{handler}: {reason}")
@@ -209,6 +212,8 @@ class Work:
             rare.clear()
         for agents in (self.withdrawn, self.released, self.silenced, self.links, self.moved, self.due, self.leaves):
             agents.clear()
+        for blocks in (self.blocked, self.unblocked):
+            blocks.clear()
 
     def changes(self, state: MailState | None, decision: str) -> Changes:
         return Changes(
@@ -234,6 +239,8 @@ class Work:
             silenced=tuple(self.silenced),
             links=tuple(self.links),
             moved=tuple(self.moved),
+            blocked=tuple(self.blocked),
+            unblocked=tuple(self.unblocked),
             postpone_until=self.postpone_until,
         )
 

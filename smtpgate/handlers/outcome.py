@@ -10,8 +10,8 @@ from smtpgate.desk.commandtable import COMMANDS, Place, Verb
 from smtpgate.desk.life import after_answer, letter_for, told_of
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.errors import ParseFailed
+from smtpgate.handlers import block, merging, snooze, tell, undo
 from smtpgate.handlers import doing as on_ticket
-from smtpgate.handlers import merging, snooze, tell, undo
 from smtpgate.handlers import ticket as opened
 from smtpgate.handlers.agentwords import FAULTS, LANGUAGES, LINES, TAKES, TITLES
 from smtpgate.handlers.case import Case, Work, entry_of, said
@@ -54,6 +54,7 @@ def impossible(case: Case, ticket: Ticket, desk: Desk, reading: Reading, languag
             found += snooze.against(case, ticket, given, words)
         found += on_ticket.against(case, ticket, given, words)
         found += merging.against(case, ticket, given, words)
+        found += block.against(case, ticket, given, words)
     if reading.outward and reading.text and ticket.customer is None:
         found.append(words["no-customer"])
     if reading.outward and outward.quotes_us(reading.text):
@@ -326,6 +327,8 @@ _COMMANDS = {
     Verb.SPLIT: merging.split,
     Verb.MOVE: on_ticket.move,
     Verb.SPAM: on_ticket.spam,
+    Verb.BLOCK: block.block,
+    Verb.UNBLOCK: block.unblock,
     Verb.LANGUAGE: _language,
     Verb.SNOOZE: snooze.snooze,
     Verb.UNDO: undo.undo,

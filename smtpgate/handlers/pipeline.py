@@ -20,6 +20,7 @@ from smtpgate.due import Leave
 from smtpgate.handlers import (
     agent,
     answer,
+    block,
     dedupe,
     deskmail,
     identify,
@@ -48,6 +49,7 @@ HANDLERS: tuple[ModuleType, ...] = (
     recognise,
     identify,
     thread,
+    block,
     words,
     dedupe,
     agent,
@@ -132,6 +134,7 @@ class Pipeline:
             open_tickets=asks,
             listing=listing,
             also=wants.numbers if wants is not None else (),
+            blocks=wants is not None and wants.blocks,
             customer=opening.customer(parsed) if opens else "",
             numbers_of=lambda counter, serial: self._numbers_of(serials, now, counter, serial),
         )
@@ -164,7 +167,7 @@ class Pipeline:
             facts=facts,
             sender=query.sender,
             person=ready.person,
-            desks=ready.desks,
+            desks=block.open_to(facts.blocks, query.sender, ready.desks) if facts.blocks else ready.desks,
             roles=ready.roles,
             replies=tuple(t for t in tokens if t.kind == "r"),
             returns=tuple(t for t in tokens if t.kind == "b"),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from smtpgate.blocks import mailbox_key
 from smtpgate.model import Participant
 from smtpgate.store import rows
 from smtpgate.store.api import Changes, Facts, FactsQuery
@@ -39,7 +40,7 @@ class Round:
         if query.imported or query.listing is not None:  # any ticket may be among those that are listed
             return not self._touched
         for person in filter(None, (query.sender, query.customer)):
-            if rows.address_key(person) in self._people or rows.mailbox_key(person) in self._people:
+            if rows.address_key(person) in self._people or mailbox_key(person) in self._people:
                 return False
         return self._touched.isdisjoint(_asks(query, facts))
 
@@ -73,7 +74,8 @@ class Round:
 
     def add(self, query: FactsQuery, facts: Facts, changes: Changes) -> None:
         """What was decided about a mail that was admitted."""
-        self._alone = query.imported  # history asks about much more
+        # history asks about much more; whom a block concerns is not known by one address
+        self._alone = query.imported or bool(changes.blocked or changes.unblocked)
         self._touched.add(("mail", query.mail_id))
         if query.message_id is not None:
             self._touched.add(("message", query.message_id))  # it is no unfiled parent any more
@@ -158,4 +160,4 @@ def _people(facts: Facts, changes: Changes) -> Iterator[str]:
     yield from (rows.address_key(one.address) for one in everybody)
     yield from (rows.address_key(address) for update in changes.updates for address in update.remove_participants)
     yield from (rows.address_key(wish.address) for wish in changes.wishes)
-    yield from (rows.mailbox_key(ack.address) for ack in changes.acks if not ack.of_agent)
+    yield from (mailbox_key(ack.address) for ack in changes.acks if not ack.of_agent)

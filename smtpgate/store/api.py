@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from smtpgate.blocks import Block
 from smtpgate.due import Due, Member
 from smtpgate.model import (
     Attempt,
@@ -317,6 +318,9 @@ class Store(IntakeStore, DeliveryStore, Protocol):
         """The store's own signing key; `candidate` becomes it when there is none yet."""
 
     async def overview(self, now: float) -> Overview: ...
+
+    async def blocks(self, desk: str | None) -> Sequence[Block]:
+        """Of one desk, those of all desks included; None: every one."""
 
     async def counts(self) -> dict[str, int]:
         """Rows by state, as "mail.accepted", "delivery.queued", "ticket.open": for status lines and tests."""

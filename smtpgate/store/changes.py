@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from smtpgate.blocks import mailbox_key
 from smtpgate.errors import StoreMisuse
 from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
-from smtpgate.store import due, incoming, linking, rows, tally, wishes
+from smtpgate.store import blocking, due, incoming, linking, rows, tally, wishes
 from smtpgate.store.api import AckNote, Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
 from smtpgate.store.facts import facts, tickets_by_id
 from smtpgate.store.statement import Many, Query, Verb, select_in, together, written
@@ -121,6 +122,7 @@ def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
             )
         yield from _taken_back(changes)
         yield from linking.moved(changes.moved)
+        yield from blocking.changed(changes.blocked, changes.unblocked)
         yield from due.kept(changes)
 
 
@@ -190,7 +192,7 @@ def _acknowledgements(acks: Sequence[AckNote]) -> Iterator[Query]:
         yield Query(
             "INSERT INTO acknowledgement (address, at, minute, purpose) VALUES ($1, $2, $3, $4)",
             (
-                rows.agents_key(ack.address, ack.purpose) if ack.of_agent else rows.mailbox_key(ack.address),
+                rows.agents_key(ack.address, ack.purpose) if ack.of_agent else mailbox_key(ack.address),
                 ack.at,
                 int(ack.at // 60),
                 ack.purpose,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from smtpgate.blocks import Block
 from smtpgate.due import Due, Leave
 from smtpgate.links import MovedEntry, NewLink
 from smtpgate.listing import Listing
@@ -57,6 +58,7 @@ class FactsQuery:
     conversation: bool = False  # what was said in the tickets that it reaches, and which others its sender has, is wanted
     listing: Listing | None = None  # tickets that an agent asks for
     also: tuple[str, ...] = ()  # numbers of tickets that an agent's commands name
+    blocks: bool = False  # of the customers of the tickets in ticket_ids, beside those of the sender
     open_tickets: bool = False  # with that: all that are open of those of which its sender is the customer
     customer: str = ""  # address of whom an agent opens a ticket for: what is known of the person is wanted
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
@@ -123,6 +125,7 @@ class Facts:
     machine_last_hour: dict[int, int] = field(default_factory=dict)  # machine mails by ticket id
     language: str = ""  # what we last wrote to this sender in
     wish: Wish = field(default_factory=Wish)  # what the sender asked for
+    blocks: tuple[Block, ...] = ()  # of the sender; of customers, when the question asks for them
     holders: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of history: tickets that have a mail with this id
     talks: dict[int, tuple[str, ...]] = field(default_factory=dict)  # of history: what was written under that subject, by ticket
     unseen: dict[str, int] = field(default_factory=dict)  # of history: the first ticket in which this id is referred to
@@ -210,6 +213,8 @@ class Changes:
     silenced: tuple[int, ...] = ()  # ids of tickets whose automatic mail to people outside is taken back where it has not left
     links: tuple[NewLink, ...] = ()  # one of kind INTO also moves all that the ticket holds
     moved: tuple[MovedEntry, ...] = ()
+    blocked: tuple[Block, ...] = ()
+    unblocked: tuple[tuple[str, str], ...] = ()  # (who, desk) of a Block
     due: tuple[Due, ...] = ()  # each in place of the one before
     leaves: tuple[tuple[str, Leave], ...] = ()  # what agents say, by mail.address.key
     digested: tuple[tuple[str, str], ...] = ()  # agents and the day that now had its digest

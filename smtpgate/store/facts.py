@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from smtpgate.blocks import Block, keys, mailbox_key
 from smtpgate.links import LinkKind
 from smtpgate.model import DeliveryState, Participant, Ticket
-from smtpgate.store import linking, listing, rows
+from smtpgate.store import blocking, linking, listing, rows
 from smtpgate.store.api import AckCounts, Facts, FactsQuery, Fingerprint, MessageRef, NumbersOf, SentRecipient
 from smtpgate.store.shown import Known
 from smtpgate.store.statement import Query, Verb, one, select_in, together
@@ -28,8 +29,8 @@ _MOST = 100  # rows of one kind that no decision needs more of
 
 
 def facts(query: FactsQuery) -> Verb[Facts]:
-    reached, (parents, expected), serials, acks, (language, wish), letters = yield from together(
-        _reached(query), _unfiled_parents(query), _serials(query), _acks(query), _language(query.sender), _letters(query)
+    reached, (parents, expected), serials, acks, (language, wish, blocks), letters = yield from together(
+        _reached(query), _unfiled_parents(query), _serials(query), _acks(query), _person(query.sender), _letters(query)
     )
     listed: tuple[Ticket, ...] = ()
     if query.listing is not None:
@@ -45,6 +46,7 @@ def facts(query: FactsQuery) -> Verb[Facts]:
         acks=acks,
         language=language,
         wish=wish,
+        blocks=(*blocks, *(yield from _blocks(query, reached))),
         letters=letters,
         customer=(yield from _known(query)),
     )
@@ -320,7 +322,7 @@ def _acks_to(address: str, now: float) -> Verb[list[Any]]:
     """Nothing is queued for longer than two days: what lies beyond, a clock wrote that was wrong."""
     return one(
         "SELECT at, purpose FROM acknowledgement WHERE address = $1 AND at > $2 AND at <= $3 ORDER BY at LIMIT $4",
-        rows.mailbox_key(address),
+        mailbox_key(address),
         now - _DAY,
         now + 2 * _DAY,
         _MOST,
@@ -331,7 +333,7 @@ def _known(query: FactsQuery) -> Verb[Known | None]:
     if not query.customer:
         return None
     acks = yield from _acks_to(query.customer, query.now)
-    language, wish = yield from _language(query.customer)
+    language, wish, _ = yield from _person(query.customer)
     others = yield from others_of(query.customer)
     return Known(tuple(at for at, purpose in acks if purpose != NOTICE), language, others, wish)
 
@@ -346,17 +348,29 @@ def _machine_last_hour(tickets: dict[int, Ticket], now: float) -> Verb[dict[int,
     return dict.fromkeys(tickets, 0) | {row[0]: row[1] for row in found}
 
 
-def _language(address: str) -> Verb[tuple[str, Wish]]:
-    """Of a person's newest ticket, since what we write to a customer in is the ticket's language; and what he asked for."""
+def _person(address: str) -> Verb[tuple[str, Wish, tuple[Block, ...]]]:
+    """Of a person's newest ticket the language, since what we write to a customer in is the ticket's; what he asked for; and what
+    blocks his mail, in the same breath, since there hardly ever is anything."""
     found = yield Query(
         # the newest first, from the index: as a join SQLite reads all of them and sorts, when it believes that they are few
         """SELECT 0, language, 0 FROM ticket WHERE id = (SELECT ticket_id FROM participant
                 WHERE address_key = $1 AND role = 'customer' ORDER BY ticket_id DESC LIMIT 1)
-            UNION ALL SELECT 1, language, fewer FROM wish WHERE address_key = $1""",
-        (rows.address_key(address),),
+            UNION ALL SELECT 1, language, fewer FROM wish WHERE address_key = $1
+            UNION ALL SELECT 2, '', 0 FROM block WHERE who IN ($2, $3)""",
+        (rows.address_key(address), *keys(address)),
     )
-    earlier = next((row[1] for row in found if not row[0]), "")
-    return earlier, next((Wish(row[1], fewer=bool(row[2])) for row in found if row[0]), Wish())
+    earlier = next((row[1] for row in found if row[0] == 0), "")
+    wish = next((Wish(row[1], fewer=bool(row[2])) for row in found if row[0] == 1), Wish())
+    blocked = any(row[0] == 2 for row in found)
+    return earlier, wish, ((yield from blocking.of((address,))) if blocked else ())
+
+
+def _blocks(query: FactsQuery, reached: dict[str, Any]) -> Verb[tuple[Block, ...]]:
+    if not query.blocks:
+        return ()
+    led = (reached["tickets"].get(reached["merged"].get(i, i)) for i in query.ticket_ids)
+    customers = [ticket.customer.address for ticket in led if ticket is not None and ticket.customer is not None]
+    return (yield from blocking.of(customers))
 
 
 def _own_tickets(query: FactsQuery) -> Verb[tuple[int, ...]]:

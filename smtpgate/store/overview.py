@@ -3,6 +3,7 @@
 # ruff: noqa: S608 -- statements are put together from constants of this package only
 from __future__ import annotations
 
+from smtpgate.blocks import HELD
 from smtpgate.model import DeliveryState, MailState
 from smtpgate.store import nodes, queue
 from smtpgate.store.look import counts
@@ -67,7 +68,10 @@ def _first(table: str, key: str, moment: str, since: float) -> Verb[int]:
 def _oldest(now: float) -> Verb[dict[str, float]]:
     found: dict[str, float] = {}
     for mail_state in (MailState.ACCEPTED, MailState.HELD, MailState.POISON):
-        rows = yield Query("SELECT received_at FROM incoming WHERE state = $1 ORDER BY seq LIMIT 1", (mail_state,))
+        # what is held since its sender is blocked waits for nobody
+        rows = yield Query(
+            f"SELECT received_at FROM incoming WHERE state = $1 AND reason NOT LIKE '{HELD}%' ORDER BY seq LIMIT 1", (mail_state,)
+        )
         if rows:
             found[f"mail.{mail_state}"] = rows[0][0]
     for state in DeliveryState:

@@ -11,6 +11,7 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import Any
 
+from smtpgate.blocks import mailbox_key
 from smtpgate.model import (
     ArcResult,
     Attachment,
@@ -71,14 +72,6 @@ def address_key(address: str) -> str:
     """How participants are found again: the domain without case, the local part exactly (RFC 5321 §2.4)."""
     local, at, domain = address.rpartition("@")
     return f"{local}{at}{domain.lower()}"
-
-
-def mailbox_key(address: str) -> str:
-    """Whose inbox it is, for caps: without case, quotes and sub-address, which a forger could vary without end."""
-    local, at, domain = address.rpartition("@")
-    local = local.strip('"')
-    plus = local.find("+", 1)
-    return f"{local[:plus] if plus > 0 else local}{at}{domain}".casefold()
 
 
 def agents_key(address: str, purpose: str) -> str:

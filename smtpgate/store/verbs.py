@@ -11,9 +11,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
+from smtpgate.blocks import Block
 from smtpgate.due import Due, Member
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, Evidence, MailState, Status, Ticket
 from smtpgate.store import (
+    blocking,
     changes,
     due,
     duework,
@@ -248,6 +250,9 @@ class VerbStore(ABC):
 
     async def overview(self, now: float) -> Overview:
         return await self._read(lambda: overview.overview(now))
+
+    async def blocks(self, desk: str | None) -> Sequence[Block]:
+        return await self._read(lambda: blocking.all_of(desk))
 
     async def counts(self) -> dict[str, int]:
         return await self._read(look.counts)

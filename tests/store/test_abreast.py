@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from smtpgate.blocks import Block
 from smtpgate.errors import LeaseLost, StoreError
 from smtpgate.links import LinkKind, MovedEntry, NewLink
 from smtpgate.model import MailState, Participant, Role
@@ -208,6 +209,10 @@ class TestRound:
         assert not self.after(Changes()).admits(old, Facts())
         assert not self.after(Changes(), query=dataclasses.replace(old, mail_id="m0", message_id=None)).admits(self.QUERY, Facts())
 
+    def test_whoever_is_blocked_goes_alone(self) -> None:
+        assert not self.after(Changes(blocked=(Block("@spam.example", "", NOW),))).admits(self.QUERY, Facts())
+        assert not self.after(Changes(unblocked=(("@spam.example", ""),))).admits(self.QUERY, Facts())
+
     def test_serials_and_minutes_are_reckoned(self) -> None:
         facts = Facts(serials={COUNTER: 5})
         filings = [Filing(f"m{i}", "w", asking(f"m{i}", f"c{i}@x", f"f{i}"), lambda _: Changes()) for i in range(3)]
@@ -234,13 +239,13 @@ class TestRound:
             *("desks", "members", "told_most"),  # a cap of mail to agents that is about so many: see AckNote.of_agent
             "listing",
             "open_tickets",
-            "also",
+            *("also", "blocks"),
             "customer",
         }
         assert {field.name for field in dataclasses.fields(Changes)} == {
             *("state", "reason", "decision", "tickets", "updates", "entries", "message_refs", "fingerprints", "told"),
             *("outgoing", "acks", "bounced", "subjects", "unseen_refs", "postpone_until", "withdrawn", "released"),
-            "wishes",
+            *("wishes", "blocked", "unblocked"),
             *("due", "leaves", "digested"),  # the latter two no mail asks for
             *("links", "moved", "silenced"),  # the last one with an update of its ticket
         }
@@ -257,5 +262,5 @@ class TestRound:
                 "expected_parents",
             ),
             *("machine_last_hour", "language", "holders", "talks", "unseen", "seen_pictures", "letters", "parents"),
-            *("said", "listed", "open_tickets", "merged", "customer", "wish"),
+            *("said", "listed", "open_tickets", "merged", "customer", "wish", "blocks"),
         }

@@ -1,0 +1,37 @@
+"""`smtpgate block`: who is blocked, where and why; and what is no sender."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.cli.conftest import Shop
+
+
+def test_blocking_and_taking_it_back(shop: Shop) -> None:
+    assert shop.good("block", "add", "Pest+sub@Spam.example", "--reason", "每天都写", "--as", "root") == (
+        "pest@spam.example is blocked at all desks\n"
+    )
+    shop.good("block", "add", "@spam.example", "--desk", "support")
+    rows = shop.rows("block", "list")
+    assert [(r["who"], r["desk"], r["by"], r["reason"]) for r in rows] == [
+        ("@spam.example", "support", "", ""),
+        ("pest@spam.example", "*", "root", "每天都写"),
+    ]
+    assert [r["who"] for r in shop.rows("block", "list", "--desk", "sales")] == ["pest@spam.example"]
+    assert "每天都写" in shop.good("block", "list")
+    code, said = shop.bad("block", "remove", "@spam.example")
+    assert code == 1
+    assert "--desk support" in said
+    assert "pest@spam.example is no longer blocked at all desks" in shop.good("block", "remove", "pest@SPAM.example")
+    shop.good("block", "remove", "@spam.example", "--desk", "support")
+    assert shop.rows("block", "list") == []
+
+
+@pytest.mark.parametrize("who", ["pest", "@", "a b@c.example", "@example", "support@desk.example", "@desk.example"])
+def test_what_cannot_be_blocked(shop: Shop, who: str) -> None:
+    assert shop.bad("block", "add", who)[0] == 1
+    assert shop.rows("block", "list") == []
+
+
+def test_a_desk_that_is_not_there(shop: Shop) -> None:
+    assert "there are: support, sales" in shop.bad("block", "add", "pest@spam.example", "--desk", "x")[1]
