@@ -36,7 +36,7 @@ def letter_for(old: Status, new: Status) -> str | None:
 
 def told_of(purpose: str, *, fewer: bool) -> bool:
     """Is this mail sent? A customer who wants fewer notices gets questions, answers and ends, and not what says that we go on."""
-    return not (fewer and purpose in ("progress", "reopened", "repeat"))
+    return not (fewer and purpose in ("progress", "reopened", "repeat", "remind"))
 
 
 def language_for(detected: str, script: str, earlier: str, default: str, wish: str = "") -> str:

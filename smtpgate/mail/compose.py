@@ -7,6 +7,7 @@ cannot be built as meant; the caller sends nothing then. Templates.check() finds
 
 from __future__ import annotations
 
+import difflib
 import re
 import traceback
 from collections.abc import Iterator, Mapping
@@ -160,7 +161,7 @@ class Templates:
         try:
             return self._compiled[name].render(values)
         except Exception as error:  # a template is the admin's own program: whatever it raises is its fault
-            raise ComposeError(_blame(name, error)) from error
+            raise ComposeError(_blame(name, error) + _meant(error, values)) from error
 
     def _filled(self, name: str, values: dict[str, str]) -> str:
         """The same for a built-in template, at a twentieth of the cost: it is rendered once with a mark for each value.
@@ -231,6 +232,13 @@ def _blame(name: str, error: Exception) -> str:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith((".txt", ".html"))]
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else name
     return f"{place}: {error}"
+
+
+def _meant(error: Exception, values: Mapping[str, object]) -> str:
+    """The variable that was most likely meant, for one that there is none of."""
+    unknown = re.match(r"'(\w+)' is undefined", str(error)) if isinstance(error, jinja2.UndefinedError) else None
+    close = difflib.get_close_matches(unknown[1], values, 1, 0.5) if unknown else []
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _samples() -> Iterator[Letter]:

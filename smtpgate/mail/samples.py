@@ -1,0 +1,217 @@
+"""A sample of every mail of ours, as it would be sent: for the admin who looks at his templates, and for screenshots of them.
+
+Pure but for the templates. Raises ComposeError with file and line, as any mail does that a template of the admin spoils.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smtpgate.desksettings import Agent, Desk
+from smtpgate.languages import LANGUAGES, Language
+from smtpgate.mail.answers import Answer, compose_answer
+from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_receipt
+from smtpgate.mail.compose import Templates, compose, stems
+from smtpgate.mail.letters import Ending, Letter, Purpose, Standing
+from smtpgate.mail.wire import Composed
+from smtpgate.model import (
+    Address,
+    Entry,
+    EntryKind,
+    Evidence,
+    OtherTicket,
+    Participant,
+    Priority,
+    Role,
+    Status,
+    Ticket,
+)
+from smtpgate.parsed import Attachment, Detail
+
+NAMES: tuple[str, ...] = tuple(dict.fromkeys(stem for language in LANGUAGES for stem in stems(language)))
+_NUMBER, _OTHER = "20260102-EML-0042", "20260102-EML-0043"
+_NOW = 1_767_312_000.0  # 2 January 2026
+_CUSTOMER = "wang@customer.example"
+_TOKEN = "m4cq2vd7k3x5p8ra9ewt6ynz0h1b2cfgj"  # noqa: S105  # as long as a signed address's, and nothing anybody made
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    person: str
+    subject: str
+    other: str
+    wrote: str
+    done: str
+    asks: str
+    result: str
+    farewell: str
+
+
+_WORDS: dict[Language, _Words] = {
+    "en": _Words(
+        "Maria Wang",
+        "The printer on the second floor does not print",
+        "Invoice of December",
+        "Hello,\n\nsince this morning the printer on the second floor prints nothing. The display says “offline”, order number"
+        " SO-2026-0815.\n\nCould somebody have a look?\n\nMaria",
+        "We are on our way to the second floor and will have a look at the printer ourselves.",
+        "Which model is it? The label is on the back.\nIs the small lamp beside the network cable on?",
+        "The printer had lost its address. We have given it a fixed one and printed a test page.",
+        "All is well, then. Have a good day.",
+    ),
+    "zh": _Words(
+        "王小明",
+        "二楼的打印机打印不了",
+        "十二月的发票",
+        "你好：\n\n二楼的打印机从今天早上开始打印不了，屏幕上显示“脱机”，订单号 SO-2026-0815。"
+        "\n\n麻烦安排人看一下，谢谢！\n\n王小明",
+        "同事已经前往二楼，现场查看打印机。",
+        "请问打印机是什么型号？标签在机身背面。\n网线旁边的小灯亮不亮？",
+        "打印机丢失了网络地址，我们已为它设置固定地址，并打印了测试页。",
+        "既然一切正常，我们就关闭工单了。祝您工作顺利。",
+    ),
+    "zh-Hant": _Words(
+        "王小明",
+        "二樓的印表機無法列印",
+        "十二月的發票",
+        "您好：\n\n二樓的印表機從今天早上開始無法列印，螢幕顯示「離線」，訂單編號 SO-2026-0815。"
+        "\n\n麻煩派人看一下，謝謝！\n\n王小明",
+        "同仁已經前往二樓，現場查看印表機。",
+        "請問印表機是什麼型號？標籤在機身背面。\n網路線旁邊的小燈有亮嗎？",
+        "印表機遺失了網路位址，我們已為它設定固定位址，並列印了測試頁。",
+        "既然一切正常，我們就結案了。祝您順心。",
+    ),
+}
+
+
+def sample(name: str, language: Language, desk: Desk, agent: Agent, templates: Templates) -> Composed:
+    """The mail of this name (NAMES) in a language that it is there in (compose.stems). Raises ComposeError."""
+    if name == "answer":
+        return compose_answer(_answer(language, desk, agent), templates)
+    agent = agent.model_copy(update={"language": language})
+    if name == "to-agent":
+        return compose_briefing(_briefing(language, desk, agent), templates)
+    if name == "receipt":
+        return compose_receipt(_receipt(language, desk, agent), templates)
+    return compose(_letter(Purpose(name), language, desk), templates)
+
+
+def _signed(desk: Desk, kind: str) -> str:
+    local, _, domain = desk.address.rpartition("@")
+    return f"{local}+{kind}{_TOKEN}@{domain}"
+
+
+def _letter(purpose: Purpose, language: Language, desk: Desk) -> Letter:
+    words = _WORDS[language]
+    message = {
+        Purpose.PROGRESS: words.done,
+        Purpose.WAITING: words.asks,
+        Purpose.RESOLVED: words.result,
+        Purpose.CLOSED: words.farewell,
+    }
+    return Letter(
+        purpose=purpose,
+        language=language,
+        desk=desk,
+        ticket_number=_NUMBER,
+        to=Address(words.person, _CUSTOMER),
+        message_id=f"<sample@{desk.domain}>",
+        date=_NOW,
+        subject=words.subject,
+        show_subject=True,
+        message=message.get(purpose, ""),
+        reply_to=_signed(desk, "r"),
+        standing=_standing(words) if purpose is Purpose.STATUS else None,
+        ending=Ending(closes_at=_NOW + 7 * 86_400) if purpose is Purpose.REMIND else None,
+        fewer=purpose is Purpose.FEWER,
+        other=_OTHER if purpose in (Purpose.MERGED, Purpose.SPLIT) else "",
+    )
+
+
+def _standing(words: _Words) -> Standing:
+    others = (OtherTicket(2, _OTHER, Status.RECEIVED, words.other), OtherTicket(3, "20251230-EML-0007", Status.WAITING, ""))
+    return Standing(Status.WAITING, _entry(EntryKind.REPLY, "", words.asks), others)
+
+
+def _entry(kind: EntryKind, author: str, text: str, **more: object) -> Entry:
+    return Entry(1, 1, kind, author, _NOW - 3600, text, **more)  # type: ignore[arg-type]
+
+
+def _ticket(language: Language, desk: Desk) -> Ticket:
+    words = _WORDS[language]
+    return Ticket(
+        id=1,
+        number=_NUMBER,
+        desk=desk.name,
+        status=Status.PROGRESS,
+        subject=words.subject,
+        language=language,
+        created_at=_NOW,
+        updated_at=_NOW,
+        participants=(
+            Participant(_CUSTOMER, words.person, Role.CUSTOMER),
+            Participant("chen@customer.example", "", Role.CC),
+        ),
+        priority=Priority.HIGH,
+        tags=("printer", "floor-2"),
+    )
+
+
+def _answer(language: Language, desk: Desk, agent: Agent) -> Answer:
+    words = _WORDS[language]
+    return Answer(
+        desk=desk,
+        ticket=_ticket(language, desk),
+        agent=agent,
+        to=Address(words.person, _CUSTOMER),
+        language=language,
+        message_id=f"<sample@{desk.domain}>",
+        date=_NOW,
+        reply_to=_signed(desk, "r"),
+        text=f"{words.done}\n\n{words.asks}",
+        state="waiting",
+    )
+
+
+def _briefing(language: Language, desk: Desk, agent: Agent) -> Briefing:
+    words = _WORDS[language]
+    picture = Attachment("display.jpg", "image/jpeg", 48_213, "0" * 64)
+    details = (Detail("order", "SO-2026-0815", "reply"),)
+    proved = {"mail_id": "sample", "evidence": Evidence.DMARC_DKIM.value}
+    entry = _entry(EntryKind.CUSTOMER, _CUSTOMER, words.wrote, attachments=(picture,), details=details, **proved)
+    return Briefing(
+        what="answer",
+        desk=desk,
+        ticket=_ticket(language, desk),
+        agent=agent,
+        entry=entry,
+        message_id=f"<sample@{desk.domain}>",
+        date=_NOW,
+        answer_to=_signed(desk, "a"),
+        note_to=_signed(desk, "n"),
+        earlier=(_entry(EntryKind.REPLY, agent.address, words.asks), _entry(EntryKind.CUSTOMER, _CUSTOMER, words.wrote)),
+        others=_standing(words).others,
+    )
+
+
+def _receipt(language: Language, desk: Desk, agent: Agent) -> Receipt:
+    words, chinese = _WORDS[language], language == "zh"
+    lines = (
+        ("状态：等待客户回复（原为：处理中）。", f"您的答复将在 60 秒后发给 {_CUSTOMER}。在此之前发 #撤销 可以收回。")
+        if chinese
+        else (
+            "State: waiting for the customer (was: in progress).",
+            f"Your answer leaves for {_CUSTOMER} in 60 seconds. #undo takes it back until then.",
+        )
+    )
+    return Receipt(
+        title="已完成" if chinese else "Done",
+        desk=desk,
+        ticket=_ticket(language, desk),
+        agent=agent,
+        message_id=f"<sample@{desk.domain}>",
+        date=_NOW,
+        answer_to=_signed(desk, "a"),
+        lines=lines,
+        text=words.asks,
+    )

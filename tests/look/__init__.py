@@ -1,0 +1,1 @@
+"""Looks at our mail in a real browser."""
