@@ -6,13 +6,14 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 import structlog
 from hypothesis import settings
 
-from tests.support import postgres
+from tests.support import postgres, zygote
 
 # A busy machine is no fault of the code, and a build server should say the same twice.
 settings.register_profile("ours", deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -73,6 +74,14 @@ async def database(session_database: str) -> str:
     """The URL of a PostgreSQL database without rows."""
     await postgres.emptied(session_database)
     return session_database
+
+
+@pytest.fixture
+def forked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Parsers and doors that the test's own process starts are forks of it, which have loaded what half a second goes for.
+    A test that is marked `real` starts them by their command."""
+    with nullcontext() if request.node.get_closest_marker("real") else zygote.forking():
+        yield
 
 
 @pytest.fixture(autouse=True)

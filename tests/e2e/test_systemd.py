@@ -69,6 +69,7 @@ def test_not_ready_when_the_port_is_taken(tmp_path: Path, told: NotifySocket) ->
     assert told.count("READY=1") == 0
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("frozen", ["claim", "claim_deliveries", "probe"])
 async def test_no_sign_of_life_from_a_frozen_gateway(
     frozen: str, tmp_path: Path, told: NotifySocket, monkeypatch: pytest.MonkeyPatch
@@ -104,6 +105,7 @@ def test_the_watchdog_s_abort_is_answered_with_where_it_hangs(tmp_path: Path) ->
     assert 'asyncio/base_events.py"' in gateway.log()
 
 
+@pytest.mark.usefixtures("forked")
 async def test_parsers_of_a_socket_and_mail_waits_while_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "_PATIENCE", 0.1)
     monkeypatch.setattr(filing, "_AGAIN", (0.2, 0.2))
@@ -188,7 +190,7 @@ def test_passed_sockets_are_used_instead_of_listen(tmp_path: Path) -> None:
 
 def test_a_passed_lmtp_socket_stays_when_the_gateway_goes(tmp_path: Path) -> None:
     path = tmp_path / "lmtp.sock"
-    with activated(tmp_path) as gateway, socket.socket(socket.AF_UNIX) as lmtp:
+    with activated(tmp_path, real=False) as gateway, socket.socket(socket.AF_UNIX) as lmtp:
         lmtp.bind(str(path))
         lmtp.listen(1024)
         gateway.lmtp = lmtp

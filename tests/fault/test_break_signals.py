@@ -48,6 +48,7 @@ async def test_a_stop_while_starting_stops_what_had_started(
         await opened[0].counts()
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("number", SIGNALS)
 async def test_a_stop_of_a_running_gateway(settings: Config, number: signal.Signals) -> None:
     async with asyncio.timeout(20):
@@ -78,7 +79,7 @@ def stopped(gateway: Gateway, within: float = BOUND) -> None:
 
 
 def test_a_stop_with_a_stuck_delivery(tmp_path: Path, silent: int) -> None:
-    gateway = Gateway.make(tmp_path, real=True, server={"shutdown_grace": f"{GRACE:g}s"}, delivery=smarthost(silent)).start()
+    gateway = Gateway.make(tmp_path, server={"shutdown_grace": f"{GRACE:g}s"}, delivery=smarthost(silent)).start()
     gateway.send(letter())
     wait_for(lambda: gateway.count("SELECT count(*) FROM recipient WHERE attempts = 1"), why="an attempt under way")
     stopped(gateway)
@@ -86,7 +87,7 @@ def test_a_stop_with_a_stuck_delivery(tmp_path: Path, silent: int) -> None:
 
 
 def test_a_stop_with_a_stuck_parser(tmp_path: Path) -> None:
-    gateway = Gateway.make(tmp_path, real=True, server={"shutdown_grace": f"{GRACE:g}s"}, parser={"processes": 1}).start()
+    gateway = Gateway.make(tmp_path, server={"shutdown_grace": f"{GRACE:g}s"}, parser={"processes": 1}).start()
     assert gateway.process is not None
     (parser,) = children(gateway.process.pid)
     os.kill(parser, signal.SIGSTOP)
@@ -97,6 +98,7 @@ def test_a_stop_with_a_stuck_parser(tmp_path: Path) -> None:
         gateway.mails_to("alice@customer.example")
 
 
+@pytest.mark.usefixtures("forked")
 async def test_a_stop_with_a_stuck_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     judging = asyncio.Event()
 
@@ -121,7 +123,8 @@ async def test_a_stop_with_a_stuck_verdict(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_second_signal_ends_at_once(number: signal.Signals, tmp_path: Path, silent: int) -> None:
-    gateway = Gateway.make(tmp_path, real=True, server={"shutdown_grace": "60s"}, delivery=smarthost(silent)).start()
+    real = number is signal.SIGINT  # Python's own way with it
+    gateway = Gateway.make(tmp_path, real=real, server={"shutdown_grace": "60s"}, delivery=smarthost(silent)).start()
     gateway.send(letter())
     wait_for(lambda: gateway.count("SELECT count(*) FROM recipient WHERE attempts = 1"), why="an attempt under way")
     process = gateway.process

@@ -23,6 +23,7 @@ from smtpgate.config import Config
 from smtpgate.configfile import load
 from tests.support.clock import ManualClock
 from tests.support.gateway import DESK, ZONE, Gateway
+from tests.support.zygote import forking
 
 START = 1_767_348_000.0  # 2026-01-02 10:00:00 UTC
 
@@ -64,8 +65,9 @@ async def desk(directory: Path, *, zone: dict[str, Any] | None = None, **section
     config = load(files.config)
     clock = ManualClock(START)
     app = App(config, clock, ZoneResolver(ZONE if zone is None else zone))
-    try:
-        await app.start()
-        yield InProcess(config, clock, app, files)
-    finally:
-        await app.stop()
+    with forking():
+        try:
+            await app.start()
+            yield InProcess(config, clock, app, files)
+        finally:
+            await app.stop()

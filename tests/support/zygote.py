@@ -27,12 +27,13 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[2]
+_PYTHON = sys.executable  # a test may set another
 _OURS = ("smtpgate", "tests.support.")
 _MOST = 128 * 1024  # octets of a request
 
@@ -151,7 +152,7 @@ def run(
 
 
 def forkable(argv: Sequence[str]) -> bool:
-    return len(argv) >= 3 and argv[0] == sys.executable and argv[1] == "-m" and argv[2].startswith(_OURS)
+    return len(argv) >= 3 and argv[0] == _PYTHON and argv[1] == "-m" and argv[2].startswith(_OURS)
 
 
 def _number(file: IO[Any] | int | None, usual: int) -> int:
@@ -289,14 +290,24 @@ def _exit_code(main: Callable[[], None]) -> int:
     return 0
 
 
+@contextlib.contextmanager
+def forking() -> Iterator[None]:
+    """Meanwhile also the test's own processes of ours, which it starts by asyncio or Popen, are forks: of itself."""
+    before, subprocess.Popen = subprocess.Popen, _Popen  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        subprocess.Popen = before  # type: ignore[misc]
+
+
 class _Popen(subprocess.Popen):  # type: ignore[type-arg]
-    """Of a process that was forked: its own `python -m` of a module of ours are forks too, everything else is what it was."""
+    """Where it is Popen, `python -m` of a module of ours is a fork of the process itself; everything else is what it was."""
 
     def _execute_child(
         self, args: Any, executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any, cwd: Any, env: Any, *rest: Any
     ) -> None:
         words = [word for word in args if word != "-P"] if isinstance(args, list | tuple) else []
-        if not forkable(words) or preexec_fn or pass_fds or executable not in (None, sys.executable):
+        if not forkable(words) or preexec_fn or pass_fds or executable not in (None, _PYTHON):
             super()._execute_child(args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *rest)  # type: ignore[misc]
             return
         p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite = rest[3:9]
@@ -307,9 +318,11 @@ class _Popen(subprocess.Popen):  # type: ignore[type-arg]
         if self.pid == 0:
             gc.freeze()  # what is the parent's stays as it is
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2):
-                signal.signal(number, signal.SIG_DFL)
+            for number in signal.valid_signals():
+                if callable(signal.getsignal(number)):
+                    signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            warnings.resetwarnings()  # of a test they are errors
             _become(words[2], words[3:], files, os.environ if env is None else env, cwd)
         self._child_created = True
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)  # type: ignore[attr-defined]

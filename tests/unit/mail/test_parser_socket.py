@@ -22,35 +22,8 @@ from tests.support.gateway import ROOT, wait_for
 from tests.support.inetd import PARSER, Inetd, inetd
 from tests.unit.mail.test_worker import COSTLY, HEAD, LARGE, SMALL, limits, works
 
-TAKEN_OVER = """
-import sys, time
-from smtpgate.mail import parse, parserprocess
-def taken_over(raw, mail_from, limits, html):
-    return parse.parse(b"Subject: %s\\r\\n\\r\\n" % "; ".join(attempts()).encode(), mail_from=None, limits=limits)
-def attempts():
-    import os, socket, subprocess
-    for what in (lambda: open(sys.argv[1]).read(), lambda: open(sys.argv[1], "a"), lambda: os.listdir("/"),
-                 lambda: open("/etc/passwd"), lambda: subprocess.run(["/bin/true"]),
-                 lambda: socket.create_connection(("127.0.0.1", int(sys.argv[2])), 5), lambda: open(parse.__file__)):
-        try:
-            what()
-        except Exception as error:
-            yield type(error).__name__
-        else:
-            yield "done"
-def asleep(raw, mail_from, limits, html):
-    time.sleep(60)
-def deadly(raw, mail_from, limits, html):
-    import os
-    os.kill(os.getpid(), 11)
-def wordy(raw, mail_from, limits, html):
-    print(raw, file=sys.stderr)
-    raise KeyError(raw)
-def liar(raw, mail_from, limits, html):
-    parserprocess.MAIL = type("", (), {"dump_json": lambda self, _: b"x" * int(sys.argv[1])})()
-parserprocess._loaded = lambda: globals()[sys.argv[-1]]
-parserprocess.main()
-"""
+pytestmark = pytest.mark.usefixtures("forked")
+TAKEN_OVER = (sys.executable, "-m", "tests.support.takenover")
 
 
 @asynccontextmanager
@@ -64,6 +37,7 @@ async def pool(tmp_path: Path, *argv: str, processes: int = 1, **given: str) -> 
             await made.stop()
 
 
+@pytest.mark.real
 async def test_answers_are_those_of_parse_and_nothing_is_left(tmp_path: Path) -> None:
     async with pool(tmp_path, processes=2) as (p, server):
         assert await p.parse(SMALL, None) == parse.parse(SMALL, mail_from=None, limits=Limits())
@@ -77,14 +51,17 @@ async def test_answers_are_those_of_parse_and_nothing_is_left(tmp_path: Path) ->
         assert await server.all_gone() == [0, 0], "the end of the connection ends the process"
 
 
-async def test_what_takes_too_much_ends_of_itself_and_is_replaced(tmp_path: Path) -> None:
+async def test_what_takes_too_much_cpu_ends_of_itself_and_is_replaced(tmp_path: Path) -> None:
     async with pool(tmp_path, parse_cpu="1s", parse_wall="60s", parse_memory="2048MiB", text_kept="16MiB") as (p, server):
         with pytest.raises(ParseFailed, match="CPU"):
             await p.parse(COSTLY, None)
         await works(p)
         assert await server.processes[0].wait() == -signal.SIGXCPU
-    (tmp_path / "more").mkdir()
-    async with pool(tmp_path / "more", parse_memory="64MiB", text_kept="16MiB") as (p, server):
+
+
+@pytest.mark.real
+async def test_what_takes_too_much_memory_ends_of_itself_and_is_replaced(tmp_path: Path) -> None:
+    async with pool(tmp_path, parse_memory="64MiB", text_kept="16MiB") as (p, server):
         with pytest.raises(ParseFailed, match="memory"):
             await p.parse(LARGE, None)
         await works(p)
@@ -92,7 +69,7 @@ async def test_what_takes_too_much_ends_of_itself_and_is_replaced(tmp_path: Path
 
 
 async def test_one_that_was_given_up_ends_by_its_own_alarm(tmp_path: Path) -> None:
-    async with pool(tmp_path, sys.executable, "-c", TAKEN_OVER, "asleep", parse_wall="1s") as (p, server):
+    async with pool(tmp_path, *TAKEN_OVER, "asleep", parse_wall="1s") as (p, server):
         with pytest.raises(ParseFailed, match="longer than 1 s"):
             await p.parse(SMALL, None)
         async with asyncio.timeout(5):
@@ -110,15 +87,16 @@ async def test_a_death_from_outside_costs_no_mail(tmp_path: Path) -> None:
 
 
 async def test_a_deadly_mail_is_tried_twice(tmp_path: Path) -> None:
-    async with pool(tmp_path, sys.executable, "-c", TAKEN_OVER, "deadly") as (p, server):
+    async with pool(tmp_path, *TAKEN_OVER, "deadly") as (p, server):
         with pytest.raises(ParseFailed, match="ended on it"):
             await p.parse(SMALL, None)
         assert [await one.wait() for one in server.processes[:2]] == [-signal.SIGSEGV] * 2
 
 
+@pytest.mark.real
 async def test_no_word_of_a_mail_gets_into_the_journal(tmp_path: Path) -> None:
     journal, end = os.pipe()
-    async with inetd(tmp_path / "parser.sock", [sys.executable, "-c", TAKEN_OVER, "wordy"]) as server:
+    async with inetd(tmp_path / "parser.sock", [*TAKEN_OVER, "wordy"]) as server:
         server.stderr = end
         p = ParserPool(limits(), socket=server.path)
         await p.start()
@@ -128,13 +106,13 @@ async def test_no_word_of_a_mail_gets_into_the_journal(tmp_path: Path) -> None:
     os.close(end)
     with os.fdopen(journal) as read:
         heard = read.read()
-    assert "KeyError at <string>:" in heard
+    assert "KeyError at takenover.py:" in heard
     assert "hello" not in heard
 
 
 @pytest.mark.parametrize("octets", [10, 100_000_000])
 async def test_a_lying_answer_is_not_believed(octets: int, tmp_path: Path) -> None:
-    async with pool(tmp_path, sys.executable, "-c", TAKEN_OVER, str(octets), "liar", parse_memory="1024MiB") as (p, _):
+    async with pool(tmp_path, *TAKEN_OVER, str(octets), "liar", parse_memory="1024MiB") as (p, _):
         with pytest.raises(ParseFailed, match="answered"):
             await p.parse(SMALL, None)
 
@@ -168,6 +146,7 @@ async def test_a_parser_that_is_not_there(tmp_path: Path, monkeypatch: pytest.Mo
         await p.stop()
 
 
+@pytest.mark.real
 async def test_what_a_mail_that_takes_it_over_can_reach(tmp_path: Path) -> None:
     """The store by its path, other files, the network: nothing. Its own modules it may read."""
     if not _landlocked():
@@ -176,7 +155,7 @@ async def test_what_a_mail_that_takes_it_over_can_reach(tmp_path: Path) -> None:
     store.write_text("letters")
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = str(server.sockets[0].getsockname()[1])
-    async with pool(tmp_path, sys.executable, "-c", TAKEN_OVER, str(store), port, "taken_over") as (p, _):
+    async with pool(tmp_path, *TAKEN_OVER, str(store), port, "curious") as (p, _):
         found = (await p.parse(SMALL, None)).subject.split("; ")
     server.close()
     assert found[:5] == ["PermissionError"] * 5, found

@@ -17,6 +17,7 @@ from smtpgate.mail import parse, worker
 from smtpgate.mail.worker import ParserPool
 from smtpgate.model import Kind
 
+pytestmark = pytest.mark.usefixtures("forked")
 HEAD = b"From: a@b.example\r\nSubject: x\r\n"
 SMALL = HEAD + b"\r\nhello\r\n"
 LARGE = HEAD + b"\r\n" + (b"y" * 76 + b"\r\n") * 200_000  # 15 MB of text: more than 64 MiB to read, if all of it is
@@ -47,6 +48,7 @@ async def works(of: ParserPool) -> None:
     assert (await of.parse(SMALL, "a@b.example")).text == "hello"
 
 
+@pytest.mark.real
 async def test_answers_are_those_of_parse() -> None:
     async with pool() as p:
         for mail_from in ("a@b.example", None, ""):
@@ -95,6 +97,7 @@ async def test_cpu_is_granted_for_each_mail_anew() -> None:
         assert pid(p) == before
 
 
+@pytest.mark.real
 async def test_stopped_on_memory_and_replaced() -> None:
     async with pool(parse_memory="64MiB", text_kept="16MiB") as p:
         before = pid(p)
@@ -160,6 +163,7 @@ async def test_waiting_callers_can_be_cancelled() -> None:
         await works(p)
 
 
+@pytest.mark.real
 async def test_child_is_confined() -> None:
     async with pool(parse_memory="64MiB", text_kept="16MiB") as p:
         with open(f"/proc/{pid(p)}/limits", encoding="ascii") as file:
