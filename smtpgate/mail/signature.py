@@ -217,8 +217,10 @@ def _addresses_of_a_list(lines: list[str], start: int, stop: int) -> int:
     while first > start and lines[first - 1].strip() and stop - first < _FOOTER:
         first -= 1
     block = lines[first:stop]
+    if "\nunsubscribe:" not in "\n".join(block).lower():
+        return stop
     links = sum(_LINK.search(line) is not None for line in block)
-    return first if links > 2 and links * 2 > len(block) and "\nunsubscribe:" in "\n".join(block).lower() else stop
+    return first if links > 2 and links * 2 > len(block) else stop
 
 
 def _advertisement(lines: list[str], letters: list[str], start: int, stop: int) -> int:

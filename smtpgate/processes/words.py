@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copyreg
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from operator import attrgetter
+from typing import Any
 
 from smtpgate.config import Config
 from smtpgate.model import (
@@ -44,9 +47,14 @@ def _by_value(member: Enum) -> tuple[type[Enum], tuple[object]]:
     return type(member), (member.value,)
 
 
+def _by_fields(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
+    """How the others travel: Python's own way for a frozen class with slots takes twice as long at either end."""
+    values = attrgetter(*kind.__slots__)  # type: ignore[attr-defined]
+    return lambda one: (kind, values(one))
+
+
 for _kind in (*OF_THE_DOOR, *OF_DELIVERY):
-    if issubclass(_kind, Enum):
-        copyreg.pickle(_kind, _by_value)  # type: ignore[arg-type]
+    copyreg.pickle(_kind, _by_value if issubclass(_kind, Enum) else _by_fields(_kind))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
