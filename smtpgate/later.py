@@ -8,17 +8,22 @@ everything that became due meanwhile is done once; when it jumps back, what is d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from smtpgate.clock import Clock, id_text
 from smtpgate.config import Config
-from smtpgate.due import Due
+from smtpgate.desk import daily, duty
+from smtpgate.desksettings import Agent, Desk
+from smtpgate.due import Due, Member
 from smtpgate.errors import StoreError, StoreFatal, StoreMisuse
 from smtpgate.handlers import later
 from smtpgate.handlers.pipeline import Pipeline
+from smtpgate.mail import address as mail_address
+from smtpgate.mail.letters import ComposeError
 from smtpgate.model import Ticket
 from smtpgate.store.api import Changes, Facts, FactsQuery, Store
 
@@ -40,6 +45,7 @@ class Later:
     on_outgoing: Callable[[], None]
     beat: float = 0.0  # when the loop last came round, for the watchdog
     _stop: asyncio.Event | None = None
+    _again: dict[str, float] = field(default_factory=dict)  # agents whose digest could not be built, and when to try again
 
     async def run(self) -> None:
         """Until stopped; what is under way is finished first."""
@@ -57,7 +63,8 @@ class Later:
     async def round(self) -> bool:
         """Do what is due now. Is there more?"""
         try:
-            await self._look()
+            members = await self._look()
+            await self._digests(members)
             for _ in range(_IN_A_ROW):
                 self.beat = self.clock.monotonic()
                 now = self.clock.now()
@@ -81,13 +88,44 @@ class Later:
             one.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
 
-    async def _look(self) -> None:
-        """What agents said of their leave, also to other nodes."""
-        found = {agent: member.leave for agent, member in (await self.store.members()).items() if member.leave is not None}
+    async def _look(self) -> dict[str, Member]:
+        """What agents said of their leave, also to other nodes, and which of them have had their digest."""
+        members = await self.store.members()
+        found = {agent: member.leave for agent, member in members.items() if member.leave is not None}
         leaves = self.pipeline.leaves  # in place: decisions in the writer's thread read it
         leaves.update(found)
         for agent in leaves.keys() - found.keys():
             del leaves[agent]
+        return members
+
+    async def _digests(self, members: dict[str, Member]) -> None:
+        """To each agent whose time has come. Who is new begins with the next one."""
+        config, now, new = self.config, self.clock.now(), []
+        for address in dict.fromkeys(agent for desk in config.desk for agent in desk.agents):
+            desks, agent = daily.desks_of(config, address), config.agent_of(address)
+            if not desks or not agent.digest:
+                continue
+            key, where = mail_address.key(address), duty.zone(agent, desks[0])
+            kept = members.get(key, Member())
+            if not kept.digested:
+                new.append((key, daily.first_day(agent, where, now)))
+            elif daily.due(agent, kept, where, now) and self._again.get(key, now) <= now:
+                await self._digest(agent, key, desks, where, now)
+        if new:
+            await self.store.begin_digests(new)
+
+    async def _digest(self, agent: Agent, key: str, desks: Sequence[Desk], where: ZoneInfo, now: float) -> None:
+        waits = await self.store.daily(key, [desk.name for desk in desks], daily.end_of_day(where, now))
+        day, post = daily.today(agent, where, now), self.pipeline.post
+        try:
+            mails = () if waits.nothing else (post.digest(desk=desks[0], agent=agent, daily=waits, now=now),)
+        except ComposeError as error:
+            log.error("digest cannot be built", agent=agent.address, error=str(error))
+            self._again[key] = now + _PUT_OFF[1]
+            return
+        if await self.store.send_digest(key, day, Changes(outgoing=mails, digested=((key, day),))) and mails:
+            log.info("digest sent", agent=agent.address, outgoing=[id_text(mail.id) for mail in mails])
+            self.on_outgoing()
 
     async def _settle(self, due: Due, now: float) -> None:
         pipeline = self.pipeline

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from smtpgate.model import Ticket
+
 
 class Listed(StrEnum):
     """Which tickets."""
@@ -25,3 +27,34 @@ class Listing:
     agent: str = ""
     words: tuple[str, ...] = ()
     number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One line of a digest. since: the customer's first mail that nobody has answered, None when all are; back_at: when it comes
+    back from a snooze."""
+
+    ticket: Ticket
+    since: float | None = None
+    back_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """The first lines of a list, and how long the whole of it is."""
+
+    first: tuple[Waiting, ...] = ()
+    all: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """What waits for an agent. mine: open, those that wait for us first, the longest before all; back: to come today."""
+
+    mine: Some = Some()
+    unassigned: Some = Some()
+    back: Some = Some()
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.mine.all or self.unassigned.all or self.back.all)

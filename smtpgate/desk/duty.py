@@ -26,7 +26,7 @@ def away_until(agent: Agent, said: Leave | None, where: ZoneInfo, now: float) ->
     """When he is back from a leave that holds now; None: he is not on leave."""
     found = [said.until] if said is not None and said.since <= now < said.until else []
     for first, last in map(hours.leave, agent.away):
-        begin, end = _midnight(first, where), _midnight(last + timedelta(days=1), where)
+        begin, end = midnight(first, where), midnight(last + timedelta(days=1), where)
         if begin <= now < end and not (said is not None and begin <= said.since < end):  # within it he said something else
             found.append(end)
     return max(found, default=None)
@@ -52,5 +52,6 @@ def works_on(agent: Agent, day: date) -> bool:
     return day.weekday() in days
 
 
-def _midnight(day: date, where: ZoneInfo) -> float:
+def midnight(day: date, where: ZoneInfo) -> float:
+    """When that day begins."""
     return datetime(day.year, day.month, day.day, tzinfo=where).timestamp()

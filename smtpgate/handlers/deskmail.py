@@ -31,7 +31,6 @@ from smtpgate.store.api import NewFingerprint, TicketUpdate
 NAME = "desk"
 _MOST = 50  # lines of an answer
 _SUBJECT = 80  # characters of a ticket's
-_UNITS = {"en": (" min", " h", " d"), "zh": (" 分钟", " 小时", " 天")}
 
 
 def _text(parsed: ParsedMail) -> str:
@@ -167,13 +166,5 @@ def _lines(case: Case, agent: Agent) -> tuple[str, ...]:
 def _line(ticket: Ticket, now: float, language: Language) -> str:
     subject = letters.shown_subject(letters.one_line(ticket.subject, _SUBJECT), ticket.number)
     who = ticket.customer.address if ticket.customer else "-"
-    state, age = STATUS[language][ticket.status], _age(now - ticket.created_at, language)
+    state, age = STATUS[language][ticket.status], letters.age_text(now - ticket.created_at, language)
     return f"{ticket.number} · {state} · {age} · {subject or '-'} · {who}"
-
-
-def _age(seconds: float, language: str) -> str:
-    minutes = max(0, int(seconds // 60))
-    minute, hour, day = _UNITS[language]
-    if minutes < 60:
-        return f"{minutes}{minute}"
-    return f"{minutes // 60}{hour}" if minutes < 48 * 60 else f"{minutes // 1440}{day}"

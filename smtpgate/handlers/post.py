@@ -13,10 +13,12 @@ from smtpgate.clock import Clock, id_text, new_id
 from smtpgate.config import Config
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.languages import Language, written_in
+from smtpgate.listing import Daily
 from smtpgate.mail import address as mail_address
 from smtpgate.mail.answers import Answer, compose_answer
 from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_receipt
 from smtpgate.mail.compose import Templates, compose
+from smtpgate.mail.daily import Digest, compose_digest
 from smtpgate.mail.forward import forward_for_postmaster
 from smtpgate.mail.letters import Ending, Letter, Purpose, Standing, new_message_id
 from smtpgate.mail.outward import Carried
@@ -193,6 +195,18 @@ class Post:
             references=(*thread, *((answered,) if answered else ())),
         )
         return self._outgoing(compose_receipt(receipt, self.templates), "receipt", desk, ticket, agent.address, now, now, None)
+
+    def digest(self, *, desk: Desk, agent: Agent, daily: Daily, now: float) -> OutgoingMail:
+        """What waits for an agent, with his signed address of each ticket behind its links."""
+        digest = Digest(
+            desk=desk,
+            agent=agent,
+            daily=daily,
+            message_id=new_message_id(new_id(self.clock), desk.domain, secrets.token_bytes(10)),
+            date=now,
+            answer_to=lambda ticket_id: self.tokens.reply_address(desk.address, ticket_id, agent.address, now, TokenKind.ACTION),
+        )
+        return self._outgoing(compose_digest(digest, self.templates), "digest", desk, None, agent.address, now, now, None)
 
     @staticmethod
     def agents_thread(ticket: Ticket, desk: Desk) -> str:

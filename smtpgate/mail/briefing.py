@@ -78,7 +78,7 @@ def compose_briefing(briefing: Briefing, templates: Templates) -> Composed:
     parent = briefing.references[-1] if briefing.references else None
     inside = briefing.entry.kind is EntryKind.NOTE  # a reply to what stays inside stays inside
     values = {
-        **_common(desk, ticket, language, briefing.date),
+        **common(desk, ticket, language, briefing.date),
         "headline": words[briefing.what],
         "who": safe.line(briefing.entry.author, _VALUE) or "-",
         "evidence": _evidence(briefing.entry, language),
@@ -90,7 +90,7 @@ def compose_briefing(briefing: Briefing, templates: Templates) -> Composed:
         "note_to": briefing.note_to,
         "inside": inside,
     }
-    return _finish(
+    return finish(
         f"{language}/to-agent", values, desk, ticket, agent, briefing.message_id, briefing.date,
         briefing.note_to if inside else briefing.answer_to, parent, briefing.references, templates,
     )  # fmt: skip
@@ -100,19 +100,20 @@ def compose_receipt(receipt: Receipt, templates: Templates) -> Composed:
     """The finished mail to one agent."""
     desk, ticket, agent = receipt.desk, receipt.ticket, receipt.agent
     values = {
-        **_common(desk, ticket, agent.language, receipt.date),
+        **common(desk, ticket, agent.language, receipt.date),
         **({} if ticket else {"subject": receipt.title}),
         "headline": receipt.title,
         "lines": [safe.line(line, 1000) for line in receipt.lines],
         "text": _text(receipt.text, _TEXT),
     }
-    return _finish(
+    return finish(
         f"{agent.language}/receipt", values, desk, ticket, agent, receipt.message_id, receipt.date, receipt.answer_to,
         receipt.in_reply_to, receipt.references, templates,
     )  # fmt: skip
 
 
-def _common(desk: Desk, ticket: Ticket | None, language: Language, moment: float) -> dict[str, Any]:
+def common(desk: Desk, ticket: Ticket | None, language: Language, moment: float) -> dict[str, Any]:
+    """What every page for agents may use."""
     return {
         "number": ticket.number if ticket else "",
         "subject": letters.shown_subject(ticket.subject, ticket.number) if ticket else "",
@@ -121,7 +122,7 @@ def _common(desk: Desk, ticket: Ticket | None, language: Language, moment: float
     }
 
 
-def _finish(
+def finish(
     stem: str,
     values: dict[str, Any],
     desk: Desk,
@@ -134,6 +135,7 @@ def _finish(
     references: tuple[str, ...],
     templates: Templates,
 ) -> Composed:
+    """The mail around a page."""
     page = templates.page(stem, values)
     name = letters.desk_name(desk, agent.language)
     to, own_id = wire.checked_address(agent.address), wire.message_id(message_id)

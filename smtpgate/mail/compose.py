@@ -34,7 +34,7 @@ from smtpgate.model import Address, Entry, EntryKind, OtherTicket, Status
 __all__ = ["Composed", "Templates", "compose", "forward_for_postmaster"]
 
 PAGES = ("answer",)  # mails that are made of more than a letter's values
-AGENTS_PAGES = ("to-agent", "receipt")  # those that agents get
+AGENTS_PAGES = ("to-agent", "receipt", "digest")  # those that agents get
 AGENTS_LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _LARGEST_TEXT = 1024**2  # characters that a template may make
 
@@ -299,6 +299,24 @@ def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
             "inside": False,
         },
         "receipt": {"headline": "Done", "lines": ["one", "two"], "text": "mine"},
+        "digest": {
+            "headline": "What waits",
+            "lists": [
+                {
+                    "title": "Yours (30)",
+                    "lines": [
+                        {
+                            "number": "20260102-EML-0042",
+                            "facts": "received · 3 d",
+                            "subject": "Fax & <b>",
+                            "who": "zoe@example.org",
+                            "links": [("Show", "mailto:support@example.com?subject=x&body=y")],
+                        }
+                    ],
+                    "more": "and 29 more",
+                }
+            ],
+        },
     }
     empty: dict[str, dict[str, Any]] = {
         "answer": {
@@ -307,6 +325,7 @@ def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
         },
         "to-agent": {**rich["to-agent"], "evidence": "", "text": "", "facts": [], "earlier": [], "links": [], "inside": True},
         "receipt": {"headline": "Done", "lines": [], "text": ""},
+        "digest": {"headline": "x", "lists": [{"title": "x", "lines": [], "more": ""}]},
     }
     for language in LANGUAGES:
         shared = {**common, **letters.of_desk(desk, language)}

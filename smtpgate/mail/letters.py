@@ -29,6 +29,7 @@ LONGEST_NAME = 80
 LONGEST_MESSAGE = 65536
 _LINKED = 150  # characters of a subject in a link: some clients take no longer ones
 
+_UNITS = {True: (" 分钟", " 小时", " 天"), False: (" min", " h", " d")}  # Chinese or not
 _MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
 
 
@@ -178,6 +179,15 @@ def date_text(moment: float, desk: Desk, language: Language, zone: str = "") -> 
     if is_chinese(language):
         return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}"
     return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
+
+
+def age_text(seconds: float, language: Language) -> str:
+    """How long ago, in the unit that tells."""
+    minutes = max(0, int(seconds // 60))
+    minute, hour, day = _UNITS[is_chinese(language)]
+    if minutes < 60:
+        return f"{minutes}{minute}"
+    return f"{minutes // 60}{hour}" if minutes < 48 * 60 else f"{minutes // 1440}{day}"
 
 
 def of_desk(desk: Desk, language: Language) -> dict[str, str]:

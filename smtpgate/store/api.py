@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from smtpgate.blocks import Block
 from smtpgate.due import Due, Member
+from smtpgate.listing import Daily
 from smtpgate.model import (
     Attempt,
     Delivery,
@@ -303,6 +304,15 @@ class Store(IntakeStore, DeliveryStore, Protocol):
 
     async def members(self) -> dict[str, Member]:
         """What is kept of agents, by mail.address.key."""
+
+    async def daily(self, agent: str, desks: Sequence[str], until: float) -> Daily:
+        """What waits for an agent; until: the end of his day."""
+
+    async def send_digest(self, agent: str, day: str, changes: Changes) -> bool:
+        """The day's digest goes out with these changes. False: it has done so before."""
+
+    async def begin_digests(self, agents: Sequence[tuple[str, str]]) -> None:
+        """Of agents of whom nothing was kept the day before their first digest."""
 
     # small facts that outlive the process
     async def number_patterns(self, current: str) -> tuple[str, ...]:

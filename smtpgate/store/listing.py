@@ -11,9 +11,9 @@ from smtpgate.store.statement import Query, Verb
 _MOST = 51  # one more than an agent is shown, which tells that there are more
 _ASSIGNED = 10_000  # tickets of one desk and state that are looked at for who has them, the oldest first
 _SUBJECTS = 2_000  # tickets of one desk and state whose subjects are looked at, the newest first
-_SNOOZED = "EXISTS (SELECT 1 FROM due d WHERE d.ticket_id = t.id AND d.what = 'snooze' AND d.at IS NOT NULL)"
+SNOOZED = "EXISTS (SELECT 1 FROM due d WHERE d.ticket_id = t.id AND d.what = 'snooze' AND d.at IS NOT NULL)"
 _OPEN = tuple(status for status in Status if status.open)
-_OURS = (Status.RECEIVED, Status.PROGRESS)  # the customer waits for us
+OURS = (Status.RECEIVED, Status.PROGRESS)  # the customer waits for us
 
 
 def found(asked: Listing) -> Verb[tuple[int, ...]]:
@@ -31,7 +31,7 @@ def found(asked: Listing) -> Verb[tuple[int, ...]]:
 def _states(what: Listed) -> tuple[Status, ...]:
     if what is Listed.WORDS:
         return tuple(Status)
-    return _OURS if what is Listed.NEXT else _OPEN
+    return OURS if what is Listed.NEXT else _OPEN
 
 
 def _of(asked: Listing, desk: str, status: Status) -> Verb[list[int]]:
@@ -45,11 +45,11 @@ def _of(asked: Listing, desk: str, status: Status) -> Verb[list[int]]:
         return [row[0] for row in rows if all(word in row[1].casefold() for word in asked.words)][:_MOST]
     if asked.what is Listed.OPEN:
         rows = yield Query(
-            f"SELECT id FROM ticket t WHERE desk = $1 AND status = $2 AND NOT {_SNOOZED} ORDER BY id LIMIT $3",
+            f"SELECT id FROM ticket t WHERE desk = $1 AND status = $2 AND NOT {SNOOZED} ORDER BY id LIMIT $3",
             (desk, status, _MOST),
         )
     else:
-        awake = f"AND NOT {_SNOOZED}" if asked.what is Listed.NEXT else ""
+        awake = f"AND NOT {SNOOZED}" if asked.what is Listed.NEXT else ""
         rows = yield Query(
             f"""SELECT id FROM (SELECT id, assignee FROM ticket WHERE desk = $1 AND status = $2 ORDER BY id LIMIT $3) t
                 WHERE assignee = $4 {awake} ORDER BY id LIMIT $5""",

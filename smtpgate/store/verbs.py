@@ -13,10 +13,12 @@ from dataclasses import replace
 
 from smtpgate.blocks import Block
 from smtpgate.due import Due, Member
+from smtpgate.listing import Daily
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, Evidence, MailState, Status, Ticket
 from smtpgate.store import (
     blocking,
     changes,
+    daily,
     due,
     duework,
     filework,
@@ -354,6 +356,18 @@ class VerbStore(ABC):
     async def members(self) -> dict[str, Member]:
         """What is kept of agents, by mail.address.key."""
         return await self._read(due.members)
+
+    async def daily(self, agent: str, desks: Sequence[str], until: float) -> Daily:
+        """What waits for an agent; until: the end of his day."""
+        return await self._read(lambda: daily.daily(agent, desks, until))
+
+    async def send_digest(self, agent: str, day: str, changes: Changes) -> bool:
+        """The day's digest goes out with these changes. False: it has done so before."""
+        return await self._write(lambda: daily.digested(agent, day, changes), ordered=True, news=OUTGOING)
+
+    async def begin_digests(self, agents: Sequence[tuple[str, str]]) -> None:
+        """Of agents of whom nothing was kept the day before their first digest."""
+        await self._write(lambda: daily.begun(agents))
 
     # nodes
 

@@ -10,11 +10,11 @@ import pytest
 from smtpgate.due import Due, Leave, Member, What
 from smtpgate.errors import StoreMisuse
 from smtpgate.listing import Listed, Listing
-from smtpgate.model import Status, Ticket
+from smtpgate.model import DeliveryState, EntryKind, Status, Ticket
 from smtpgate.store.api import Changes, Facts, TicketUpdate
 from smtpgate.store.verbs import VerbStore
 from tests.store.conftest import OpenStore
-from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, an_outgoing
+from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, an_entry, an_outgoing
 from tests.support.store_steps import open_ticket
 
 
@@ -179,3 +179,50 @@ async def test_leave_and_digest_of_an_agent(store: VerbStore) -> None:
         "kim@corp.example": Member("20261126"),
         "lee@corp.example": Member("20261126", Leave(NOW + 1, NOW + 1)),
     }
+
+
+async def test_what_waits_for_an_agent_counted_whole(store: VerbStore) -> None:
+    lee = "lee@corp.example"
+    answered, asked, his_later, nobodys, waits, elsewhere, done = (
+        a_ticket(assignee=who, status=status, desk=desk)
+        for who, status, desk in (
+            (lee, Status.PROGRESS, "support"),
+            (lee, Status.RECEIVED, "support"),
+            (lee, Status.PROGRESS, "support"),
+            ("", Status.RECEIVED, "support"),
+            (lee, Status.WAITING, "support"),
+            ("", Status.RECEIVED, "sales"),
+            (lee, Status.RESOLVED, "support"),
+        )
+    )
+    for ticket in (answered, asked, his_later, nobodys, waits, elsewhere, done):
+        await open_ticket(store, ticket)
+    reply = an_entry(answered.id, kind=EntryKind.REPLY)
+    await changed(store, Changes(entries=(reply,), due=(snooze(his_later, NOW + 50),)))
+    found = await store.daily(lee, ["support", "support"], NOW + 60)
+    assert [one.ticket.id for one in found.mine.first] == [asked.id, answered.id, waits.id]
+    assert [one.since is None for one in found.mine.first] == [False, True, True]
+    assert [one.ticket.id for one in found.unassigned.first] == [nobodys.id]
+    assert [(one.ticket.id, one.back_at) for one in found.back.first] == [(his_later.id, NOW + 50)]
+    assert (found.mine.all, found.unassigned.all, found.back.all) == (3, 1, 1)
+    assert (await store.daily(lee, ["support"], NOW + 40)).back.all == 0
+    assert (await store.daily("kim@corp.example", ["nowhere"], NOW)).nothing
+
+
+async def test_a_digest_goes_out_once_a_day_whoever_sends_it(store: VerbStore, open_store: OpenStore) -> None:
+    other, lee = await open_store(), "lee@corp.example"
+    await store.begin_digests([(lee, "20261125")])
+    await other.begin_digests([(lee, "20261126"), ("kim@corp.example", "20261126")])
+    assert {agent: one.digested for agent, one in (await store.members()).items()} == {
+        lee: "20261125",
+        "kim@corp.example": "20261126",
+    }
+
+    def sending(day: str) -> Changes:
+        return Changes(outgoing=(an_outgoing(a_recipient(lee), purpose="digest"),), digested=((lee, day),))
+
+    sent = await asyncio.gather(*(one.send_digest(lee, "20261126", sending("20261126")) for one in (store, other, store)))
+    assert sorted(sent) == [False, False, True]
+    assert not await store.send_digest(lee, "20261125", sending("20261125"))
+    assert await other.send_digest(lee, "20261127", sending("20261127"))
+    assert len(await store.queue(states=list(DeliveryState), ticket_number=None, limit=9)) == 2

@@ -1,0 +1,76 @@
+"""The verbs behind the daily digest of an agent: what waits, counted whole and read as far as it is shown; and that it was sent.
+
+A desk with tens of thousands of open tickets is walked once for each of its agents and day, on a reader.
+"""
+
+# ruff: noqa: S608 -- statements are put together from constants of this package only
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from smtpgate.listing import Daily, Some, Waiting
+from smtpgate.model import Status
+from smtpgate.store.api import Changes
+from smtpgate.store.changes import apply
+from smtpgate.store.facts import tickets_by_id
+from smtpgate.store.listing import OURS, SNOOZED
+from smtpgate.store.statement import Query, Verb
+
+_SHOWN = 20  # of each list
+_LATE = float("inf")
+_UNANSWERED = """(SELECT min(e.created_at) FROM entry e WHERE e.ticket_id = t.id AND e.kind = 'customer' AND e.seq >
+    coalesce((SELECT max(r.seq) FROM entry r WHERE r.ticket_id = t.id AND r.kind = 'reply'), 0))"""
+
+
+def daily(agent: str, desks: Sequence[str], until: float) -> Verb[Daily]:
+    """agent: mail.address.key; until: the end of his day."""
+    mine, unassigned, back = [], 0, []
+    oldest: list[int] = []
+    for desk in dict.fromkeys(desks):
+        for status in (Status.RECEIVED, Status.PROGRESS, Status.WAITING):
+            unanswered = _UNANSWERED if status in OURS else "NULL"
+            mine += yield Query(
+                f"""SELECT t.id, {unanswered} FROM ticket t
+                    WHERE t.desk = $1 AND t.status = $2 AND t.assignee = $3 AND NOT {SNOOZED}""",
+                (desk, status, agent),
+            )
+        for status in OURS:
+            where = f"FROM ticket t WHERE t.desk = $1 AND t.status = $2 AND t.assignee = '' AND NOT {SNOOZED}"
+            unassigned += (yield Query(f"SELECT count(*) {where}", (desk, status)))[0][0]
+            oldest += [row[0] for row in (yield Query(f"SELECT t.id {where} ORDER BY t.id LIMIT {_SHOWN}", (desk, status)))]
+        back += yield Query(
+            """SELECT t.id, d.at FROM due d JOIN ticket t ON t.id = d.ticket_id WHERE d.at IS NOT NULL AND d.at <= $1
+                AND d.what = 'snooze' AND t.desk = $2 AND t.assignee IN ($3, '') ORDER BY d.at""",
+            (until, desk, agent),
+        )
+    mine.sort(key=lambda row: (_LATE if row[1] is None else row[1], row[0]))
+    back.sort(key=lambda row: (row[1], row[0]))
+    return Daily(
+        mine=(yield from _some([(row[0], row[1], None) for row in mine[:_SHOWN]], len(mine))),
+        unassigned=(yield from _some([(ticket_id, None, None) for ticket_id in sorted(oldest)[:_SHOWN]], unassigned)),
+        back=(yield from _some([(row[0], None, row[1]) for row in back[:_SHOWN]], len(back))),
+    )
+
+
+def _some(shown: Sequence[tuple[int, float | None, float | None]], count: int) -> Verb[Some]:
+    tickets = yield from tickets_by_id(row[0] for row in shown)
+    return Some(tuple(Waiting(tickets[ticket_id], since, back) for ticket_id, since, back in shown), count)
+
+
+def digested(agent: str, day: str, changes: Changes) -> Verb[bool]:
+    """The day's digest goes out with these changes, unless it has done so already."""
+    found = yield Query("SELECT digested FROM member WHERE agent = $1", (agent,))
+    if found and found[0][0] >= day:
+        return False
+    yield from apply(changes, None)
+    return True
+
+
+def begun(agents: Iterable[tuple[str, str]]) -> Verb[None]:
+    """Of agents who are new the day before their first digest."""
+    for agent, day in agents:
+        yield Query(
+            """INSERT INTO member (agent, digested) VALUES ($1, $2)
+                ON CONFLICT (agent) DO UPDATE SET digested = excluded.digested WHERE member.digested = ''""",
+            (agent, day),
+        )
