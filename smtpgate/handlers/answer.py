@@ -20,3 +20,14 @@ def refined(parsed: ParsedMail, facts: Facts) -> ParsedMail:
         return parsed
     reply, context = found.own(), found.in_context()
     return replace(parsed, reply=reply, context=context if context != reply else "")
+
+
+def of_agent(parsed: ParsedMail, address: str) -> ParsedMail:
+    """Without the agent's own address below his words, which some clients (Foxmail) sign every mail with. address "": of
+    somebody else."""
+    if not address or not parsed.reply.lower().endswith((address.lower(), f"{address.lower()}>")):
+        return parsed
+    lines = parsed.reply.split("\n")
+    while lines and lines[-1].strip(" \t<>").lower() in ("", address.lower()):
+        lines.pop()
+    return replace(parsed, reply="\n".join(lines))

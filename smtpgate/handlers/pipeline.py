@@ -163,7 +163,7 @@ class Pipeline:
             clock=self.clock,
             now=query.now,
             mail=ready.mail,
-            parsed=answer.refined(ready.parsed, facts),
+            parsed=answer.of_agent(answer.refined(ready.parsed, facts), self.config.agent_address(ready.mail.verdict.author)),
             facts=facts,
             sender=query.sender,
             person=ready.person,

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from smtpgate.handlers.answer import of_agent
 from smtpgate.mail import parent
-from tests.support.helpdesk import Helpdesk, helpdesk, mail
+from smtpgate.mail.parse import parse
+from tests.support.helpdesk import Helpdesk, helpdesk, mail, make_config
 
 HEADER = "\n\nFrom: Support <support@example.com>\nSent: Friday, January 2, 2026 3:04 PM\nTo: Alice\nSubject: RE: Printer\n\n"
 
@@ -52,3 +54,11 @@ async def test_a_strangers_mail_is_no_evidence(desk: Helpdesk) -> None:
         sender=other,
     )
     assert "tractor" in await last_text(desk, again.number)
+
+
+def test_an_address_below_his_words_is_how_a_client_signs_for_its_agent() -> None:
+    parsed = parse(mail(body="On our way.\n\n\n lee@corp.example\n"), mail_from="lee@corp.example", limits=make_config().limits)
+    assert of_agent(parsed, "Lee@corp.example").reply == "On our way."
+    assert of_agent(parsed, "").reply == parsed.reply
+    asked = parse(mail(body="Write to\nlee@corp.example\nplease."), mail_from="lee@corp.example", limits=make_config().limits)
+    assert of_agent(asked, "lee@corp.example").reply == asked.reply

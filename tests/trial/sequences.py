@@ -74,7 +74,7 @@ class Letter:
     def _part(self, kind: bytes) -> str:
         _, _, part = self.mail.data.partition(b"Content-Type: " + kind)
         head, _, body = part.partition(b"\r\n\r\n")
-        body = body.partition(b"\r\n--")[0]
+        body = body.partition(b"\r\n--=_")[0]
         if b"quoted-printable" in head:
             body = quopri.decodestring(body)
         elif b"base64" in head:
