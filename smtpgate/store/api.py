@@ -28,6 +28,8 @@ from smtpgate.model import (
     Verdict,
 )
 from smtpgate.store.decision import (
+    ALERT,
+    HELD,
     LEFT_OUT,
     TO_AGENT,
     AckCounts,
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
     from smtpgate.store.seen import History, Overview, SourcedEntry
 
 __all__ = [
+    "ALERT",
+    "HELD",
     "LEFT_OUT",
     "TO_AGENT",
     "Accepted",
