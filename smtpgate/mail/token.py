@@ -1,9 +1,9 @@
 """Signed addresses of ours: `support+<kind><payload><mac>@example.com`, in reply addresses and return paths.
 
-    kind     1 letter   r reply, n note, a action, c confirm, h decide about a held mail, b bounce
-    payload  10 octets  id (8: ticket, for c and h held mail, for b recipient), expiry (2: last day it is believed since 1970)
+    kind     1 letter   r reply, n note, a action, c confirm, b bounce
+    payload  10 octets  id (8: ticket, held mail for c, recipient for b), expiry (2: last day it is believed, in days since 1970)
     mac      10 octets  HMAC-SHA256 over kind, payload and desk address
-    person   r 4; n, a, c and h 6; b 0 octets: HMAC-SHA256 over all of the above and mail.address.key of the person
+    person   r 4; n, a and c 6; b 0 octets: HMAC-SHA256 over all of the above and mail.address.key of the person
 
 The octets stand in lower-case base32 without padding; case does not matter on reading, relays change it. An agent's
 address counts only with its person, 128 bits together. There is no room for a key number: each key is tried, they are
@@ -33,17 +33,16 @@ class TokenKind(StrEnum):
     NOTE = "n"
     ACTION = "a"
     CONFIRM = "c"
-    HELD = "h"
     BOUNCE = "b"
 
 
-_PERSON = {TokenKind.REPLY: 4, TokenKind.NOTE: 6, TokenKind.ACTION: 6, TokenKind.CONFIRM: 6, TokenKind.HELD: 6, TokenKind.BOUNCE: 0}
+_PERSON = {TokenKind.REPLY: 4, TokenKind.NOTE: 6, TokenKind.ACTION: 6, TokenKind.CONFIRM: 6, TokenKind.BOUNCE: 0}
 _TEXT = {kind: math.ceil((_PAYLOAD + _MAC + size) * 8 / 5) for kind, size in _PERSON.items()}  # base32 characters
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A signed address that we made and still believe. id is a ticket, a held mail for kinds c and h, or a recipient for kind b."""
+    """A signed address that we made and still believe. id is a ticket, a held mail for kind c, or a recipient for kind b."""
 
     kind: TokenKind
     id: int
@@ -77,15 +76,10 @@ class Tokens:
 
     def read(self, address: str, now: float) -> Token | None:
         """The token in an address; None when there is none, it is not ours, or its time is over."""
-        local, _, domain = address.rpartition("@")
-        desk_local, plus, text = local.rpartition("+")
-        if not plus or not desk_local or len(address) > 320 or not address.isascii():
-            return None
-        desk_address = f"{desk_local}@{domain}".lower()
-        taken = _unpack(text.lower())
+        taken = _taken(address)
         if taken is None:
             return None
-        kind, octets = taken
+        desk_address, kind, octets = taken
         payload, mac, person = octets[:_PAYLOAD], octets[_PAYLOAD : _PAYLOAD + _MAC], octets[_PAYLOAD + _MAC :]
         signed = _signed(kind, payload, desk_address)
         key = next((k for k in self._keys if hmac.compare_digest(_mac(k, signed)[:_MAC], mac)), None)
@@ -103,6 +97,22 @@ class Tokens:
         signed = _signed(kind, payload, f"{local}@{domain}")
         octets = payload + _mac(key, signed)[:_MAC] + _person_tag(key, signed, kind, person)
         return f"{local}+{kind.value}{_base32(octets)}@{domain}"
+
+
+def shape(address: str) -> TokenKind | None:
+    """What kind of signed address it looks like, whoever made it and when. Proves nothing: only for being careful."""
+    taken = _taken(address)
+    return taken[1] if taken is not None else None
+
+
+def _taken(address: str) -> tuple[str, TokenKind, bytes] | None:
+    """The desk's address in lower case, the kind and the octets."""
+    local, _, domain = address.rpartition("@")
+    desk_local, plus, text = local.rpartition("+")
+    if not plus or not desk_local or len(address) > 320 or not address.isascii():
+        return None
+    unpacked = _unpack(text.lower())
+    return None if unpacked is None else (f"{desk_local}@{domain}".lower(), *unpacked)
 
 
 def _signed(kind: TokenKind, payload: bytes, desk_address: str) -> bytes:

@@ -55,12 +55,6 @@ def sent_to(filed: Filed) -> list[tuple[str, str]]:
     return sorted((m.purpose, m.recipients[0].address) for m in filed.sent)
 
 
-def alerts_alone(filed: Filed) -> bool:
-    """Nothing of it can be answered so that something is done, and none of its text is there."""
-    answers = [str(read(m)["Reply-To"].addresses[0].addr_spec) for m in filed.sent]
-    return answers == [DESK] * len(answers) and not any("password" in text_of(m) for m in filed.sent)
-
-
 async def note_address(desk: Helpdesk, first: Filed) -> str:
     ticket = (await desk.ticket(first.number)).ticket
     return desk.pipeline.tokens.reply_address(DESK, ticket.id, LEE, desk.clock.now(), TokenKind.NOTE)
@@ -216,8 +210,7 @@ async def test_without_proof_it_is_held_until_the_agent_vouches(desk: Helpdesk, 
 async def test_a_forged_agent_gets_nothing_and_nobody_is_asked(desk: Helpdesk, how: dict[str, Any]) -> None:
     first = await begin(desk)
     held = await Colleague(desk).answer(to(first, LEE, "to-agent"), "Send me your password.", **how)
-    assert (held.outcome, sent_to(held)) == ("held", [("alert", KIM), ("alert", LEE)])
-    assert alerts_alone(held)
+    assert (held.outcome, held.sent) == ("held", ())
 
 
 async def test_without_the_signed_address_it_is_held_too(desk: Helpdesk) -> None:
@@ -239,8 +232,7 @@ async def test_nobody_else_gets_in_by_an_agents_address(desk: Helpdesk) -> None:
     told = to(first, LEE, "to-agent")
     for who in (CUSTOMER, "sal@corp.example", "gone@corp.example"):
         held = await Colleague(desk, who).answer(told, "Send me your password.")
-        assert (held.outcome, {address for _, address in sent_to(held)} <= {LEE, KIM}) == ("held", True), who
-        assert {purpose for purpose, _ in sent_to(held)} <= {"held"}, who
+        assert (held.outcome, held.sent) == ("held", ()), who
 
 
 @pytest.mark.parametrize("reply", ["confirm", "auto"])
@@ -514,3 +506,20 @@ async def test_who_had_the_ticket_hears_that_a_colleague_has_it_now(desk: Helpde
     text = text_of(to(taken, LEE, "to-agent"))
     assert "A colleague has it now" in text
     assert f"Assigned to: {KIM}" in text
+
+
+@pytest.mark.parametrize("days", [1, 200])
+async def test_a_note_stays_inside_however_old_its_address_and_whoever_vouches_for_it(desk: Helpdesk, days: int) -> None:
+    """An address for notes whose time is over proves nothing; the mail is held, and its agent confirms that it is his."""
+    first = await begin(desk)
+    told, where = to(first, LEE, "to-agent"), await note_address(desk, first)
+    desk.clock.advance(days * 86_400)
+    filed = await Colleague(desk).answer(
+        told, "He never pays.", to=where, evidence=Evidence.NONE if days == 1 else Evidence.DMARC_DKIM
+    )
+    assert filed.outcome == "held"
+    desk.clock.advance(200 * 86_400)
+    released = await desk.release(filed.mail.id)
+    assert released.outcome == "note"
+    assert CUSTOMER not in [address for _, address in sent_to(released)]
+    assert (await desk.ticket(first.number)).entries[-1].kind is EntryKind.NOTE

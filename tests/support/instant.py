@@ -15,6 +15,8 @@ from typing import Any
 from smtpgate.app import make_pipeline
 from smtpgate.clock import id_text, new_id
 from smtpgate.config import Config
+from smtpgate.due import Due
+from smtpgate.handlers import later
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.mail.parse import parse
 from smtpgate.model import (
@@ -29,8 +31,8 @@ from smtpgate.model import (
     Ticket,
     Verdict,
 )
-from smtpgate.store import changes, incoming, look, rows
-from smtpgate.store.api import Accepted, Changes, Facts, Incoming
+from smtpgate.store import changes, due, duework, incoming, look, rows
+from smtpgate.store.api import Accepted, Changes, Facts, FactsQuery, Incoming
 from smtpgate.store.schema import schema, statements
 from smtpgate.store.shown import TicketDetail
 from smtpgate.store.sqlite_writer import run
@@ -135,6 +137,22 @@ class Instant:
         done = [self._file(first)]
         if done[0].changes.released:
             done += [self._file(one) for one in self.run(incoming.claim(_WORKER, self.clock.now(), _LEASE, 10, 2**40))]
+        return done
+
+    def later(self) -> list[Changes]:
+        """What is due by now."""
+        done, now, pipeline = [], self.clock.now(), self.pipeline
+        while (thing := self.run(due.first(now))) is not None:
+            what: Due = thing
+
+            def query_of(ticket: Ticket) -> FactsQuery:
+                return later.query(pipeline.config, pipeline.post, ticket, now)
+
+            def decide(ticket: Ticket, known: Facts, acknowledged: bool, what: Due = what) -> Changes:
+                occasion = later.Occasion(pipeline.config, pipeline.post, self.clock, now, known, pipeline.leaves, acknowledged)
+                return later.decide(occasion, what, ticket)
+
+            done.append(self.run(duework.settle(what, query_of, decide)))
         return done
 
     def _file(self, mail: Incoming) -> Done:

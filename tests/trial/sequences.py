@@ -26,9 +26,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from smtpgate.model import Evidence, OutgoingMail, Role, Ticket
+from smtpgate.store.api import Changes
 from smtpgate.store.facts import tickets_by_id
+from smtpgate.store.statement import one as asked
 from tests.support.helpdesk import DESK, mail
-from tests.support.instant import Instant
+from tests.support.instant import Done, Instant
 
 LEE, KIM, SAL, GONE = "lee@corp.example", "kim@corp.example", "sal@corp.example", "gone@corp.example"
 AGENTS = (LEE, KIM, SAL)
@@ -41,6 +43,8 @@ DESKS = [
 ]
 MEMBERS = {"support": {LEE, KIM}, "sales": {SAL, LEE}}
 DEPTH = 12
+_DAY = 86_400.0
+_PAUSES = (1.0, 1.0, 1.0, 40.0, 70.0, 4000.0, 4000.0, 2.5 * _DAY, 5.5 * _DAY, 40 * _DAY)
 _CHILDREN = (1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 1)  # of a sequence with so many mails: how many go on from it
 _WORD = re.compile(rb"zq\d{6}x")
 _NUMBER = re.compile(r"\d{8}-[A-Z]{3}-\d{4}")
@@ -175,7 +179,8 @@ _ALONE: tuple[str, ...] = (
     "#nonsense",
 )
 _ALONE += ("#move sales", "#language en", "#snooze 2d", "#merge {number}", "#tag -red blue", "#assign sal", "#notify", "#split")
-_FRESH = ("#list", "#mine", "#next", "#find printer", "#show {number}", "#help", "#new bob@customer.example\n{}", "#fwd\n{}")
+_FRESH = ("#list", "#mine", "#next", "#find printer", "#show {number}", "#help", "#fwd\n{}", "#away 2d", "#back")
+_NEW = "#new bob@customer.example\n{}"
 _REPLIES = ("{}", "{}", "status {}", "It is solved. {}", "Thank you! {}", "未解决 {}", "#note {}", "#resolved {}", "#take\n{}")
 
 
@@ -296,10 +301,10 @@ class Walk:
         )
 
     def _fresh(self, state: State) -> Move:
-        text = self.rng.choice(_FRESH).replace("{number}", self._number(state))
-        return self._move(
-            f"fresh {text[:6]}", self.rng.choice((*AGENTS, MALLORY)), text, to=self.rng.choice((DESK, SALES)), inside=True
-        )
+        text = self.rng.choice((*_FRESH, _NEW, _NEW)).replace("{number}", self._number(state))
+        sender, to = self.rng.choice((*AGENTS, MALLORY)), self.rng.choice((DESK, SALES))
+        inside = text != _NEW or sender not in AGENTS
+        return self._move(f"fresh {text[:6]}", sender, text, to=to, inside=inside)
 
     def _customer(self, state: State) -> Move | None:
         letter = self._of(state, (ALICE, BOB, CAROL, FRIEND, MALLORY))
@@ -346,37 +351,53 @@ class Walk:
     # --- doing and checking -------------------------------------------------------------------------------------------
 
     def step(self, state: State, move: Move) -> State:
-        self.desk.clock.advance(self.rng.choice((1.0, 1.0, 40.0, 70.0, 4000.0)))
-        before = self._tickets([x.mail.ticket_id for x in state.letters])
+        """Time passes, which may bring mail of its own; then this one comes."""
+        now = State(state.letters, dict(state.words), dict(state.since), dict(state.held))
+        self.desk.clock.advance(self.rng.choice(_PAUSES))
+        for changes in self.desk.later():
+            self.told["brought by time"] += 1
+            now = self._happened(now, changes, "")
         done = self.desk.post(move.raw, sender=move.sender, rcpts=(move.to,), evidence=move.evidence, mail_from=move.mail_from)
         word = b"zq%06dx" % move.written.serial
-        words = {**state.words, word: move.written}
-        since = dict(state.since)
-        letters, held = list(state.letters), dict(state.held)
+        now.words[word] = self._placed(move.written, done[0])
         for one in done:
             if one.outcome == "held":
-                held[one.mail_id] = word
-            elif (late := held.get(one.mail_id)) is not None:  # vouched for: said now
-                words[late] = replace(words[late], serial=move.written.serial)
-            touched = [m.ticket_id for m in one.sent] + [u.ticket_id for u in one.changes.updates]
-            after = self._tickets([*touched, *(t.ticket.id for t in one.changes.tickets)])
-            if one is done[0] and not move.written.ticket and after and one.number:
-                ticket = next((t.id for t in after.values() if t.number == one.number), 0)
-                words[word] = replace(move.written, ticket=ticket)
-            self._people(since, {**before, **after}, move.written.serial)
-            for withdrawn in one.changes.withdrawn:  # taken back before it left: inside from now on
-                letters = [x for x in letters if x.mail.entry_id != withdrawn.entry_id]
-                for gone in (x for x in state.letters if x.mail.entry_id == withdrawn.entry_id):
-                    for found in _words(gone.mail.data):
-                        if found in words and words[found].author in AGENTS:
-                            words[found] = replace(words[found], inside=True)
-            for sent in one.sent:
-                for recipient in sent.recipients:
-                    self._check(recipient.address, sent, move, words, since, after)
-                    letters.append(Letter(recipient.address, sent))
+                now.held[one.mail_id] = word
+            elif (late := now.held.get(one.mail_id)) is not None:  # vouched for: said now
+                now.words[late] = replace(now.words[late], serial=move.written.serial)
+            now = self._happened(now, one.changes, move.sender)
             self.told[one.outcome] += 1
-            before |= after
-        return State(tuple(letters[-40:]), words, since, held)
+        return replace(now, letters=now.letters[-40:])
+
+    def _placed(self, written: Written, done: Done) -> Written:
+        """Where a text is: at the ticket whose letter was answered, or one that it leads to; else where it was filed."""
+        if done.number is None:
+            return written
+        filed: int = self.desk.run(asked("SELECT id FROM ticket WHERE number = $1", done.number))[0][0]
+        if written.ticket and filed != written.ticket and done.outcome in ("answer", "note", "done"):
+            links = self.desk.run(asked("SELECT other_id FROM link WHERE ticket_id = $1 AND kind = 'into'", written.ticket))
+            if (filed,) not in links:
+                raise Leak(f"an answer to {written.ticket} of {written.author} is at {filed}")
+        return replace(written, ticket=filed)
+
+    def _happened(self, now: State, changes: Changes, sender: str) -> State:
+        """What was sent is looked through, and put into the boxes of those who get it."""
+        touched = [x.mail.ticket_id for x in now.letters] + [m.ticket_id for m in changes.outgoing]
+        touched += [u.ticket_id for u in changes.updates] + [t.ticket.id for t in changes.tickets]
+        tickets = self._tickets(touched)
+        self._people(now.since, tickets, self.serial)
+        letters = now.letters
+        for withdrawn in changes.withdrawn:  # taken back before it left: inside from now on
+            for gone in (x for x in letters if x.mail.entry_id == withdrawn.entry_id):
+                for found in _words(gone.mail.data) & now.words.keys():
+                    if now.words[found].author in AGENTS:
+                        now.words[found] = replace(now.words[found], inside=True)
+            letters = tuple(x for x in letters if x.mail.entry_id != withdrawn.entry_id)
+        for sent in changes.outgoing:
+            for recipient in sent.recipients:
+                self._check(recipient.address, sent, sender, now, tickets)
+                letters = (*letters, Letter(recipient.address, sent))
+        return replace(now, letters=letters)
 
     def _tickets(self, ids: list[int | None]) -> dict[int, Ticket]:
         found: dict[int, Ticket] = self.desk.run(tickets_by_id([i for i in ids if i]))
@@ -392,19 +413,17 @@ class Walk:
             for known in [key for key in since if key[0] == ticket.id and key[1] not in reading]:
                 del since[known]
 
-    def _check(
-        self, to: str, sent: OutgoingMail, move: Move, words: dict[bytes, Written], since: dict[tuple[int, str], int],
-        after: dict[int, Ticket],
-    ) -> None:  # fmt: skip
-        ticket = after.get(sent.ticket_id or 0)
+    def _check(self, to: str, sent: OutgoingMail, sender: str, now: State, tickets: dict[int, Ticket]) -> None:
+        words, since = now.words, now.since
+        ticket = tickets.get(sent.ticket_id or 0)
         if to in AGENTS:
             desks = {ticket.desk, *ticket.other_desks} if ticket else set(MEMBERS)
-            if to != move.sender and sent.purpose == "to-agent" and not any(to in MEMBERS[d] for d in desks):
+            if to != sender and sent.purpose == "to-agent" and not any(to in MEMBERS[d] for d in desks):
                 raise Leak(f"{to} is no agent of {desks}: {sent.purpose}")
             self.told["mails to agents"] += 1
             return
         self.told["mails to others"] += 1
-        answered = ticket is not None and to == move.sender and any(p.address == to for p in ticket.participants)
+        answered = ticket is not None and to == sender and any(p.address == to for p in ticket.participants)
         if ticket is None or ((ticket.id, to) not in since and not answered):  # whom a customer put in Cc is answered, no more
             raise Leak(f"a mail ({sent.purpose}) to {to}, who takes no part in {ticket.number if ticket else 'nothing'}")
         for word in _words(sent.data):
