@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from smtpgate.languages import Language
-from smtpgate.settingtypes import AgentLanguage, Color, Hours, Leave, MailAddress, Section, TimeOfDay, Zone
+from smtpgate.settingtypes import AgentLanguage, Color, Hours, Leave, MailAddress, Seconds, Section, TimeOfDay, Zone
 
 
 class Texts(Section):
@@ -48,6 +48,12 @@ class Desk(Section):
     notify: bool = Field(
         default=True,
         description="Tell the agents by mail of new tickets and of what customers answer: the one who has the ticket, else all.",
+    )
+
+    hold_digest: Seconds = Field(
+        default=3600.0,
+        description="Held mail that belongs to no ticket is told to the agents together, so long after the first of it. 0s: each at"
+        " once.",
     )
 
     @property

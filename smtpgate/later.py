@@ -142,9 +142,7 @@ class Later:
         except Exception as error:  # a bug of ours: the rest must go on
             if isinstance(error, StoreError) and not isinstance(error, StoreMisuse):
                 raise
-            tries = await self.store.postpone_due(due, now + _PUT_OFF[0])
-            if tries > 1:
-                await self.store.postpone_due(due.at_(now + _PUT_OFF[0]), now + _PUT_OFF[min(tries, len(_PUT_OFF)) - 1])
+            await self.store.postpone_due(due, now=now, waits=_PUT_OFF)
             log.error("what is due failed", what=due.what.value, ticket=id_text(due.ticket_id), error=type(error).__name__)
             return
         if changes is not None and (changes.entries or changes.outgoing):

@@ -108,6 +108,9 @@ class Limits(Section):
         description="Mails about tickets to one agent in an hour, about; beyond, they are left out, and the next one says how many."
         " In a flood that goes on, one comes after each twice as many.",
     )
+    hold_notices_per_hour: int = Field(
+        default=10, ge=1, description="Mails about single held mails to one agent in an hour; beyond, they are told together."
+    )
     machine_mails_per_hour: int = Field(
         default=10, ge=1, description="Machine mails on one ticket in an hour; beyond, nothing automatic is sent for it."
     )

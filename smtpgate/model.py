@@ -272,7 +272,7 @@ class OutgoingMail:
 
     id: int
     message_id: str
-    purpose: str  # received repeat progress waiting resolved closed reopened status postmaster answer to-agent receipt
+    purpose: str  # received repeat progress waiting resolved closed reopened status postmaster answer to-agent receipt held alert
     data: bytes = field(repr=False)
     recipients: tuple[OutgoingRecipient, ...]
     created_at: float

@@ -73,6 +73,10 @@ def _row(seen: Overview, file: StoreFile, wrong: list[Alarm], now: float, path: 
         "rates": [{"seconds": r.seconds, "accepted": r.accepted, "filed": r.filed, "delivered": r.delivered} for r in seen.rates],
         "counts": seen.counts,
         "oldest_seconds": {name: round(max(now - at, 0.0), 1) for name, at in seen.oldest.items()},
+        "due": {
+            "next": None if seen.coming.next_at is None else moment(seen.coming.next_at),
+            "within_a_day": seen.coming.within_a_day,
+        },
         "pauses": [{"destination": p.destination, "since": moment(p.since), "reason": p.reason} for p in seen.pauses],
         "workers": [{"name": w.name, "work": w.work, "count": w.count, "until": moment(w.until)} for w in seen.workers],
         "nodes": [
@@ -118,6 +122,9 @@ def _print(row: show.Row, now: float, seen: Overview) -> None:
         show.heading("state")
         about = (Column("name", "what"), Column("number", "number"), Column("oldest", "oldest"))
         show.listing(about, states, as_json=False, empty="")
+    if row["due"]["next"] is not None:
+        show.heading("due by itself: snoozes, reminders, ends of tickets")
+        show.pairs([("next", row["due"]["next"]), ("within a day", row["due"]["within_a_day"])])
     _print_store(row)
     if row["workers"]:
         show.heading("leases in the store")

@@ -33,6 +33,13 @@ _COLUMNS = (
 )
 
 
+_COMES = {
+    ("snooze", False): "snoozed until",
+    ("state", False): "reminder or end",
+    ("state", True): "closes by itself",
+}
+
+
 @click.group()
 def ticket() -> None:
     """Look at tickets and change their state."""
@@ -169,8 +176,9 @@ def show_(context: Context, number: str, as_json: bool) -> None:
     ]
     row = _ticket_row(detail.ticket)
     about = _about(detail.entries)
+    due = [{"what": d.what.value, "at": moment(d.at), "reminded": bool(d.reminded)} for d in detail.due if d.at is not None]
     if as_json:
-        show.as_line({**row, "details": about, "entries": entries, "sent": sent})
+        show.as_line({**row, "due": due, "details": about, "entries": entries, "sent": sent})
         return
     people = [f"{show.person(p['name'], p['address'])} ({p['role']})" for p in row["participants"]]
     marks = ["unverified"] if row["unverified"] else []
@@ -183,6 +191,7 @@ def show_(context: Context, number: str, as_json: bool) -> None:
     items += [("also at", row["other_desks"]), ("people", people), ("opened", row["created_at"])]
     items += [("linked", [f"{link['number']} ({link['kind']})" for link in row["links"]])]
     items += [("last change", row["updated_at"]), ("marks", marks)]
+    items += [(_COMES[d.what.value, bool(d.reminded)], moment(d.at)) for d in detail.due if d.at is not None]
     items += list(about.items())
     show.pairs([item for item in items if item[1]])
     for entry in entries:

@@ -41,6 +41,8 @@ class Verb(StrEnum):
     FWD = "fwd"
     UNDO = "undo"
     HELP = "help"
+    RELEASE = "release"
+    DISCARD = "discard"
 
 
 class Place(StrEnum):
@@ -49,6 +51,7 @@ class Place(StrEnum):
     TICKET = "ticket"  # in an answer to a mail about a ticket
     DESK = "desk"  # in a new mail to the desk
     BOTH = "both"
+    HELD = "held"  # to the address that an agent was given for a held mail
 
 
 class Argument(StrEnum):
@@ -179,6 +182,11 @@ COMMANDS: tuple[Command, ...] = (
             alone=True),
     Command(Verb.HELP, ("帮助",), Argument.NONE, Text.NONE,
             "Send me this list.", "把这份说明发给我。", "#help", place=Place.BOTH),
+    Command(Verb.RELEASE, ("放行",), Argument.NONE, Text.NONE,
+            "Let a held mail through: it is filed as if its sender had been proved.",
+            "放行暂扣的邮件：按发件人已证实处理。", "#release", place=Place.HELD),
+    Command(Verb.DISCARD, ("丢弃",), Argument.NONE, Text.NONE,
+            "Drop a held mail; nobody outside is told.", "丢弃暂扣的邮件，不通知外部任何人。", "#discard", place=Place.HELD),
 )
 
 ENDED = "off"  # what ends a snooze

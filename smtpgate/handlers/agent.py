@@ -14,7 +14,7 @@ from smtpgate.desk import commands
 from smtpgate.desk.commands import Reading
 from smtpgate.desk.commandtable import Verb
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers import canned, deskmail, doubts, merging, outcome
+from smtpgate.handlers import canned, deskmail, doubts, held, merging, outcome
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.mail.letters import date_text
@@ -54,10 +54,13 @@ def handle(case: Case, work: Work) -> None:
     if case.confirms:
         _confirmed(case, work)
         return
+    if case.holds:
+        held.decide(case, work)
+        return
     ticket = work.ticket
     if ticket is None:
         if case.actions and not case.parsed.kind.machine and not case.mail.released:
-            work.hold(NAME, "written to an address that an agent was given, for a ticket that is not here")
+            work.hold(NAME, "written to an address that an agent was given, for a ticket that is not here", "agents-address")
         elif not case.actions:
             deskmail.handle(case, work)
         return
@@ -79,7 +82,7 @@ def _is_customer(case: Case, ticket: Ticket) -> bool:
 def _of_somebody_else(case: Case, work: Work, ticket: Ticket) -> None:
     """To whom it was forwarded, or who was an agent once. Released, it is read like any other mail to the ticket."""
     if not case.mail.released:
-        work.hold(NAME, "written to an address that an agent was given, by somebody who is no agent of the desk")
+        work.hold(NAME, "written to an address that an agent was given, by somebody who is no agent of the desk", "agents-address")
     elif not case.takes_part(ticket):
         work.mark("third-party")
         work.because(NAME, "the sender is not a participant: shown, added to nothing")
@@ -250,6 +253,11 @@ def _confirmed(case: Case, work: Work) -> None:
         )
         return
     mail_id = outcome.mail_id_of(token)
+    found = case.facts.holding.mails.get(mail_id)
+    if found is not None and case.facts.said.answered_at < found.asked and case.facts.said.answered_at:
+        work.outcome, work.done = "noted", True
+        work.because(NAME, f"answers an earlier question about held mail {mail_id}: there is a newer one")
+        return
     work.released.append(mail_id)
     work.outcome, work.done, work.rung = "confirmed", True, "token"
     work.because(NAME, f"{case.sender} vouches for held mail {mail_id}")

@@ -35,7 +35,7 @@ def handle(case: Case, work: Work) -> None:
     names = [work.ticket.desk] if work.ticket is not None else [desk.name for desk in case.desks]
     found = [_of(case.facts.blocks, case.sender, name) for name in names]
     if found and all(found):
-        work.hold(NAME, _why(found[0]))
+        work.hold(NAME, _why(found[0]), "blocked")
 
 
 def open_to(blocks: tuple[Block, ...], sender: str, desks: tuple[Desk, ...]) -> tuple[Desk, ...]:

@@ -19,6 +19,7 @@ from smtpgate.desk.duty import Leaves
 from smtpgate.desksettings import Desk
 from smtpgate.due import Due, Leave
 from smtpgate.handlers.post import Post
+from smtpgate.holding import HoldNotice
 from smtpgate.links import MovedEntry, NewLink
 from smtpgate.mail import calendar, files
 from smtpgate.mail.address import split_sub
@@ -92,6 +93,8 @@ class Case:
     returns: tuple[Token, ...]  # valid signed return paths in the envelope
     actions: tuple[Token, ...]  # valid signed addresses of agents in the envelope, for answers and for notes
     confirms: tuple[Token, ...]  # valid signed addresses in the envelope by which an agent vouches for a held mail
+    holds: tuple[Token, ...]  # valid signed addresses in the envelope by which an agent decides about a held mail
+    claimed: tuple[str, ...]  # agents' addresses in From, whether or not it is theirs
     numbers: tuple[str, ...]  # candidates in the subject
     pattern: NumberPattern
     patterns: tuple[NumberPattern, ...]  # that one first, then all earlier ones
@@ -160,6 +163,7 @@ class Work:
     done: bool = False
 
     held: str = ""  # why
+    held_as: str = ""  # the same for agents, a key of mail.heldmail.WORDS
     shown: float = 0.0  # when the answer was written that it is held for, and that its author is shown
     postpone_until: float | None = None
     tickets: list[NewTicket] = field(default_factory=list)
@@ -179,6 +183,8 @@ class Work:
     due: list[Due] = field(default_factory=list)
     leaves: list[tuple[str, Leave]] = field(default_factory=list)
     silenced: list[int] = field(default_factory=list)
+    discarded: list[str] = field(default_factory=list)
+    hold_notices: list[HoldNotice] = field(default_factory=list)
     links: list[NewLink] = field(default_factory=list)
     moved: list[MovedEntry] = field(default_factory=list)
     blocked: list[Block] = field(default_factory=list)
@@ -190,10 +196,10 @@ class Work:
     def mark(self, *marks: str) -> None:
         self.marks += [mark for mark in dict.fromkeys(marks) if mark not in self.marks]
 
-    def hold(self, handler: str, reason: str) -> None:
+    def hold(self, handler: str, reason: str, held_as: str = "other") -> None:
         """Keep the mail for an agent to release or drop; nothing else happens to it, save that postmaster gets his copy."""
         self.because(handler, f"held: {reason}")
-        self.outcome, self.held, self.done = "held", reason, True
+        self.outcome, self.held, self.held_as, self.done = "held", reason, held_as, True
         kept, self.outgoing = self.outgoing, []
         self.forget()
         self.outgoing = kept
@@ -210,7 +216,7 @@ class Work:
             gathered.clear()
         for rare in (self.acks, self.outgoing, self.bounced, self.subjects, self.unseen_refs, self.wishes):
             rare.clear()
-        for agents in (self.withdrawn, self.released, self.silenced, self.links, self.moved, self.due, self.leaves):
+        for agents in (self.withdrawn, self.released, self.silenced, self.discarded, self.links, self.moved, self.due, self.leaves):
             agents.clear()
         for blocks in (self.blocked, self.unblocked):
             blocks.clear()
@@ -237,6 +243,8 @@ class Work:
             due=tuple(self.due),
             leaves=tuple(self.leaves),
             silenced=tuple(self.silenced),
+            discarded=tuple(self.discarded),
+            hold_notices=tuple(self.hold_notices),
             links=tuple(self.links),
             moved=tuple(self.moved),
             blocked=tuple(self.blocked),

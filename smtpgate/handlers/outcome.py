@@ -343,6 +343,8 @@ def help_lines(language: str, place: Place, desk: Desk) -> tuple[str, ...]:
     """The table of commands as an agent reads it: those that make sense here, then the names of the others."""
     lines, others, chinese = [], [], language == "zh"
     for command in COMMANDS:
+        if command.place is Place.HELD:  # the mail about a held one says what can be written there
+            continue
         if command.place in (place, Place.BOTH):
             name = f"#{command.chinese[0]} (#{command.verb.value})" if chinese else f"#{command.verb.value}"
             lines.append(f"{name}: {command.chinese_help if chinese else command.english_help} {command.example}")
@@ -363,8 +365,9 @@ def send_receipt(
     *,
     text: str = "",
     confirm: int | None = None,
+    purpose: str = "receipt",
 ) -> None:
-    """ticket None: the agent's mail was about none."""
+    """ticket None: the agent's mail was about none. A purpose other than receipt: it is no answer to the mail that is filed."""
     try:
         mail = case.post.receipt(
             title=title,
@@ -374,8 +377,9 @@ def send_receipt(
             now=case.now,
             lines=lines,
             text=text,
-            in_reply_to=case.parsed,
+            in_reply_to=case.parsed if purpose == "receipt" else None,
             confirm=confirm,
+            purpose=purpose,
         )
     except ComposeError as error:
         work.because(NAME, f"no receipt: {error}")

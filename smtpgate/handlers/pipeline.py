@@ -23,6 +23,7 @@ from smtpgate.handlers import (
     block,
     dedupe,
     deskmail,
+    held,
     identify,
     notify,
     opening,
@@ -80,6 +81,7 @@ class Prepared:
     fingerprints: dict[str, tuple[str, str]]
     details: tuple[Detail, ...]
     opens: bool  # an agent's fresh mail that opens a ticket in somebody's name
+    claimed: tuple[str, ...]  # agents' addresses in From
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Pipeline:
         wants = agent.wants(parsed, self.patterns) if member and any(t.kind in "na" for t in tokens) else None
         serials = self.config.desk if wants is not None and wants.opens else desks
         opens = not imported and deskmail.opens(parsed, sender, desks, tokens)
+        claimed = tuple(dict.fromkeys(a for f in parsed.from_ if (a := self.config.agent_address(f.address))))
         prints = _fingerprints(mail, parsed, sender, desks, numbers)
         asks = not imported and words.wanted(parsed)
         query = FactsQuery(
@@ -136,12 +139,17 @@ class Pipeline:
             also=wants.numbers if wants is not None else (),
             blocks=wants is not None and wants.blocks,
             customer=opening.customer(parsed) if opens else "",
+            holding=None
+            if imported
+            else held.query(
+                mail.verdict.evidence, claimed, "".join(t.kind for t in tokens), tuple(t.id for t in tokens if t.kind in "ch")
+            ),
             numbers_of=lambda counter, serial: self._numbers_of(serials, now, counter, serial),
         )
         person = next((a for a in parsed.from_ if key(a.address) == key(author)), Address("", author)) if author else None
         if person is not None and member:
             person = Address(person.name, member)
-        return Prepared(mail, parsed, query, person, desks, roles, tokens, prints, self.details(parsed), opens)
+        return Prepared(mail, parsed, query, person, desks, roles, tokens, prints, self.details(parsed), opens, claimed)
 
     def _numbers_of(self, desks: Sequence[Desk], now: float, counter: tuple[str, str], serial: int) -> tuple[str, ...]:
         """The numbers of the tickets that these desks would open from this counter, beginning with serial."""
@@ -173,6 +181,8 @@ class Pipeline:
             returns=tuple(t for t in tokens if t.kind == "b"),
             actions=tuple(t for t in tokens if t.kind in "na"),
             confirms=tuple(t for t in tokens if t.kind == "c"),
+            holds=tuple(t for t in tokens if t.kind == "h"),
+            claimed=ready.claimed,
             numbers=query.numbers,
             pattern=self.patterns[0],
             patterns=self.patterns,
@@ -188,9 +198,11 @@ class Pipeline:
             handler.handle(case, work)
             if work.done:
                 break
+        if work.outcome == "held":
+            held.told(case, work)
         reply = any(e.kind is EntryKind.REPLY for e in work.entries)
         assert case.imported or not reply or work.outcome == "answer", "no mail from outside is our answer"
-        return _settle(work, query.numbers)
+        return _settle(work, query.numbers, held.noted(case, work) if work.outcome == "held" else {})
 
     def details(self, parsed: ParsedMail) -> tuple[Detail, ...]:
         """What the mail is about. Our own ticket numbers are no numbers of orders or errors."""
@@ -248,8 +260,8 @@ def _fingerprints(
 _STATES = {"held": MailState.HELD}
 
 
-def _settle(work: Work, numbers: tuple[str, ...]) -> Changes:
-    """The changes, with what was decided and why, for whoever asks later."""
+def _settle(work: Work, numbers: tuple[str, ...], hold: dict[str, object]) -> Changes:
+    """The changes, with what was decided and why, for whoever asks later. hold: what is to be known of a held mail."""
     if work.outcome == "postponed":
         return Changes(postpone_until=work.postpone_until)
     about = work.about
@@ -262,6 +274,7 @@ def _settle(work: Work, numbers: tuple[str, ...]) -> Changes:
         "marks": work.marks,
         "reasons": work.reasons,
         **({"shown": work.shown} if work.shown else {}),
+        **({"hold": hold} if hold else {}),
         "about": {"outgoing": id_text(about.outgoing_id), "cause": about.cause, "to": about.address} if about else None,
         "send": [
             {"purpose": m.purpose, "to": [r.address for r in m.recipients], "message_id": m.message_id} for m in work.outgoing

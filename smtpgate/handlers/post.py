@@ -20,6 +20,7 @@ from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_
 from smtpgate.mail.compose import Templates, compose
 from smtpgate.mail.daily import Digest, compose_digest
 from smtpgate.mail.forward import forward_for_postmaster
+from smtpgate.mail.heldmail import HeldItem, HeldNotice, compose_held
 from smtpgate.mail.letters import Ending, Letter, Purpose, Standing, new_message_id
 from smtpgate.mail.outward import Carried
 from smtpgate.mail.token import TokenKind, Tokens
@@ -168,12 +169,13 @@ class Post:
         now: float,
         lines: tuple[str, ...],
         text: str = "",
-        in_reply_to: ParsedMail,
+        in_reply_to: ParsedMail | None,
         confirm: int | None = None,
+        purpose: str = "receipt",
     ) -> OutgoingMail:
-        """What became of an agent's mail. confirm: the held mail that an answer to this one vouches for. Without it and without
-        a ticket an answer goes to the desk, as the agent's own mail did."""
-        answered = in_reply_to.message_id
+        """What became of an agent's mail; in_reply_to None: of one that is not his. confirm: the held mail that an answer to
+        this one vouches for. Without it and without a ticket an answer goes to the desk, as the agent's own mail did."""
+        answered = in_reply_to.message_id if in_reply_to is not None else None
         if confirm is not None:
             answer_to = self.tokens.reply_address(desk.address, confirm, agent.address, now, TokenKind.CONFIRM)
         elif ticket is not None:
@@ -194,7 +196,35 @@ class Post:
             in_reply_to=answered,
             references=(*thread, *((answered,) if answered else ())),
         )
-        return self._outgoing(compose_receipt(receipt, self.templates), "receipt", desk, ticket, agent.address, now, now, None)
+        return self._outgoing(compose_receipt(receipt, self.templates), purpose, desk, ticket, agent.address, now, now, None)
+
+    def held_address(self, desk: Desk, mail_id: int, agent: Agent, now: float) -> str:
+        """Where this agent decides about a held mail."""
+        return self.tokens.reply_address(desk.address, mail_id, agent.address, now, TokenKind.HELD)
+
+    def held(
+        self,
+        *,
+        desk: Desk,
+        agent: Agent,
+        items: tuple[HeldItem, ...],
+        more: int,
+        ticket: Ticket | None,
+        now: float,
+        send_at: float,
+    ) -> OutgoingMail:
+        """What is held, to one agent. It is no mail of the ticket's: who only claims its number must not touch it."""
+        notice = HeldNotice(
+            desk=desk,
+            agent=agent,
+            ticket=ticket,
+            items=items,
+            more=more,
+            message_id=new_message_id(ticket.id if ticket else new_id(self.clock), desk.domain, secrets.token_bytes(10)),
+            date=now,
+            references=(self.agents_thread(ticket, desk),) if ticket else (),
+        )
+        return self._outgoing(compose_held(notice, self.templates), "held", desk, None, agent.address, now, send_at, None)
 
     def digest(self, *, desk: Desk, agent: Agent, daily: Daily, now: float) -> OutgoingMail:
         """What waits for an agent, with his signed address of each ticket behind its links."""

@@ -124,3 +124,10 @@ def _whom(case: Known, desk: Desk, ticket: Ticket, only: str, *, also: bool) -> 
         return tuple(mine)
     on_duty = [a for a in members if _on_duty(case, a, desk)]
     return tuple(dict.fromkeys((*mine, *on_duty)) or members)
+
+
+def concerned(case: Known, desk: Desk, ticket: Ticket | None) -> tuple[str, ...]:
+    """Who looks after this ticket, or after what has none yet."""
+    if ticket is not None:
+        return _whom(case, desk, ticket, "", also=False)
+    return tuple(a for a in desk.agents if _on_duty(case, a, desk)) or tuple(desk.agents)

@@ -127,7 +127,7 @@ def _may_join(case: Case, work: Work, ticket: Ticket) -> None:
     if case.imported:
         return
     if joins is Joining.HELD:
-        work.hold(NAME, f"would join {ticket.number}, but its sender is not proved")
+        work.hold(NAME, f"would join {ticket.number}, but its sender is not proved", "join")
     elif joins is Joining.NOTE:
         if work.rung not in ("token", "our-reference") and not _plausible(case, ticket):
             work.ticket, work.rung = None, ""
@@ -150,7 +150,7 @@ def _with_token(case: Case, work: Work, ticket: Ticket) -> None:
         work.mark(mark)
         work.because(NAME, "with the signed address that this person was given")
     else:
-        work.hold(NAME, f"would join {ticket.number}, but its sender is not proved and the signed address is not theirs")
+        work.hold(NAME, f"would join {ticket.number}, but its sender is not proved and the signed address is not theirs", "join")
 
 
 def _plausible(case: Case, ticket: Ticket) -> bool:

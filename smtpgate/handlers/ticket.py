@@ -153,7 +153,7 @@ def _open(case: Case, work: Work) -> None:
     opens = work.rights.opens
     if opens is Opening.HELD:
         reason = "; ".join(case.mail.verdict.reasons[-2:]) or case.mail.verdict.evidence.value
-        work.hold(NAME, f"its sender is not proved: {reason}")
+        work.hold(NAME, f"its sender is not proved: {reason}", "unproved")
         return
     if opens is Opening.NEVER:
         if not case.imported and case.parsed.kind in (Kind.BOUNCE, Kind.DELAYED, Kind.RECEIPT, Kind.FEEDBACK):

@@ -34,7 +34,7 @@ from smtpgate.model import Address, Entry, EntryKind, OtherTicket, Status
 __all__ = ["Composed", "Templates", "compose", "forward_for_postmaster"]
 
 PAGES = ("answer",)  # mails that are made of more than a letter's values
-AGENTS_PAGES = ("to-agent", "receipt", "digest")  # those that agents get
+AGENTS_PAGES = ("to-agent", "receipt", "digest", "held")  # those that agents get
 AGENTS_LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _LARGEST_TEXT = 1024**2  # characters that a template may make
 
@@ -317,6 +317,7 @@ def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
                 }
             ],
         },
+        "held": {"headline": "Held", "items": [_held_sample("Buy <b>"), _held_sample("")], "more": 3},
     }
     empty: dict[str, dict[str, Any]] = {
         "answer": {
@@ -326,12 +327,24 @@ def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
         "to-agent": {**rich["to-agent"], "evidence": "", "text": "", "facts": [], "earlier": [], "links": [], "inside": True},
         "receipt": {"headline": "Done", "lines": [], "text": ""},
         "digest": {"headline": "x", "lists": [{"title": "x", "lines": [], "more": ""}]},
+        "held": {"headline": "Held", "items": [_held_sample("")], "more": 0},
     }
     for language in LANGUAGES:
         shared = {**common, **letters.of_desk(desk, language)}
         for stem in stems(language)[len(Purpose) :]:
             yield f"{language}/{stem}", {**shared, "subject": "Printer <offline>", **rich[stem]}
             yield f"{language}/{stem}", {**shared, "subject": "", **empty[stem]}
+
+
+def _held_sample(text: str) -> dict[str, str]:
+    """With a text a mail of which all is known, without one of which little is."""
+    some = (
+        {"subject": "Invoice", "number": "20260102-EML-0042", "text": text}
+        if text
+        else dict.fromkeys(("subject", "number", "text"), "")
+    )
+    fixed = {"author": "zoe@example[.]org", "why": "not proved", "evidence": "FORGED", "when": "today"}
+    return {**some, **fixed, "decide_at": "support+h@example.com", "release": "mailto:a", "discard": "mailto:b"}
 
 
 # --- letters ----------------------------------------------------------------------------------------------------------

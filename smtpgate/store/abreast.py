@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from smtpgate.blocks import mailbox_key
-from smtpgate.model import Participant
+from smtpgate.model import MailState, Participant
 from smtpgate.store import rows
 from smtpgate.store.api import Changes, Facts, FactsQuery
 from smtpgate.store.changes import Filing
@@ -126,6 +126,8 @@ def _asks(query: FactsQuery, facts: Facts) -> Iterator[tuple[str, object]]:
     yield from (("fingerprint", key) for key in query.fingerprints)
     yield from (("recipient", id_) for id_ in query.recipient_ids)
     yield from (("ticket", id_) for id_ in (*query.ticket_ids, *facts.tickets))
+    if query.holding is not None:
+        yield "held mail", None
 
 
 def _changes(changes: Changes) -> Iterator[tuple[str, object]]:
@@ -136,7 +138,8 @@ def _changes(changes: Changes) -> Iterator[tuple[str, object]]:
     yield from (("fingerprint", one.key) for one in changes.fingerprints)
     yield from (("fingerprint", key) for key in changes.told)
     yield from (("recipient", id_) for id_, _ in changes.bounced)
-    yield from (("mail", id_) for id_ in changes.released)
+    if changes.state is MailState.HELD or changes.released or changes.discarded or changes.hold_notices:
+        yield "held mail", None  # what is held, and who was told of it, is asked for as a whole
     yield from (("ticket", id_) for id_ in _tickets(changes))
 
 

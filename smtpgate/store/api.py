@@ -28,6 +28,8 @@ from smtpgate.model import (
     Verdict,
 )
 from smtpgate.store.decision import (
+    ALERT,
+    HELD,
     LEFT_OUT,
     TO_AGENT,
     AckCounts,
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
     from smtpgate.store.seen import History, Overview, SourcedEntry
 
 __all__ = [
+    "ALERT",
+    "HELD",
     "LEFT_OUT",
     "TO_AGENT",
     "Accepted",
@@ -299,8 +303,8 @@ class Store(IntakeStore, DeliveryStore, Protocol):
         None: it has been done, or is no longer due.
         """
 
-    async def postpone_due(self, wanted: Due, until: float) -> int:
-        """It could not be done: how often by now."""
+    async def postpone_due(self, wanted: Due, *, now: float, waits: Sequence[float]) -> int:
+        """It could not be done, and comes again after the next of these waits, at last after the last: how often by now."""
 
     async def members(self) -> dict[str, Member]:
         """What is kept of agents, by mail.address.key."""

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from smtpgate.blocks import mailbox_key
 from smtpgate.errors import StoreMisuse
 from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
-from smtpgate.store import blocking, due, incoming, linking, rows, tally, wishes
+from smtpgate.store import blocking, due, holding, incoming, linking, rows, tally, wishes
 from smtpgate.store.api import AckNote, Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
 from smtpgate.store.facts import facts, tickets_by_id
 from smtpgate.store.statement import Many, Query, Verb, select_in, together, written
 
-_NOT_AUTOMATIC = "'answer', 'to-agent', 'receipt', 'postmaster'"  # a person's words, and what agents read
+_NOT_AUTOMATIC = "'answer', 'to-agent', 'receipt', 'held', 'alert', 'postmaster'"  # a person's words, and what agents read
 
 _Several = tuple[Changes, str | None]  # and the mail that caused them
 
@@ -121,6 +121,7 @@ def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
                 (recipient_id, said[:1000]),
             )
         yield from _taken_back(changes)
+        yield from holding.settled(changes)
         yield from linking.moved(changes.moved)
         yield from blocking.changed(changes.blocked, changes.unblocked)
         yield from due.kept(changes)

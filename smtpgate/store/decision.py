@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from smtpgate.blocks import Block
 from smtpgate.due import Due, Leave
+from smtpgate.holding import Holding, HoldingQuery, HoldNotice
 from smtpgate.links import MovedEntry, NewLink
 from smtpgate.listing import Listing
 from smtpgate.model import (
@@ -61,6 +62,7 @@ class FactsQuery:
     blocks: bool = False  # of the customers of the tickets in ticket_ids, beside those of the sender
     open_tickets: bool = False  # with that: all that are open of those of which its sender is the customer
     customer: str = ""  # address of whom an agent opens a ticket for: what is known of the person is wanted
+    holding: HoldingQuery | None = None  # what is told and decided of held mail
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 
 
@@ -136,6 +138,7 @@ class Facts:
     listed: tuple[Ticket, ...] = ()  # what the listing found, 51 at most; of a single one its entries are in said too
     open_tickets: tuple[OtherTicket, ...] = ()  # of the sender, the newest first, when the question asks for them
     customer: Known | None = None  # whom the question names
+    holding: Holding = field(default_factory=Holding)
 
 
 # --- what filing changes, all at once ---------------------------------------------------------------------------------
@@ -173,6 +176,7 @@ class NewFingerprint:
 
 
 TO_AGENT, LEFT_OUT = "to-agent", "left-out"  # AckNote.purpose of a mail to an agent that was sent, and that was not
+HELD, ALERT = "held", "alert"  # the same of one about a held mail, and about a forged one in his name
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +190,7 @@ class AckNote:
     @property
     def of_agent(self) -> bool:
         """It counts against an agent's cap, and no other."""
-        return self.purpose in (TO_AGENT, LEFT_OUT)
+        return self.purpose in (TO_AGENT, LEFT_OUT, HELD, ALERT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +214,8 @@ class Changes:
     wishes: tuple[NewWish, ...] = ()
     withdrawn: tuple[Withdrawn, ...] = ()  # answers that their author takes back
     released: tuple[str, ...] = ()  # ids of held mails that an agent vouches for
+    discarded: tuple[str, ...] = ()  # ids of held mails that an agent drops
+    hold_notices: tuple[HoldNotice, ...] = ()
     silenced: tuple[int, ...] = ()  # ids of tickets whose automatic mail to people outside is taken back where it has not left
     links: tuple[NewLink, ...] = ()  # one of kind INTO also moves all that the ticket holds
     moved: tuple[MovedEntry, ...] = ()

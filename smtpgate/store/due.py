@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from smtpgate.due import Due, Leave, Member, What
 from smtpgate.model import Status
 from smtpgate.store.api import Changes, TicketUpdate
+from smtpgate.store.seen import Coming
 from smtpgate.store.statement import Many, Query, Row, Verb
 
+_COUNTED = 10_000  # things that are due, by which they are many
 _DUE = "ticket_id, what, at, since, state, reminded"
 _ENDING = (Status.WAITING, Status.RESOLVED)  # states in which something comes of silence
 _UPSERT = """INSERT INTO due (ticket_id, what, at, since, state, reminded, tries) VALUES ($1, $2, $3, $4, $5, $6, 0)
@@ -63,6 +65,13 @@ def next_due() -> Verb[float | None]:
     return at
 
 
+def coming(now: float) -> Verb[Coming]:
+    soon = yield Query(
+        f"SELECT count(*) FROM (SELECT 1 FROM due WHERE at IS NOT NULL AND at <= $1 LIMIT {_COUNTED}) AS s", (now + 86_400.0,)
+    )
+    return Coming((yield from next_due()), soon[0][0])
+
+
 def first(now: float) -> Verb[Due | None]:
     found = yield Query(f"SELECT {_DUE} FROM due WHERE at IS NOT NULL AND at <= $1 ORDER BY at, ticket_id LIMIT 1", (now,))
     return a_due(found[0]) if found else None
@@ -74,13 +83,17 @@ def the_same(due: Due) -> Verb[bool]:
     return bool(found)
 
 
-def postponed(due: Due, until: float) -> Verb[int]:
-    """How often that has happened to it by now; 0 when it is another one by now."""
-    found = yield Query(
-        "UPDATE due SET at = $4, tries = tries + 1 WHERE ticket_id = $1 AND what = $2 AND at = $3 RETURNING tries",
-        (due.ticket_id, due.what, due.at, until),
+def postponed(due: Due, now: float, waits: Sequence[float]) -> Verb[int]:
+    """It comes again after the next of these waits. How often it has failed by now; 0 when it is another one by now."""
+    found = yield Query("SELECT tries FROM due WHERE ticket_id = $1 AND what = $2 AND at = $3", (due.ticket_id, due.what, due.at))
+    if not found:
+        return 0
+    tries: int = found[0][0]
+    yield Query(
+        "UPDATE due SET at = $4, tries = $5 WHERE ticket_id = $1 AND what = $2 AND at = $3",
+        (due.ticket_id, due.what, due.at, now + waits[min(tries, len(waits) - 1)], tries + 1),
     )
-    return found[0][0] if found else 0
+    return tries + 1
 
 
 def acknowledged(ticket_id: int) -> Verb[bool]:
@@ -93,7 +106,12 @@ def acknowledged(ticket_id: int) -> Verb[bool]:
 
 
 def of_ticket(ticket_id: int) -> Verb[tuple[Due, ...]]:
-    found = yield Query(f"SELECT {_DUE} FROM due WHERE ticket_id = $1 AND at IS NOT NULL ORDER BY what", (ticket_id,))
+    """What still comes of it: not of a state that it is in no more."""
+    found = yield Query(
+        f"""SELECT {_DUE} FROM due d WHERE ticket_id = $1 AND at IS NOT NULL AND (what <> 'state' OR
+            state = (SELECT t.status FROM ticket t WHERE t.id = d.ticket_id)) ORDER BY what""",
+        (ticket_id,),
+    )
     return tuple(map(a_due, found))
 
 

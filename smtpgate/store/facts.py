@@ -12,6 +12,7 @@ from smtpgate.links import LinkKind
 from smtpgate.model import DeliveryState, Participant, Ticket
 from smtpgate.store import blocking, linking, listing, rows
 from smtpgate.store.api import AckCounts, Facts, FactsQuery, Fingerprint, MessageRef, NumbersOf, SentRecipient
+from smtpgate.store.holding import with_holding
 from smtpgate.store.shown import Known
 from smtpgate.store.statement import Query, Verb, one, select_in, together
 from smtpgate.store.talk import others_of, with_talk
@@ -50,7 +51,7 @@ def facts(query: FactsQuery) -> Verb[Facts]:
         letters=letters,
         customer=(yield from _known(query)),
     )
-    return (yield from with_talk(whole, query))
+    return (yield from with_holding((yield from with_talk(whole, query)), query))
 
 
 def _reached(query: FactsQuery) -> Verb[dict[str, Any]]:

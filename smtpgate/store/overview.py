@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from smtpgate.blocks import HELD
 from smtpgate.model import DeliveryState, MailState
-from smtpgate.store import nodes, queue
+from smtpgate.store import due, nodes, queue
 from smtpgate.store.look import counts
 from smtpgate.store.seen import Overview, Rate, Worker
 from smtpgate.store.statement import Query, Verb
@@ -26,6 +26,7 @@ def overview(now: float) -> Verb[Overview]:
         workers=(yield from _workers()),
         nodes=(yield from nodes.nodes()),
         schema=int(schema[0][0]),
+        coming=(yield from due.coming(now)),
     )
 
 

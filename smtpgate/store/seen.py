@@ -81,6 +81,14 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Coming:
+    """What happens by itself: when the next of it, and how much within a day, 10,000 for that and more."""
+
+    next_at: float | None = None
+    within_a_day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """`status`. oldest: when the oldest came that waits, by the names of counts; only states in which something waits."""
 
@@ -91,3 +99,4 @@ class Overview:
     workers: tuple[Worker, ...]
     schema: int
     nodes: tuple[Node, ...] = ()
+    coming: Coming = Coming()

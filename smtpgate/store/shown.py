@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from smtpgate.due import Due
 from smtpgate.model import Attempt, DeliveryState, Entry, OtherTicket, OutgoingMail, Ticket, Withdrawn
 from smtpgate.wish import Wish
 
@@ -39,6 +40,7 @@ class TicketDetail:
     ticket: Ticket
     entries: tuple[Entry, ...]  # oldest first
     sent: tuple[RecipientStatus, ...]
+    due: tuple[Due, ...] = ()  # what comes of it by itself
 
 
 @dataclass(frozen=True, slots=True)

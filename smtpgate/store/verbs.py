@@ -349,9 +349,9 @@ class VerbStore(ABC):
         None: it has been done, or is no longer due."""
         return await self._write(lambda: duework.settle(wanted, query_of, decide), ordered=True, news=OUTGOING, patience=PATIENCE)
 
-    async def postpone_due(self, wanted: Due, until: float) -> int:
-        """It could not be done: how often by now."""
-        return await self._write(lambda: due.postponed(wanted, until))
+    async def postpone_due(self, wanted: Due, *, now: float, waits: Sequence[float]) -> int:
+        """It could not be done, and comes again after the next of these waits, at last after the last: how often by now."""
+        return await self._write(lambda: due.postponed(wanted, now, waits))
 
     async def members(self) -> dict[str, Member]:
         """What is kept of agents, by mail.address.key."""

@@ -55,6 +55,12 @@ def sent_to(filed: Filed) -> list[tuple[str, str]]:
     return sorted((m.purpose, m.recipients[0].address) for m in filed.sent)
 
 
+def alerts_alone(filed: Filed) -> bool:
+    """Nothing of it can be answered so that something is done, and none of its text is there."""
+    answers = [str(read(m)["Reply-To"].addresses[0].addr_spec) for m in filed.sent]
+    return answers == [DESK] * len(answers) and not any("password" in text_of(m) for m in filed.sent)
+
+
 async def note_address(desk: Helpdesk, first: Filed) -> str:
     ticket = (await desk.ticket(first.number)).ticket
     return desk.pipeline.tokens.reply_address(DESK, ticket.id, LEE, desk.clock.now(), TokenKind.NOTE)
@@ -210,7 +216,8 @@ async def test_without_proof_it_is_held_until_the_agent_vouches(desk: Helpdesk, 
 async def test_a_forged_agent_gets_nothing_and_nobody_is_asked(desk: Helpdesk, how: dict[str, Any]) -> None:
     first = await begin(desk)
     held = await Colleague(desk).answer(to(first, LEE, "to-agent"), "Send me your password.", **how)
-    assert (held.outcome, held.sent) == ("held", ())
+    assert (held.outcome, sent_to(held)) == ("held", [("alert", KIM), ("alert", LEE)])
+    assert alerts_alone(held)
 
 
 async def test_without_the_signed_address_it_is_held_too(desk: Helpdesk) -> None:
@@ -232,7 +239,8 @@ async def test_nobody_else_gets_in_by_an_agents_address(desk: Helpdesk) -> None:
     told = to(first, LEE, "to-agent")
     for who in (CUSTOMER, "sal@corp.example", "gone@corp.example"):
         held = await Colleague(desk, who).answer(told, "Send me your password.")
-        assert (held.outcome, held.sent) == ("held", ()), who
+        assert (held.outcome, {address for _, address in sent_to(held)} <= {LEE, KIM}) == ("held", True), who
+        assert {purpose for purpose, _ in sent_to(held)} <= {"held"}, who
 
 
 @pytest.mark.parametrize("reply", ["confirm", "auto"])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smtpgate.model import EntryKind, Evidence, OutgoingMail, Status
-from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, read, sent_to, text_of, to
+from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, alerts_alone, read, sent_to, text_of, to
 from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail
 
 SAL = "sal@corp.example"
@@ -209,7 +209,9 @@ async def test_asking_has_an_end(desk: Helpdesk) -> None:
 async def test_a_forged_agent_learns_nothing_and_nobody_is_asked(desk: Helpdesk, evidence: Evidence) -> None:
     await opened(desk, "First")
     held = await ask(desk, "#list", evidence=evidence)
-    assert (held.outcome, held.sent) == ("held", ())
+    assert (held.outcome, sent_to(held)) == ("held", [("alert", KIM), ("alert", LEE)])
+    assert alerts_alone(held)
+    assert not any("First" in text_of(m) for m in held.sent)
 
 
 @pytest.mark.parametrize(("who", "rcpt"), [(CUSTOMER, DESK), (SAL, DESK), ("gone@corp.example", DESK), (LEE, "sales@help.example")])

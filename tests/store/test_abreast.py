@@ -241,6 +241,7 @@ class TestRound:
             "open_tickets",
             *("also", "blocks"),
             "customer",
+            "holding",
         }
         assert {field.name for field in dataclasses.fields(Changes)} == {
             *("state", "reason", "decision", "tickets", "updates", "entries", "message_refs", "fingerprints", "told"),
@@ -248,6 +249,7 @@ class TestRound:
             *("wishes", "blocked", "unblocked"),
             *("due", "leaves", "digested"),  # the latter two no mail asks for
             *("links", "moved", "silenced"),  # the last one with an update of its ticket
+            *("discarded", "hold_notices"),
         }
         assert {field.name for field in dataclasses.fields(Facts)} == {
             *(
@@ -263,4 +265,5 @@ class TestRound:
             ),
             *("machine_last_hour", "language", "holders", "talks", "unseen", "seen_pictures", "letters", "parents"),
             *("said", "listed", "open_tickets", "merged", "customer", "wish", "blocks"),
+            "holding",
         }

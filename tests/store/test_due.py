@@ -81,7 +81,7 @@ async def test_what_has_changed_since_it_was_seen_is_left_alone(store: VerbStore
     assert due is not None
     await changed(store, Changes(due=(snooze(ticket, NOW + 99),)))
     assert await settled(store, due) is None
-    assert await store.postpone_due(due, NOW + 5) == 0
+    assert await store.postpone_due(due, now=NOW, waits=(5.0,)) == 0
     assert (await seen(store, ticket)).snoozed_until == NOW + 99
 
 
@@ -99,12 +99,18 @@ async def test_what_fails_is_put_off_and_changes_nothing_else(store: VerbStore) 
         await store.settle_due(due, query_of=lambda _: a_query(), decide=breaks)
     with pytest.raises(StoreMisuse, match="for ever"):
         await store.settle_due(due, query_of=lambda _: a_query(), decide=lambda *_: Changes())
-    assert await store.postpone_due(due, NOW + 60) == 1
+    assert await store.postpone_due(due, now=NOW, waits=(60.0, 600.0)) == 1
     assert await store.first_due(NOW) is None
     again = await store.first_due(NOW + 60)
     assert again == replace(due, at=NOW + 60)
+    assert await store.postpone_due(again, now=NOW + 60, waits=(60.0, 600.0)) == 2
+    again = await store.first_due(NOW + 660)
+    assert again is not None
+    assert await store.postpone_due(again, now=NOW + 660, waits=(60.0, 600.0)) == 3
+    again = await store.first_due(NOW + 1260)
+    assert again == replace(due, at=NOW + 1260)
     assert [finding.text for finding in await store.verify(NOW + 9999)] == [
-        f"ticket {ticket.number}: its snooze is overdue, 1 failures"
+        f"ticket {ticket.number}: its snooze is overdue, 3 failures"
     ]
     assert await settled(store, again) is not None
 

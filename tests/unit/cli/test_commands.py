@@ -9,6 +9,7 @@ import json
 import re
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,10 @@ from smtpgate.cli import show
 from smtpgate.cli.main import cli
 from smtpgate.cli.show import Column
 from smtpgate.clock import id_number, utc
-from smtpgate.model import DeliveryState, MailState
+from smtpgate.due import Due, What
+from smtpgate.model import DeliveryState, MailState, Status
+from smtpgate.store.api import Changes
+from smtpgate.store.sqlite import SqliteStore
 from tests.support.store_data import NOW
 from tests.unit.cli.conftest import RAW, Shop
 
@@ -103,6 +107,30 @@ def test_ticket_show(shop: Shop) -> None:
         ("note", [], ""),
     ]
     assert {s["state"] for s in row["sent"]} == {s.value for s in DeliveryState}
+
+
+def test_what_comes_by_itself_is_shown(shop: Shop) -> None:
+    shop.good("ticket", "status", "20261121-EML-0002", "resolved")
+    (row,) = shop.rows("ticket", "show", "20261121-EML-0002")
+    assert [(due["what"], due["reminded"]) for due in row["due"]] == [("state", False)]
+
+    async def snoozed(store: SqliteStore) -> None:
+        detail = await store.ticket("20261121-EML-0002")
+        assert detail is not None
+        later = Due(detail.ticket.id, What.SNOOZE, NOW + 3600, NOW, Status.RESOLVED)
+        said = detail.due[0]
+        changes = Changes(due=(later, replace(said, at=NOW + 7200, reminded=said.since)))
+        await store.change(ticket_number=None, query=None, decide=lambda *_: changes)
+
+    shop.store(snoozed)
+    text = shop.good("ticket", "show", "20261121-EML-0002")
+    assert re.search(r"snoozed until\s+2026-", text)
+    assert re.search(r"closes by itself\s+2026-", text)
+    assert "due by itself" in shop.run("status").stdout
+    assert json.loads(shop.run("status", "--json").stdout)["due"]["within_a_day"] == 2
+    shop.good("ticket", "status", "20261121-EML-0002", "progress")
+    (row,) = shop.rows("ticket", "show", "20261121-EML-0002")
+    assert [due["what"] for due in row["due"]] == ["snooze"]
 
 
 def test_times_are_local(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ def why(text: str) -> Why:
 
 
 def place_of(command: Command) -> Place:
-    return Place.DESK if command.place is Place.DESK else Place.TICKET
+    return command.place if command.place in (Place.DESK, Place.HELD) else Place.TICKET
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.verb.value)

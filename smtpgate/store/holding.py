@@ -1,0 +1,97 @@
+"""The verb behind what is told of held mail, and what agents decide about it: which mails, who was told, what has not left yet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from smtpgate.holding import Collected, Held, Holding
+from smtpgate.model import MailState
+from smtpgate.store import rows
+from smtpgate.store.decision import ALERT, HELD, Changes, Facts, FactsQuery
+from smtpgate.store.statement import Query, Verb, select_in
+
+_HOUR = 3600.0
+_RECENT = 60  # held mails looked at; a list of more is of no use to anybody
+_MOST = 100  # mails to one agent within an hour that need to be told apart
+
+
+def with_holding(facts: Facts, query: FactsQuery) -> Verb[Facts]:
+    """The facts with what is known of held mail, where the question asks for it."""
+    asked = query.holding
+    if asked is None:
+        return facts
+    mails = yield from _mails(asked.ids)
+    if not asked.may_be_held or not (asked.fresh or facts.tickets):
+        return replace(facts, holding=Holding(mails=mails))
+    desks = {*query.desks, *(ticket.desk for ticket in facts.tickets.values())}
+    agents = tuple(dict.fromkeys(agent for desk in desks for agent in query.members.get(desk, ())))
+    told = {}
+    for agent in agents:
+        told[agent] = yield from _sent(agent, HELD, query.now - _HOUR)
+    alerted = set()
+    for agent in asked.claimed:
+        if (yield from _sent(agent, ALERT, query.now - _HOUR)):
+            alerted.add(agent)
+    collected = yield from _collected(agents)
+    recent = yield from _recent(desks)
+    return replace(facts, holding=Holding(mails, recent, told, collected, frozenset(alerted)))
+
+
+def _mails(ids: Iterable[str]) -> Verb[dict[str, Held]]:
+    found = yield from select_in("SELECT id, state, received_at, decision FROM incoming WHERE id IN (...)", tuple(ids))
+    return {row[0]: _held(row) for row in found}
+
+
+def _recent(desks: set[str]) -> Verb[tuple[Held, ...]]:
+    """The newest ones of these desks, the newest first."""
+    found = yield Query(
+        "SELECT id, state, received_at, decision FROM incoming WHERE state = 'held' ORDER BY seq DESC LIMIT $1", (_RECENT,)
+    )
+    return tuple(held for held in map(_held, found) if held.desk in desks)
+
+
+def _held(row: Any) -> Held:
+    decided = json.loads(row[3]) if row[3] else {}
+    return Held(id=row[0], state=MailState(row[1]), at=row[2], **decided.get("hold", {}))
+
+
+def _sent(agent: str, purpose: str, since: float) -> Verb[int]:
+    found = yield Query(
+        "SELECT 1 FROM acknowledgement WHERE address = $1 AND at > $2 LIMIT $3", (rows.agents_key(agent, purpose), since, _MOST)
+    )
+    return len(found)
+
+
+def _collected(agents: tuple[str, ...]) -> Verb[dict[tuple[str, str], Collected]]:
+    found = yield from select_in(
+        """SELECT n.address, n.desk, n.outgoing_id, n.since, r.next_at FROM hold_notice n
+            JOIN recipient r ON r.outgoing_id = n.outgoing_id
+            WHERE r.state = 'queued' AND r.attempts = 0 AND r.claimed_by IS NULL AND n.address IN (...)""",
+        agents,
+    )
+    return {(row[0], row[1]): Collected(row[2], row[3], row[4]) for row in found}
+
+
+def settled(changes: Changes) -> Verb[None]:
+    """Mails that an agent drops, and mails about held ones that newer ones take the place of."""
+    yield from select_in(
+        """UPDATE incoming SET state = 'dropped', reason = $1, not_before = 0, leased_by = NULL, leased_until = 0
+            WHERE state = 'held' AND id IN (...)""",
+        changes.discarded,
+        "dropped by an agent",
+    )
+    for notice in changes.hold_notices:
+        yield Query(
+            """UPDATE recipient SET state = 'dropped', due_at = NULL, claimed_by = NULL, last_reply = 'a newer one takes its place'
+                WHERE state = 'queued' AND attempts = 0 AND outgoing_id = (SELECT outgoing_id FROM hold_notice
+                    WHERE address = $1 AND desk = $2)""",
+            (notice.agent, notice.desk),
+        )
+        yield Query(
+            """INSERT INTO hold_notice (address, desk, outgoing_id, since) VALUES ($1, $2, $3, $4)
+                ON CONFLICT (address, desk) DO UPDATE SET outgoing_id = excluded.outgoing_id, since = excluded.since""",
+            (notice.agent, notice.desk, notice.outgoing_id, notice.since),
+        )
