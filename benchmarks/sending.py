@@ -80,7 +80,7 @@ def gateway(count: int, key: RSAPrivateKey) -> Run:
             return run
         finally:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 def postfix_drain(mails: Sequence[load.Mail]) -> Run:

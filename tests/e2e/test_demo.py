@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
-from tests.support.gateway import ROOT
+from tests.support import zygote
 
 
 def test_the_demo_plays_to_its_end() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "smtpgate", "demo"], cwd=ROOT, capture_output=True, text=True, timeout=90, check=False
-    )
+    done = zygote.run([sys.executable, "-m", "smtpgate", "demo"], timeout=90)
     assert done.returncode == 0, done.stdout + done.stderr
     for words in (
         "held for an agent; nobody was answered",

@@ -82,7 +82,7 @@ def a_version(directory: Path, version: str, step: str) -> list[str]:
     """The words that start another version: this one with one more migration."""
     tree = directory / version
     for part in ("smtpgate", "templates"):
-        shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / part, tree / part)  # with its bytecode
     init = tree / "smtpgate" / "__init__.py"
     init.write_text(re.sub('__version__ = ".*"', f'__version__ = "{version}"', init.read_text()))
     steps = tree / "smtpgate" / "store" / "sql" / "migrations"
