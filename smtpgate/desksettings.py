@@ -50,6 +50,12 @@ class Desk(Section):
         description="Tell the agents by mail of new tickets and of what customers answer: the one who has the ticket, else all.",
     )
 
+    colleagues_join: bool = Field(
+        default=False,
+        description="People in copy of a proved customer's mail get copies of our answers from then on, when they are of the"
+        " customer's own domain and that is none of a public provider. All others: when an agent says #cc.",
+    )
+
     hold_digest: Seconds = Field(
         default=3600.0,
         description="Held mail that belongs to no ticket is told to the agents together, so long after the first of it. 0s: each at"

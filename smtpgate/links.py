@@ -18,6 +18,7 @@ class LinkKind(StrEnum):
     SPLIT_OFF = "split-off"  # it was taken out of this one
     FOLLOWS = "follows"  # this one goes on where it ended
     FOLLOWED_BY = "followed-by"  # it goes on where this one ended
+    BESIDE = "beside"  # somebody else's, about the same
 
     @property
     def seen_from_there(self) -> LinkKind:
@@ -28,6 +29,7 @@ _PAIRS = (
     (LinkKind.INTO, LinkKind.HOLDS),
     (LinkKind.SPLIT_FROM, LinkKind.SPLIT_OFF),
     (LinkKind.FOLLOWS, LinkKind.FOLLOWED_BY),
+    (LinkKind.BESIDE, LinkKind.BESIDE),
 )
 _OTHER_END = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
 

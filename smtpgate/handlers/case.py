@@ -151,6 +151,7 @@ class Work:
     ticket: Ticket | None = None  # found by the ladder, or just opened
     follows: Ticket | None = None  # that has ended too long ago: what is opened goes on from it
     opened: list[Ticket] = field(default_factory=list)
+    linked: Ticket | None = None  # which somebody else writes about: the one that is opened for him is linked with it
     rung: str = ""  # which rung of the ladder found the ticket, or "new", "repeat", "signed-return-path"
     repeat_of: Fingerprint | None = None
     about: SentRecipient | None = None  # the mail of ours that came back, or was answered by a machine

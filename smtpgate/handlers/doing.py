@@ -20,6 +20,7 @@ from smtpgate.store.api import TicketUpdate
 
 SPAM = "spam"  # the tag
 CONVERSATION = (EntryKind.CUSTOMER, EntryKind.REPLY, EntryKind.STATUS)  # what a customer has seen
+COPIES = "copies of our answers: "  # begins an event that says who gets them, +address, and no longer, -address
 MOST_JOINED = 10  # people who get a copy of each answer: each is a mail of its own, files included
 MOST_OCTETS = 4  # times limits.message_size, of the files of an answer and all of its copies
 
@@ -132,7 +133,7 @@ def people(doing: Doing, given: Given) -> None:
     doing.change(add_participants=new, remove_participants=gone)
     changes = [f"+{p.address}" for p in new] + [f"-{address}" for address in gone]
     if changes:
-        doing.events.append(f"copies of our answers: {' '.join(changes)}")
+        doing.events.append(COPIES + " ".join(changes))
     if joined:
         doing.say("cc", who=", ".join(p.address for p in joined))
     else:

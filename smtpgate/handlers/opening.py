@@ -14,10 +14,11 @@ from smtpgate.desk.commands import Given, Reading
 from smtpgate.desk.commandtable import Place, Verb
 from smtpgate.desk.life import language_for
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers import notify, outcome, tell
+from smtpgate.handlers import notify, outcome, tell, thread
 from smtpgate.handlers import ticket as tickets
 from smtpgate.handlers.agentwords import LINES
 from smtpgate.handlers.case import Case, Work
+from smtpgate.links import LinkKind, NewLink
 from smtpgate.mail import files, language, outward, safe, trim, wire
 from smtpgate.mail.agentwords import STATUS
 from smtpgate.mail.letters import ComposeError
@@ -85,12 +86,21 @@ def do(case: Case, work: Work, desk: Desk, agent: Agent, asked: Reading) -> tupl
         _bring(case, work, ticket, original)
         if (inside or not asked.text) and rest.of(Verb.STATUS) is None:  # else that mail has the number
             lines.append(_acknowledge(case, work, desk, ticket, original, words))
+    _link(case, work, ticket, lines, words)
     event = f"opened by {case.sender} in the name of {person.address}"
     work.entries.append(Entry(case.new_id(), ticket.id, EntryKind.EVENT, case.sender, case.now, event))
     outcome.do(case, work, ticket, desk, agent, rest, inside=inside, lines=tuple(lines))
     if original is not None and work.opened:
         _tell(case, work, ticket)
     return ()
+
+
+def _link(case: Case, work: Work, ticket: Ticket, lines: list[str], words: dict[str, str]) -> None:
+    """With the ticket that the agent's mail names, by its subject or by what it answers: what he passes on may be about one."""
+    other = thread.climb(case)[0]
+    if other is not None and case.desk_of_agent(other) is not None:
+        work.links.append(NewLink(ticket.id, LinkKind.BESIDE, other.id, case.now, case.sender))
+        lines.append(words["opened-beside"].format(number=other.number))
 
 
 def _against(case: Case, person: Address, original: Original | None, words: dict[str, str]) -> list[str]:

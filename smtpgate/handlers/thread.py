@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from smtpgate.handlers import follow, subject
 from smtpgate.handlers.case import Case, Work
-from smtpgate.mail import header
+from smtpgate.mail import freemail, header
 from smtpgate.model import Evidence, ParsedMail, Ticket
 from smtpgate.rules.rights import Joining
 from smtpgate.store.api import Incoming
@@ -135,11 +135,24 @@ def _may_join(case: Case, work: Work, ticket: Ticket) -> None:
     elif joins is Joining.WITH_TOKEN:
         _with_token(case, work, ticket)
     else:
-        if joins is Joining.WEAK:
-            work.mark("weak")
         if not case.takes_part(ticket) and not case.agent:
-            work.mark("third-party")
-            work.because(NAME, "the sender is not a participant: shown, added to nothing")
+            _somebody_else(case, work, ticket)
+        if joins is Joining.WEAK and work.ticket is not None:
+            work.mark("weak")
+
+
+def _somebody_else(case: Case, work: Work, ticket: Ticket) -> None:
+    """A colleague of the customer's or of ours, who was given our mail, has something to say about it: shown in the ticket. Anybody
+    else has a matter of his own, whoever let him read along: a ticket of his own, which agents see beside this one."""
+    ours = (agent for name in (ticket.desk, *ticket.other_desks) if (desk := case.config.desk_named(name)) for agent in desk.agents)
+    customer = (ticket.customer.address,) if ticket.customer is not None else ()
+    if any(freemail.colleague(known, case.sender) for known in (*customer, *ours)):
+        work.mark("third-party")
+        work.because(NAME, "the sender is a colleague who takes no part: shown, added to nothing")
+        return
+    work.ticket, work.rung, work.linked = None, "", ticket
+    work.mark(f"answers #{ticket.number}")
+    work.because(NAME, f"the sender has nothing to do with {ticket.number}: a ticket of his own, linked with it")
 
 
 def _with_token(case: Case, work: Work, ticket: Ticket) -> None:

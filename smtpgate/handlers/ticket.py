@@ -8,9 +8,10 @@ from smtpgate.clock import local_day
 from smtpgate.desk.life import after_customer_mail, after_word, language_for
 from smtpgate.desksettings import Desk
 from smtpgate.due import awake
-from smtpgate.handlers import follow, route, subject
+from smtpgate.handlers import colleagues, follow, route, subject
 from smtpgate.handlers.case import Case, Work, entry_of
 from smtpgate.handlers.dedupe import strong
+from smtpgate.links import Link, LinkKind, NewLink
 from smtpgate.mail.customerwords import Asked
 from smtpgate.model import Address, Entry, EntryKind, Kind, Participant, Role, Ticket
 from smtpgate.numbers import NumberPattern
@@ -82,15 +83,20 @@ def _joined(case: Case, work: Work, ticket: Ticket) -> None:
     else:
         status, reopened = after_customer_mail(ticket.status)
     language = work.asked.language if work.asked is not None else None
+    desk = case.config.desk_named(ticket.desk)
+    people = _copied(case, ticket) if work.rights.joins is Joining.YES else ()
+    people, joining = colleagues.brought(case, work, desk, people, ticket)
     update = TicketUpdate(
         ticket.id,
         language=language,
         status=status if status is not ticket.status else None,
         updated_at=case.now,
-        add_participants=_copied(case, ticket) if work.rights.joins is Joining.YES else (),
+        add_participants=people,
     )
     work.updates.append(update)
     work.entries.append(entry_of(case, work, ticket, EntryKind.CUSTOMER, work.marks))
+    ticket = replace(ticket, participants=(*ticket.participants, *people))
+    _event(case, work, ticket, joining)
     references(case, work, ticket)
     fingerprints(case, work, ticket)
     if reopened:
@@ -108,6 +114,11 @@ def _joined(case: Case, work: Work, ticket: Ticket) -> None:
     work.ticket = ticket if status is ticket.status else replace(ticket, status=status)
     if work.asked is not None and work.asked.wish:
         work.ticket = _wished(case, work, work.ticket, work.asked)
+
+
+def _event(case: Case, work: Work, ticket: Ticket, text: str) -> None:
+    if text:
+        work.entries.append(Entry(case.new_id(), ticket.id, EntryKind.EVENT, case.sender, case.now, text))
 
 
 def _wished(case: Case, work: Work, ticket: Ticket, asked: Asked) -> Ticket:
@@ -169,6 +180,8 @@ def _open(case: Case, work: Work) -> None:
         serial = case.facts.serials.get(key, 1) + used.get(key, 0)
         used[key] = used.get(key, 0) + 1
         _open_one(case, work, desk, sharing, key, serial)
+    if work.linked is not None:
+        _link(case, work, work.opened[0], work.linked)
     work.ticket = work.opened[0]
 
 
@@ -177,7 +190,16 @@ def _same_desk(case: Case, old: Ticket) -> tuple[tuple[Desk, tuple[Desk, ...]], 
     return ((next((desk for desk in case.desks if desk.name == old.desk), case.desks[0]), ()),)
 
 
+def _link(case: Case, work: Work, new: Ticket, old: Ticket) -> None:
+    """Somebody else's mail about it: a ticket of its own, which agents see beside the other one."""
+    work.links.append(NewLink(new.id, LinkKind.BESIDE, old.id, case.now))
+    event = f"{case.sender} wrote about it as well: {new.number}"
+    work.entries.append(Entry(case.new_id(), old.id, EntryKind.EVENT, "", case.now, event))
+    work.opened[0] = replace(new, links=(*new.links, Link(LinkKind.BESIDE, old.id, old.number)))
+
+
 def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key: tuple[str, str], serial: int) -> None:
+    people, joining = colleagues.brought(case, work, desk, _first_participants(case, work))
     ticket = begin(
         case,
         work,
@@ -187,7 +209,7 @@ def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key
         language=language_for(
             case.parsed.language, case.parsed.script, case.facts.language, desk.language, case.facts.wish.language
         ),
-        participants=_first_participants(case, work),
+        participants=people,
         unverified=work.rights.opens is Opening.UNVERIFIED or (work.rights.opens is Opening.YES and case.person is None),
         other_desks=tuple(d.name for d in sharing),
     )
@@ -197,6 +219,7 @@ def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key
     if case.imported and kind is EntryKind.CUSTOMER:
         kind = _in_history(case, ticket)
     work.entries.append(entry_of(case, work, ticket, kind, work.marks))
+    _event(case, work, ticket, joining)
     references(case, work, ticket)
     fingerprints(case, work, ticket)
     if case.imported and work.rights.opens is Opening.YES:

@@ -79,6 +79,7 @@ LINKED: dict[str, dict[LinkKind, str]] = {
         LinkKind.SPLIT_OFF: "split off this one",
         LinkKind.FOLLOWS: "continues",
         LinkKind.FOLLOWED_BY: "continued in",
+        LinkKind.BESIDE: "somebody else's, about the same",
     },
     "zh": {
         LinkKind.INTO: "已并入",
@@ -87,6 +88,7 @@ LINKED: dict[str, dict[LinkKind, str]] = {
         LinkKind.SPLIT_OFF: "由本工单拆出",
         LinkKind.FOLLOWS: "接续",
         LinkKind.FOLLOWED_BY: "后续工单",
+        LinkKind.BESIDE: "他人就同一事的工单",
     },
 }
 WORDS: dict[str, dict[str, str]] = {
@@ -132,6 +134,7 @@ WORDS: dict[str, dict[str, str]] = {
         "wait": "Waiting",
         "close": "Close",
         "write": "Answer the customer",
+        "let-join": "Copies to {who}",
         "add-note": "Write a note",
         "help": "All commands",
     },
@@ -177,6 +180,7 @@ WORDS: dict[str, dict[str, str]] = {
         "wait": "等待客户",
         "close": "关闭",
         "write": "答复客户",
+        "let-join": "抄送给 {who}",
         "add-note": "写内部备注",
         "help": "全部命令",
     },

@@ -24,6 +24,7 @@ from smtpgate.model import Entry, EntryKind, OtherTicket, Priority, Role, Ticket
 _TEXT = 20_000  # characters of the new text that are shown; the whole is in the ticket
 _EARLIER = 4000  # of each earlier entry
 _VALUE = 500
+_LET_JOIN = 3  # people in copy with a link of their own
 _LINKS = 10  # the newest ones that are shown
 
 
@@ -227,4 +228,6 @@ def _links(briefing: Briefing, words: dict[str, str]) -> list[tuple[str, str]]:
     if briefing.entry.kind is EntryKind.NOTE:
         links.insert(0, (words["write"], answer))
     links.insert(1, (words["add-note"], note))
+    for person in [p.address for p in ticket.participants if p.role is Role.CC][:_LET_JOIN]:
+        links.insert(-1, (words["let-join"].format(who=safe.line(person, 60)), f"{answer}&body={quote(f'#cc +{person}')}%0D%0A"))
     return links

@@ -187,8 +187,10 @@ def letter(outcome: Outcome, person: Person) -> str:
         assert not entries
         return "A" if ("receipt", LEE) in sent else "H"
     if done.outcome == "new":
-        assert outside <= {("received", person.address), ("notice", person.address)}, outside
-        return "N" if ("received", person.address) in outside else "n" if outside else "o"
+        author = done.changes.tickets[0].ticket.customer  # of a look-alike domain, it may be
+        assert author is None or author.address in (person.address, outcome.verdict.author if outcome.verdict else ""), author
+        assert outside <= {(purpose, author.address if author else "") for purpose in ("received", "notice")}, outside
+        return "N" if "received" in {purpose for purpose, _ in outside} else "n" if outside else "o"
     assert not outside, outside
     if done.outcome == "noted":
         return "M"

@@ -69,7 +69,7 @@ TABLE: dict[str, tuple[str, str, str]] = {
     "From empty":                  ("HHHHH", "HHHHH", "HHHHH"),
     "From null byte":              ("HHHHH", "HHHHH", "HHHHH"),
     "From encoded-word":           ("HHHHH", "HHHHH", "HHHHH"),
-    "From look-alike":             ("HHtNM", "HHtNM", "HHtNM"),  # well proved, and somebody else
+    "From look-alike":             ("HHNNM", "HHNNM", "HHNNM"),  # well proved, and somebody else: a ticket of his own
     "From quoted local":           ("HHHHH", "HHHHH", "HHHHH"),
     "From comment":                ("HHHHH", "HHHHH", "HHHHH"),
     "From a@b@c":                  ("HHHHH", "HHHHH", "HHHHH"),
@@ -77,7 +77,7 @@ TABLE: dict[str, tuple[str, str, str]] = {
     "Sender not From":             ("SHJNM", "SHJNM", "SHJNM"),
     "null sender with token":      ("MMMMM", "MMMMM", "MMMMM"),
     "token right, person wrong":   ("AHHHM", "AHHHM", "AHHHM"),  # another agent's address
-    "token of another ticket":     ("AHttM", "AHttM", "AHttM"),  # the agent answers our mail about one at the address of another
+    "token of another ticket":     ("AHNNM", "AHNNM", "AHNNM"),  # the agent answers our mail about one at the address of another
     "expired token":               ("AtJNM", "AtJNM", "AtJNM"),  # as without; who is no agent any more is a third party
     "legacy token":                ("AtJNM", "AtJNM", "AtJNM"),  # there never was another form
 }
