@@ -61,6 +61,9 @@ class Desk(Section):
         description="Held mail that belongs to no ticket is told to the agents together, so long after the first of it. 0s: each at"
         " once.",
     )
+    quote: bool = Field(
+        default=True, description="Below an agent's answer stands what the customer last wrote, up to 1,500 characters."
+    )
 
     @property
     def domain(self) -> str:

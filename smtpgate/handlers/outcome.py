@@ -189,6 +189,7 @@ def _answer(doing: Doing, status: Status | None) -> None:
             entry_id=entry.id,
             state=status.value if status is not None and status is not Status.PROGRESS else "",
             merged=_led_here(doing, person),
+            quoted=_last_words(doing, customer) if person is customer else None,  # who joined later gets what comes after
         )
         for person in (customer, *ticket.joined)
     )
@@ -202,6 +203,20 @@ def _answer(doing: Doing, status: Status | None) -> None:
         doing.change(status=after_answer(ticket.status))
     if not ticket.assignee and doing.update.assignee is None:
         doing.change(assignee=case.sender)
+
+
+def _last_words(doing: Doing, customer: Participant) -> Entry | None:
+    """The newest mail of the customer himself; none that nobody vouches for, since its words would go to whom it was forged for."""
+    if not doing.desk.quote:
+        return None
+    entries = said(doing.case, doing.work, doing.ticket)
+    his = (
+        e
+        for e in entries
+        if e.kind is EntryKind.CUSTOMER and doing.case.post.key(e.author) == doing.case.post.key(customer.address)
+    )
+    last = next(his, None)
+    return None if last is None or "unverified" in last.marks else last
 
 
 def _status_letter(doing: Doing, status: Status) -> None:

@@ -102,6 +102,7 @@ class Post:
         entry_id: int,
         state: str = "",
         merged: str = "",
+        quoted: Entry | None = None,
     ) -> OutgoingMail:
         """An agent's words to one customer."""
         answer = Answer(
@@ -120,6 +121,7 @@ class Post:
             references=references,
             state=state,
             merged=merged,
+            quoted=quoted,
         )
         return self._outgoing(compose_answer(answer, self.templates), "answer", desk, ticket, to.address, now, send_at, entry_id)
 

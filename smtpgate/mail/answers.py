@@ -16,12 +16,14 @@ from markupsafe import Markup, escape
 
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.languages import Language
-from smtpgate.mail import letters, outward, wire
+from smtpgate.mail import letters, outward, quoting, wire
 from smtpgate.mail.compose import Templates
 from smtpgate.mail.letters import ComposeError
 from smtpgate.mail.outward import Carried
 from smtpgate.mail.wire import Composed
-from smtpgate.model import Address, Ticket
+from smtpgate.model import Address, Entry, Ticket
+
+_NO_QUOTE = {"quoteby": "", "quote": "", "quotemarked": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Answer:
     references: tuple[str, ...] = ()
     state: str = ""  # waiting, resolved or closed, when the answer comes with it
     merged: str = ""  # a number of his that leads to this ticket from now on
+    quoted: Entry | None = None  # the customer's mail that is quoted below
 
 
 def compose_answer(answer: Answer, templates: Templates) -> Composed:
@@ -66,6 +69,8 @@ def compose_answer(answer: Answer, templates: Templates) -> Composed:
         **_links(answer, subject),
     }
     team = str(values["desk"])
+    quote = quoting.quote(answer.quoted, desk, language) if answer.quoted is not None else None
+    values |= {"quoteby": quote.by, "quote": quote.text, "quotemarked": quote.marked} if quote else _NO_QUOTE
     page = templates.page(f"{language}/answer", values)
     sender = f"{person} ({team})" if person else team
     to = wire.checked_address(answer.to.address)

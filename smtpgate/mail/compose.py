@@ -273,6 +273,9 @@ def _samples() -> Iterator[Letter]:
             yield replace(bare, ending=None)
 
 
+_QUOTE = ("quoteby", "quote", "quotemarked")
+
+
 def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
     """The same for pages."""
     common = {"number": "20260102-EML-0042", "date": "2 January 2026, 09:00"}
@@ -284,6 +287,13 @@ def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
             "person": "Lee",
             "state": "resolved",
             "merged": "20260102-EML-0041",
+            **dict(
+                zip(
+                    _QUOTE,
+                    ("On 2 January 2026, a@example.org wrote:", "First <line>\n  2nd", "> First <line>\n>   2nd"),
+                    strict=True,
+                )
+            ),
             **letters.links("en", desk.address, common["number"], "", words=True, wishes=True, fewer=True),
         },
         "to-agent": {
@@ -322,6 +332,7 @@ def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
     empty: dict[str, dict[str, Any]] = {
         "answer": {
             **{"text": "x", "formatted": Markup("<p>x</p>"), "person": "", "state": "", "merged": ""},
+            **dict.fromkeys(_QUOTE, ""),
             **letters.links("en", desk.address, common["number"], "", words=False, wishes=False, fewer=False),
         },
         "to-agent": {**rich["to-agent"], "evidence": "", "text": "", "facts": [], "earlier": [], "links": [], "inside": True},

@@ -17,7 +17,7 @@ from tests.support.instant import Done, Instant
 from tests.trial.sequences import Letter
 
 LEE, KIM = "lee@corp.example", "kim@corp.example"
-DESKS = [{"name": "support", "address": DESK, "agents": [LEE, KIM]}]
+DESKS = [{"name": "support", "address": DESK, "agents": [LEE, KIM], "quote": False}]  # so that all that is quoted is a leak
 AGENTS = [{"address": LEE, "name": {"en": "Lee", "zh": "小李"}}]
 _INSIDE = (
     "rude",
