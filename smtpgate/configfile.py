@@ -8,12 +8,13 @@ found before the first connection. When single values are wrong, the rest is che
 from __future__ import annotations
 
 import copy
+import dataclasses
 import difflib
 import os
 import tomllib
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -24,6 +25,7 @@ from smtpgate.errors import ConfigError, Problem
 from smtpgate.settingtypes import Section
 from smtpgate.tomllines import Loc, find_line, key_lines
 
+S = TypeVar("S", bound=Section)
 _DIRECTORY_OF_CREDENTIALS = "$CREDENTIALS_DIRECTORY/"
 _SEE_EXAMPLE = "config.example.toml shows how"
 _SAYS = {
@@ -47,6 +49,27 @@ def load(path: Path, *, read_files: bool = True) -> Config:
     Raises ConfigError with every problem found. read_files=False leaves the files that it names alone (for commands
     that only need the store).
     """
+    text = _text(path, "copy config.example.toml and edit it")
+    return parse(text, name=str(path), base=path.parent, read_files=read_files)
+
+
+def load_section(path: Path, section: type[S], mend: str) -> S:
+    """A TOML file that is no configuration but has the shape of a section. mend: when it is not there. Raises ConfigError."""
+    name, text = str(path), _text(path, mend)
+    data, lines = _data(text, name)
+    try:
+        return section.model_validate(data)
+    except ValidationError as error:
+
+        def problem(loc: Loc, message: str, mend: str) -> Problem:
+            return Problem(name, find_line(lines, loc), _dotted(loc), message, mend)
+
+        known = f"there are: {', '.join(_all_keys(section))}"
+        faults = [_from_pydantic(fault, problem) for fault in error.errors(include_url=False)]
+        raise ConfigError([dataclasses.replace(fault, mend=known) for fault in faults]) from None
+
+
+def _text(path: Path, mend: str) -> str:
     name = str(path)
 
     def unusable(message: str, mend: str, line: int | None = None) -> ConfigError:
@@ -55,27 +78,19 @@ def load(path: Path, *, read_files: bool = True) -> Config:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise unusable("is not there", "copy config.example.toml and edit it") from None
+        raise unusable("is not there", mend) from None
     except OSError as error:
         raise unusable(f"cannot be read: {error.strerror}", "check the path and its mode") from None
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise unusable("is not UTF-8", "save it as UTF-8", line) from None
-    return parse(text, name=name, base=path.parent, read_files=read_files)
 
 
 def parse(text: str, *, name: str, base: Path, read_files: bool = True) -> Config:
     """`load` for a text that has been read already."""
-    try:
-        data = tomllib.loads(text)
-        lines = key_lines(text)
-    except tomllib.TOMLDecodeError as error:
-        where, message = _toml_error(error, text)
-        raise ConfigError([Problem(name, where, "file", f"is not TOML: {message}", "mend the syntax")]) from None
-    except RecursionError:
-        raise ConfigError([Problem(name, None, "file", "is nested too deeply", "mend the syntax")]) from None
+    data, lines = _data(text, name)
 
     def problem(loc: Loc, message: str, mend: str) -> Problem:
         return Problem(name, find_line(lines, loc), _dotted(loc), message, mend)
@@ -100,6 +115,17 @@ def parse(text: str, *, name: str, base: Path, read_files: bool = True) -> Confi
     if config is None or problems:
         raise ConfigError(sorted(problems, key=lambda p: p.line or 0))
     return config
+
+
+def _data(text: str, name: str) -> tuple[dict[str, Any], dict[Loc, int]]:
+    """What a text says, and the line of each key."""
+    try:
+        return tomllib.loads(text), key_lines(text)
+    except tomllib.TOMLDecodeError as error:
+        where, message = _toml_error(error, text)
+        raise ConfigError([Problem(name, where, "file", f"is not TOML: {message}", "mend the syntax")]) from None
+    except RecursionError:
+        raise ConfigError([Problem(name, None, "file", "is nested too deeply", "mend the syntax")]) from None
 
 
 def _toml_error(error: tomllib.TOMLDecodeError, text: str) -> tuple[int | None, str]:

@@ -5,6 +5,8 @@ Pure data; building one from bad values raises pydantic's ValidationError.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from smtpgate.languages import Language
@@ -101,3 +103,12 @@ class Agent(Section):
         repr=False,
         description="Argon2id hash of the password for [submission], as smtpgate agent password prints it.",
     )
+
+
+class NoticeFile(Section):
+    """What `smtpgate notice send --file` reads."""
+
+    tag: str = Field(min_length=1, description="To the customers of open tickets with this tag.")
+    kind: Literal["notice", "delay", "maintenance", "outage"] = Field(default="notice", description="What it is about.")
+    desk: str = Field(default="", description="Only tickets of this desk.")
+    text: Texts = Field(description="What it says.")

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "import": ("smtpgate.cli.importing", "import_", "File old mail as tickets: mbox, Maildir, folders, public-inbox."),
     "ticket": ("smtpgate.cli.ticket", "ticket", "Look at tickets and change their state."),
     "template": ("smtpgate.cli.template", "template", "Look at the templates of outgoing mail."),
+    "notice": ("smtpgate.cli.notice", "notice", "Tell everybody whom a delay, maintenance or an outage concerns."),
     "queue": ("smtpgate.cli.queue", "queue", "Look at outgoing mail, try it again, hold it back, drop it."),
     "mail": ("smtpgate.cli.incoming", "mail", "Look at incoming mail, whatever became of it."),
     "hold": ("smtpgate.cli.incoming", "hold", "Decide about incoming mail that is kept for a person."),

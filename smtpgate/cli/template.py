@@ -46,6 +46,7 @@ _WHEN = {
     "merged": "an agent made one ticket of two",
     "remind": "the customer has not answered for long; once",
     "split": "an agent took a mail out into a ticket of its own",
+    "bulletin": "an admin tells everybody whom something concerns (smtpgate notice)",
     "status": "the customer asked how it stands",
     "language": "the customer asked for another language",
     "fewer": "the customer asked for fewer notices",
@@ -53,6 +54,8 @@ _WHEN = {
     "notice": "nothing vouches for the sender of a mail",
     "answer": "an agent answers",
     "to-agent": "something happened in a ticket, to an agent",
+    "digest": "once a day, to an agent: what waits",
+    "held": "mail is held for an agent to decide",
     "receipt": "an agent's mail was carried out, or was not",
 }
 # Beside each other what a phone, a window, and a dark one show. Only our own sandboxed frames; nothing runs in them.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
+from smtpgate.bulletin import Matter
 from smtpgate.clock import Clock, id_text, new_id
 from smtpgate.config import Config
 from smtpgate.desksettings import Agent, Desk
@@ -61,6 +62,7 @@ class Post:
         standing: Standing | None = None,
         other: str = "",
         ending: Ending | None = None,
+        matter: Matter | None = None,
     ) -> OutgoingMail:
         """One status mail to one customer. It threads below in_reply_to, the mail that it answers, else references."""
         answered = in_reply_to.message_id if in_reply_to else None
@@ -82,6 +84,7 @@ class Post:
             other=other,
             fewer=ticket.customer is not None and ticket.customer.fewer,
             ending=ending,
+            matter=matter,
         )
         composed = compose(letter, self.templates)
         return self._outgoing(composed, purpose, desk, ticket, to.address, now, now if send_at is None else send_at, entry_id)

@@ -22,6 +22,7 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
+from smtpgate.bulletin import Matter
 from smtpgate.desksettings import Desk
 from smtpgate.languages import LANGUAGES, TAGS, Language
 from smtpgate.mail import letters, wire
@@ -266,7 +267,7 @@ def _samples() -> Iterator[Letter]:
     for language in LANGUAGES:
         for purpose in Purpose:
             letter = replace(full, language=language, purpose=purpose)
-            yield letter
+            yield replace(letter, matter=Matter.OUTAGE)
             yield replace(letter, ending=Ending("time", 7))
             yield replace(letter, ending=Ending(closes_at=1767312000.0, waiting=True))
             bare = replace(letter, subject="", show_subject=False, message="", standing=None, to=Address("", "zoe@example.org"))

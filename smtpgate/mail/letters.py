@@ -14,6 +14,7 @@ from enum import StrEnum
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from smtpgate.bulletin import Matter
 from smtpgate.clock import id_text
 from smtpgate.colors import on_dark
 from smtpgate.desksettings import Desk
@@ -21,7 +22,7 @@ from smtpgate.errors import GatewayError
 from smtpgate.languages import LANGUAGES, TAGS, Language, is_chinese
 from smtpgate.mail import safe
 from smtpgate.mail.customerwords import Asked, offered
-from smtpgate.mail.statuswords import LAST, NEXT, STATE
+from smtpgate.mail.statuswords import LAST, MATTER, NEXT, STATE
 from smtpgate.model import Address, Entry, OtherTicket, Status
 
 LONGEST_SUBJECT = 200  # characters of the customer's subject that go back
@@ -50,6 +51,7 @@ class Purpose(StrEnum):
     MERGED = "merged"  # an agent has made one ticket of two
     SPLIT = "split"  # an agent has taken one of the customer's mails out into a ticket of its own
     REMIND = "remind"  # of what was not answered, or was believed to be solved
+    BULLETIN = "bulletin"  # to everybody whom something concerns
     STATUS = "status"  # the customer asked how it stands
     LANGUAGE = "language"  # he asked for another language: this one
     FEWER = "fewer"  # he asked for fewer notices
@@ -120,6 +122,7 @@ class Letter:
     references: tuple[str, ...] = ()
     reply_to: str | None = None
     standing: Standing | None = None
+    matter: Matter | None = None  # of BULLETIN alone
     other: str = ""  # the number of the ticket that was merged into this one, that it was taken out of, or that it goes on from
     fewer: bool = False
     ending: Ending | None = None
@@ -213,6 +216,7 @@ def variables(letter: Letter) -> dict[str, str]:
         "message": many_lines(letter.message) if theirs else "",
         "date": date_text(letter.date, desk, language),
         "other": letter.other,
+        "matter": MATTER[language][letter.matter] if letter.matter else "",
         **of_desk(desk, language),
         **_standing(letter),
         **_ending(letter),

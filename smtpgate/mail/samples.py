@@ -5,13 +5,17 @@ Pure but for the templates. Raises ComposeError with file and line, as any mail 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from smtpgate.bulletin import Matter
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.languages import LANGUAGES, Language
+from smtpgate.listing import Daily, Some, Waiting
 from smtpgate.mail.answers import Answer, compose_answer
 from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_receipt
 from smtpgate.mail.compose import Templates, compose, stems
+from smtpgate.mail.daily import Digest, compose_digest
+from smtpgate.mail.heldmail import HeldItem, HeldNotice, compose_held
 from smtpgate.mail.letters import Ending, Letter, Purpose, Standing
 from smtpgate.mail.wire import Composed
 from smtpgate.model import (
@@ -45,6 +49,7 @@ class _Words:
     asks: str
     result: str
     farewell: str
+    outage: str
 
 
 _WORDS: dict[Language, _Words] = {
@@ -58,6 +63,7 @@ _WORDS: dict[Language, _Words] = {
         "Which model is it? The label is on the back.\nIs the small lamp beside the network cable on?",
         "The printer had lost its address. We have given it a fixed one and printed a test page.",
         "All is well, then. Have a good day.",
+        "All printers on the second floor are out of order until about 3 p.m. Please use those on the first floor meanwhile.",
     ),
     "zh": _Words(
         "王小明",
@@ -69,6 +75,7 @@ _WORDS: dict[Language, _Words] = {
         "请问打印机是什么型号？标签在机身背面。\n网线旁边的小灯亮不亮？",
         "打印机丢失了网络地址，我们已为它设置固定地址，并打印了测试页。",
         "既然一切正常，我们就关闭工单了。祝您工作顺利。",
+        "二楼所有打印机故障，预计下午三点左右恢复，在此期间请使用一楼的打印机。",
     ),
     "zh-Hant": _Words(
         "王小明",
@@ -80,6 +87,7 @@ _WORDS: dict[Language, _Words] = {
         "請問印表機是什麼型號？標籤在機身背面。\n網路線旁邊的小燈有亮嗎？",
         "印表機遺失了網路位址，我們已為它設定固定位址，並列印了測試頁。",
         "既然一切正常，我們就結案了。祝您順心。",
+        "二樓所有印表機故障，預計下午三點左右恢復，這段期間請使用一樓的印表機。",
     ),
 }
 
@@ -91,6 +99,10 @@ def sample(name: str, language: Language, desk: Desk, agent: Agent, templates: T
     agent = agent.model_copy(update={"language": language})
     if name == "to-agent":
         return compose_briefing(_briefing(language, desk, agent), templates)
+    if name == "digest":
+        return compose_digest(_digest(language, desk, agent), templates)
+    if name == "held":
+        return compose_held(_held(language, desk, agent), templates)
     if name == "receipt":
         return compose_receipt(_receipt(language, desk, agent), templates)
     return compose(_letter(Purpose(name), language, desk), templates)
@@ -108,6 +120,7 @@ def _letter(purpose: Purpose, language: Language, desk: Desk) -> Letter:
         Purpose.WAITING: words.asks,
         Purpose.RESOLVED: words.result,
         Purpose.CLOSED: words.farewell,
+        Purpose.BULLETIN: words.outage,
     }
     return Letter(
         purpose=purpose,
@@ -122,6 +135,7 @@ def _letter(purpose: Purpose, language: Language, desk: Desk) -> Letter:
         message=message.get(purpose, ""),
         reply_to=_signed(desk, "r"),
         standing=_standing(words) if purpose is Purpose.STATUS else None,
+        matter=Matter.OUTAGE if purpose is Purpose.BULLETIN else None,
         ending=Ending(closes_at=_NOW + 7 * 86_400) if purpose is Purpose.REMIND else None,
         fewer=purpose is Purpose.FEWER,
         other=_OTHER if purpose in (Purpose.MERGED, Purpose.SPLIT) else "",
@@ -192,6 +206,33 @@ def _briefing(language: Language, desk: Desk, agent: Agent) -> Briefing:
         earlier=(_entry(EntryKind.REPLY, agent.address, words.asks), _entry(EntryKind.CUSTOMER, _CUSTOMER, words.wrote)),
         others=_standing(words).others,
     )
+
+
+def _digest(language: Language, desk: Desk, agent: Agent) -> Digest:
+    words, ticket = _WORDS[language], _ticket(language, desk)
+    ticket = replace(ticket, created_at=_NOW - 3 * 86_400)
+    other = replace(ticket, id=2, number=_OTHER, subject=words.other, status=Status.RECEIVED)
+    return Digest(
+        desk=desk,
+        agent=agent,
+        daily=Daily(
+            mine=Some((Waiting(ticket, since=_NOW - 7200),), 1),
+            unassigned=Some((Waiting(other, since=_NOW - 86_400),), 12),
+            back=Some((Waiting(replace(other, number="20251230-EML-0007"), back_at=_NOW + 7200),), 1),
+        ),
+        message_id=f"<sample@{desk.domain}>",
+        date=_NOW,
+        answer_to=lambda _: _signed(desk, "a"),
+    )
+
+
+def _held(language: Language, desk: Desk, agent: Agent) -> HeldNotice:
+    words, ticket = _WORDS[language], _ticket(language, desk)
+    unproved = HeldItem(
+        _CUSTOMER, words.subject, "join", Evidence.NONE.value, ticket.number, _NOW - 600, _signed(desk, "d"), words.wrote
+    )
+    forged = replace(unproved, subject=words.other, why="unproved", evidence=Evidence.FAIL.value, number="", text="")
+    return HeldNotice(desk, agent, None, (unproved, forged), 0, f"<sample@{desk.domain}>", _NOW)
 
 
 def _receipt(language: Language, desk: Desk, agent: Agent) -> Receipt:

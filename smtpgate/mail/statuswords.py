@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from smtpgate.bulletin import Matter
 from smtpgate.model import EntryKind, Status
 
 STATE: dict[str, dict[Status, str]] = {
@@ -65,5 +66,28 @@ NEXT: dict[str, dict[Status, str]] = {
         Status.WAITING: "我們需要您回覆上一封郵件，才能繼續處理。",
         Status.RESOLVED: "我們認為問題已經解決。如果還沒有，直接回覆郵件就會重新開啟。",
         Status.CLOSED: "目前沒有後續安排。直接回覆郵件就會重新開啟。",
+    },
+}
+MATTER: dict[str, dict[Matter, str]] = {
+    "en": {
+        Matter.NOTICE: "A notice about your request",
+        Matter.DELAY: "It takes longer than usual",
+        Matter.MAINTENANCE: "Planned maintenance",
+        Matter.OUTAGE: "A disruption that affects you",
+        Matter.OVER: "The disruption is over",
+    },
+    "zh": {
+        Matter.NOTICE: "有关您工单的通知",
+        Matter.DELAY: "处理时间会比平常长",
+        Matter.MAINTENANCE: "计划维护通知",
+        Matter.OUTAGE: "服务故障通知",
+        Matter.OVER: "服务已恢复正常",
+    },
+    "zh-Hant": {
+        Matter.NOTICE: "關於您案件的通知",
+        Matter.DELAY: "處理時間會比平常久",
+        Matter.MAINTENANCE: "例行維護通知",
+        Matter.OUTAGE: "服務異常通知",
+        Matter.OVER: "服務已恢復正常",
     },
 }

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from smtpgate.blocks import Block
+from smtpgate.bulletin import Bulletin, BulletinSeen, Place, Run, Served
 from smtpgate.due import Due, Member
 from smtpgate.listing import Daily
 from smtpgate.model import (
@@ -118,6 +119,9 @@ class Incoming:
     raw: bytes = field(default=b"", repr=False)  # only from verbs that say so
     kept: Kept | None = None  # where raw lies, when that is a file
     fault: RawUnreadable | None = None  # why raw is empty, from those verbs, when the file cannot be had
+
+
+DecideBatch = Callable[[Bulletin, Sequence[Ticket], frozenset[str]], tuple[Changes, Sequence[Served]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +321,22 @@ class Store(IntakeStore, DeliveryStore, Protocol):
 
     async def begin_digests(self, agents: Sequence[tuple[str, str]]) -> None:
         """Of agents of whom nothing was kept the day before their first digest."""
+
+    # notices to many (smtpgate.bulletin)
+    async def begin_bulletin(self, new: Bulletin, *, same_since: float) -> Bulletin | None:
+        """None: it has begun. Else the one that was begun after same_since with the same tag, matter and texts."""
+
+    async def affected(self, bulletin: Bulletin, place: Place, limit: int) -> tuple[tuple[Ticket, ...], Place | None]:
+        """The next tickets that it is about, a person's newest first, and where to go on; None: there are no more."""
+
+    async def bulletin_batch(self, bulletin_id: int, *, limit: int, decide: DecideBatch) -> tuple[int, Run] | None:
+        """Tell the people of the next tickets, decided inside the transaction; decide gets the keys of those who were told before.
+
+        How many were told, and how far it is; None: there is no such bulletin.
+        """
+
+    async def bulletins(self, limit: int) -> Sequence[BulletinSeen]:
+        """The newest first."""
 
     # small facts that outlive the process
     async def number_patterns(self, current: str) -> tuple[str, ...]:

@@ -12,11 +12,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from smtpgate.blocks import Block
+from smtpgate.bulletin import Bulletin, BulletinSeen, Place, Run
 from smtpgate.due import Due, Member
 from smtpgate.listing import Daily
 from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, Evidence, MailState, Status, Ticket
 from smtpgate.store import (
     blocking,
+    bulletins,
     changes,
     daily,
     due,
@@ -35,7 +37,7 @@ from smtpgate.store import (
     verify,
 )
 from smtpgate.store import facts as facts_verb
-from smtpgate.store.api import Accepted, Changes, Decide, DecideDue, Facts, FactsQuery, Incoming, OldMail, QueryOf
+from smtpgate.store.api import Accepted, Changes, Decide, DecideBatch, DecideDue, Facts, FactsQuery, Incoming, OldMail, QueryOf
 from smtpgate.store.check import check
 from smtpgate.store.rawfiles import RawFiles
 from smtpgate.store.seen import Finding, History, Node, Overview, SourcedEntry
@@ -368,6 +370,20 @@ class VerbStore(ABC):
     async def begin_digests(self, agents: Sequence[tuple[str, str]]) -> None:
         """Of agents of whom nothing was kept the day before their first digest."""
         await self._write(lambda: daily.begun(agents))
+
+    # notices to many
+
+    async def begin_bulletin(self, new: Bulletin, *, same_since: float) -> Bulletin | None:
+        return await self._write(lambda: bulletins.begin(new, same_since), ordered=True)
+
+    async def affected(self, bulletin: Bulletin, place: Place, limit: int) -> tuple[tuple[Ticket, ...], Place | None]:
+        return await self._read(lambda: bulletins.affected(bulletin, place, limit))
+
+    async def bulletin_batch(self, bulletin_id: int, *, limit: int, decide: DecideBatch) -> tuple[int, Run] | None:
+        return await self._write(lambda: bulletins.batch(bulletin_id, limit, decide), ordered=True, news=OUTGOING)
+
+    async def bulletins(self, limit: int) -> Sequence[BulletinSeen]:
+        return await self._read(lambda: bulletins.seen(limit))
 
     # nodes
 

@@ -24,7 +24,7 @@ LAYERS: list[set[str]] = [
     {"serving"},
     {"app", "explain"},
     {"processes"},
-    {"filing", "later", "actions", "importing"},
+    {"filing", "later", "actions", "importing", "bulletins"},
     {"oldmail"},
     {"intake", "handlers", "delivery", "service", "archive", "watching"},
     {"auth"},
@@ -35,7 +35,7 @@ LAYERS: list[set[str]] = [
     {"desksettings", "limitsettings", "submissionsettings", "watchsettings"},
     {"settingtypes"},
     {"numbers", "patterns", "model", "parsed", "links", "errors", "clock", "metrics", "tomllines", "logaddresses", "listing"}
-    | {"hours", "due", "colors", "languages", "wish", "blocks", "passwords", "holding", "__init__"},
+    | {"hours", "due", "colors", "languages", "wish", "bulletin", "blocks", "passwords", "holding", "__init__"},
 ]
 GROUND = LAYERS[-1]
 

@@ -36,7 +36,7 @@ def test_every_mail_is_shown_in_every_language(shop: Shop) -> None:
     assert {(row["name"], row["language"]) for row in rows} >= {(name, language) for name in NAMES for language in ("zh", "en")}
     for row in rows:
         assert row["sender"] == "sales <sales@desk.example>"
-        assert row["subject"].startswith("[#20260102-EML-0042] ")
+        assert row["subject"].startswith("[#20260102-EML-0042] ") is (row["name"] not in ("digest", "held"))
         assert len(row["text"]) > 60
         assert "<!DOCTYPE html>" in row["html"]
 
