@@ -7,8 +7,9 @@ queued, after it nobody knows. Raises only Stale (try a fresh connection at once
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from smtpgate.config import Config
 from smtpgate.delivery.connection import Connection, Lost, needs_admin, wire
 from smtpgate.delivery.outcome import Outcome, of_reply
 from smtpgate.delivery.route import Misconfigured
@@ -18,6 +19,7 @@ from smtpgate.model import Delivery, DeliveryState
 Outcomes = dict[int, Outcome]  # by recipient id
 
 _CLOSING = 421
+_INSIDE = frozenset({"to-agent", "receipt", "digest", "held", "alert"})  # OutgoingMail.purpose of mail for agents
 _GO_AHEAD = 354
 
 
@@ -25,8 +27,17 @@ class Stale(Exception):
     """A kept connection was gone before the first reply: nothing was said yet, a fresh one may do."""
 
 
-def unsendable(delivery: Delivery) -> Outcome | None:
-    """The failure of an address that may not stand in an SMTP command, or None (RFC 3463 §3.2)."""
+def readers(config: Config) -> frozenset[str]:
+    """Who may get mail that is for agents, in lower case."""
+    people = {agent for desk in config.desk for agent in desk.agents} | {config.server.postmaster or ""}
+    return frozenset(map(str.lower, people))
+
+
+def unsendable(delivery: Delivery, agents: Collection[str]) -> Outcome | None:
+    """The failure of an address that may not stand in an SMTP command, or None (RFC 3463 §3.2); and of a mail for agents
+    (`readers`) that has waited until this one was removed."""
+    if delivery.purpose in _INSIDE and delivery.address.lower() not in agents:
+        return Outcome(DeliveryState.FAILED, 0, "5.7.1 this is no agent's address any more")
     reason = envelope_ok(delivery.address, smtputf8=delivery.smtputf8)
     if reason:
         return Outcome(DeliveryState.FAILED, 553, f"5.1.3 the recipient's address {reason}")

@@ -21,7 +21,7 @@ from smtpgate.auth.sign import DkimSigner
 from smtpgate.clock import Clock, id_text
 from smtpgate.config import Config, DeliverySettings
 from smtpgate.delivery import backoff, maildir
-from smtpgate.delivery.attempt import Outcomes, Stale, fill, transact, unsendable
+from smtpgate.delivery.attempt import Outcomes, Stale, fill, readers, transact, unsendable
 from smtpgate.delivery.connection import Connection
 from smtpgate.delivery.lanes import Job, Lanes, make_jobs
 from smtpgate.delivery.outcome import Outcome, clean, settle
@@ -84,7 +84,7 @@ class Runner:
         self._paused: set[str] = set()
         self._probe_at = clock.monotonic()  # a paused destination is tried once at the start: the admin may have mended it
         self._wake = asyncio.Event()
-        self._stopping = False
+        self._stopping, self._readers = False, readers(config)
         self._idle = asyncio.Event()  # the loop is not running
         self._idle.set()
         self._stopped = asyncio.Event()
@@ -172,7 +172,7 @@ class Runner:
         sendable: list[Delivery] = []
         for delivery in claimed:
             self._held[delivery.recipient_id] = len(delivery.data)
-            outcome = unsendable(delivery)
+            outcome = unsendable(delivery, self._readers)
             if outcome is None:
                 sendable.append(delivery)
             else:

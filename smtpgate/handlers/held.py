@@ -51,11 +51,13 @@ def told(case: Case, work: Work) -> None:
         return
     if case.person is not None and case.own(case.person.address):
         return
+    if any(mail.purpose == "receipt" for mail in work.outgoing):  # he was asked himself
+        return
     if case.claimed and evidence in _FORGED:
         for agent in case.claimed[:_ALERTED]:
             _alert(case, work, agent)
         return
-    if case.agent:  # who was asked himself, or has been asked often enough
+    if case.agent:  # his own matter: he has been asked often enough
         return
     desk = (case.config.desk_named(work.ticket.desk) if work.ticket is not None else None) or case.desks[0]
     if not desk.notify:

@@ -129,18 +129,24 @@ class Logins:
     def _turned_away(self, user: str, address: str, peer: str) -> Login | None:
         settings, window = self._settings, self._settings.failure_window
         place, around = site(peer), prefix(peer)
+        if (address, place) in self._known:  # else who guesses could keep an agent out, and one wrong client a whole office
+            often = self._failures.count(f"user {user} from {place}", window) >= settings.failures_per_address
+            return Login.BARRED if often else self._no_room()
         if self._failures.count(f"from {place}", window) >= settings.failures_per_address:
             return Login.BARRED
         if around and self._failures.count(f"from {around}", window) >= settings.failures_per_address * _PREFIX_FACTOR:
             return Login.BARRED
-        known = (address, place) in self._known  # or anybody could keep an agent out by guessing
-        if not known and self._failures.count(f"user {user}", window) >= settings.failures_per_user:
+        if self._failures.count(f"user {user}", window) >= settings.failures_per_user:
             return Login.LATER
-        return Login.LATER if len(self._under_way) >= settings.waiting + settings.checks else None
+        return self._no_room()
+
+    def _no_room(self) -> Login | None:
+        return Login.LATER if len(self._under_way) >= self._settings.waiting + self._settings.checks else None
 
     def _keys(self, user: str, peer: str) -> tuple[str, ...]:
         around = prefix(peer)
-        return (f"user {user}", f"from {site(peer)}", *((f"from {around}",) if around else ()))
+        place = site(peer)
+        return (f"user {user}", f"from {place}", f"user {user} from {place}", *((f"from {around}",) if around else ()))
 
     def _remember(self, address: str, peer: str) -> None:
         self._known[address, site(peer)] = None

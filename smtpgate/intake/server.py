@@ -130,6 +130,8 @@ class Door:
             self._known.learn(*client)
         self._listeners = Listeners.bind(self.config, passed or {})
         try:
+            if self.tls is None and (self._listeners.of["submission"] or self._listeners.of["submissions"]):
+                raise OSError("there is no certificate (server.tls_certificate), so nobody can log in at the submission sockets")
             for name, sockets in self._listeners.of.items():
                 for ready in sockets:
                     self._servers.append(await self._serve(ready, _SPOKEN[name]))

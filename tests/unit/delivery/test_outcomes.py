@@ -68,6 +68,17 @@ async def test_5yz_fails_it_and_tells_the_ticket(office: Office, sink: Sink, sta
     assert f"127.0.0.1[127.0.0.1]:{sink.port} said" in event
 
 
+@pytest.mark.parametrize("purpose", ["to-agent", "receipt", "digest", "held", "alert"])
+async def test_mail_for_agents_that_has_waited_does_not_leave_for_one_who_was_removed(
+    office: Office, sink: Sink, purpose: str
+) -> None:
+    mail = await office.queue("gone@corp.example", ticket=True, purpose=purpose)
+    office.start(to_smarthost(sink))
+    await office.deliver()
+    assert ((await office.row(mail)).state, sink.mails) == (FAILED, [])
+    assert "no agent's address any more" in (await office.events())[0]
+
+
 async def test_of_an_answer_a_report_comes_back_as_mail(office: Office, sink: Sink) -> None:
     """In the same transaction as the attempt, to be filed like a bounce."""
     sink.script("RCPT", "550 5.1.1 nobody here")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -108,6 +108,7 @@ async def running(
     resolver: Resolver | None = None,
     before: Sequence[Incoming] = (),
     passed_lmtp: Sequence[socket.socket] = (),
+    passed: Mapping[str, Sequence[socket.socket]] | None = None,
 ) -> AsyncIterator[Running]:
     """Stopped at the end, when nothing may be left of it."""
     store = MemoryStore(before)
@@ -123,7 +124,7 @@ async def running(
         disk=disk,
     )
     found = Running(door, store)
-    await door.start({"lmtp": passed_lmtp})
+    await door.start({"lmtp": passed_lmtp, **(passed or {})})
     try:
         yield found
     finally:

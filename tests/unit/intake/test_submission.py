@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -222,6 +223,25 @@ async def test_an_agent_is_not_kept_out_by_those_who_guess_his_name_from_elsewhe
     assert (await bench.logins.check(LEE, "secret", "192.0.2.1")).login is Login.YES
     bench.clock.advance(3601)
     assert (await bench.logins.check(LEE, "secret", "198.51.100.9")).login is Login.YES
+
+
+async def test_one_wrong_client_in_an_office_does_not_keep_the_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has logged in from there before has a count of his own, which is no larger."""
+    bench = Bench(monkeypatch, failures_per_address=3, failure_delay="0s")
+    assert (await bench.logins.check(LEE, "secret", "192.0.2.1")).login is Login.YES
+    for _ in range(4):
+        await bench.logins.check(KIM, "old", "192.0.2.1")
+    assert (await bench.logins.check(KIM, "secret", "192.0.2.1")).login is Login.BARRED
+    assert (await bench.logins.check(LEE, "secret", "192.0.2.1")).login is Login.YES
+    found = [(await bench.logins.check(LEE, "guess", "192.0.2.1")).login for _ in range(4)]
+    assert found == [Login.WRONG] * 3 + [Login.BARRED]
+    assert (await bench.logins.check(LEE, "secret", "192.0.2.1")).login is Login.BARRED
+
+
+async def test_without_a_certificate_the_sockets_are_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as passed, pytest.raises(OSError, match="no certificate"):
+        async with running(config([LEE], listen=[]), passed={"submission": [passed]}):
+            pass
 
 
 async def test_an_ipv6_network_is_one_place_and_the_one_around_it_five(monkeypatch: pytest.MonkeyPatch) -> None:

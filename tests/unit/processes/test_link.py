@@ -18,6 +18,7 @@ from smtpgate.errors import StoreAway, StoreError, StoreFull
 from smtpgate.model import Evidence
 from smtpgate.processes import words
 from smtpgate.processes.link import HEAD, Handler, Link, LinkFault, LinkLost
+from tests.support.store_data import accepted, an_attempt, an_entry
 
 
 async def echo(*args: Any) -> Any:
@@ -194,3 +195,11 @@ async def test_members_of_enums_travel_by_value_on_every_python(kind: type[Enum]
     monkeypatch.setattr(kind, "__reduce_ex__", lambda self, _: (getattr, (type(self), self.name)))
     async with linked(classes=(kind,)) as (client, _):
         assert await client.ask("echo", *kind) == tuple(kind)
+
+
+async def test_what_delivery_has_to_say_of_an_attempt_goes_through_with_its_own_classes_alone() -> None:
+    """A report that comes back with it is a whole mail, with its envelope and verdict."""
+    returned = accepted(mail_from=None)
+    async with linked(classes=words.OF_DELIVERY) as (client, _):
+        said = ((an_attempt(7),), (7,), (an_entry(1),), (returned,))
+        assert await client.ask("echo", *said) == said
