@@ -116,7 +116,18 @@ def _against(case: Case, person: Address, original: Original | None, words: dict
         found.append(words["open-subject"])
     if original is not None and outward.quotes_us(original.text):
         found.append(words["fwd-ours"])
+    if original is not None and (known := _known(case, person, original)) is not None:
+        found.append(words["fwd-known"].format(number=known.number))
     return found
+
+
+def _known(case: Case, person: Address, original: Original) -> Ticket | None:
+    """The ticket of this customer's that this very mail is in already: he wrote to us too, or a colleague was quicker."""
+    ref = case.facts.by_message_id.get(original.message_id or "")
+    ticket = case.facts.tickets.get(ref.ticket_id) if ref is not None and not ref.ours else None
+    if ticket is None or ticket.customer is None or case.desk_of_agent(ticket) is None:
+        return None
+    return ticket if case.post.key(ticket.customer.address) == case.post.key(person.address) else None
 
 
 def _subject(case: Case, original: Original | None) -> str:

@@ -109,6 +109,7 @@ class Pipeline:
         wants = agent.wants(parsed, self.patterns) if member and any(t.kind in "na" for t in tokens) else None
         serials = self.config.desk if wants is not None and wants.opens else desks
         opens = not imported and deskmail.opens(parsed, sender, desks, tokens)
+        brought = tuple(o.message_id for o in parsed.originals if o.message_id and o.message_id not in references) if opens else ()
         claimed = tuple(dict.fromkeys(a for f in parsed.from_ if (a := self.config.agent_address(f.address))))
         prints = _fingerprints(mail, parsed, sender, desks, numbers)
         asks = not imported and words.wanted(parsed)
@@ -117,7 +118,7 @@ class Pipeline:
             now=now,
             sender=sender,
             message_id=own,
-            references=tuple(r for r in references if r != own) + ((own,) if imported and own else ()),
+            references=tuple(r for r in (*references, *brought) if r != own) + ((own,) if imported and own else ()),
             numbers=numbers[:_NUMBERS],
             ticket_ids=tuple(t.id for t in tokens if t.kind in "rna"),
             parents=references[:_PARENTS] if parsed.may_quote else (),
@@ -138,6 +139,7 @@ class Pipeline:
             listing=listing,
             also=wants.numbers if wants is not None else (),
             blocks=wants is not None and wants.blocks,
+            of_agent=bool(member),
             customer=opening.customer(parsed) if opens else "",
             holding=None
             if imported

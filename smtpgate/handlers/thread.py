@@ -1,6 +1,6 @@
 """Which ticket it belongs to: the ladder. The first rung that holds wins; nothing here grants a right.
 
-token > our-reference > subject-number (of a ticket that the sender takes part in) > reference
+token > our-reference > subject-number (of a ticket that the sender takes part in, or that is of his desk) > reference
 (likewise) > a new ticket. A number that a stranger claims opens a new ticket, and only agents see what it claims.
 
 History that was imported climbs the same ladder; but a reference counts whoever made it, since the archive is evidence
@@ -71,8 +71,9 @@ def climb(case: Case) -> tuple[Ticket | None, str, str]:
         if spoken is not None:
             return facts.tickets[spoken], "subject", ""
     for ref in refs:
-        if case.takes_part(facts.tickets[ref.ticket_id]):
-            return facts.tickets[ref.ticket_id], "reference", ""
+        ticket = facts.tickets[ref.ticket_id]
+        if case.takes_part(ticket) or (case.agent and case.desk_of_agent(ticket) is not None):
+            return ticket, "reference", ""
     return None, "", stranger or "no rung of the ladder holds: a new ticket"
 
 
@@ -120,7 +121,8 @@ def named(mail: Incoming, parsed: ParsedMail) -> tuple[str, ...]:
 
 
 def _may_join(case: Case, work: Work, ticket: Ticket) -> None:
-    for_agents = case.actions or (case.desk_of_agent(ticket) is not None and case.takes_part(ticket) is None)
+    his_own = ticket.customer is not None and case.post.key(ticket.customer.address) == case.sender
+    for_agents = case.actions or (case.desk_of_agent(ticket) is not None and not his_own)
     if for_agents and work.rights.joins in (Joining.YES, Joining.WEAK, Joining.WITH_TOKEN):
         return  # in an agent's name: handlers/agent.py decides
     joins = work.rights.joins

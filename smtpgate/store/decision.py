@@ -61,6 +61,7 @@ class FactsQuery:
     also: tuple[str, ...] = ()  # numbers of tickets that an agent's commands name
     blocks: bool = False  # of the customers of the tickets in ticket_ids, beside those of the sender
     open_tickets: bool = False  # with that: all that are open of those of which its sender is the customer
+    of_agent: bool = False  # a reference counts whoever made it: agents answer mail of customers that never came to them by us
     customer: str = ""  # address of whom an agent opens a ticket for: what is known of the person is wanted
     holding: HoldingQuery | None = None  # what is told and decided of held mail
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made

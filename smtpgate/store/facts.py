@@ -57,7 +57,7 @@ def facts(query: FactsQuery) -> Verb[Facts]:
 def _reached(query: FactsQuery) -> Verb[dict[str, Any]]:
     """The tickets that any rung could reach, and what is asked of them."""
     refs, unseen, talks, by_number, fingerprints, recipients, own = yield from together(
-        _all_refs(query) if query.imported else _message_refs(query),
+        _all_refs(query) if query.imported or query.of_agent else _message_refs(query),
         _unseen(query),
         _talks(query),
         _numbers(query),
@@ -182,7 +182,8 @@ def _message_refs(query: FactsQuery) -> Verb[list[MessageRef]]:
 
 
 def _all_refs(query: FactsQuery) -> Verb[list[MessageRef]]:
-    """Whoever takes part: history is not forged by those who would gain from it today. A few for each id tell enough."""
+    """Whoever takes part: history is not forged by those who would gain from it today, and an agent's mail is not led anywhere that
+    he may not read. A few for each id tell enough."""
     refs: list[MessageRef] = []
     for message_id in dict.fromkeys((*query.references, *(() if query.message_id is None else (query.message_id,)))):
         found = yield Query(

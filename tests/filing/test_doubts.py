@@ -253,3 +253,30 @@ async def test_a_ticket_that_began_with_an_answer_ends_with_it(desk: Helpdesk) -
     assert (undone.outcome, sent_to(undone)) == ("done", [("receipt", LEE)])
     assert (await desk.ticket(opened.number)).ticket.status is Status.CLOSED
     assert "Nobody outside has heard of it." in text_of(to(undone, LEE, "receipt"))
+
+
+# --- the customer's own mail, which the agent has ----------------------------------------------------------------------
+
+
+async def test_an_agents_answer_to_a_customers_mail_that_he_was_given_opens_no_ticket(desk: Helpdesk) -> None:
+    first = await begin(desk)
+    asked = f"In-Reply-To: {first.mail.message_id}"
+    both = await write(desk, "Re: Printer on fire", "Switch it off.", f"Cc: {DESK}", asked, to=CUSTOMER)
+    assert (both.outcome, both.number, out(both)) == ("note", first.number, [])
+    alone = await write(desk, "Re: Printer on fire", "Tell him to run.", asked)
+    assert (alone.outcome, alone.number, out(alone)) == ("held", first.number, [])
+    theirs = await write(desk, "Re: Printer on fire", "Let me in.", asked, sender="sal@corp.example")
+    assert (theirs.outcome, theirs.number != first.number) == ("new", True)  # of another desk: none of hers
+
+
+async def test_a_customers_mail_is_brought_once(desk: Helpdesk) -> None:
+    forward = f"#fwd\n\n---------- Forwarded message ---------\nFrom: <{CUSTOMER}>\nDate: 2 Jan 2026\nSubject: Printer\n\nIt burns."
+    first = await begin(desk)
+    known = await write(desk, "Fwd: Printer", forward, f"In-Reply-To: {first.mail.message_id}")
+    assert (known.outcome, f"in ticket {first.number} already" in text_of(to(known, LEE, "receipt"))) == ("refused", True)
+    new = await write(desk, "Fwd: Other", forward, "In-Reply-To: <other@customer.example>")
+    assert (new.outcome, new.number != first.number) == ("done", True)
+    again = await write(
+        desk, "Fwd: Other", f"Look!\n{forward}".removeprefix("Look!\n"), "In-Reply-To: <other@customer.example>", sender=KIM
+    )
+    assert (again.outcome, again.number) == ("refused", None)

@@ -241,6 +241,7 @@ class TestRound:
             "open_tickets",
             *("also", "blocks"),
             "customer",
+            "of_agent",
             "holding",
         }
         assert {field.name for field in dataclasses.fields(Changes)} == {

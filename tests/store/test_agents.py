@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from smtpgate.listing import Listed, Listing
 from smtpgate.model import DeliveryState, EntryKind, Participant, Role, Status, Ticket
-from smtpgate.store.api import LEFT_OUT, TO_AGENT, AckNote, Changes, Facts, NewTicket, TicketUpdate
+from smtpgate.store.api import LEFT_OUT, TO_AGENT, AckNote, Changes, Facts, MessageRef, NewTicket, TicketUpdate
 from smtpgate.store.shown import Known, Told
 from smtpgate.store.verbs import VerbStore
 from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, an_entry, an_outgoing
@@ -170,3 +171,13 @@ async def test_what_is_known_of_whom_a_ticket_is_opened_for(store: VerbStore) ->
     assert (known.acks, known.language, [other.id for other in known.others]) == ((NOW - 60,), "zh", [new.id, old.id])
     assert (await store.facts(a_query(customer="nobody@example.org"))).customer == Known()
     assert (await store.facts(a_query())).customer is None
+
+
+async def test_of_an_agents_mail_a_reference_counts_whoever_made_it(store: VerbStore) -> None:
+    ticket = a_ticket()
+    await open_ticket(store, ticket)
+    await changed(store, Changes(message_refs=(MessageRef("<theirs@x>", ticket.id, ours=False),)))
+    strangers = a_query(sender="agent@corp.example", references=("<theirs@x>", "<none@x>"))
+    assert (await store.facts(strangers)).by_message_id == {}
+    agents = (await store.facts(replace(strangers, of_agent=True))).by_message_id
+    assert {name: ref.ticket_id for name, ref in agents.items()} == {"<theirs@x>": ticket.id}
