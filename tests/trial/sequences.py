@@ -47,6 +47,7 @@ _DAY = 86_400.0
 _PAUSES = (1.0, 1.0, 1.0, 40.0, 70.0, 4000.0, 4000.0, 2.5 * _DAY, 5.5 * _DAY, 40 * _DAY)
 _CHILDREN = (1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 1)  # of a sequence with so many mails: how many go on from it
 _WORD = re.compile(rb"zq\d{6}x")
+_RELEASE = re.compile(r"write #release to (\S+)")
 _NUMBER = re.compile(r"\d{8}-[A-Z]{3}-\d{4}")
 _PART = re.compile(rb"Content-Transfer-Encoding: base64\r\n(?:[^\r\n]+\r\n)*\r\n([A-Za-z0-9+/=\r\n]+)")
 _STRONG = (Evidence.DMARC_DKIM, Evidence.TRUSTED)
@@ -197,6 +198,7 @@ class Walk:
     def draw(self, state: State) -> Move:
         makers: list[Callable[[State], Move | None]] = [self._opens, self._agent, self._agent, self._agent, self._agent]
         makers += [self._customer, self._customer, self._stranger, self._machine, self._fresh, self._returned, self._unproved]
+        makers += [self._decides]
         if not state.letters and self.rng.random() < 0.9:
             return self._opens(state)
         for _ in range(20):
@@ -299,6 +301,16 @@ class Walk:
         return self._move(
             "unproved", sender, "{}", to=letter.answer_to, inside=inside, letter=letter, evidence=evidence, quote=True
         )
+
+    def _decides(self, state: State) -> Move | None:
+        """Over a held mail, by a tap."""
+        letters = [x for x in state.letters if x.to in AGENTS and _RELEASE.search(x.text())]
+        if not letters:
+            return None
+        letter = self.rng.choice(letters)
+        to = self.rng.choice(_RELEASE.findall(letter.text()))
+        text = self.rng.choice(("#release", "#release", "#discard", "#release\n{}"))
+        return self._move(f"decides {text[:8]}", letter.to, text, to=to, inside=True, letter=letter)
 
     def _fresh(self, state: State) -> Move:
         text = self.rng.choice((*_FRESH, _NEW, _NEW)).replace("{number}", self._number(state))
