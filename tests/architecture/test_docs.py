@@ -40,6 +40,17 @@ def test_commands_exist(page: Path) -> None:
             assert words[1] in command.list_commands(ctx), line
 
 
+def test_tests_that_pages_name_exist() -> None:
+    named = {pair for page in PAGES for pair in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text())}
+    assert len(named) > 50
+    for path in {path for path, _ in named}:
+        functions = {
+            n.name for n in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+        missing = {name for where, name in named if where == path} - functions
+        assert not missing, f"{path} has no {missing}"
+
+
 def test_the_readme_names_every_command() -> None:
     text = (ROOT / "README.md").read_text()
     for name in COMMANDS:
