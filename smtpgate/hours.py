@@ -48,7 +48,7 @@ def _days(value: str) -> Iterable[int]:
 @functools.lru_cache(256)
 def time_of_day(value: str, *, midnight: bool = False) -> int:
     """Minutes since midnight. midnight: 24:00 is a time, too."""
-    found = re.fullmatch(r"(\d{1,2}):(\d{2})", value)
+    found = re.fullmatch(r"([0-9]{1,2}):([0-9]{2})", value)
     minutes = int(found[1]) * 60 + int(found[2]) if found is not None and int(found[2]) < 60 else _DAY + 1
     if minutes > _DAY - (not midnight):
         raise ValueError(f'holds {value!r}, which is no time of day; write for example "08:30"')

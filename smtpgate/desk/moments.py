@@ -16,9 +16,11 @@ from zoneinfo import ZoneInfo
 
 LONGEST = 366  # days
 MORNING = 9 * 60
+_LONGEST_SAID = 80  # characters
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
 
 _NUMERALS = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"两": 2, "日": 7, "天": 7}
-_N = r"(\d{1,4}|[一二两三四五六七八九十]{1,3}|an?|半)"
+_N = r"([0-9]{1,4}|[一二两三四五六七八九十]{1,3}|an?|半)"
 _UNITS = (
     (r"(?:m|min|mins|minutes?|分钟|分)", 1, 0),
     (r"(?:h|hrs?|hours?|小时|个小时|钟头|个钟头)", 60, 0),
@@ -35,11 +37,11 @@ _ZH_WEEKDAY = re.compile(r"(下个?|这个?|本)?(?:周|星期|礼拜)([一二�
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATES = (
-    (re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?!\d)t?"), "ymd"),
-    (re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})[日号]?"), "ymd"),
-    (re.compile(r"(\d{1,2})月(\d{1,2})[日号]?"), "md"),
-    (re.compile(r"(\d{1,2})(?:st|nd|rd|th)?\s+" + _MONTH + r"(?:\s+(\d{4}))?(?![\d:])"), "dby"),
-    (re.compile(_MONTH + r"\s+(\d{1,2})(?:st|nd|rd|th)?(?:,?\s+(\d{4}))?(?![\d:])"), "bdy"),
+    (re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})(?![0-9])t?"), "ymd"),
+    (re.compile(r"([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})[日号]?"), "ymd"),
+    (re.compile(r"([0-9]{1,2})月([0-9]{1,2})[日号]?"), "md"),
+    (re.compile(r"([0-9]{1,2})(?:st|nd|rd|th)?\s+" + _MONTH + r"(?:\s+([0-9]{4}))?(?![0-9:])"), "dby"),
+    (re.compile(_MONTH + r"\s+([0-9]{1,2})(?:st|nd|rd|th)?(?:,?\s+([0-9]{4}))?(?![0-9:])"), "bdy"),
 )
 _NAMED = (
     ("大后天", 3), ("后天", 2), ("明天", 1), ("明早", 1), ("明日", 1), ("今天", 0), ("今晚", 0), ("今日", 0),
@@ -51,7 +53,7 @@ _ALONE = {
     "早上": MORNING, "上午": MORNING, "中午": 720, "下午": 840, "晚上": 1200,
 }  # fmt: skip
 _TIME = re.compile(
-    r"(早上|上午|凌晨|中午|下午|傍晚|晚上|晚)?\s*(\d{1,2})(?:[:.h](\d{2})|点(?:钟|整)?(?:(\d{1,2})分?|(半))?)?\s*(am|pm)?"
+    r"(早上|上午|凌晨|中午|下午|傍晚|晚上|晚)?\s*([0-9]{1,2})(?:[:.h]([0-9]{2})|点(?:钟|整)?(?:([0-9]{1,2})分?|(半))?)?\s*(am|pm)?"
 )
 
 
@@ -70,10 +72,12 @@ class Moment:
 
 
 def read(said: str) -> Moment | None:
+    if len(said) > _LONGEST_SAID:
+        return None
     text = unicodedata.normalize("NFKC", said).casefold().strip(" .。!！")
     text = re.sub(r"^(?:(?:until|till|to|in|for|on|at)\s+|(?:直?到|至)\s*)", "", text)
     text = re.sub(r"\s*(?:later|from now|为止|之?以?后(?!天)|再说)$", "", text)
-    if not text or len(text) > 60:
+    if not text:
         return None
     return _relative(text) or _day(text)
 
@@ -199,6 +203,8 @@ def _days(moment: Moment, today: date) -> list[date | None]:
 
 
 def _made(year: int, month: int, day: int) -> date | None:
+    if not _FIRST_YEAR <= year <= _LAST_YEAR:  # beyond them a zone may have no moment for it
+        return None
     try:
         return date(year, month, day)
     except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -86,13 +87,13 @@ def test_what_people_write(said: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "said",
     ["", "soon", "3", "d", "3x", "tomorow", "25:00", "9:75", "2026-12", "monday tuesday", "下周八", "3d tomorrow", "never",
-     "a" * 100, "十十天", "9:00 9:00", "-3d", "1e9d", "99999d"],
+     "a" * 100, "十十天", "9:00 9:00", "-3d", "1e9d", "99999d", "\u0660周", "\u0661天", "3d" * 50],
 )  # fmt: skip
 def test_what_is_no_moment(said: str) -> None:
     assert moments.read(said) is None
 
 
-@pytest.mark.parametrize("said", ["2026-02-30", "2026-13-01", "0月0日"])
+@pytest.mark.parametrize("said", ["2026-02-30", "2026-13-01", "0月0日", "0001-01-01", "9999-12-31"])
 def test_a_day_that_no_calendar_has(said: str) -> None:
     found = moments.read(said)
     assert found is not None
@@ -116,3 +117,60 @@ def test_days_keep_the_hour_over_a_change_of_summer_time_and_hours_are_hours() -
 
 def test_the_29th_of_february_is_the_next_one() -> None:
     assert at("29 feb", now="2027-06-01 12:00") == "2028-02-29 09:00"
+
+
+def test_nothing_that_is_written_breaks_it_or_takes_long() -> None:
+    pieces = [
+        "3",
+        "12",
+        "十",
+        "半",
+        "an",
+        "d",
+        "h",
+        "周",
+        "月",
+        "日",
+        "号",
+        "年",
+        "next",
+        "monday",
+        "tomorrow",
+        "今晚",
+        "下周",
+        "下",
+        "周一",
+    ]
+    pieces += [
+        ":",
+        "点",
+        "分",
+        "am",
+        "下午",
+        "-",
+        "/",
+        "T",
+        " ",
+        "at",
+        "到",
+        "2026-12-01",
+        "29 feb",
+        "noon",
+        "以后",
+        "１",
+        "\u0660",
+        "²",
+        "\u200b",
+    ]
+    random = Random(7)
+    now = datetime.fromisoformat(NOW).replace(tzinfo=SHANGHAI).timestamp()
+    read = 0
+    for _ in range(4000):
+        found = moments.read("".join(random.choices(pieces, k=random.randint(1, 6))))
+        at = moments.when(found, now, ZoneInfo("Pacific/Kiritimati")) if found is not None else None
+        if at is not None:
+            read += 1
+            datetime.fromtimestamp(at, BERLIN)
+    assert read > 100
+    for text in (" " * 10**6 + "3d", "3 " * 10**6, "周" * 10**6):
+        assert moments.read(text) is None
