@@ -182,7 +182,9 @@ def show_(context: Context, number: str, as_json: bool) -> None:
         return
     people = [f"{show.person(p['name'], p['address'])} ({p['role']})" for p in row["participants"]]
     marks = ["unverified"] if row["unverified"] else []
-    items = [("number", row["number"]), ("subject", row["subject"]), ("status", row["status"]), ("desk", row["desk"])]
+    asked = "" if row["number"] == wanted else f"{wanted}, which was merged into it"
+    items = [("number", row["number"]), ("asked for", asked), ("subject", row["subject"]), ("status", row["status"])]
+    items += [("desk", row["desk"])]
     items += [
         ("agent", row["assignee"]),
         ("priority", "" if row["priority"] == "normal" else row["priority"]),

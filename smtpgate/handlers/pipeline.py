@@ -106,7 +106,7 @@ class Pipeline:
         references = thread.references(parsed, imported=imported)[:_REFERENCES]
         numbers = find(parsed.subject, self.patterns)
         listing = None if imported else deskmail.asked(parsed, sender, desks, self.config, self.patterns)
-        wants = agent.wants(parsed, self.patterns) if member and any(t.kind in "na" for t in tokens) else None
+        wants = agent.wants(parsed, self.patterns) if member and not imported else None
         serials = self.config.desk if wants is not None and wants.opens else desks
         opens = not imported and deskmail.opens(parsed, sender, desks, tokens)
         brought = tuple(o.message_id for o in parsed.originals if o.message_id and o.message_id not in references) if opens else ()

@@ -59,7 +59,7 @@ class FactsQuery:
     conversation: bool = False  # what was said in the tickets that it reaches, and which others its sender has, is wanted
     listing: Listing | None = None  # tickets that an agent asks for
     also: tuple[str, ...] = ()  # numbers of tickets that an agent's commands name
-    blocks: bool = False  # of the customers of the tickets in ticket_ids, beside those of the sender
+    blocks: bool = False  # of the customers of all tickets that it reaches, beside those of the sender
     open_tickets: bool = False  # with that: all that are open of those of which its sender is the customer
     of_agent: bool = False  # a reference counts whoever made it: agents answer mail of customers that never came to them by us
     customer: str = ""  # address of whom an agent opens a ticket for: what is known of the person is wanted

@@ -370,8 +370,7 @@ def _person(address: str) -> Verb[tuple[str, Wish, tuple[Block, ...]]]:
 def _blocks(query: FactsQuery, reached: dict[str, Any]) -> Verb[tuple[Block, ...]]:
     if not query.blocks:
         return ()
-    led = (reached["tickets"].get(reached["merged"].get(i, i)) for i in query.ticket_ids)
-    customers = [ticket.customer.address for ticket in led if ticket is not None and ticket.customer is not None]
+    customers = [ticket.customer.address for ticket in reached["tickets"].values() if ticket.customer is not None]
     return (yield from blocking.of(customers))
 
 

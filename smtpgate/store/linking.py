@@ -23,8 +23,11 @@ OF_NUMBER = f"SELECT {SURVIVOR} FROM ticket t WHERE t.number = $1"  # the ticket
 
 
 def of(ticket_ids: Iterable[int]) -> Verb[dict[int, tuple[Link, ...]]]:
+    """Where the other one was merged since, its number stands with the ticket that this leads to."""
     found = yield from select_in(
-        """SELECT l.ticket_id, l.kind, l.other_id, t.number, l.at FROM link l JOIN ticket t ON t.id = l.other_id
+        """SELECT l.ticket_id, l.kind, coalesce(m.other_id, l.other_id), t.number, l.at FROM link l
+            JOIN ticket t ON t.id = l.other_id
+            LEFT JOIN link m ON m.ticket_id = l.other_id AND m.kind = 'into' AND l.kind NOT IN ('into', 'holds')
             WHERE l.ticket_id IN (...)""",
         tuple(ticket_ids),
     )

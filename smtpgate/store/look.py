@@ -121,7 +121,7 @@ def queue(
         if state is not None:
             where.add("r.state = {}", state)
         if ticket_number is not None:
-            where.add("t.number = {}", ticket_number)
+            where.add("o.ticket_id = (" + OF_NUMBER.replace("$1", "{}") + ")", ticket_number)
         if before is not None:
             where.add("r.id < {}", before)
         if domain is not None:

@@ -24,6 +24,7 @@ _ABANDONED = 3600.0  # seconds after the end of a lease
 
 _FAILED = 5  # failures after which it is no bad moment
 
+_NO_ENTRY = ("done", "refused", "confirmed")  # outcomes
 _LISTS = ("marks", "attachments", "details")  # JSON columns of an entry
 
 Page = tuple[list[Finding], int | None]  # what is wrong, and the key after which to go on; None: that was all
@@ -111,23 +112,25 @@ def files_page(page: Sequence[Found]) -> Verb[list[Finding]]:
 
 
 def _ticket(decision: str) -> str | None:
+    """The ticket on which a mail must have its entry. Of an agent's commands there are events only, which are of no mail."""
     try:
-        found: str | None = json.loads(decision).get("ticket")
+        decided = json.loads(decision)
+        found: str | None = decided.get("ticket")
     except (ValueError, AttributeError):
         return None  # a decision that is missing is a fault of its own
-    return found
+    return None if decided.get("outcome") in _NO_ENTRY else found
 
 
 def outgoing_page(after: int) -> Verb[Page]:
     found = yield Query(
-        """SELECT o.id, o.message_id, w.packing, w.data, o.ticket_id FROM outgoing o JOIN outgoing_raw w ON w.id = o.id
+        """SELECT o.id, o.message_id, w.packing, w.data, o.ticket_id, o.purpose FROM outgoing o JOIN outgoing_raw w ON w.id = o.id
             WHERE o.id > $1 ORDER BY o.id LIMIT 1""",
         (after,),
     )
     faults: list[Finding] = []
-    for id_, message_id, packing, data, ticket_id in found:
+    for id_, message_id, packing, data, ticket_id, purpose in found:
         known = yield Query("SELECT 1 FROM message_ref WHERE message_id = $1 AND ticket_id = $2", (message_id, ticket_id))
-        if ticket_id is not None and not known:
+        if ticket_id is not None and purpose != "receipt" and not known:  # which is answered by its signed address
             faults.append(Finding(f"outgoing mail {id_text(id_)}: an answer to it does not find its ticket by Message-ID", BUG))
         try:
             mail = rows.unpack(packing, data)

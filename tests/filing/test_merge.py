@@ -191,6 +191,19 @@ async def test_without_both_proofs_nothing_is_merged_or_split(desk: Helpdesk) ->
     assert (await desk.ticket(b.number)).ticket.number == b.number
 
 
+async def test_a_confirmed_command_knows_what_a_proved_one_does(desk: Helpdesk) -> None:
+    a, b = await begin(desk, "One"), await begin(desk, "Two", "again")
+    await customers_answer(desk, to(b, CUSTOMER, "received"), "more")
+    for body in (f"#merge {a.number}", "#split 1", "#block"):
+        held = await Colleague(desk).answer(to(b, LEE, "to-agent"), body, to=DESK)
+        assert held.outcome == "held"
+        done = await desk.release(held.mail.id)
+        assert done.outcome == "done", done.decision
+        if body != "#block":
+            b = await begin(desk, f"Next after {body[:6]}", body[:6])
+            await customers_answer(desk, to(b, CUSTOMER, "received"), f"more {body}")
+
+
 # --- split ------------------------------------------------------------------------------------------------------------
 
 
@@ -291,7 +304,7 @@ async def test_random_merges_and_splits(desk: Helpdesk) -> None:
         sent += filed.sent
         for number in filed.decision["tickets"]:
             owner[number] = next(p.address for p in (await desk.ticket(number)).ticket.participants if p.role is Role.CUSTOMER)
-    assert await desk.store.check() == []
+    assert await desk.store.verify(desk.clock.now()) == []
     tickets = await desk.tickets()
     found: dict[str, str] = {}
     for ticket in tickets:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from smtpgate.errors import StoreMisuse
 from smtpgate.links import Link, LinkKind, MovedEntry, NewLink
 from smtpgate.listing import Listed, Listing
-from smtpgate.model import Attempt, DeliveryState, EntryKind, Status, Ticket
-from smtpgate.store.api import Changes, MessageRef, TicketUpdate
+from smtpgate.model import Attempt, DeliveryState, EntryKind, MailState, Status, Ticket
+from smtpgate.store.api import Changes, Facts, MessageRef, TicketUpdate
 from smtpgate.store.verbs import VerbStore
 from tests.support.store_data import NOW, a_new_ticket, a_query, a_recipient, a_ticket, an_entry, an_outgoing
-from tests.support.store_steps import open_ticket
+from tests.support.store_steps import accept_one, claim_all, open_ticket
 
 
 async def changed(store: VerbStore, changes: Changes) -> None:
@@ -95,6 +97,52 @@ async def test_a_chain_is_one_step_long_and_never_a_ring(store: VerbStore) -> No
     detail = await store.ticket(a.number)
     assert detail is not None
     assert sorted(m for e in detail.entries for m in e.marks if m.startswith("was #")) == [f"was #{a.number}", f"was #{b.number}"]
+
+
+async def test_a_link_to_a_merged_ticket_leads_on(store: VerbStore) -> None:
+    first, follower, other = [await opened(store) for _ in range(3)]
+    await changed(store, Changes(links=(NewLink(follower.id, LinkKind.FOLLOWS, first.id, NOW),)))
+    await changed(store, merging(follower, other))
+    found = (await store.facts(a_query(ticket_ids=(first.id,)))).tickets
+    assert found[first.id].links == (Link(LinkKind.FOLLOWED_BY, other.id, follower.number),)
+
+
+async def test_the_queue_of_a_merged_ticket(store: VerbStore) -> None:
+    old, new = await opened(store), await opened(store)
+    await changed(store, merging(old, new))
+    for number in (old.number, new.number):
+        assert len(await store.queue(states=(), ticket_number=number, limit=9)) == 2
+    assert list(await store.queue(states=(), ticket_number="20200101-EML-0001", limit=9)) == []
+
+
+async def test_mail_that_is_filed_while_its_ticket_is_merged(store: VerbStore) -> None:
+    """Whichever comes first, it stands in the ticket that is left, and in no other."""
+    pairs = [(await opened(store), await opened(store)) for _ in range(6)]
+    mails = [await accept_one(store) for _ in pairs]
+    await claim_all(store)
+
+    def joining(mail_id: str, old: Ticket) -> Callable[[Facts], Changes]:
+        def decide(facts: Facts) -> Changes:
+            ticket_id = facts.merged.get(old.id, old.id)
+            assert ticket_id in facts.tickets
+            entry = an_entry(ticket_id, mail_id=mail_id, text=f"late {mail_id}", message_id=None)
+            return Changes(
+                state=MailState.FILED, decision="{}", entries=(entry,), updates=(TicketUpdate(ticket_id, updated_at=NOW),)
+            )
+
+        return decide
+
+    work: list[Awaitable[object]] = []
+    for i, (mail_id, (old, new)) in enumerate(zip(mails, pairs, strict=True)):
+        query = a_query(mail_id, ticket_ids=(old.id,))
+        both = [store.file(mail_id, worker="w1", query=query, decide=joining(mail_id, old)), changed(store, merging(old, new))]
+        work += both[:: 1 if i % 2 else -1]
+    await asyncio.gather(*work)
+    for mail_id, (old, new) in zip(mails, pairs, strict=True):
+        detail = await store.ticket(old.number)
+        assert detail is not None
+        assert detail.ticket.id == new.id
+        assert [e.text for e in detail.entries if e.text.startswith("late")] == [f"late {mail_id}"]
 
 
 async def test_random_merges_lose_nothing(store: VerbStore) -> None:
