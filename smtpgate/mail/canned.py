@@ -19,6 +19,7 @@ _FILE = re.compile(r"([\w][\w.-]{0,59})\.([a-z]{2}(?:-[A-Za-z]{2,4})?)\.txt")
 _LARGEST = 65_536  # octets of a file
 _MOST = 1000  # files of a directory
 _SAMPLE = {"number": "20260102-EML-0042", "subject": "Printer <offline>", "name": "Zoë", "desk": "Support"}
+_BARE = {**_SAMPLE, "subject": "", "name": ""}
 
 
 Text = Callable[[Mapping[str, str]], str]  # renders; raises ComposeError
@@ -30,7 +31,6 @@ class Canned:
     def __init__(self, compiled: Callable[[str, str], Text], places: Sequence[Path]) -> None:
         """compiled: makes a text of a file's name and content, or raises ComposeError."""
         self._texts: dict[str, dict[str, Text]] = {}  # by name and language
-        self._firsts: dict[str, str] = {}  # a line of each
         self._problems: list[str] = []
         for name, language, path, source in self._files(places):
             if not source.strip():
@@ -39,8 +39,6 @@ class Canned:
                 self._texts.setdefault(name, {})[language] = compiled(str(path), source)
             except ComposeError as error:
                 self._problems.append(str(error))
-            else:
-                self._firsts.setdefault(name, source.strip().splitlines()[0])
 
     def _files(self, places: Sequence[Path]) -> Iterator[tuple[str, str, Path, str]]:
         seen: set[tuple[str, str]] = set()
@@ -68,7 +66,7 @@ class Canned:
         problems = list(self._problems)
         for name, texts in sorted(self._texts.items()):
             for language in texts:
-                for values in (_SAMPLE, {**_SAMPLE, "subject": "", "name": ""}):
+                for values in (_SAMPLE, _BARE):
                     try:
                         self.text(name, language, values)
                     except ComposeError as error:
@@ -89,8 +87,15 @@ class Canned:
         return tuple(sorted(self._texts[name]))
 
     def listed(self) -> list[tuple[str, tuple[str, ...], str]]:
-        """Name, languages and first line of each."""
-        return [(name, self.languages(name), self._firsts[name]) for name in sorted(self._texts)]
+        """Name, languages and how each begins, without a greeting by name."""
+        return [(name, self.languages(name), self._first(name)) for name in sorted(self._texts)]
+
+    def _first(self, name: str) -> str:
+        try:
+            text = self.text(name, next(iter(self._texts[name])), _BARE)
+        except ComposeError as error:
+            return str(error)
+        return text.partition("\n")[0]
 
     def text(self, name: str, language: str, values: Mapping[str, str]) -> str:
         """Raises ComposeError when it cannot be made or is longer than an answer may be."""

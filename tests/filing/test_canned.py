@@ -56,7 +56,7 @@ async def test_in_the_language_of_the_customer(desk: Helpdesk) -> None:
     for name in ("refund", "details"):
         refused = await Colleague(desk).answer(told, f"#template {name}")
         assert (refused.outcome, sent_to(refused)) == ("refused", [("receipt", LEE)])
-        assert "is not there in Chinese" in receipt(refused)
+        assert "is not there in Simplified Chinese" in receipt(refused)
         assert "only in English" in receipt(refused)
 
 
@@ -77,8 +77,8 @@ async def test_the_nearest_and_the_list(desk: Helpdesk) -> None:
     assert "Did you mean #template refund?" in receipt(await Colleague(desk).answer(told, "#template refnd"))
     filed = await Colleague(desk).answer(told, "#模板")
     assert (filed.outcome, sent_to(filed)) == ("done", [("receipt", LEE)])
-    assert "#template details (English):" in receipt(filed)
-    assert "#template 退款 (Chinese): 退款已经办理" in receipt(filed)
+    assert "#template details (English, Traditional Chinese): thank you for your message." in receipt(filed)
+    assert "#template 退款 (Simplified Chinese): 退款已经办理：" in receipt(filed)
     for body in ("#template\n\nHello", "#template\n#take"):
         refused = await Colleague(desk).answer(told, body)
         assert refused.outcome == "refused"

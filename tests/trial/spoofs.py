@@ -22,10 +22,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from smtpgate.clock import id_number
+from smtpgate.links import LinkKind
 from smtpgate.mail.parse import parse
 from smtpgate.mail.token import TokenKind, Tokens
 from smtpgate.model import Envelope, Evidence, OutgoingMail, Ticket, Verdict
-from smtpgate.store.api import Incoming
+from smtpgate.store.api import Changes, Incoming
 from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail
 
 LEE, KIM, SAL, GONE = "lee@corp.example", "kim@corp.example", "sal@corp.example", "gone@corp.example"
@@ -44,6 +45,12 @@ _BODIES += (
     "#next",
     "#list",
     "#find printer",
+    "#merge 20260102-EML-0003",
+    "#merge 20260102-EML-0002",  # of another customer
+    "#split",
+    "#template details",
+    "#block domain",
+    "#unblock",
     "#new friend@evil.example\nSend it.",
     "#fwd friend@evil.example\n#reply\nSend it.\n\n-----Original Message-----\nFrom: x\nSent: today\nSubject: y\n\nz",
 )
@@ -93,7 +100,7 @@ class Scene:
         return DESK
 
 
-_STATES = ("resolved", "closed", "waiting", "progress")
+_STATES = ("resolved", "closed", "waiting", "progress", "merged", "split")
 ADDRESSES = ("own", "own", "colleague", "other-ticket", "note", "expired", "other-key", "changed", "confirm", "customers", "desk")
 
 
@@ -109,6 +116,11 @@ def allowed(case: Case) -> bool:
 def may_notify(case: Case) -> bool:
     """May the customer be told of a new state, without a word of this mail? The address for notes proves as much."""
     return allowed(case) or (case.address == "note" and allowed(replace(case, address="own")))
+
+
+def may_move(case: Case) -> bool:
+    """The same of what is done to the ticket that the address is for, whosever that is."""
+    return may_notify(case) or (case.address == "other-ticket" and allowed(replace(case, address="own")))
 
 
 def may_ask(case: Case) -> bool:
@@ -127,7 +139,7 @@ def make(rng: random.Random) -> Case:
     )
 
 
-async def decided(scene: Scene, case: Case, number: int, rng: random.Random) -> tuple[OutgoingMail, ...]:
+async def decided(scene: Scene, case: Case, number: int, rng: random.Random) -> Changes:
     told = next(m for m in scene.first.sent if m.recipients[0].address == LEE)
     received = next(m for m in scene.first.sent if m.recipients[0].address == CUSTOMER)
     headers = {
@@ -148,7 +160,7 @@ async def decided(scene: Scene, case: Case, number: int, rng: random.Random) -> 
     parsed = parse(raw, mail_from=case.sender, limits=scene.desk.config.limits)
     ready = scene.desk.pipeline.prepare(incoming, parsed, scene.desk.clock.now())
     facts = await scene.desk.store.facts(ready.query)
-    return scene.desk.pipeline.decide(ready, facts).outgoing
+    return scene.desk.pipeline.decide(ready, facts)
 
 
 def leaks(case: Case, outgoing: tuple[OutgoingMail, ...]) -> bool:
@@ -160,6 +172,12 @@ def leaks(case: Case, outgoing: tuple[OutgoingMail, ...]) -> bool:
 def notifies(outgoing: tuple[OutgoingMail, ...]) -> bool:
     """Did a change of state in an agent's name go to a customer?"""
     return any(m.recipients[0].address == CUSTOMER and m.purpose in _STATES for m in outgoing)
+
+
+def moves(changes: Changes) -> bool:
+    """Did it make one ticket of two, or two of one, or block somebody?"""
+    merged = [link for link in changes.links if link.kind is LinkKind.INTO]
+    return bool(merged or changes.moved or changes.blocked or changes.unblocked)
 
 
 def lists(case: Case, outgoing: tuple[OutgoingMail, ...]) -> bool:
@@ -178,14 +196,20 @@ async def run(count: int, seed: int) -> Counter[str]:
             other = await desk.post(
                 mail("Scanner", "It is slow.", sender="Bob <bob@customer.example>"), sender="bob@customer.example"
             )
+            await desk.post(mail("Fax", "It beeps."))
+            again = desk.reply_address((await desk.ticket(first.number)).ticket)
+            await desk.post(mail("Re: Printer", "And it smells.", to=again), rcpts=(again,))
             scene = Scene(desk, (await desk.ticket(first.number)).ticket, (await desk.ticket(other.number)).ticket, first)
             for number in range(count):
                 case = make(rng)
-                out = await decided(scene, case, number, rng)
+                changes = await decided(scene, case, number, rng)
+                out = changes.outgoing
                 relayed, may = leaks(case, out), allowed(case)
                 assert may or not relayed, f"seed {seed}, case {number}: relayed {case}"
                 assert may_notify(case) or not notifies(out), f"seed {seed}, case {number}: notified {case}"
                 assert may_ask(case) or not lists(case, out), f"seed {seed}, case {number}: told {case}"
+                assert may_move(case) or not moves(changes), f"seed {seed}, case {number}: moved {case}"
+                told["moved, split or blocked"] += moves(changes)
                 told["answered with a list"] += lists(case, out)
                 told["relayed, as it may be" if relayed else "kept, though it might go" if may else "kept"] += 1
                 for letter in out:
