@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 LEAST = 4.5  # of text of usual size
-WHITE, CARD, PAGE = "#ffffff", "#1f2937", "#111827"  # what letters stand on: in light; in dark the card and the page
+LIGHT = ("#ffffff", "#f3f4f6")  # what words stand on in our mail: card and page
+DARK = ("#1f2937", "#111827")
 
 
 def contrast(one: str, other: str) -> float:
@@ -14,22 +15,26 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+def readable(color: str, grounds: tuple[str, ...]) -> bool:
+    return all(contrast(color, ground) >= LEAST for ground in grounds)
+
+
 def on_light(color: str) -> str:
-    """The colour, darkened only as far as it must be to be read on white."""
-    return _mixed(color, "#000000", (WHITE,))
+    """The colour, darkened only as far as it must be to be read on the light card and page."""
+    return _mixed(color, "#000000", LIGHT)
 
 
 @cache
 def on_dark(color: str) -> str:
     """The colour, lightened only as far as it must be to be read on the dark card and page."""
-    return _mixed(color, WHITE, (CARD, PAGE))
+    return _mixed(color, "#ffffff", DARK)
 
 
 def _mixed(color: str, other: str, grounds: tuple[str, ...]) -> str:
     ours, theirs = _channels(color), _channels(other)
     for percent in range(101):
         mixed = "#" + "".join(f"{round(a + (b - a) * percent / 100):02x}" for a, b in zip(ours, theirs, strict=True))
-        if all(contrast(mixed, ground) >= LEAST for ground in grounds):
+        if readable(mixed, grounds):
             return mixed
     return other
 

@@ -17,7 +17,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from smtpgate import hours
-from smtpgate.colors import LEAST, WHITE, contrast, on_light
+from smtpgate.colors import LIGHT, on_light, readable
 from smtpgate.numbers import NumberPattern
 from smtpgate.patterns import Pattern
 
@@ -174,8 +174,8 @@ def _color(value: str) -> str:
     if not re.fullmatch(r"#[0-9A-Fa-f]{6}", value):
         raise ValueError("write a colour as # and six digits from 0 to f, such as #1d4ed8")
     color = value.lower()
-    if contrast(color, WHITE) < LEAST:
-        raise ValueError(f"too pale to be read on white; {on_light(color)} is the nearest that can be")
+    if not readable(color, LIGHT):
+        raise ValueError(f"too pale to be read on white or light grey; {on_light(color)} is the nearest that can be")
     return color
 
 

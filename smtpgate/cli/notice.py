@@ -111,7 +111,7 @@ def send(
     When it stops half way, `smtpgate notice resume` goes on; nobody gets it twice.
 
     \b
-    Example: smtpgate notice send --tag printer --text-en 'Back at 3 p.m.' --dry-run
+    Example: smtpgate notice send --tag printer --text-en 'Back soon.' --dry-run
     """
     config = context.config()
     texts: dict[Language, str] = {"en": text_en, "zh": text_zh, "zh-Hant": text_zh_hant}
@@ -145,7 +145,7 @@ def end(
     Without a text of yours a sentence is sent that says just that.
 
     \b
-    Example: smtpgate notice end ID --text-en 'All printers work again.'
+    Example: smtpgate notice end ahl36nsaf3gvs --text-en 'All printers work again.'
     """
     config = context.config()
     given: dict[Language, str] = {"en": text_en, "zh": text_zh, "zh-Hant": text_zh_hant}
