@@ -125,8 +125,9 @@ def _passed_on(tree: structure.Part, text: str, content: Content, head: Head, li
             return opaque(raw, mail_from="", limits=limits, reason=str(error))
 
     # Thunderbird names it apart; the others answer it, as it were
+    own = next((a.address.lower() for a in head.addresses("from")), "")
     named = (*head.ids("x-forwarded-message-id"), *head.ids("in-reply-to"), *head.ids("references")[-1:])
-    return passedon.originals(tree, text, tuple(content.attachments), next(iter(named), None), read)
+    return passedon.originals(tree, text, tuple(content.attachments), next(iter(named), None), own, read)
 
 
 def opaque(raw: bytes, *, mail_from: str | None, limits: Limits, reason: str) -> ParsedMail:

@@ -30,11 +30,11 @@ def begins(text: str) -> bool:
 
 
 def originals(
-    tree: structure.Part, text: str, files: tuple[Attachment, ...], named: str | None, read: Callable[[bytes], ParsedMail]
+    tree: structure.Part, text: str, files: tuple[Attachment, ...], named: str | None, own: str, read: Callable[[bytes], ParsedMail]
 ) -> tuple[Original, ...]:
     """Of a mail with this readable text (still marked), these files, and this tree. named: the Message-ID of the mail that it
-    passes on or answers, as its header says; read: reads one attached mail, whole."""
-    found = inline(text, files)
+    passes on or answers, as its header says; own: whose mail it is; read: reads one attached mail, whole."""
+    found = inline(text, files, own)
     return (replace(found, message_id=named),) if found is not None else tuple(_attached(tree, text, read))
 
 
@@ -74,8 +74,9 @@ def _outermost(tree: structure.Part) -> list[structure.Part]:
 # --- in the text ------------------------------------------------------------------------------------------------------
 
 
-def inline(text: str, files: tuple[Attachment, ...] = ()) -> Original | None:
-    """The mail below the first header, dividing line or quote of a text; None when nothing of the kind is in it."""
+def inline(text: str, files: tuple[Attachment, ...] = (), own: str = "") -> Original | None:
+    """The mail below the first header, dividing line or quote of a text; None when nothing of the kind is in it. own: the address
+    of who passes it on, in lower case."""
     if len(text) > _LONGEST:
         return None
     lines = text.split("\n")
@@ -84,7 +85,7 @@ def inline(text: str, files: tuple[Attachment, ...] = ()) -> Original | None:
     if start < 0:
         return None
     above = lines[:start]
-    while above and (not above[-1].strip() or letters[len(above) - 1] == "r"):
+    while above and (letters[len(above) - 1] in "br" or above[-1].strip(" <>").lower() == own):  # Foxmail signs with the address
         above.pop()
     below, letters = lines[start:], letters[start:]
     at = next((i for i, letter in enumerate(letters) if letter not in _DIVIDERS + "b"), len(letters))
