@@ -238,8 +238,6 @@ def _tls(config: Config, reader: _Reader) -> None:
 def _passwords(config: Config, reader: _Reader) -> None:
     """The lines of the file; those of people who are no agents any more are passed by. Never shows what stands there."""
     settings, loc = config.submission, ("submission", "passwords")
-    if (settings.listen or settings.listen_tls) and (why := passwords.unavailable()):
-        reader.blame(("submission",), why, "install a newer one: pip install --upgrade cryptography")
     if settings.passwords is None:
         return
     content = reader.read(settings.passwords, loc)

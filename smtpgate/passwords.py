@@ -1,7 +1,8 @@
 """Passwords of agents as Argon2id hashes (RFC 9106) in the PHC string form: made, compared, looked at. No I/O.
 
-Slow and large on purpose, a fifth of a second and 64 MiB for each: callers do it apart from the event loop, few at once.
-Never fails on any password; what is no hash of ours is told by `fault`.
+Slow and large on purpose, a fifth of a second and 64 MiB for each: callers do it in threads, few at once. Not by OpenSSL (the
+cryptography package): with more than one lane two comparisons at once wait for each other's threads for ever. Never fails on
+any password; what is no hash of ours is told by `fault`.
 """
 
 from __future__ import annotations
@@ -30,24 +31,23 @@ def octets(password: str) -> bytes | None:
 
 def hashed(password: str) -> str:
     """Raises ValueError for what can be no password."""
-    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+    from argon2.low_level import Type, hash_secret
 
     secret = octets(password)
     if secret is None:
         raise ValueError(f"a password has 1 to {LONGEST} octets and no NUL")
-    kdf = Argon2id(salt=os.urandom(_SALT), length=_HASH, iterations=PASSES, lanes=LANES, memory_cost=MEMORY)
-    return kdf.derive_phc_encoded(secret)
+    return hash_secret(secret, os.urandom(_SALT), PASSES, MEMORY, LANES, _HASH, Type.ID).decode("ascii")
 
 
 def matches(password: str, known: str) -> bool:
     """Takes as long for a wrong password as for the right one. known: a hash without fault."""
-    from cryptography.exceptions import InvalidKey
-    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+    from argon2.exceptions import VerifyMismatchError
+    from argon2.low_level import Type, verify_secret
 
     secret = octets(password)
     try:
-        Argon2id.verify_phc_encoded(secret or b"\0", known)
-    except InvalidKey:
+        verify_secret(known.encode("ascii"), secret or b"\0", Type.ID)
+    except VerifyMismatchError:
         return False
     return secret is not None
 
@@ -70,18 +70,6 @@ def fault(known: str) -> str:
             f"asks for m={memory}, t={passes}, p={lanes}; m may be {_LEAST_MEMORY} to {_MOST_MEMORY} (KiB), t at most"
             f" {_MOST_PASSES}, p at most {_MOST_LANES}"
         )
-    return ""
-
-
-def unavailable() -> str:
-    """Why this machine cannot compare passwords; "" when it can."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-
-    try:
-        Argon2id(salt=b"0" * _SALT, length=_HASH, iterations=1, lanes=1, memory_cost=8).derive(b"x")
-    except UnsupportedAlgorithm:
-        return "the OpenSSL of Python's cryptography package has no Argon2id (3.2 or later has)"
     return ""
 
 

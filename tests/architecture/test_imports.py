@@ -52,6 +52,7 @@ HOMES = {
     "jinja2": {"mail/compose.py"},
     "nh3": {"mail"},
     "re2": {"patterns.py"},
+    "argon2": {"passwords.py"},
     "aiosmtplib": {"delivery"},
     "click": {"cli"},
     "rich": {"cli"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from smtpgate import passwords
@@ -74,5 +76,9 @@ def test_a_decoy_costs_what_the_real_one_costs_and_has_no_password() -> None:
     assert passwords.decoy().startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
-def test_this_machine_can() -> None:
-    assert passwords.unavailable() == ""
+def test_several_at_once_do_not_wait_for_each_other() -> None:
+    """OpenSSL's do, for ever, as soon as there is more than one lane."""
+    known = passwords.hashed("the right one")
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda said: passwords.matches(said, known), ["wrong", "the right one"] * 4, timeout=60))
+    assert found == [False, True] * 4
