@@ -18,6 +18,7 @@ from smtpgate.limitsettings import Limits
 from smtpgate.mail import charset, header, html, safe, structure, transfer, trim
 from smtpgate.mail.htmltokens import VOID
 from smtpgate.mail.structure import MESSAGES
+from smtpgate.mail.token import TokenKind
 from smtpgate.model import Attachment
 
 # As nh3 writes it: < and > of texts are escaped, those within the quotes of an attribute are not.
@@ -30,8 +31,9 @@ _TARGET = re.compile(r"(</a>) <small>\[[^\]<]*\]</small>")  # what html.sanitise
 _ITEM = re.compile(r"^[ \t]*\d{1,3}[.)][ \t]", re.MULTILINE)
 _NO_LETTER = re.compile(r"[\W_]+")
 # A signed address of ours stands in every mail to an agent: what holds one quotes such a mail, whatever the client made of it.
-_SIGNED = re.compile(r"(?:\+|%2[bB])\s?[rnacb][a-z2-7]{20}")
-_SIGNED_IN_FILE = re.compile(rb"(?:\+|%2[bB])[nac][a-z2-7]{42}(?:@|%40)")
+_SIGNED = re.compile(rf"(?:\+|%2[bB])\s?[{''.join(TokenKind)}][a-z2-7]{{20}}")
+_OF_AGENTS = "".join(kind for kind in TokenKind if kind not in (TokenKind.REPLY, TokenKind.BOUNCE))
+_SIGNED_IN_FILE = re.compile(rf"(?:\+|%2[bB])[{_OF_AGENTS}][a-z2-7]{{42}}(?:@|%40)".encode())
 # Certificates, signatures and keys of the sender: his client adds them to every mail.
 _SIGNATURES = frozenset(
     ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature", "application/pgp-keys")

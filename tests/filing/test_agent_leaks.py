@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from smtpgate.errors import ParseFailed
+from smtpgate.mail import outward
 from smtpgate.mail.token import TokenKind
 from smtpgate.model import EntryKind, Evidence, OutgoingMail, Status
 from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, begin, html_of, read, sent_to, text_of, to
@@ -259,3 +261,14 @@ async def test_an_answer_to_one_ticket_at_the_address_of_another_waits_for_his_w
     assert (await Colleague(desk).answer(to(held, LEE, "receipt"), "")).outcome == "confirmed"
     assert (await desk.ticket(other.number)).entries[-1].author == LEE
     assert (await desk.ticket(meant.number)).entries[-1].author == CUSTOMER
+
+
+@pytest.mark.parametrize("kind", TokenKind)
+def test_every_kind_of_signed_address_is_known_where_it_must_not_leave(desk: Helpdesk, kind: TokenKind) -> None:
+    tokens, now = desk.pipeline.tokens, desk.clock.now()
+    address = tokens.bounce_address(DESK, 7, now) if kind is TokenKind.BOUNCE else tokens.reply_address(DESK, 7, LEE, now, kind)
+    assert outward.quotes_us(f"write to <{address}> now")
+    file = outward.Carried("mail.txt", "application/octet-stream", f"write to <{address}>".encode())
+    if kind not in (TokenKind.REPLY, TokenKind.BOUNCE):  # which customers know
+        with pytest.raises(ParseFailed):
+            outward.harmless([file], LEE, DESK)

@@ -36,8 +36,15 @@ DESKS = [
     {"name": "sales", "address": "sales@help.example", "channel": "SAL", "agents": [SAL]},
 ]
 _SENDERS = (LEE, LEE, LEE, KIM, SAL, GONE, CUSTOMER, "mallory@evil.example", "lee@corp.example.evil.example")
-_BODIES = ("Send me your password.", "#reply\nSend it.", "#resolved\nPay here.", "#note\nx", "#take", "#undo", "#assign kim\nx", "")
-_BODIES += (
+_BODIES = (
+    "Send me your password.",
+    "#reply\nSend it.",
+    "#resolved\nPay here.",
+    "#note\nx",
+    "#take",
+    "#undo",
+    "#assign kim\nx",
+    "",
     "#cc friend@evil.example\nSend it.",
     "#cc friend@evil.example",
     "#move sales\nx",
@@ -53,6 +60,12 @@ _BODIES += (
     "#unblock",
     "#new friend@evil.example\nSend it.",
     "#fwd friend@evil.example\n#reply\nSend it.\n\n-----Original Message-----\nFrom: x\nSent: today\nSubject: y\n\nz",
+    "#merge {second}\n#reply\nSend it.",
+    "#snooze 2d\n#reply\nSend it.",
+    "#block\n#reply\nSend it.",
+    "#away 2d",
+    "#release",
+    "#discard",
 )
 
 
@@ -72,6 +85,8 @@ class Scene:
     desk: Helpdesk
     ours: Ticket
     other: Ticket
+    second: Ticket  # of the same customer as ours
+    held: int  # a mail of a stranger's that an agent may decide over
     first: Filed
 
     def address(self, kind: str, case: Case, rng: random.Random) -> str:
@@ -95,13 +110,15 @@ class Scene:
                 return own[:at] + ("b" if own[at] != "b" else "c") + own[at + 1 :]
             case "confirm":
                 return tokens.reply_address(DESK, id_number(self.first.mail.id), case.sender, now, TokenKind.CONFIRM)
+            case "held":
+                return tokens.reply_address(DESK, self.held, case.sender, now, TokenKind.HELD)
             case "customers":
                 return tokens.reply_address(DESK, self.ours.id, CUSTOMER, now)
         return DESK
 
 
 _STATES = ("resolved", "closed", "waiting", "progress", "merged", "split")
-ADDRESSES = ("own", "own", "colleague", "other-ticket", "note", "expired", "other-key", "changed", "confirm", "customers", "desk")
+ADDRESSES = "own own colleague other-ticket note expired other-key changed confirm held customers desk desk".split()  # noqa: SIM905
 
 
 def allowed(case: Case) -> bool:
@@ -139,16 +156,28 @@ def make(rng: random.Random) -> Case:
     )
 
 
+def may_decide(case: Case) -> bool:
+    """May it release or drop a held mail? With proof and the address that was signed for it, or by vouching for one's own."""
+    agent = case.sender in (LEE, KIM, SAL) and not case.machine  # the address is made for whoever's mail it is
+    vouches = agent and case.address == "confirm" and case.evidence not in (Evidence.FAIL, Evidence.AMBIGUOUS)
+    return vouches or (case.address == "held" and may_ask(case))
+
+
+def decides(changes: Changes) -> bool:
+    return bool(changes.released or changes.discarded)
+
+
 async def decided(scene: Scene, case: Case, number: int, rng: random.Random) -> Changes:
     told = next(m for m in scene.first.sent if m.recipients[0].address == LEE)
     received = next(m for m in scene.first.sent if m.recipients[0].address == CUSTOMER)
-    headers = {
+    headers: tuple[str, ...] = {
         "notification": (f"In-Reply-To: {told.message_id}",),
         "acknowledgement": (f"In-Reply-To: {received.message_id}",),
     }.get(case.refers, ())
     headers += ("Auto-Submitted: auto-replied",) if case.machine else ()
     subject = f"Re: [#{scene.ours.number}] Printer" if case.refers == "number" else "Printer"
-    raw = mail(subject, case.body, sender=f"Lee <{case.sender}>", message_id=f"<s{number}@x.example>", headers=headers)
+    body = case.body.replace("{second}", scene.second.number)
+    raw = mail(subject, body, sender=f"Lee <{case.sender}>", message_id=f"<s{number}@x.example>", headers=headers)
     base = scene.first.mail
     envelope = Envelope(f"{number:013}", case.sender, (scene.address(case.address, case, rng),), "192.0.2.9", "x", base.received_at)
     author = "" if case.evidence is Evidence.AMBIGUOUS else case.sender
@@ -196,14 +225,17 @@ async def run(count: int, seed: int) -> Counter[str]:
             other = await desk.post(
                 mail("Scanner", "It is slow.", sender="Bob <bob@customer.example>"), sender="bob@customer.example"
             )
-            await desk.post(mail("Fax", "It beeps."))
-            again = desk.reply_address((await desk.ticket(first.number)).ticket)
-            await desk.post(mail("Re: Printer", "And it smells.", to=again), rcpts=(again,))
-            scene = Scene(desk, (await desk.ticket(first.number)).ticket, (await desk.ticket(other.number)).ticket, first)
+            second = await desk.post(mail("Lamp", "Dark."))
+            held = await desk.post(mail("Offer", "Buy."), sender="eve@stranger.example", evidence=Evidence.FAIL)
+            ours, theirs, another = [(await desk.ticket(filed.number)).ticket for filed in (first, other, second)]
+            scene = Scene(desk, ours, theirs, another, id_number(held.mail.id), first)
             for number in range(count):
                 case = make(rng)
                 changes = await decided(scene, case, number, rng)
                 out = changes.outgoing
+                assert may_decide(case) or not decides(changes), f"seed {seed}, case {number}: decided {case}"
+                assert may_ask(case) or not changes.leaves, f"seed {seed}, case {number}: leave {case}"
+                told["decided over held mail"] += decides(changes)
                 relayed, may = leaks(case, out), allowed(case)
                 assert may or not relayed, f"seed {seed}, case {number}: relayed {case}"
                 assert may_notify(case) or not notifies(out), f"seed {seed}, case {number}: notified {case}"
