@@ -144,7 +144,8 @@ def test_people_read_it_and_no_terminal_obeys_it(shop: Shop, case: Case) -> None
 def test_a_file_of_that_name_goes_first(shop: Shop, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(shop.directory)
     (shop.directory / NUMBER).write_bytes(b"From: a@example.org\r\nSubject: a file\r\n\r\nhi\r\n")
-    (row,) = shop.rows("explain", NUMBER)
+    (shop.directory / "zone.json").write_text("{}")
+    (row,) = shop.rows("explain", NUMBER, "--dns", "zone.json")
     assert row["message"]["subject"] == "a file"
 
 
