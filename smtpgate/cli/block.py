@@ -70,8 +70,9 @@ def list_(context: Context, desk: str | None, as_json: bool) -> None:
 @_desk
 @click.option("--reason", default="", metavar="TEXT", help="Why, for whoever asks later.")
 @click.option("--as", "author", default="", metavar="ADDRESS", help="Who does it.")
+@json_option
 @pass_context
-def add(context: Context, who: str, desk: str | None, reason: str, author: str) -> None:
+def add(context: Context, who: str, desk: str | None, reason: str, author: str, as_json: bool) -> None:
     """Hold the mail of a sender from now on.
 
     \b
@@ -88,14 +89,18 @@ def add(context: Context, who: str, desk: str | None, reason: str, author: str) 
         raise UsageError(f"{key} is a desk or an agent of yours, or a domain of one; nothing was changed")
     new = Block(key, desk or "", SystemClock().now(), author, reason)
     _change(context, config, blocked=(new,))
-    click.echo(f"{key} is blocked {_where(desk)}")
+    if as_json:
+        show.as_line({"who": key, "desk": desk or "*", "blocked": True})
+    else:
+        click.echo(f"{key} is blocked {_where(desk)}")
 
 
 @block.command()
 @_who
 @_desk
+@json_option
 @pass_context
-def remove(context: Context, who: str, desk: str | None) -> None:
+def remove(context: Context, who: str, desk: str | None, as_json: bool) -> None:
     """Let a sender's mail in again. What was held stays held.
 
     \b
@@ -113,7 +118,10 @@ def remove(context: Context, who: str, desk: str | None) -> None:
         hint = f"; it is blocked otherwise: {', '.join(elsewhere)}" if elsewhere else ""
         raise UsageError(f"{key} is not blocked {_where(desk)}{hint}")
     _change(context, config, unblocked=((key, at),))
-    click.echo(f"{key} is no longer blocked {_where(desk)}; smtpgate hold list --reason blocked has what is held")
+    if as_json:
+        show.as_line({"who": key, "desk": desk or "*", "blocked": False})
+    else:
+        click.echo(f"{key} is no longer blocked {_where(desk)}; smtpgate hold list --reason blocked has what is held")
 
 
 def _change(

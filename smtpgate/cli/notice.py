@@ -145,7 +145,7 @@ def end(
     Without a text of yours a sentence is sent that says just that.
 
     \b
-    Example: smtpgate notice end ahl36nsaf3gvs --text-en 'All printers work again.'
+    Example: smtpgate notice end ahl36nsaf3gvs --text-en 'It works again.'
     """
     config = context.config()
     given: dict[Language, str] = {"en": text_en, "zh": text_zh, "zh-Hant": text_zh_hant}

@@ -11,7 +11,9 @@ def test_blocking_and_taking_it_back(shop: Shop) -> None:
     assert shop.good("block", "add", "Pest+sub@Spam.example", "--reason", "每天都写", "--as", "root") == (
         "pest@spam.example is blocked at all desks\n"
     )
-    shop.good("block", "add", "@spam.example", "--desk", "support")
+    assert shop.rows("block", "add", "@spam.example", "--desk", "support") == [
+        {"who": "@spam.example", "desk": "support", "blocked": True}
+    ]
     rows = shop.rows("block", "list")
     assert [(r["who"], r["desk"], r["by"], r["reason"]) for r in rows] == [
         ("@spam.example", "support", "", ""),
@@ -23,7 +25,9 @@ def test_blocking_and_taking_it_back(shop: Shop) -> None:
     assert code == 1
     assert "--desk support" in said
     assert "pest@spam.example is no longer blocked at all desks" in shop.good("block", "remove", "pest@SPAM.example")
-    shop.good("block", "remove", "@spam.example", "--desk", "support")
+    assert shop.rows("block", "remove", "@spam.example", "--desk", "support") == [
+        {"who": "@spam.example", "desk": "support", "blocked": False}
+    ]
     assert shop.rows("block", "list") == []
 
 
