@@ -5,6 +5,7 @@ Pure data; building a Config from bad values raises pydantic's ValidationError w
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
@@ -394,16 +395,22 @@ class Config(Section):
     _token_keys: tuple[bytes, ...] = PrivateAttr(default=())
     _password: SecretBytes | None = PrivateAttr(default=None)
     _password_hashes: dict[str, str] = PrivateAttr(default_factory=dict)  # of submission.passwords: lower case address: hash
-    _desks: dict[str, Desk] = PrivateAttr(default_factory=dict)
-    _agents: dict[str, str] = PrivateAttr(default_factory=dict)  # lower case: as it was written first
 
     @model_validator(mode="after")
-    def _index(self) -> Self:
+    def _one_spelling(self) -> Self:
         for desk in self.desk:
-            for address in (desk.address, *desk.aliases):
-                self._desks.setdefault(address.lower(), desk)
-            desk.agents[:] = [self._agents.setdefault(agent.lower(), agent) for agent in desk.agents]  # one spelling for all
+            desk.agents[:] = [self.spellings[agent.lower()] for agent in desk.agents]
         return self
+
+    @cached_property  # both are asked several times for each mail: what pydantic keeps as private takes ten times as long to read
+    def desks_by_address(self) -> dict[str, Desk]:
+        """By lower-case address; the first desk that has it."""
+        return {a.lower(): desk for desk in reversed(self.desk) for a in (desk.address, *desk.aliases)}
+
+    @cached_property
+    def spellings(self) -> dict[str, str]:
+        """Of agents' addresses, by lower case: as each was written first."""
+        return {agent.lower(): agent for desk in reversed(self.desk) for agent in reversed(desk.agents)}
 
     @property
     def token_keys(self) -> tuple[bytes, ...]:
@@ -418,11 +425,11 @@ class Config(Section):
     def password_hashes(self) -> dict[str, str]:
         """By the lower-case address of an agent; those who can log in at the submission listener."""
         own = {agent.address.lower(): agent.password_hash for agent in self.agent if agent.password_hash is not None}
-        return {address: known for address, known in {**self._password_hashes, **own}.items() if address in self._agents}
+        return {address: known for address, known in {**self._password_hashes, **own}.items() if address in self.spellings}
 
     def desk_of(self, address: str) -> Desk | None:
         """The desk with this address (no sub-address), compared without case. None: not one of ours."""
-        return self._desks.get(address.lower())
+        return self.desks_by_address.get(address.lower())
 
     def agent_of(self, address: str) -> Agent:
         """What is known of an agent, compared without case."""
@@ -432,7 +439,7 @@ class Config(Section):
 
     def agent_address(self, address: str) -> str:
         """An agent's address as the desks spell it, compared without case, which some clients change; "" for nobody's."""
-        return self._agents.get(address.lower(), "")
+        return self.spellings.get(address.lower(), "")
 
     def desk_named(self, name: str) -> Desk | None:
         return next((d for d in self.desk if d.name == name), None)
@@ -440,4 +447,4 @@ class Config(Section):
     @property
     def domains(self) -> frozenset[str]:
         """The domains that we take mail for."""
-        return frozenset(a.rpartition("@")[2] for a in self._desks)
+        return frozenset(a.rpartition("@")[2] for a in self.desks_by_address)

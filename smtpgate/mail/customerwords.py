@@ -149,8 +149,13 @@ def _names(line: str, who: str) -> bool:
 
 def _bare(text: str) -> str:
     """Letters, digits, and signs that carry a meaning: who puts a cross behind "solved" does not say that it is."""
+    if text.isascii():  # the same at a tenth of the cost
+        return text.lower().translate(_NOT_BARE)
     folded = unicodedata.normalize("NFKC", text).casefold()
     return "".join(c for c in folded if c != "~" and unicodedata.category(c)[0] not in "PZC")
+
+
+_NOT_BARE = {code: None for code in range(128) if chr(code) == "~" or unicodedata.category(chr(code))[0] in "PZC"}
 
 
 def _by_word() -> dict[str, Asked]:
