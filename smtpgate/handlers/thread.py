@@ -9,7 +9,7 @@ that the mails belong together, and so does one to a mail that is not there or c
 
 from __future__ import annotations
 
-from smtpgate.handlers import follow, subject
+from smtpgate.handlers import block, follow, subject
 from smtpgate.handlers.case import Case, Work
 from smtpgate.mail import freemail, header
 from smtpgate.model import Evidence, ParsedMail, Ticket
@@ -41,7 +41,9 @@ def handle(case: Case, work: Work) -> None:
         return
     work.ticket, work.rung = ticket, rung
     work.because(NAME, f"ticket {ticket.number} by {rung}")
-    _may_join(case, work, ticket)
+    block.handle(case, work)  # before anybody is told that he would join
+    if not work.done:
+        _may_join(case, work, ticket)
     if work.ticket is ticket and not work.done:
         work.ticket = follow.onward(case, work, ticket)
 

@@ -49,6 +49,7 @@ async def test_mail_of_a_blocked_sender_is_held_and_nobody_hears_of_it(desk: Hel
         (CUSTOMER, (DESK,), Evidence.NONE),  # whoever claims to be him
         ("Alice+news@customer.example", (DESK,), Evidence.DMARC_DKIM),
         (CUSTOMER, (signed,), Evidence.DMARC_DKIM),
+        (CUSTOMER, (signed,), Evidence.FAIL),
     ):
         held = await write(desk, f"Again {evidence} {who} {rcpts}", who=who, rcpts=rcpts, evidence=evidence)
         assert (held.outcome, held.sent, held.mail.state) == ("held", (), MailState.HELD), who
