@@ -258,7 +258,9 @@ async def test_a_strangers_word_on_a_signed_address_changes_nothing(desk: Helpde
     for word in ("solved", "not solved", "status"):
         said = await say(desk, first, word, person="eve@evil.example", given_to=CUSTOMER)
         assert CUSTOMER not in [address for _, address in sent_to(said)]
-        assert "eve@evil.example" not in [address for _, address in sent_to(said)]
+        to_eve = [m for m in said.sent if m.recipients[0].address == "eve@evil.example"]
+        assert {m.purpose for m in to_eve} <= {"received"}  # of a ticket of her own, which says nothing of this one
+        assert (said.number != first.number, str(first.number) in "".join(m.data.decode() for m in to_eve)) == (True, False)
     assert await status_of(desk, first) is Status.RESOLVED
 
 
