@@ -152,7 +152,10 @@ async def _explainer(config: Any, zone: Path | None, at: float | None) -> AsyncI
             keys = config.token_keys or (secrets.token_bytes(32),)
         else:
             patterns, keys = await app.remembered(config, store)
-        yield Explainer(config, app.make_pipeline(config, patterns, keys, clock), resolver, clock, store)
+        pipeline = app.make_pipeline(config, patterns, keys, clock)
+        if store is not None:
+            pipeline.leaves.update(app.leaves_of(await store.members()))
+        yield Explainer(config, pipeline, resolver, clock, store)
     finally:
         if store is not None:
             await store.close()

@@ -17,11 +17,10 @@ from smtpgate.desksettings import Agent, Desk
 from smtpgate.handlers import opening, outcome, snooze, tell
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
-from smtpgate.languages import Language
 from smtpgate.listing import Listed, Listing
 from smtpgate.mail import address as mail_address
 from smtpgate.mail import letters
-from smtpgate.mail.agentwords import STATUS
+from smtpgate.mail.agentwords import STATUS, WORDS
 from smtpgate.mail.token import Token
 from smtpgate.model import Entry, EntryKind, ParsedMail, Ticket
 from smtpgate.numbers import NumberPattern, find
@@ -159,12 +158,18 @@ def _send(case: Case, work: Work, ticket: Ticket, what: str) -> None:
 
 
 def _lines(case: Case, agent: Agent) -> tuple[str, ...]:
-    listed = [_line(ticket, case.now, agent.language) for ticket in case.facts.listed]
+    listed = [_line(case, agent, ticket) for ticket in case.facts.listed]
     return tuple(listed) if len(listed) <= _MOST else (*listed[: _MOST - 1], LINES[agent.language]["more"])
 
 
-def _line(ticket: Ticket, now: float, language: Language) -> str:
+def _line(case: Case, agent: Agent, ticket: Ticket) -> str:
+    language = agent.language
     subject = letters.shown_subject(letters.one_line(ticket.subject, _SUBJECT), ticket.number)
     who = ticket.customer.address if ticket.customer else "-"
-    state, age = STATUS[language][ticket.status], letters.age_text(now - ticket.created_at, language)
-    return f"{ticket.number} · {state} · {age} · {subject or '-'} · {who}"
+    state, age = STATUS[language][ticket.status], letters.age_text(case.now - ticket.created_at, language)
+    line = f"{ticket.number} · {state} · {age} · {subject or '-'} · {who}"
+    if ticket.snoozed_until is None:
+        return line
+    desk = case.config.desk_named(ticket.desk) or case.config.desk[0]
+    when = letters.date_text(ticket.snoozed_until, desk, language, agent.timezone or "")
+    return f"{line} · {WORDS[language]['snoozed']} {when}"

@@ -24,6 +24,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "more": "and {count} more",
         "waits": "waits for us since {age}",
         "back-at": "back at {when}",
+        "colon": ": ",
+        "comma": ", ",
         "take": "Take it",
         "show": "Show",
     },
@@ -31,10 +33,12 @@ _WORDS: dict[str, dict[str, str]] = {
         "headline": "等待您处理的工单",
         "mine": "由您负责",
         "unassigned": "无人负责",
-        "back": "暂缓，今天恢复",
+        "back": "暂缓后今天恢复",
         "more": "还有 {count} 张",
         "waits": "已等待我们 {age}",
         "back-at": "{when} 恢复",
+        "colon": "：",
+        "comma": "，",
         "take": "我来处理",
         "show": "查看",
     },
@@ -59,7 +63,9 @@ def compose_digest(digest: Digest, templates: Templates) -> Composed:
     lists = [(name, some) for name, some in _lists(digest.daily) if some.all]
     values = {
         **briefing.common(digest.desk, None, language, digest.date),
-        "subject": f"{words['headline']}: " + ", ".join(f"{words[name]} {some.all}" for name, some in lists),
+        "subject": words["colon"].join(
+            (words["headline"], words["comma"].join(f"{words[name]} {some.all}" for name, some in lists))
+        ),
         "headline": words["headline"],
         "lists": [_list(digest, name, some) for name, some in lists],
     }

@@ -67,7 +67,7 @@ def next_due() -> Verb[float | None]:
 
 def coming(now: float) -> Verb[Coming]:
     soon = yield Query(
-        f"SELECT count(*) FROM (SELECT 1 FROM due WHERE at IS NOT NULL AND at <= $1 LIMIT {_COUNTED}) AS s", (now + 86_400.0,)
+        f"SELECT count(*) FROM (SELECT 1 FROM due WHERE at IS NOT NULL AND at <= $1 LIMIT {_COUNTED}) AS chosen", (now + 86_400.0,)
     )
     return Coming((yield from next_due()), soon[0][0])
 

@@ -75,6 +75,7 @@ async def test_a_snoozed_ticket_leaves_the_lists_and_comes_back_once(desk: Helpd
     mine = text_of(to(await ask_desk(desk, "#mine"), LEE, "receipt"))
     assert first.number is not None
     assert first.number in mine
+    assert "Snoozed until 5 January 2026, 10:00" in mine
     assert await pass_by(desk, 3 * DAY - 60) == []
     assert await pass_by(desk, 61) == [("to-agent", LEE)]
     assert "You wanted to be reminded" in text_of(await newest(desk, "to-agent"))

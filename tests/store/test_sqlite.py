@@ -16,6 +16,7 @@ from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.model import DeliveryState, MailState, Status
 from smtpgate.store import (
     changes,
+    daily,
     due,
     history,
     imported,
@@ -308,6 +309,8 @@ def daily_verbs() -> list[tuple[str, Verb[Any]]]:
         ("pauses", queue.pauses()),
         ("next_due", due.next_due()),
         ("first_due", due.first(NOW)),
+        ("coming", due.coming(NOW)),
+        ("daily", daily.daily("lee@corp.example", ["support"], NOW)),
         ("release_leases", incoming.release_leases("w")),
         ("release_leases", queue.release_leases("w")),
     ]
