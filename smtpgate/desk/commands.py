@@ -205,7 +205,7 @@ def _against_each_other(given: list[Given], body: str, faulty: bool) -> Iterator
     alone = next((verb for verb in seen if _BY_VERB[verb].alone), None)
     if alone is not None and (len(given) > 1 or body):
         yield Fault(f"#{alone.value}", Why.ALONE)
-    if Verb.TEMPLATE in seen and Verb.REPLY not in seen and body and _inside(seen):
+    if Verb.TEMPLATE in seen and not seen & {Verb.REPLY, Verb.NEW} and body and _inside(seen):
         yield Fault("#template", Why.UNCLEAR)
     if faulty or body or Verb.TEMPLATE in seen:
         return
@@ -242,7 +242,7 @@ _APART = {
     Verb.SPLIT: {Verb.NOTE, Verb.HELP},
 }
 # what may be said of a ticket in the mail that opens it.
-_OPENED = frozenset({Verb.TAKE, Verb.ASSIGN, Verb.STATUS, Verb.PRIORITY, Verb.TAG, Verb.CC, Verb.LANGUAGE})
+_OPENED = frozenset({Verb.TAKE, Verb.ASSIGN, Verb.STATUS, Verb.PRIORITY, Verb.TAG, Verb.CC, Verb.LANGUAGE, Verb.TEMPLATE})
 _BESIDE = {Verb.NEW: _OPENED, Verb.FWD: _OPENED | {Verb.NOTE, Verb.REPLY}}
 
 

@@ -14,7 +14,7 @@ from smtpgate.desk.commands import Given, Reading
 from smtpgate.desk.commandtable import Place, Verb
 from smtpgate.desk.life import language_for
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers import notify, outcome, tell, thread
+from smtpgate.handlers import canned, notify, outcome, tell, thread
 from smtpgate.handlers import ticket as tickets
 from smtpgate.handlers.agentwords import LINES
 from smtpgate.handlers.case import Case, Work
@@ -76,15 +76,17 @@ def do(case: Case, work: Work, desk: Desk, agent: Agent, asked: Reading) -> tupl
         return tuple(faults)
     ticket = _begin(case, work, desk, person, original)
     rest = replace(asked, commands=tuple(given for given in asked.commands if given is not asked.opening))
-    faults = list(outcome.impossible(case, ticket, desk, rest, agent.language))
-    if faults:
+    filled = canned.filled(case, ticket, desk, agent, rest, inside=not asked.outward)
+    why = filled if isinstance(filled, tuple) else outcome.impossible(case, ticket, desk, filled, agent.language)
+    if isinstance(filled, tuple) or why:
         work.forget()
-        return tuple(faults)
+        return why
+    rest = filled
     lines = [words["opened"].format(number=ticket.number, who=person.address), *_others(case, agent)]
     inside = not asked.outward
     if original is not None:
         _bring(case, work, ticket, original)
-        if (inside or not asked.text) and rest.of(Verb.STATUS) is None:  # else that mail has the number
+        if (inside or not rest.text) and rest.of(Verb.STATUS) is None:  # else that mail has the number
             lines.append(_acknowledge(case, work, desk, ticket, original, words))
     _link(case, work, ticket, lines, words)
     event = f"opened by {case.sender} in the name of {person.address}"

@@ -315,3 +315,15 @@ async def test_a_colleague_who_is_given_it_hears_once(desk: Helpdesk) -> None:
     told = text_of(to(filed, KIM, "to-agent"))
     assert "He is angry." in told
     assert "It is slow." in told
+
+
+async def test_a_canned_answer_is_text_enough(desk: Helpdesk) -> None:
+    canned = (Path(__file__).parents[2] / "templates" / "canned" / "details.en.txt").read_text("utf-8").splitlines()[-1]
+    for body in (f"#new Bob <{BOB}>\n#tag x\n#template details", f"#fwd\n#template details\n\n{FORWARD}"):
+        filed = await write(desk, body, "Scanner", message_id=None)
+        assert (filed.outcome, ("answer", BOB) in sent_to(filed), ("received", BOB) in sent_to(filed)) == ("answer", True, False)
+        assert canned in text_of(to(filed, BOB, "answer"))
+    unknown = await write(desk, f"#new {BOB}\n#template nonsense", "Scanner", message_id=None)
+    assert (unknown.outcome, "There is no canned answer" in receipt(unknown), len(await desk.tickets())) == ("refused", True, 2)
+    unclear = await write(desk, f"#fwd\n#template details\nMine.\n\n{FORWARD}", "Scanner", message_id=None)
+    assert unclear.outcome == "refused"
