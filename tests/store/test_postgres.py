@@ -8,13 +8,15 @@ import random
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from smtpgate.due import Due, Leave, What
 from smtpgate.errors import StoreAway, StoreError, StoreMisuse
-from smtpgate.model import DeliveryState, MailState
+from smtpgate.model import DeliveryState, MailState, Status
 from smtpgate.store import schema, transfer
 from smtpgate.store.api import AckNote, Changes, Facts, NewTicket
 from smtpgate.store.sqlite import SqliteStore
@@ -328,8 +330,12 @@ class TestCopy:
     async def test_there_and_back(self, database: str, tmp_path: Path, opening_store: Opening) -> None:
         first, last = tmp_path / "first.db", tmp_path / "last.db"
         file = await SqliteStore.open(first)
-        for i in range(5):
-            await open_ticket(file, a_ticket(number=f"N-{i}"), an_outgoing(a_recipient()))
+        tickets = [a_ticket(number=f"N-{i}") for i in range(5)]
+        for ticket in tickets:
+            await open_ticket(file, ticket, an_outgoing(a_recipient()))
+        later = Due(tickets[0].id, What.SNOOZE, NOW + 60, NOW, Status.RECEIVED)
+        kept = Changes(due=(later, replace(later, what=What.STATE, at=None)), leaves=(("lee@corp.example", Leave(NOW, NOW + 5)),))
+        await file.change(ticket_number=None, query=None, decide=lambda *_: kept)
         await accept_one(file, raw=bytes(range(256)) * 500)
         large = random.Random(1).randbytes(300_000)
         mail_id = await accept_one(file, raw=large)
@@ -342,6 +348,8 @@ class TestCopy:
         assert (found := await store.mail(mail_id)) is not None
         assert (found.raw, found.kept) == (large, None)  # whole in the database, which has no directory
         assert await store.known_token_key() == key
+        assert await store.first_due(NOW + 60) == later
+        assert (await store.members())["lee@corp.example"].leave == Leave(NOW, NOW + 5)
         with pytest.raises(StoreError, match="is at work"):
             await transfer.copy(database, str(last), password_file=None, step=lambda _: None)
         await store.close()
