@@ -1,8 +1,8 @@
 """What time brings about in a ticket: a snoozed one comes back, a customer is reminded, a ticket ends. Pure.
 
-Decided inside the transaction that takes it off what is due. Nobody is reminded or told who was not acknowledged, nobody of a
-ticket that a machine, an unproved sender or spam opened; such a ticket ends in silence. The caps on automatic mail put off
-what they leave no room for, and reminders leave half of each minute to the acknowledgements of new mail.
+Decided inside the transaction that takes it off what is due. Nobody is reminded or told who is blocked or was not acknowledged, and
+nobody of a ticket that a machine, an unproved sender or spam opened; such a ticket ends in silence. The caps on automatic mail
+put off what they leave no room for, and reminders leave half of each minute to the acknowledgements of new mail.
 """
 
 from __future__ import annotations
@@ -172,6 +172,7 @@ def _may_be_told(occasion: Occasion, ticket: Ticket) -> bool:
         and ticket.customer is not None
         and not ticket.unverified
         and SPAM not in ticket.tags
+        and not any(block.desk in ("", ticket.desk) for block in occasion.facts.blocks)  # they are the customer's
         and occasion.acknowledged
         and machines < occasion.config.limits.machine_mails_per_hour
     )

@@ -261,6 +261,14 @@ async def test_of_spam_nobody_hears(desk: Helpdesk) -> None:
     assert await pass_by(desk, 8 * DAY) == []
 
 
+async def test_who_is_blocked_hears_nothing(desk: Helpdesk) -> None:
+    first, second = await ended(desk), await desk.post(mail("Another", "Something else."))
+    blocked = await Colleague(desk).answer(to(second, LEE, "to-agent"), "#block")
+    assert blocked.outcome == "done"
+    assert await pass_by(desk, 8 * DAY) == []
+    assert await status(desk, first) is Status.CLOSED
+
+
 async def test_a_customer_with_many_tickets_gets_no_more_in_a_day_than_the_cap(tmp_path: Path) -> None:
     async with helpdesk(tmp_path, desk=DESKS, agent=QUIET, limits={"acknowledgements_per_day": 2}) as desk:
         for i in range(3):
