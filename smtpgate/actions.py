@@ -13,9 +13,12 @@ from smtpgate.clock import Clock, new_id
 from smtpgate.config import Config
 from smtpgate.desk.life import letter_for, told_of
 from smtpgate.errors import UsageError
+from smtpgate.handlers import merging
+from smtpgate.handlers.agentwords import LINES
+from smtpgate.handlers.doing import CONVERSATION
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.model import Address, Entry, EntryKind, Status, Ticket
-from smtpgate.store.api import Changes, Facts, Store, TicketUpdate
+from smtpgate.store.api import Changes, Facts, FactsQuery, Store, TicketUpdate
 
 _LEASE = 60.0  # seconds to file one mail
 
@@ -36,6 +39,52 @@ async def set_status(pipeline: Pipeline, store: Store, *, number: str, status: S
 
     await store.change(ticket_number=number, query=None, decide=decide)
     return "; ".join(done)
+
+
+async def merge(pipeline: Pipeline, store: Store, *, number: str, into: str, author: str, quiet: bool) -> str:
+    """Make a ticket part of another one, by the rules of #merge. quiet: its customer is not told. Returns what was done."""
+    detail = await store.ticket(number)
+    if detail is None:
+        raise UsageError(f"there is no ticket {number}")
+    references = tuple(e.message_id for e in detail.entries if e.message_id and e.kind in CONVERSATION)[-20:]
+    said: list[str] = []
+    now = pipeline.clock.now()
+    query = FactsQuery("", now, "", None, (), (into,), (), (), (), ())
+
+    def decide(old: Ticket | None, facts: Facts) -> Changes:
+        new = facts.tickets.get(facts.by_number.get(into, 0))
+        if old is None or new is None:
+            raise UsageError(f"there is no ticket {number if old is None else into}")
+        why = merging.why_not(old, new)
+        if why is not None:
+            raise UsageError(LINES["en"][why[0]].format(**why[1]))
+        said.clear()
+        said.append(f"{old.number} is part of {new.number} now")
+        return _merged(pipeline, old, new, now, references, author, quiet, said)
+
+    await store.change(ticket_number=number, query=query, decide=decide)
+    return "; ".join(said)
+
+
+def _merged(
+    pipeline: Pipeline, old: Ticket, new: Ticket, now: float, references: tuple[str, ...], author: str, quiet: bool, said: list[str]
+) -> Changes:
+    done = merging.merged(pipeline.config, old, new, now, author)
+    events = (
+        Entry(new_id(pipeline.clock), old.id, EntryKind.EVENT, author, now, done.event),
+        Entry(new_id(pipeline.clock), new.id, EntryKind.EVENT, author, now, f"{old.number} merged into this one"),
+    )
+    changes = Changes(links=(done.link,), updates=done.updates, entries=events)
+    if done.left_out:
+        said.append(f"no more copies to {', '.join(p.address for p in done.left_out)}")
+    desk = pipeline.config.desk_named(new.desk) or pipeline.config.desk[0]
+    letter = None if quiet else merging.told_customer(pipeline.post, desk, old, done.ticket, now, references, author)
+    if letter is None:
+        said.append("no mail was sent")
+        return changes
+    entry, mail = letter
+    said.append(f"merged mail queued for {mail.recipients[0].address}")
+    return replace(changes, entries=(*events, entry), outgoing=(mail,), message_refs=(pipeline.post.reference(mail),))
 
 
 async def file_opaque(pipeline: Pipeline, store: Store, mail_id: str, *, worker: str) -> str:

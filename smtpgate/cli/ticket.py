@@ -1,4 +1,4 @@
-"""`smtpgate ticket`: list, show, status."""
+"""`smtpgate ticket`: list, show, status, merge."""
 
 from __future__ import annotations
 
@@ -271,6 +271,38 @@ def status(context: Context, number: str, state: str, note: str, message: str, a
     said = context.with_store(work, config=config, change=True)
     if as_json:
         show.as_line({"number": _number(number), "status": state, "said": said})
+    else:
+        click.echo(said)
+
+
+@ticket.command()
+@click.argument("number")
+@click.argument("into", metavar="INTO")
+@click.option("--quiet", is_flag=True, help="Do not tell the customer which number leads on.")
+@click.option("--as", "author", default="", metavar="ADDRESS", help="Who does it, for the ticket's history.")
+@json_option
+@pass_context
+def merge(context: Context, number: str, into: str, quiet: bool, author: str, as_json: bool) -> None:
+    """Make the ticket NUMBER part of the ticket INTO, for ever.
+
+    What was said in it stands there; its number, signed addresses and Message-IDs lead there. As with #merge in an agent's mail,
+    tickets of two customers are merged only when the one takes part in the other's.
+
+    \b
+    Example: smtpgate ticket merge 20261121-EML-0042 20261120-EML-0007
+    """
+    from smtpgate import actions, app
+
+    config = context.config()
+    one, other = _number(number), _number(into)
+
+    async def work(store: Store) -> str:
+        pipeline = await app.build_pipeline(config, store, SystemClock())
+        return await actions.merge(pipeline, store, number=one, into=other, author=author, quiet=quiet)
+
+    said = context.with_store(work, config=config, change=True)
+    if as_json:
+        show.as_line({"number": one, "into": other, "said": said})
     else:
         click.echo(said)
 

@@ -7,9 +7,10 @@ read what was written to the other. What a customer is told names no ticket but 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from smtpgate.clock import local_day
+from smtpgate.clock import local_day, new_id
+from smtpgate.config import Config
 from smtpgate.desk.commands import Given, Reading
 from smtpgate.desk.commandtable import Verb
 from smtpgate.desksettings import Desk
@@ -17,9 +18,11 @@ from smtpgate.handlers import tell
 from smtpgate.handlers import ticket as opened
 from smtpgate.handlers.case import Case
 from smtpgate.handlers.doing import SPAM, Doing
+from smtpgate.handlers.post import Post
 from smtpgate.links import Link, LinkKind, MovedEntry, NewLink
+from smtpgate.mail.address import key
 from smtpgate.mail.letters import date_text, one_line
-from smtpgate.model import Address, Entry, EntryKind, Participant, Role, Status, Ticket
+from smtpgate.model import Address, Entry, EntryKind, OutgoingMail, Participant, Role, Status, Ticket
 from smtpgate.numbers import NumberPattern, find
 from smtpgate.store.api import NewTicket, TicketUpdate
 
@@ -61,71 +64,96 @@ def _against_merge(case: Case, ticket: Ticket, given: Given, words: dict[str, st
     other = _survivor(case, given)
     if other is None:
         return [words["no-ticket"].format(number=given.value)]
-    if other.id == ticket.id:
-        return [words["merge-self"].format(number=given.value)]
-    if SPAM in other.tags:
-        return [words["merge-spam"].format(number=other.number)]
-    if ticket.customer is None:
-        return []
-    if other.customer is None:
-        return [words["merge-nobody"].format(number=other.number)]
-    if not _takes_part(case, other, ticket.customer):
-        who = {"number": other.number, "theirs": other.customer.address, "who": ticket.customer.address}
-        return [words["merge-customers"].format(**who)]
-    return []
+    why = why_not(ticket, other)
+    return [words[why[0]].format(**why[1])] if why else []
 
 
-def _takes_part(case: Case, ticket: Ticket, person: Participant) -> bool:
+def why_not(old: Ticket, new: Ticket) -> tuple[str, dict[str, str]] | None:
+    """Why the old one may not become part of the new one: a key of LINES and its values."""
+    if new.id == old.id:
+        return "merge-self", {"number": new.number}
+    if SPAM in new.tags:
+        return "merge-spam", {"number": new.number}
+    if old.customer is None:
+        return None
+    if new.customer is None:
+        return "merge-nobody", {"number": new.number}
+    if not _takes_part(new, old.customer):
+        who = {"number": new.number, "theirs": new.customer.address, "who": old.customer.address}
+        return "merge-customers", who
+    return None
+
+
+def _takes_part(ticket: Ticket, person: Participant) -> bool:
     """He is its customer, or an agent let him take part: he reads what is written to its customer anyhow."""
-    same = [p for p in ticket.participants if case.post.key(p.address) == case.post.key(person.address)]
+    same = [p for p in ticket.participants if key(p.address) == key(person.address)]
     return any(p.role in (Role.CUSTOMER, Role.JOINED) for p in same)
 
 
-def _desks(case: Case, ticket: Ticket) -> list[Desk]:
-    found = (case.config.desk_named(name) for name in (ticket.desk, *ticket.other_desks))
-    return [desk for desk in found if desk is not None]
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """One ticket of two. ticket: as it is then. left_out: who got copies in the old one and gets none in this one."""
+
+    ticket: Ticket
+    updates: tuple[TicketUpdate, TicketUpdate]  # of the old one, of this one
+    link: NewLink
+    event: str  # in the old one
+    left_out: tuple[Participant, ...]
+    reopened: bool
+
+
+def merged(config: Config, old: Ticket, new: Ticket, now: float, by: str) -> Merged:
+    known = {key(p.address) for p in new.participants}
+    people = tuple(replace(p, role=Role.CC) for p in old.participants if key(p.address) not in known)
+    tags = tuple(dict.fromkeys((*new.tags, *(tag for tag in old.tags if tag != SPAM))))[:50]
+    reopened = old.status.open and not new.status.open
+    desks = [desk for name in (new.desk, *new.other_desks) if (desk := config.desk_named(name)) is not None]
+    works_there = any(key(a) == key(old.assignee) for desk in desks for a in desk.agents)
+    assignee = new.assignee or (old.assignee if works_there else "")
+    update = TicketUpdate(
+        new.id,
+        updated_at=now,
+        status=Status.PROGRESS if reopened else None,
+        add_participants=people,
+        tags=tags if tags != new.tags else None,
+        assignee=assignee if assignee != new.assignee else None,
+    )
+    ticket = replace(
+        new,
+        participants=(*new.participants, *people),
+        tags=tags,
+        links=(*new.links, Link(LinkKind.HOLDS, old.id, old.number)),
+        assignee=assignee,
+        status=update.status or new.status,
+    )
+    return Merged(
+        ticket=ticket,
+        updates=(TicketUpdate(old.id, status=Status.CLOSED, updated_at=now, assignee=""), update),
+        link=NewLink(old.id, LinkKind.INTO, new.id, now, by),
+        event=f"merged into {new.number}",
+        left_out=tuple(p for p in old.joined if key(p.address) not in known),
+        reopened=reopened,
+    )
 
 
 def merge(doing: Doing, given: Given) -> None:
     case, work, old = doing.case, doing.work, doing.ticket
     new = _survivor(case, given)
     assert new is not None
-    known = {case.post.key(p.address) for p in new.participants}
-    people = tuple(replace(p, role=Role.CC) for p in old.participants if case.post.key(p.address) not in known)
-    left_out = tuple(p for p in old.joined if case.post.key(p.address) not in known)
-    tags = tuple(dict.fromkeys((*new.tags, *(tag for tag in old.tags if tag != SPAM))))[:50]
-    reopened = old.status.open and not new.status.open
-    assignee = "" if new.assignee else old.assignee
-    if not any(case.post.key(a) == case.post.key(assignee) for desk in _desks(case, new) for a in desk.agents):
-        assignee = ""
-    work.links.append(NewLink(old.id, LinkKind.INTO, new.id, case.now, case.sender))
-    work.updates.append(TicketUpdate(old.id, status=Status.CLOSED, updated_at=case.now, assignee=""))
-    work.entries.append(doing.event(old, f"merged into {new.number}"))
+    done = merged(case.config, old, new, case.now, case.sender)
+    work.links.append(done.link)
+    work.entries.append(doing.event(old, done.event))
     doing.merged = old
-    doing.update = TicketUpdate(
-        new.id,
-        updated_at=case.now,
-        status=Status.PROGRESS if reopened else None,
-        add_participants=people,
-        tags=tags if tags != new.tags else None,
-        assignee=assignee or None,
-    )
-    link = Link(LinkKind.HOLDS, old.id, old.number)
-    doing.ticket = replace(
-        new,
-        participants=(*new.participants, *people),
-        tags=tags,
-        links=(*new.links, link),
-        assignee=new.assignee or assignee,
-        status=Status.PROGRESS if reopened else new.status,
-    )
+    closed, doing.update = done.updates
+    work.updates.append(closed)
+    doing.ticket = done.ticket
     doing.desk = case.desk_of_agent(new) or doing.desk
-    doing.events.append(f"{old.number} merged into this one" + (f": {new.status.value} -> progress" if reopened else ""))
+    doing.events.append(f"{old.number} merged into this one" + (f": {new.status.value} -> progress" if done.reopened else ""))
     doing.say("merged", old=old.number, new=new.number)
-    if reopened:
+    if done.reopened:
         doing.say("merge-reopened", new=new.number)
-    if left_out:
-        doing.say("merge-copies", who=", ".join(p.address for p in left_out))
+    if done.left_out:
+        doing.say("merge-copies", who=", ".join(p.address for p in done.left_out))
     doing.say("merge-stays")
     latest = next(iter(case.facts.said.entries.get(old.id, ())), None)
     for agent in dict.fromkeys((new.assignee, old.assignee)):
@@ -135,24 +163,33 @@ def merge(doing: Doing, given: Given) -> None:
 
 def tell_customer(doing: Doing) -> None:
     """The customer of the ticket that was merged, once: which number leads on."""
-    old, new = doing.merged, doing.ticket
-    if old is None or old.customer is None or SPAM in old.tags:
-        return
+    old, new, case = doing.merged, doing.ticket, doing.case
+    letter = None if old is None else told_customer(case.post, doing.desk, old, new, case.now, doing.thread(old), case.sender)
+    if letter is not None:
+        doing.send(*letter)
+        doing.say("told", to=letter[1].recipients[0].address)
+
+
+def told_customer(
+    post: Post, desk: Desk, old: Ticket, new: Ticket, now: float, references: tuple[str, ...], by: str
+) -> tuple[Entry, OutgoingMail] | None:
+    """None for a ticket that nobody is written to about."""
+    if old.customer is None or SPAM in old.tags:
+        return None
     to = old.customer
-    entry = Entry(doing.case.new_id(), new.id, EntryKind.STATUS, doing.case.sender, doing.case.now, "(merged mail)")
-    mail = doing.case.post.to_customer(
+    entry = Entry(new_id(post.clock), new.id, EntryKind.STATUS, by, now, "(merged mail)")
+    mail = post.to_customer(
         purpose="merged",
-        desk=doing.desk,
+        desk=desk,
         # in his own words: the other ticket may have begun with somebody else's
         ticket=replace(new, subject=old.subject, language=old.language, unverified=old.unverified or new.unverified),
         to=Address(to.name, to.address),
-        now=doing.case.now,
-        references=doing.thread(old),
+        now=now,
+        references=references,
         entry_id=entry.id,
         other=old.number,
     )
-    doing.send(replace(entry, message_id=mail.message_id), mail)
-    doing.say("told", to=to.address)
+    return replace(entry, message_id=mail.message_id), mail
 
 
 # --- split ------------------------------------------------------------------------------------------------------------
@@ -206,8 +243,8 @@ def split(doing: Doing, given: Given) -> None:
     assert isinstance(entry, Entry)
     assert desk is not None
     assert old.customer is not None
-    key = opened.serial_key(case.pattern, desk, case.now)
-    serial = case.facts.serials[key]
+    counter = opened.serial_key(case.pattern, desk, case.now)
+    serial = case.facts.serials[counter]
     author = [p for p in old.participants if case.post.key(p.address) == case.post.key(entry.author) and p != old.customer]
     new = Ticket(
         id=case.new_id(),
@@ -226,7 +263,7 @@ def split(doing: Doing, given: Given) -> None:
         tags=tuple(tag for tag in old.tags if tag != SPAM),
     )
     work.opened.append(new)
-    work.tickets.append(NewTicket(new, key, serial))
+    work.tickets.append(NewTicket(new, counter, serial))
     work.links.append(NewLink(new.id, LinkKind.SPLIT_FROM, old.id, case.now, case.sender))
     work.moved.append(MovedEntry(entry.id, old.id, new.id))
     work.entries.append(doing.event(new, f"split off from {old.number}"))
