@@ -42,8 +42,10 @@ _LONG = (
     "tests/fault/test_kill.py::test_after",
     "tests/fault/",
     "tests/e2e/",
+    "tests/trial/",
+    "tests/unit/mail/test_worker.py",
+    "tests/unit/mail/test_parser_socket.py",
     "tests/property/",
-    "tests/unit/sign/",
     "tests/store/",
 )
 
