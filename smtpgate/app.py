@@ -61,16 +61,16 @@ SOCKETS = NAMES  # of sockets that systemd may pass
 
 
 @cache
-def built_in_templates() -> tuple[Templates, list[str]]:
-    """Those that come with the program, compiled and tried once in a process, and what is wrong with them."""
-    templates = Templates()
-    return templates, templates.check()
+def built_in_templates() -> Templates:
+    """Those that come with the program, one for each process. Our tests try them: a start only looks whether all are there."""
+    return Templates()
 
 
 def check_templates(config: Config) -> Templates:
     """Raises ConfigError for templates that do not render."""
     if config.templates.directory is None:
-        templates, faults = built_in_templates()
+        templates = built_in_templates()
+        faults = templates.missing()
     else:
         templates = Templates(config.templates.directory)
         faults = templates.check()

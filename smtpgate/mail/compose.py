@@ -74,11 +74,13 @@ _KEPT = _Kept()
 
 
 class Templates:
-    """All templates, compiled. A file in the admin's directory wins over the built-in one of the same name."""
+    """All templates. A file in the admin's directory wins over the built-in one of the same name. With such a directory all are
+    compiled at once, so that faults are heard of; else each when it is first needed, which spares a start 0.3 s."""
 
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory
-        places = [p for p in (directory, built_in_directory()) if p is not None]
+        ours = built_in_directory()
+        places = [p for p in (directory, ours) if p is not None]
         self._environment = ImmutableSandboxedEnvironment(
             loader=jinja2.FileSystemLoader([str(p) for p in places]),
             autoescape=lambda name: name is not None and name.endswith(".html"),
@@ -94,10 +96,22 @@ class Templates:
         self._problems: dict[str, str] = {}
         for name in _names():
             try:
-                self._compiled[name] = self._environment.get_template(name)
+                if directory is not None:
+                    self._template(name)
+                elif not (ours / name).is_file():
+                    raise jinja2.TemplateNotFound(name)
             except (jinja2.TemplateError, OSError, UnicodeError) as error:
                 self._problems[name] = _blame(name, error)
         self.canned = Canned(self._text, places)
+
+    def _template(self, name: str) -> jinja2.Template:
+        if name not in self._compiled:
+            self._compiled[name] = self._environment.get_template(name)
+        return self._compiled[name]
+
+    def missing(self) -> list[str]:
+        """What is wrong with the files, without rendering any."""
+        return list(self._problems.values())
 
     def check(self) -> list[str]:
         """What is wrong with the templates, each with file and line; every one is rendered with sample values."""
@@ -160,7 +174,7 @@ class Templates:
 
     def _rendered(self, name: str, values: dict[str, Any]) -> str:
         try:
-            return self._compiled[name].render(values)
+            return self._template(name).render(values)
         except Exception as error:  # a template is the admin's own program: whatever it raises is its fault
             raise ComposeError(_blame(name, error) + _meant(error, values)) from error
 

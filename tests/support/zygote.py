@@ -208,7 +208,7 @@ def _load() -> None:
     parserprocess._loaded()
     from smtpgate.app import built_in_templates
 
-    built_in_templates()
+    built_in_templates().check()  # compiles them
     import tests.support.server  # noqa: F401
 
     gc.collect()

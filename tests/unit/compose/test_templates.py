@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smtpgate.languages import LANGUAGES
+from smtpgate.mail import compose as compose_module
 from smtpgate.mail.compose import AGENTS_LANGUAGES, AGENTS_PAGES, Templates, built_in_directory, compose
 from smtpgate.mail.letters import ComposeError, Purpose, variables
 from tests.support.letters import NUMBER, letter, templates
@@ -140,3 +142,11 @@ def test_filling_in_a_built_in_template_says_what_rendering_it_says(purpose: Pur
             for kind in ("txt", "html"):
                 name = f"{language}/{purpose.value}.{kind}"
                 assert templates._filled(name, values) == templates._rendered(name, values)
+
+
+def test_of_our_own_a_start_misses_those_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(built_in_directory(), tmp_path / "templates")
+    monkeypatch.setattr(compose_module, "built_in_directory", lambda: tmp_path / "templates")
+    assert Templates().missing() == []
+    (tmp_path / "templates/en/received.html").unlink()
+    assert Templates().missing() == ["en/received.html: there is no template en/received.html"]
