@@ -108,7 +108,7 @@ class Case:
     @property
     def agent(self) -> bool:
         """The author is an agent of any desk."""
-        return any(self.sender == agent for desk in self.config.desk for agent in desk.agents)
+        return bool(self.sender) and self.config.agent_address(self.sender) != ""
 
     def desk_of_agent(self, ticket: Ticket) -> Desk | None:
         """The desk of the ticket that the sender is an agent of, as the configuration is now."""

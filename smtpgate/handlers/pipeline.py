@@ -105,10 +105,10 @@ class Pipeline:
         sender = key(member or author) if author else ""
         references = thread.references(parsed, imported=imported)[:_REFERENCES]
         numbers = find(parsed.subject, self.patterns)
-        listing = None if imported else deskmail.asked(parsed, sender, desks, self.config, self.patterns)
+        listing = None if imported or not member else deskmail.asked(parsed, sender, desks, self.config, self.patterns)
         wants = agent.wants(parsed, self.patterns) if member and not imported else None
         serials = self.config.desk if wants is not None and wants.opens else desks
-        opens = not imported and deskmail.opens(parsed, sender, desks, tokens)
+        opens = bool(member) and not imported and deskmail.opens(parsed, sender, desks, tokens)
         brought = tuple(o.message_id for o in parsed.originals if o.message_id and o.message_id not in references) if opens else ()
         claimed = tuple(dict.fromkeys(a for f in parsed.from_ if (a := self.config.agent_address(f.address))))
         prints = _fingerprints(mail, parsed, sender, desks, numbers)
@@ -134,7 +134,7 @@ class Pipeline:
             told_most=self.config.limits.notifications_per_hour,
             conversation=asks
             or listing is not None
-            or (not imported and any(desk.notify or sender in desk.agents for desk in self.config.desk)),
+            or (not imported and (bool(member) or any(desk.notify for desk in self.config.desk))),
             open_tickets=asks,
             listing=listing,
             also=wants.numbers if wants is not None else (),

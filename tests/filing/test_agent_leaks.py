@@ -165,6 +165,11 @@ async def test_the_configuration_may_write_him_in_several_ways(tmp_path: Path) -
         told = to(first, "Lee@corp.example", "to-agent")
         assigned = await Colleague(desk, KIM).answer(to(first, KIM, "to-agent"), "#assign LEE@corp.example")
         assert assigned.outcome == "done"
+        held = await Colleague(desk).answer(told, "Held.", evidence=Evidence.NONE)
+        confirmed = await Colleague(desk).answer(to(held, "Lee@corp.example", "receipt"), "")
+        assert confirmed.outcome == "confirmed"
+        by_number = await desk.post(mail(f"[#{first.number}] x", "#note by the number", sender=LEE), sender=LEE)
+        assert (by_number.outcome, by_number.number) == ("note", first.number)
         filed = await Colleague(desk).answer(told, "Please switch it off.")
         assert (filed.outcome, read(to(filed, CUSTOMER, "answer"))["From"].addresses[0].display_name) == ("answer", "Lee (support)")
 
