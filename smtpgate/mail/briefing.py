@@ -81,8 +81,8 @@ def compose_briefing(briefing: Briefing, templates: Templates) -> Composed:
     values = {
         **common(desk, ticket, language, briefing.date),
         "headline": words[briefing.what],
-        "who": safe.line(briefing.entry.author, _VALUE) or "-",
-        "evidence": _evidence(briefing.entry, language),
+        "who": words["delivery"] if _returned(briefing) else safe.line(briefing.entry.author, _VALUE) or "-",
+        "evidence": "" if _returned(briefing) else _evidence(briefing.entry, language),
         "text": _text(briefing.entry.text, _TEXT),
         "facts": _facts(briefing, language),
         "earlier": [_said(entry, desk, language) for entry in briefing.earlier],
@@ -166,6 +166,11 @@ def _text(text: str, limit: int) -> str:
     return clean if len(text) <= limit else clean[:limit].rstrip() + "\n[…]"
 
 
+def _returned(briefing: Briefing) -> bool:
+    """A report about a mail of ours: the signed return path vouches for it, and who sent it says nothing."""
+    return briefing.what in ("lost", "late")
+
+
 def _evidence(entry: Entry, language: Language) -> str:
     return next((words for known, words in EVIDENCE[language].items() if known.value == entry.evidence and entry.mail_id), "")
 
@@ -186,7 +191,7 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
         *((detail.name, detail.value) for detail in briefing.entry.details if detail.where != "quoted"),
         (words["written-in"], "" if ticket.language == language else NAMES[written_in(ticket.language)]),
         (words["wishes"], words["fewer"] if ticket.customer is not None and ticket.customer.fewer else ""),
-        (words["files"], ", ".join(a.filename for a in briefing.entry.attachments if not a.seen)),
+        (words["files"], "" if _returned(briefing) else ", ".join(a.filename for a in briefing.entry.attachments if not a.seen)),
         (words["marks"], ", ".join(briefing.entry.marks)),
         *((words["linked"], f"{link.number} ({LINKED[language][link.kind]})") for link in ticket.links[-_LINKS:]),
         *((words["others"], f"{o.number} ({STATUS[language][o.status]}) {o.subject}") for o in briefing.others),

@@ -57,6 +57,9 @@ async def test_an_answer_that_the_server_refuses_opens_the_ticket_again_and_its_
     text = text_of(to(filed, LEE, "to-agent"))
     for part in ("did NOT arrive", CUSTOMER, "550 5.1.1 No such user 没有", "mx.customer.example[192.0.2.9]:25", "New fuser."):
         assert part in text, part
+    assert "From: mail delivery" in text
+    assert "Files:" not in text
+    assert "trusted" not in text
     detail = await desk.ticket(first.number)
     assert detail.ticket.status is Status.PROGRESS
     assert [e.kind for e in detail.entries].count(EntryKind.MACHINE) == 1

@@ -21,7 +21,7 @@ from tests.fuzz.target import Target, wait
 from tests.unit.intake.door import Running, running
 from tests.unit.intake.wire import connect, settle
 
-_REPLY = re.compile(r"(?:[2345]\d\d-[^\r\n]*\r\n)*[2345]\d\d [^\r\n]*\r\n")
+REPLY = re.compile(r"(?:[2345]\d\d-[^\r\n]*\r\n)*[2345]\d\d [^\r\n]*\r\n")
 
 
 def _lines(data: bytes) -> Any:
@@ -159,7 +159,7 @@ def _dialogue(data: bytes) -> Any:
         return wire.said
 
     said = wait(talk()).decode("utf-8")
-    replies = _REPLY.findall(said)
+    replies = REPLY.findall(said)
     assert "".join(replies) == said
     stored = sum(before.startswith("354") and reply.startswith("250") for before, reply in itertools.pairwise(replies))
     went_on = replies[-1].startswith("354") if replies else False
