@@ -21,7 +21,7 @@ class HoldingQuery:
 @dataclass(frozen=True, slots=True)
 class Held:
     """A mail that is, or was, held. why: a key of mail.heldmail.WORDS; asked: when its own author was asked to vouch for it, 0.0 if
-    he was not; told: it is among those that are told together."""
+    he was not."""
 
     id: str
     state: MailState
@@ -32,23 +32,22 @@ class Held:
     why: str = ""
     number: str = ""  # of the ticket that it would join
     evidence: str = ""
-    told: bool = False
     asked: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """A mail about held ones that has not left: since when it lists them, and when it leaves."""
+    """A mail about held ones that has not left: since when it lists them, when it leaves, and which they are, oldest first."""
 
     outgoing_id: int
     since: float
     at: float
+    mails: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    mails: dict[str, Held] = field(default_factory=dict)  # those that were asked for
-    recent: tuple[Held, ...] = ()  # of the desks concerned, the newest first
+    mails: dict[str, Held] = field(default_factory=dict)  # those that were asked for, and those that are `collected`
     told: dict[str, int] = field(default_factory=dict)  # mails about held ones within the hour, by agent
     collected: dict[tuple[str, str], Collected] = field(default_factory=dict)  # by agent and desk
     alerted: frozenset[str] = frozenset()  # agents who were alerted within the hour
@@ -62,3 +61,4 @@ class HoldNotice:
     desk: str
     outgoing_id: int
     since: float
+    mails: tuple[str, ...]  # oldest first

@@ -16,7 +16,7 @@ from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.heldwords import ALERTED, DECIDED
 from smtpgate.handlers.tell import concerned
-from smtpgate.holding import Held, HoldingQuery, HoldNotice
+from smtpgate.holding import Collected, Held, HoldingQuery, HoldNotice
 from smtpgate.mail.heldmail import HeldItem
 from smtpgate.mail.letters import ComposeError
 from smtpgate.model import Evidence, MailState, Ticket
@@ -26,7 +26,7 @@ from smtpgate.store.api import ALERT, HELD, AckNote
 NAME = "held"
 _WEAK = (Evidence.DOMAIN, Evidence.NONE, Evidence.TEMPERROR)
 _FORGED = (Evidence.FAIL, Evidence.AMBIGUOUS)
-_LISTED = 30  # held mails that one mail lists; of more it says how many
+_LISTED = 20  # held mails that one mail lists; of more it says that there are
 _AFTER_MANY = 3600.0  # seconds after which the rest is told together, when so many came that each alone would be too much
 _REASONS = 6  # of a verdict, in an alert
 _ALERTED = 3  # agents of whose names one forged mail makes use
@@ -75,16 +75,18 @@ def _tell(case: Case, work: Work, desk: Desk, agent: Agent) -> None:
         _send(case, work, desk, agent, (now,), case.now, ticket=ticket, text=case.parsed.reply or case.parsed.text)
         work.acks.append(AckNote(agent.address, case.now, HELD))
         return
-    before = case.facts.holding.collected.get((agent.address, desk.name))
-    since = before.since if before is not None else case.now
-    listed = [h for h in case.facts.holding.recent if h.desk == desk.name and h.told and h.at >= since]
-    if before is not None and len(listed) > _LISTED:
+    holding = case.facts.holding
+    first = Collected(0, case.now, case.now + (desk.hold_digest or _AFTER_MANY))
+    before = holding.collected.get((agent.address, desk.name), first)
+    listed = [held for i in before.mails if (held := holding.mails.get(i)) is not None and held.state is MailState.HELD]
+    if len(listed) > _LISTED:
         work.because(NAME, f"{agent.address} is told that there are more")
         return
-    at = before.at if before is not None else case.now + (desk.hold_digest or _AFTER_MANY)
-    outgoing = _send(case, work, desk, agent, (now, *listed), at)
+    mails = (*listed, now)
+    outgoing = _send(case, work, desk, agent, mails[::-1], before.at)
     if outgoing is not None:
-        work.hold_notices.append(HoldNotice(agent.address, desk.name, outgoing, since))
+        ids = tuple(held.id for held in mails)
+        work.hold_notices.append(HoldNotice(agent.address, desk.name, outgoing, before.since, ids))
 
 
 def _held(case: Case, work: Work, desk: Desk) -> Held:
@@ -98,7 +100,6 @@ def _held(case: Case, work: Work, desk: Desk) -> Held:
         why=work.held_as,
         number=work.ticket.number if work.ticket is not None else "",
         evidence=case.mail.verdict.evidence.value,
-        told=True,
     )
 
 
@@ -116,7 +117,6 @@ def noted(case: Case, work: Work) -> dict[str, object]:
         "why": held.why,
         "number": held.number,
         "evidence": held.evidence,
-        "told": bool(work.hold_notices),
         "asked": case.now if asked else 0.0,
     }
 
@@ -148,7 +148,7 @@ def _send(
     )
     try:
         mail = case.post.held(
-            desk=desk, agent=agent, items=items, more=len(mails) - len(items), ticket=ticket, now=case.now, send_at=at
+            desk=desk, agent=agent, items=items, more=len(mails) > len(items), ticket=ticket, now=case.now, send_at=at
         )
     except ComposeError as error:
         work.because(NAME, f"{agent.address} could not be told: {error}")

@@ -213,7 +213,7 @@ class Post:
         desk: Desk,
         agent: Agent,
         items: tuple[HeldItem, ...],
-        more: int,
+        more: bool,
         ticket: Ticket | None,
         now: float,
         send_at: float,

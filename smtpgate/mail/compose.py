@@ -342,7 +342,7 @@ def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
                 }
             ],
         },
-        "held": {"headline": "Held", "items": [_held_sample("Buy <b>"), _held_sample("")], "more": 3},
+        "held": {"headline": "Held", "items": [_held_sample("Buy <b>"), _held_sample("")], "more": True},
     }
     empty: dict[str, dict[str, Any]] = {
         "answer": {
@@ -353,7 +353,7 @@ def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
         "to-agent": {**rich["to-agent"], "evidence": "", "text": "", "facts": [], "earlier": [], "links": [], "inside": True},
         "receipt": {"headline": "Done", "lines": [], "text": ""},
         "digest": {"headline": "x", "lists": [{"title": "x", "lines": [], "more": ""}]},
-        "held": {"headline": "Held", "items": [_held_sample("")], "more": 0},
+        "held": {"headline": "Held", "items": [_held_sample("")], "more": False},
     }
     for language in LANGUAGES:
         shared = {**common, **letters.of_desk(desk, language)}

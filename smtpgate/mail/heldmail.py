@@ -25,6 +25,7 @@ WORDS: dict[str, dict[str, str]] = {
     "en": {
         "one": "A mail is held for you to decide",
         "many": "{count} mails are held for you to decide",
+        "more": "More than {count} mails are held for you to decide",
         "subject": "Held mail",
         "join": "it would join a ticket, and nothing proves that it is from who takes part there.",
         "unproved": "nothing proves that it is from who it says.",
@@ -36,6 +37,7 @@ WORDS: dict[str, dict[str, str]] = {
     "zh": {
         "one": "有一封邮件已暂扣，请您决定",
         "many": "有 {count} 封邮件已暂扣，请您决定",
+        "more": "有超过 {count} 封邮件已暂扣，请您决定",
         "subject": "暂扣的邮件",
         "join": "它要归入一张工单，但无法证实它出自该工单的参与者。",
         "unproved": "无法证实它出自所称的发件人。",
@@ -63,13 +65,13 @@ class HeldItem:
 
 @dataclass(frozen=True, slots=True)
 class HeldNotice:
-    """more: held mails that are not among the items."""
+    """more: there are held mails that are not among the items."""
 
     desk: Desk
     agent: Agent
     ticket: Ticket | None
     items: tuple[HeldItem, ...]
-    more: int
+    more: bool
     message_id: str
     date: float
     references: tuple[str, ...] = ()
@@ -80,11 +82,12 @@ def compose_held(notice: HeldNotice, templates: Templates) -> Composed:
     desk, agent, ticket = notice.desk, notice.agent, notice.ticket
     language: Language = agent.language
     words = WORDS[language]
-    count = len(notice.items) + notice.more
+    count = len(notice.items)
+    headline = "more" if notice.more else "one" if count == 1 else "many"
     values = {
         **common(desk, ticket, language, notice.date),
         **({} if ticket else {"subject": words["subject"]}),
-        "headline": words["one"] if count == 1 else words["many"].format(count=count),
+        "headline": words[headline].format(count=count),
         "items": [_item(item, desk, language) for item in notice.items],
         "more": notice.more,
     }

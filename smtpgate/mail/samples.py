@@ -232,7 +232,7 @@ def _held(language: Language, desk: Desk, agent: Agent) -> HeldNotice:
         _CUSTOMER, words.subject, "join", Evidence.NONE.value, ticket.number, _NOW - 600, _signed(desk, "d"), words.wrote
     )
     forged = replace(unproved, subject=words.other, why="unproved", evidence=Evidence.FAIL.value, number="", text="")
-    return HeldNotice(desk, agent, None, (unproved, forged), 0, f"<sample@{desk.domain}>", _NOW)
+    return HeldNotice(desk, agent, None, (unproved, forged), False, f"<sample@{desk.domain}>", _NOW)
 
 
 def _receipt(language: Language, desk: Desk, agent: Agent) -> Receipt:

@@ -14,7 +14,6 @@ from smtpgate.store.decision import ALERT, HELD, Changes, Facts, FactsQuery
 from smtpgate.store.statement import Query, Verb, select_in
 
 _HOUR = 3600.0
-_RECENT = 60  # held mails looked at; a list of more is of no use to anybody
 _MOST = 100  # mails to one agent within an hour that need to be told apart
 
 
@@ -36,21 +35,13 @@ def with_holding(facts: Facts, query: FactsQuery) -> Verb[Facts]:
         if (yield from _sent(agent, ALERT, query.now - _HOUR)):
             alerted.add(agent)
     collected = yield from _collected(agents)
-    recent = yield from _recent(desks)
-    return replace(facts, holding=Holding(mails, recent, told, collected, frozenset(alerted)))
+    listed = yield from _mails(dict.fromkeys(mail for one in collected.values() for mail in one.mails))
+    return replace(facts, holding=Holding({**listed, **mails}, told, collected, frozenset(alerted)))
 
 
 def _mails(ids: Iterable[str]) -> Verb[dict[str, Held]]:
     found = yield from select_in("SELECT id, state, received_at, decision FROM incoming WHERE id IN (...)", tuple(ids))
     return {row[0]: _held(row) for row in found}
-
-
-def _recent(desks: set[str]) -> Verb[tuple[Held, ...]]:
-    """The newest ones of these desks, the newest first."""
-    found = yield Query(
-        "SELECT id, state, received_at, decision FROM incoming WHERE state = 'held' ORDER BY seq DESC LIMIT $1", (_RECENT,)
-    )
-    return tuple(held for held in map(_held, found) if held.desk in desks)
 
 
 def _held(row: Any) -> Held:
@@ -67,12 +58,12 @@ def _sent(agent: str, purpose: str, since: float) -> Verb[int]:
 
 def _collected(agents: tuple[str, ...]) -> Verb[dict[tuple[str, str], Collected]]:
     found = yield from select_in(
-        """SELECT n.address, n.desk, n.outgoing_id, n.since, r.next_at FROM hold_notice n
+        """SELECT n.address, n.desk, n.outgoing_id, n.since, r.next_at, n.mails FROM hold_notice n
             JOIN recipient r ON r.outgoing_id = n.outgoing_id
             WHERE r.state = 'queued' AND r.attempts = 0 AND r.claimed_by IS NULL AND n.address IN (...)""",
         agents,
     )
-    return {(row[0], row[1]): Collected(row[2], row[3], row[4]) for row in found}
+    return {(row[0], row[1]): Collected(row[2], row[3], row[4], rows.tuple_of_strings(row[5])) for row in found}
 
 
 def settled(changes: Changes) -> Verb[None]:
@@ -91,7 +82,8 @@ def settled(changes: Changes) -> Verb[None]:
             (notice.agent, notice.desk),
         )
         yield Query(
-            """INSERT INTO hold_notice (address, desk, outgoing_id, since) VALUES ($1, $2, $3, $4)
-                ON CONFLICT (address, desk) DO UPDATE SET outgoing_id = excluded.outgoing_id, since = excluded.since""",
-            (notice.agent, notice.desk, notice.outgoing_id, notice.since),
+            """INSERT INTO hold_notice (address, desk, outgoing_id, since, mails) VALUES ($1, $2, $3, $4, $5)
+                ON CONFLICT (address, desk) DO UPDATE
+                SET outgoing_id = excluded.outgoing_id, since = excluded.since, mails = excluded.mails""",
+            (notice.agent, notice.desk, notice.outgoing_id, notice.since, rows.strings(notice.mails)),
         )

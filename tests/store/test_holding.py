@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from smtpgate.clock import id_text
-from smtpgate.holding import Holding, HoldingQuery, HoldNotice
+from smtpgate.holding import Collected, Holding, HoldingQuery, HoldNotice
 from smtpgate.model import DeliveryState, MailState
 from smtpgate.store.api import ALERT, HELD, AckNote, Changes
 from smtpgate.store.verbs import VerbStore
@@ -26,7 +26,7 @@ async def hold(store: VerbStore, subject: str, desk: str = "support", **more: An
     mail_id = id_text(an_id())
     await store.accept(accepted(mail_id))
     await store.claim(worker="w", now=NOW, lease=60, limit=9)
-    about = {"desk": desk, "author": "x@y.example", "subject": subject, "why": "unproved", "told": True, **more}
+    about = {"desk": desk, "author": "x@y.example", "subject": subject, "why": "unproved", **more}
     await store.file(
         mail_id,
         worker="w",
@@ -41,27 +41,23 @@ async def known(store: VerbStore, now: float = NOW, **asked: Any) -> Holding:
     return (await store.facts(a_query(now=now, desks=("support",), members=MEMBERS, holding=query))).holding
 
 
-async def test_what_is_held_at_a_desk_the_newest_first(store: VerbStore) -> None:
-    first = await hold(store, "one")
-    await hold(store, "elsewhere", "sales")
-    second = await hold(store, "two", number="20260102-EML-0001", asked=NOW)
+async def test_what_is_known_of_held_mails_by_their_ids(store: VerbStore) -> None:
+    first = await hold(store, "one", number="20260102-EML-0001", asked=NOW)
     found = await known(store, ids=(first, "nosuchmail123"))
-    assert [held.id for held in found.recent] == [second, first]
-    assert (found.recent[0].subject, found.recent[0].number, found.recent[0].asked, found.recent[0].told) == (
-        "two", "20260102-EML-0001", NOW, True,
+    one = found.mails[first]
+    assert (list(found.mails), one.state, one.subject, one.number, one.asked, one.desk) == (
+        [first], MailState.HELD, "one", "20260102-EML-0001", NOW, "support",
     )  # fmt: skip
-    assert (list(found.mails), found.mails[first].state) == ([first], MailState.HELD)
     assert (await store.facts(a_query(desks=("support",), members=MEMBERS))).holding == Holding()
 
 
-async def test_it_is_asked_for_only_where_it_can_matter(store: VerbStore) -> None:
-    await hold(store, "one")
-    assert (await known(store, fresh=False)).recent == ()
+async def test_who_was_told_is_asked_for_only_where_it_can_matter(store: VerbStore) -> None:
+    assert (await known(store, fresh=False)).told == {}
     ticket = a_ticket()
     await open_ticket(store, ticket)
     query = HoldingQuery(may_be_held=True)
     reached = await store.facts(a_query(ticket_ids=(ticket.id,), desks=("support",), members=MEMBERS, holding=query))
-    assert len(reached.holding.recent) == 1
+    assert reached.holding.told == {LEE: 0, KIM: 0}
 
 
 async def test_what_an_agent_drops_is_dropped_once_and_nothing_else_is(store: VerbStore) -> None:
@@ -70,7 +66,6 @@ async def test_what_an_agent_drops_is_dropped_once_and_nothing_else_is(store: Ve
     await changed(store, Changes(discarded=(one,), released=(one,)))
     states = {mail.id: mail.state for mail in await store.mails(None, limit=9)}
     assert states == {one: MailState.DROPPED, two: MailState.HELD}
-    assert [held.id for held in (await known(store)).recent] == [two]
 
 
 async def test_who_was_told_and_alerted_within_the_hour(store: VerbStore) -> None:
@@ -82,19 +77,19 @@ async def test_who_was_told_and_alerted_within_the_hour(store: VerbStore) -> Non
 
 
 async def test_a_longer_list_takes_the_place_of_one_that_has_not_left(store: VerbStore) -> None:
+    held = await hold(store, "one")
     mails = [an_outgoing(a_recipient(LEE, next_at=NOW + HOUR), purpose="held") for _ in range(3)]
     for mail in mails[:2]:
-        await changed(store, Changes(outgoing=(mail,), hold_notices=(HoldNotice(LEE, "support", mail.id, NOW),)))
-    found = (await known(store)).collected
-    assert {key: (one.outgoing_id, one.since, one.at) for key, one in found.items()} == {
-        (LEE, "support"): (mails[1].id, NOW, NOW + HOUR)
-    }
+        await changed(store, Changes(outgoing=(mail,), hold_notices=(HoldNotice(LEE, "support", mail.id, NOW, (held, "x")),)))
+    found = await known(store)
+    assert found.collected == {(LEE, "support"): Collected(mails[1].id, NOW, NOW + HOUR, (held, "x"))}
+    assert list(found.mails) == [held]
     queued = await store.queue(states=[DeliveryState.QUEUED], ticket_number=None, limit=9)
     assert [row.outgoing_id for row in queued] == [mails[1].id]
     taken = await store.claim_deliveries(worker="w", now=NOW + HOUR, limit=9, next_at=lambda _: NOW + 2 * HOUR)
     assert [delivery.outgoing_id for delivery in taken] == [mails[1].id]
     assert (await known(store)).collected == {}, "on its way"
-    await changed(store, Changes(outgoing=(mails[2],), hold_notices=(HoldNotice(LEE, "support", mails[2].id, NOW + HOUR),)))
+    await changed(store, Changes(outgoing=(mails[2],), hold_notices=(HoldNotice(LEE, "support", mails[2].id, NOW + HOUR, ()),)))
     await store.record_attempts([an_attempt(taken[0].recipient_id)])
     assert {row.outgoing_id: row.state for row in await store.queue(states=[], ticket_number=None, limit=9)}.get(
         mails[1].id, DeliveryState.DELIVERED

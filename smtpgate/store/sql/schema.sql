@@ -314,12 +314,14 @@ CREATE TABLE block (
     PRIMARY KEY (who, desk)
 ) STRICT;
 
--- The newest mail to an agent that lists the held mails of a desk, since when: while it has not left, a longer one takes its place.
+-- The newest mail to an agent that lists held mails of a desk, since when and which: while it has not left, a longer one takes its
+-- place.
 CREATE TABLE hold_notice (
     address TEXT NOT NULL,
     desk TEXT NOT NULL,
     outgoing_id INTEGER NOT NULL REFERENCES outgoing (id),
     since REAL NOT NULL,
+    mails TEXT NOT NULL DEFAULT '[]',
     PRIMARY KEY (address, desk)
 ) STRICT;
 

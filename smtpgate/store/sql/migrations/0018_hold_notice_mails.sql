@@ -1,0 +1,1 @@
+ALTER TABLE hold_notice ADD COLUMN mails TEXT NOT NULL DEFAULT '[]';
