@@ -16,6 +16,7 @@ from smtpgate.model import ArcResult, DkimResult, DmarcResult, SpfResult
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+")  # RFC 2045 §5.1
 _VALUE_LIMIT = 320
 _RESULTS_READ = 50
+_FIELDS_READ = 10
 _POLICY = re.compile(r"\b(?:p|policy)=(none|quarantine|reject)\b", re.IGNORECASE)
 
 
@@ -142,14 +143,40 @@ class Relayed:
 
 
 def topmost(fields: Iterable[Field], authserv_id: str) -> Relayed | None:
-    """The results in the first field with this authserv-id. None: there is no such field, or it cannot be read."""
+    """The results that the relay with this authserv-id wrote. None: there are none, or the first cannot be read.
+
+    Each of its filters may write a field of its own (OpenDKIM, OpenDMARC): those above the first Received, which it wrote when it
+    took the mail, are all its own, and of each method the first counts. Below a Received nobody can tell whose they are: there
+    only the very first one counts, and only where there is none above.
+    """
+    found: list[Relayed] = []
+    received = False
     for f in fields:
-        if f.name == "authentication-results":
+        if f.name == "received":
+            if found:
+                break
+            received = True
+        elif f.name == "authentication-results":
             value = unfolded(f)
             parts, whole = _scan(value)
-            if whole and parts[0] and parts[0][0].lower().rstrip(".") == authserv_id.lower():
-                return read(value)
-    return None
+            if not (whole and parts[0] and parts[0][0].lower().rstrip(".") == authserv_id.lower()):
+                continue
+            one = read(value)
+            if one is not None:
+                found.append(one)
+            if received or one is None or len(found) == _FIELDS_READ:
+                break
+    return _together(found) if found else None
+
+
+def _together(found: Sequence[Relayed]) -> Relayed:
+    stated = next((one for one in found if one.dmarc is not None), None)
+    return Relayed(
+        next((one.spf for one in found if one.spf is not None), None),
+        next((one.dkim for one in found if one.dkim), ()),
+        stated.dmarc if stated is not None else None,
+        stated.dmarc_from if stated is not None else "",
+    )
 
 
 def read(value: str) -> Relayed | None:

@@ -17,16 +17,17 @@ Reply = dns.rcode.Rcode | list[str] | None
 
 
 class NameServer:
-    def __init__(self, answer: Callable[[str, str], Reply], *, truncate: bool = False, ttl: int = 60) -> None:
+    def __init__(self, answer: Callable[[str, str], Reply], *, truncate: bool = False, ttl: int = 60, port: int = 0) -> None:
         self.asked: list[tuple[str, str]] = []
         self.address = ""
         self._answer = answer
         self._truncate = truncate
         self._ttl = ttl
+        self._port = port
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._tcp = await asyncio.start_server(self._stream, "127.0.0.1", 0)
+        self._tcp = await asyncio.start_server(self._stream, "127.0.0.1", self._port)
         port = self._tcp.sockets[0].getsockname()[1]
         self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), local_addr=("127.0.0.1", port))
         self.address = f"127.0.0.1:{port}"

@@ -420,6 +420,28 @@ async def test_a8_what_a_relay_lets_pass_and_we_would_not_counts_for_nothing(how
     assert result.evidence is Evidence.DMARC_DKIM
 
 
+async def test_a8_each_filter_of_a_relay_may_write_a_field_of_its_own() -> None:
+    """OpenDMARC above OpenDKIM; what stands below the relay's own Received may be anybody's."""
+    raw, _ = signed_mail(mail(), "example.org")
+    dmarc, forged = (
+        SAID.format("dmarc=pass header.from=example.org").encode(),
+        SAID.format("dkim=pass header.d=example.org").encode(),
+    )
+    dkim = (
+        SAID.format("spf=fail smtp.mailfrom=x@evil.example").encode()
+        + SAID.format("dkim=pass header.d=example.org header.s=s1").encode()
+    )
+    received = b"Received: from x by mta.desk.example; Sat, 21 Nov 2026 10:00:00 +0000\r\n"
+    for above, below, expected in (
+        (dmarc + dkim, b"", Evidence.DMARC_DKIM),
+        (dmarc, forged, Evidence.DMARC_SPF),
+        (b"", dmarc + forged, Evidence.DMARC_SPF),
+        (SAID.format("dmarc=fail header.from=example.org").encode() + dkim, dmarc, Evidence.FAIL),
+    ):
+        result = await judge(above + received + below + raw, NoDns(), envelope(peer="10.1.1.1"), RELAY)
+        assert result.evidence is expected, (above, below)
+
+
 async def test_a8_doubled_fields_stay_ambiguous_behind_a_relay() -> None:
     said = SAID.format("dkim=pass header.d=example.org; dmarc=pass header.from=example.org")
     result = await judge(mail(extra=said + "Subject: [#1] other\r\n"), NoDns(), envelope(peer="10.1.1.1"), RELAY)
