@@ -109,6 +109,11 @@ def daemon(author: str, name: str = "") -> bool:
     return bool(name) and name.lower().strip("\"' ").startswith(kindwords.DAEMON_NAMES)
 
 
+def unread(author: str) -> bool:
+    """Does the address say that nobody reads what is sent to it?"""
+    return daemon(author) or _robot(address.split_sub(author)[0].lower())
+
+
 def answers(subject: str) -> bool:
     """Does the subject begin as that of an answer, or of a mail passed on?"""
     return subject.lower().lstrip(_BRACKETS).startswith(kindwords.REPLY_MARKS)

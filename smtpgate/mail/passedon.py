@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from smtpgate.mail import header, mailboxes, quotelines, safe, structure, transfer, trim
+from smtpgate.mail import header, kind, mailboxes, quotelines, safe, structure, transfer, trim
 from smtpgate.mail.attribution import BLANKS
 from smtpgate.mail.headerblock import field
 from smtpgate.mail.htmlmarks import unmarked
@@ -100,13 +100,15 @@ def inline(text: str, files: tuple[Attachment, ...] = (), own: str = "") -> Orig
     fields, stop = _fields(below, letters, at)
     said = "\n".join(below[stop:]).strip()
     subject = safe.line(next(iter(fields.get("subject", ())), ""), 500)
+    people = _once(tuple(person for value in fields.get("from", ()) for person in _people(value)))
     return Original(
-        people=_once(tuple(person for value in fields.get("from", ()) for person in _people(value))),
+        people=people,
         above=trim.reply_part("\n".join(above)),
         text=trim.reply_part(said, subject=subject, answers=trim.is_answer(subject)),
         subject=subject,
         date=safe.line(next(iter(fields.get("date", ())), ""), 60),
         attachments=files,
+        machine=any(kind.unread(person.address) for person in people),
     )
 
 

@@ -244,6 +244,8 @@ async def test_a_machine_is_not_acknowledged(desk: Helpdesk) -> None:
         [("receipt", LEE), ("to-agent", KIM)],
         True,
     )
+    inline = await write(desk, f"#fwd\n\n{FORWARD.replace(BOB, 'no-reply@shop.example')}", "Fwd: Order")
+    assert sent_to(inline) == [("receipt", LEE), ("to-agent", KIM)]
 
 
 UNCLEAR = [
