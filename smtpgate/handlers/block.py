@@ -98,7 +98,7 @@ def block(doing: Doing, given: Given) -> None:
         on_ticket.spam(doing, given)
     doing.events.append(f"blocked at desk {ticket.desk}: {who}")
     doing.say("block", who=who, desk=ticket.desk)
-    doing.say("block-back", command="#unblock domain" if given.value else "#unblock")
+    doing.say("block-back-domain" if given.value else "block-back")
 
 
 def unblock(doing: Doing, given: Given) -> None:

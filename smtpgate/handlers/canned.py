@@ -25,9 +25,9 @@ def asks_for_list(reading: Reading) -> bool:
 def listed(case: Case, language: str) -> tuple[str, ...]:
     """A line for each: its name, its languages, how it begins."""
     names = LANGUAGES[language]
-    colon = "：" if language == "zh" else ": "
+    command, colon = ("#模板", "：") if language == "zh" else ("#template", ": ")
     lines = [
-        f"#template {name} ({', '.join(names.get(one, one) for one in languages)}){colon}{one_line(first, _FIRST)}"
+        f"{command} {name} ({', '.join(names.get(one, one) for one in languages)}){colon}{one_line(first, _FIRST)}"
         for name, languages, first in case.post.templates.canned.listed()
     ]
     more = (LINES[language]["more"],) if len(lines) > _MOST else ()

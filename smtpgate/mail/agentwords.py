@@ -73,22 +73,22 @@ SAID: dict[str, dict[EntryKind, str]] = {
 }
 LINKED: dict[str, dict[LinkKind, str]] = {
     "en": {
-        LinkKind.INTO: "merged into",
-        LinkKind.HOLDS: "merged into this one",
-        LinkKind.SPLIT_FROM: "split off from",
-        LinkKind.SPLIT_OFF: "split off this one",
-        LinkKind.FOLLOWS: "continues",
-        LinkKind.FOLLOWED_BY: "continued in",
-        LinkKind.BESIDE: "somebody else's, about the same",
+        LinkKind.INTO: "merged into {number}",
+        LinkKind.HOLDS: "{number}, which was merged into this one",
+        LinkKind.SPLIT_FROM: "{number}, which it was split off from",
+        LinkKind.SPLIT_OFF: "{number}, which was split off this one",
+        LinkKind.FOLLOWS: "{number}, which it continues",
+        LinkKind.FOLLOWED_BY: "{number}, which continues it",
+        LinkKind.BESIDE: "{number}, somebody else's, about the same",
     },
     "zh": {
-        LinkKind.INTO: "已并入",
-        LinkKind.HOLDS: "已并入本工单",
-        LinkKind.SPLIT_FROM: "拆分自",
-        LinkKind.SPLIT_OFF: "由本工单拆出",
-        LinkKind.FOLLOWS: "接续",
-        LinkKind.FOLLOWED_BY: "后续工单",
-        LinkKind.BESIDE: "他人就同一事的工单",
+        LinkKind.INTO: "已并入 {number}",
+        LinkKind.HOLDS: "{number}（已并入本工单）",
+        LinkKind.SPLIT_FROM: "{number}（本工单由此拆出）",
+        LinkKind.SPLIT_OFF: "{number}（由本工单拆出）",
+        LinkKind.FOLLOWS: "{number}（本工单接续此单）",
+        LinkKind.FOLLOWED_BY: "{number}（接续本工单）",
+        LinkKind.BESIDE: "{number}（他人就同一事的工单）",
     },
 }
 WORDS: dict[str, dict[str, str]] = {

@@ -193,7 +193,7 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
         (words["wishes"], words["fewer"] if ticket.customer is not None and ticket.customer.fewer else ""),
         (words["files"], "" if _returned(briefing) else ", ".join(a.filename for a in briefing.entry.attachments if not a.seen)),
         (words["marks"], ", ".join(briefing.entry.marks)),
-        *((words["linked"], f"{link.number} ({LINKED[language][link.kind]})") for link in ticket.links[-_LINKS:]),
+        *((words["linked"], LINKED[language][link.kind].format(number=link.number)) for link in ticket.links[-_LINKS:]),
         *((words["others"], f"{o.number} ({STATUS[language][o.status]}) {o.subject}") for o in briefing.others),
     ]
     colon = "：" if language == "zh" else ": "

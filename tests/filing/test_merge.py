@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from smtpgate.links import LinkKind
+from smtpgate.mail.agentwords import LINKED
 from smtpgate.mail.token import TokenKind
 from smtpgate.model import EntryKind, Evidence, OutgoingMail, Role, Status
 from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, read, sent_to, text_of, to
@@ -54,6 +55,11 @@ async def inside(desk: Helpdesk, filed: Filed) -> tuple[object, ...]:
 
 def receipt(filed: Filed, agent: str = LEE) -> str:
     return " ".join(text_of(to(filed, agent, "receipt")).split())
+
+
+def test_each_kind_of_link_has_its_words() -> None:
+    for words in LINKED.values():
+        assert [kind for kind in LinkKind if "{number}" not in words.get(kind, "")] == []
 
 
 # --- merge ------------------------------------------------------------------------------------------------------------
@@ -237,7 +243,7 @@ async def test_the_mail_that_is_answered_becomes_a_ticket(desk: Helpdesk) -> Non
     own = mail("Re: x", "to my own mail", headers=(f"In-Reply-To: {second.mail.message_id}",))
     assert (await desk.post(own)).number == number
     told = to(filed, LEE, "to-agent")
-    assert "split off from" in text_of(told)
+    assert f"{a.number}, which it was split off from" in text_of(told)
     answered = await Colleague(desk).answer(told, "Which fax?")
     assert (answered.outcome, answered.number) == ("answer", number)
     assert await desk.store.check() == []
@@ -290,7 +296,7 @@ async def test_random_merges_and_splits(desk: Helpdesk) -> None:
     seen = {f"word-{who}-{i}": who for i in range(2) for who in people}
     owner = {str(f.number): who for f, who in zip(firsts, people * 2, strict=True)}
     sent: list[OutgoingMail] = []
-    for turn in range(int(os.environ.get("SMTPGATE_TURNS", "12"))):
+    for turn in range(int(os.environ.get("SMTPGATE_TURNS", "8"))):
         about, who_else = rng.choice(firsts), rng.choice(firsts)
         body = rng.choice((f"#merge {who_else.number}\nNOTE-{turn}", f"#split\nNOTE-{turn}", f"#split 2\nNOTE-{turn}", "write"))
         if body == "write":
