@@ -17,6 +17,7 @@ from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.heldwords import ALERTED, DECIDED
 from smtpgate.handlers.tell import concerned
 from smtpgate.holding import Collected, Held, HoldingQuery, HoldNotice
+from smtpgate.mail import safe
 from smtpgate.mail.heldmail import HeldItem
 from smtpgate.mail.letters import ComposeError
 from smtpgate.model import Evidence, MailState, Ticket
@@ -176,10 +177,11 @@ def _alert(case: Case, work: Work, name: str) -> None:
 
 def _facts(case: Case, name: str, agent: Agent) -> tuple[str, ...]:
     words, envelope = ALERTED[agent.language], case.mail.envelope
-    reasons = tuple(f"– {reason}" for reason in case.mail.verdict.reasons[-_REASONS:])
+    reasons = tuple(f"– {safe.inert(reason)}" for reason in case.mail.verdict.reasons[-_REASONS:])
+    client = {"peer": envelope.peer, "helo": envelope.helo, "sender": envelope.mail_from or "<>"}
     return (
         words["what"].format(name=name),
-        words["client"].format(peer=envelope.peer or "?", helo=envelope.helo or "?", sender=envelope.mail_from or "<>"),
+        words["client"].format(**{name: safe.inert(value) or "?" for name, value in client.items()}),
         words["found"],
         *reasons,
         words["if-yours" if agent.address == name else "if-theirs"].format(name=name, id=case.mail.id),

@@ -272,7 +272,7 @@ async def test_a_forged_agent_is_an_alert_to_him_and_the_postmaster_and_never_to
         assert (held.outcome, sent_to(held)) == ("held", [("alert", LEE), ("alert", POSTMASTER)])
         for who in (LEE, POSTMASTER):
             text = text_of(to(held, who, "alert"))
-            for part in ("192.0.2.1", "mail.customer.example", "evil@evil.example", "given by the test", held.mail.id):
+            for part in ("192.0.2.1", "mail[.]customer[.]example", "evil@evil[.]example", "given by the test", held.mail.id):
                 assert part in text, part
             assert "Send me the list." not in text
             assert read(to(held, who, "alert"))["In-Reply-To"] is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import random
 from base64 import b64encode
@@ -12,9 +11,8 @@ from smtpgate import passwords
 from smtpgate.intake.submission import SubmissionSession
 from smtpgate.mail import address, header
 from tests.fuzz.target import Target, wait
-from tests.fuzz.targets_wire import REPLY
+from tests.fuzz.targets_wire import REPLY, played
 from tests.unit.intake.door import Running, running
-from tests.unit.intake.wire import connect, settle
 
 _LEE, _PASSWORD = "lee@corp.example", "secret"
 _CONFIG = {
@@ -52,26 +50,7 @@ def _login(data: bytes) -> Any:
     draw = random.Random(data[0])
     up.store.accepted.clear()
 
-    async def talk() -> bytes:
-        wire = await connect(up, SubmissionSession)
-        assert isinstance(wire.protocol, SubmissionSession)
-        wire.protocol._secured = "TLS"
-        rest = data[1:]
-        while rest and not wire.closing:
-            end = rest.find(b"\n") + 1 if draw.random() < 0.8 else draw.randrange(1, 40)
-            piece, rest = rest[: end or len(rest)], rest[end or len(rest) :]
-            wire.feed(piece)
-            await settle()
-        wire.lost() if not wire.closing else None
-        for _ in range(200):
-            if not (up.door.connections or up.door.bytes_in_flight or up.door._work):
-                break
-            await asyncio.sleep(0)
-        assert not up.door.connections
-        assert not up.door.bytes_in_flight
-        return wire.said
-
-    said = wait(talk()).decode("utf-8")
+    said = wait(played(up, SubmissionSession, data[1:], draw, secured=True)).decode("utf-8")
     replies = REPLY.findall(said)
     assert "".join(replies) == said
     assert "451" not in {reply[:3] for reply in replies}, "a failure of ours"

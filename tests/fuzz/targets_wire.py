@@ -131,6 +131,26 @@ def _running() -> Running:
     return up
 
 
+async def played(up: Running, kind: type[Session], rest: bytes, draw: random.Random, *, secured: bool = False) -> bytes:
+    """What the server says to this, which comes in lines or in pieces; nothing is left behind."""
+    wire = await connect(up, kind)
+    assert isinstance(wire.protocol, Session)
+    wire.protocol._secured = "TLS" if secured else None
+    while rest and not wire.closing:
+        end = rest.find(b"\n") + 1 if draw.random() < 0.8 else draw.randrange(1, 40)
+        piece, rest = rest[: end or len(rest)], rest[end or len(rest) :]
+        wire.feed(piece)
+        await settle()
+    wire.lost() if not wire.closing else None
+    for _ in range(200):
+        if not (up.door.connections or up.door.bytes_in_flight or up.door._work):
+            break
+        await asyncio.sleep(0)
+    assert not up.door.connections
+    assert not up.door.bytes_in_flight
+    return wire.said
+
+
 def _dialogue(data: bytes) -> Any:
     """The first octet says which door and how the rest is cut. Every reply has its form; a mail is stored if and only if
     its data were answered 250; nothing is left behind."""
@@ -141,24 +161,7 @@ def _dialogue(data: bytes) -> Any:
     draw = random.Random(data[0])
     up.store.accepted.clear()
 
-    async def talk() -> bytes:
-        wire = await connect(up, kind)
-        rest = data[1:]
-        while rest and not wire.closing:
-            end = rest.find(b"\n") + 1 if draw.random() < 0.8 else draw.randrange(1, 40)
-            piece, rest = rest[: end or len(rest)], rest[end or len(rest) :]
-            wire.feed(piece)
-            await settle()
-        wire.lost() if not wire.closing else None
-        for _ in range(200):
-            if not (up.door.connections or up.door.bytes_in_flight or up.door._work):
-                break
-            await asyncio.sleep(0)
-        assert not up.door.connections
-        assert not up.door.bytes_in_flight
-        return wire.said
-
-    said = wait(talk()).decode("utf-8")
+    said = wait(played(up, kind, data[1:], draw)).decode("utf-8")
     replies = REPLY.findall(said)
     assert "".join(replies) == said
     stored = sum(before.startswith("354") and reply.startswith("250") for before, reply in itertools.pairwise(replies))
