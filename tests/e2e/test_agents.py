@@ -57,6 +57,17 @@ def test_an_agent_is_told_answers_notes_and_commands(tmp_path: Path) -> None:
         assert (shown["status"], shown["assignee"], shown["priority"]) == ("resolved", LEE, "low")
         assert not any("she is nice" in mail.as_string() for mail in gateway.mails() if LEE not in str(mail["To"]))
 
+        gateway.send(letter("Your scanner", "#new Bob <bob@other.example>\nIt is ready.", sender=f"Lee <{LEE}>"), sender=LEE)
+        assert "It is ready." in text_of(gateway.mails_to("bob@other.example")[0])
+        brought = letter("Fwd: Lamp", "#fwd\nHe is in a hurry.", sender=f"Lee <{LEE}>")
+        brought.add_attachment(letter("Lamp", "The lamp is broken.", sender="Carl <carl@other.example>"))
+        gateway.send(brought, sender=LEE)
+        assert "Lamp" in str(gateway.mails_to("carl@other.example")[0]["Subject"])
+        opened = gateway.cli_show("ticket", "show", gateway.cli_list("ticket", "list")[0]["number"])
+        assert {"The lamp is broken.": "customer", "He is in a hurry.": "note"}.items() <= {
+            entry["text"]: entry["kind"] for entry in opened["entries"]
+        }.items()
+
 
 def test_a_forged_agent_is_held_and_the_true_one_vouches(tmp_path: Path) -> None:
     """The client is not trusted here, and corp.example publishes nothing: the mail has no proof."""
