@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -34,6 +35,15 @@ _IN_A_ROW = 500  # things done before the loop is seen to come round
 _PUT_OFF = (60.0, 600.0, 3600.0, 6 * 3600.0)  # seconds, after each further failure of one thing
 
 
+class _Reader(NamedTuple):
+    """An agent who gets a digest. key: mail.address.key."""
+
+    key: str
+    agent: Agent
+    desks: tuple[Desk, ...]
+    where: ZoneInfo
+
+
 @dataclass(slots=True)
 class Later:
     """The loop. on_outgoing is called when something put mail into the queue."""
@@ -45,6 +55,7 @@ class Later:
     on_outgoing: Callable[[], None]
     beat: float = 0.0  # when the loop last came round, for the watchdog
     _stop: asyncio.Event | None = None
+    _readers: tuple[Config, tuple[_Reader, ...]] | None = None
     _again: dict[str, float] = field(default_factory=dict)  # agents whose digest could not be built, and when to try again
 
     async def run(self) -> None:
@@ -100,12 +111,8 @@ class Later:
 
     async def _digests(self, members: dict[str, Member]) -> None:
         """To each agent whose time has come. Who is new begins with the next one."""
-        config, now, new = self.config, self.clock.now(), []
-        for address in dict.fromkeys(agent for desk in config.desk for agent in desk.agents):
-            desks, agent = daily.desks_of(config, address), config.agent_of(address)
-            if not desks or not agent.digest:
-                continue
-            key, where = mail_address.key(address), duty.zone(agent, desks[0])
+        now, new = self.clock.now(), []
+        for key, agent, desks, where in self._agents():
             kept = members.get(key, Member())
             if not kept.digested:
                 new.append((key, daily.first_day(agent, where, now)))
@@ -113,6 +120,17 @@ class Later:
                 await self._digest(agent, key, desks, where, now)
         if new:
             await self.store.begin_digests(new)
+
+    def _agents(self) -> tuple[_Reader, ...]:
+        """Who gets a digest; worked out once for each configuration, since it is asked every few seconds."""
+        if self._readers is None or self._readers[0] is not self.config:
+            found = []
+            for address in dict.fromkeys(agent for desk in self.config.desk for agent in desk.agents):
+                desks, agent = daily.desks_of(self.config, address), self.config.agent_of(address)
+                if desks and agent.digest:
+                    found.append(_Reader(mail_address.key(address), agent, desks, duty.zone(agent, desks[0])))
+            self._readers = self.config, tuple(found)
+        return self._readers[1]
 
     async def _digest(self, agent: Agent, key: str, desks: Sequence[Desk], where: ZoneInfo, now: float) -> None:
         waits = await self.store.daily(key, [desk.name for desk in desks], daily.end_of_day(where, now))

@@ -261,6 +261,14 @@ async def test_of_spam_nobody_hears(desk: Helpdesk) -> None:
     assert await pass_by(desk, 8 * DAY) == []
 
 
+async def test_who_wants_fewer_notices_hears_only_of_the_end(desk: Helpdesk) -> None:
+    first = await begin(desk)
+    await customer_says(desk, first, "fewer notices")
+    await Colleague(desk).answer(to(first, LEE, "to-agent"), "#resolved")
+    assert await pass_by(desk, 6 * DAY) == []
+    assert await pass_by(desk, DAY) == [("closed", CUSTOMER)]
+
+
 async def test_who_is_blocked_hears_nothing(desk: Helpdesk) -> None:
     first, second = await ended(desk), await desk.post(mail("Another", "Something else."))
     blocked = await Colleague(desk).answer(to(second, LEE, "to-agent"), "#block")
