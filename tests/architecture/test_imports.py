@@ -64,9 +64,13 @@ HOMES = {
 SQL = ("SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "CREATE TABLE", "PRAGMA ", "BEGIN IMMEDIATE")
 
 
+MODULES = [path.relative_to(PACKAGE) for path in sorted(PACKAGE.rglob("*.py"))]
+pytestmark = pytest.mark.xdist_group("sources")  # read once
+
+
 @cache
 def sources() -> dict[Path, ast.Module]:
-    return {path.relative_to(PACKAGE): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+    return {module: ast.parse((PACKAGE / module).read_text(encoding="utf-8")) for module in MODULES}
 
 
 def part(module: Path) -> str:
@@ -223,7 +227,7 @@ def test_no_file_and_no_function_holds_two_things() -> None:
     assert not long, "\n".join(long)
 
 
-@pytest.mark.parametrize("module", sources(), ids=str)
+@pytest.mark.parametrize("module", MODULES, ids=str)
 def test_every_module_says_what_it_owns(module: Path) -> None:
     docstring = ast.get_docstring(sources()[module])
     empty = not sources()[module].body
