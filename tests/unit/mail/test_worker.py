@@ -80,7 +80,7 @@ async def test_limits_are_told_and_the_child_goes_on() -> None:
 
 
 async def test_killed_on_cpu_and_replaced() -> None:
-    async with pool(parse_cpu="1s", parse_memory="2048MiB", text_kept="16MiB") as p:
+    async with pool(parse_cpu="1s", parse_wall="60s", parse_memory="2048MiB", text_kept="16MiB") as p:
         before = pid(p)
         with pytest.raises(ParseFailed, match="CPU"):
             await p.parse(COSTLY, None)
