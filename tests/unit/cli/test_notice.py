@@ -13,7 +13,7 @@ from smtpgate.model import Participant, Role
 from smtpgate.store.sqlite import SqliteStore
 from tests.support.store_data import a_ticket
 from tests.support.store_steps import open_ticket
-from tests.unit.cli.conftest import Shop
+from tests.unit.cli.conftest import CONFIG, Shop
 
 SEND = ("notice", "send", "--tag", "printer", "--text-en", "Back at 3 p.m.", "--kind", "outage")
 
@@ -33,6 +33,13 @@ def tagged(shop: Shop) -> Shop:
 
     asyncio.run(fill())
     return shop
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Shop:
+    """A configuration without a store."""
+    (tmp_path / "smtpgate.toml").write_text(CONFIG)
+    return Shop(tmp_path)
 
 
 def queued(shop: Shop) -> list[str]:
@@ -68,17 +75,14 @@ def test_it_is_sent_listed_and_ended(tagged: Shop) -> None:
     assert "is over already" in tagged.bad("notice", "end", row["id"], "--yes")[1]
 
 
-@pytest.mark.parametrize(("typed", "goes"), [("2", True), ("3", False), ("yes", False), ("", False)])
-def test_who_is_at_a_terminal_types_the_number(tagged: Shop, monkeypatch: pytest.MonkeyPatch, typed: str, *, goes: bool) -> None:
+def test_who_is_at_a_terminal_types_the_number_and_a_script_says_yes(tagged: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = tagged.run(*SEND)
+    assert (result.exit_code, "say --yes" in result.stderr) == (1, True)
     monkeypatch.setattr(notice, "at_a_terminal", lambda: True)
-    monkeypatch.setattr(notice.click, "prompt", lambda *_, **__: typed)
-    result = tagged.run(*SEND)
-    assert (result.exit_code == 0, bool(queued(tagged))) == (goes, goes)
-
-
-def test_a_script_must_say_yes(tagged: Shop) -> None:
-    result = tagged.run(*SEND)
-    assert (result.exit_code, "say --yes" in result.stderr, queued(tagged)) == (1, True, [])
+    for typed, goes in (("3", False), ("yes", False), ("", False), ("2", True)):
+        monkeypatch.setattr(notice.click, "prompt", lambda *_, said=typed, **__: said)
+        assert (tagged.run(*SEND).exit_code == 0) is goes
+        assert bool(queued(tagged)) is goes
 
 
 def test_all_of_it_from_a_file(tagged: Shop, tmp_path: Path) -> None:
@@ -100,10 +104,10 @@ def test_all_of_it_from_a_file(tagged: Shop, tmp_path: Path) -> None:
         ('tag = "x"\n[text]\nen = " "\n', "it says nothing"),
     ],
 )
-def test_a_slip_in_a_file_is_named(tagged: Shop, tmp_path: Path, text: str, said: str) -> None:
+def test_a_slip_in_a_file_is_named(bare: Shop, tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "notice.toml"
     file.write_text(text)
-    code, line = tagged.bad("notice", "send", "--file", str(file), "--yes")
+    code, line = bare.bad("notice", "send", "--file", str(file), "--yes")
     assert code != 0
     assert said in line
 
@@ -113,14 +117,18 @@ def test_a_slip_in_a_file_is_named(tagged: Shop, tmp_path: Path, text: str, said
     [
         (("send", "--text-en", "x"), "--tag"),
         (("send", "--tag", "printer"), "it says nothing"),
-        (("send", "--tag", "nothing", "--text-en", "x", "--yes"), "nobody has an open ticket with the tag nothing"),
         (("send", "--tag", "x", "--text-en", "x", "--desk", "nobody"), "there are: support, sales"),
         (("send", "--file", "/nowhere", "--tag", "x"), "leave out --tag"),
         (("send", "--file", "/nowhere"), "/nowhere: file: is not there"),
-        (("end", "aaaaaaaaaaaaa", "--yes"), "there is no notice"),
     ],
 )
-def test_a_slip_is_named(tagged: Shop, args: tuple[str, ...], said: str) -> None:
-    code, line = tagged.bad("notice", *args)
+def test_a_slip_is_named(bare: Shop, args: tuple[str, ...], said: str) -> None:
+    code, line = bare.bad("notice", *args)
     assert code != 0
     assert said in line
+
+
+def test_what_is_not_there_is_named(tagged: Shop) -> None:
+    assert "there is no notice" in tagged.bad("notice", "end", "aaaaaaaaaaaaa", "--yes")[1]
+    nobody = tagged.run("notice", "send", "--tag", "nothing", "--text-en", "x", "--yes")
+    assert (nobody.exit_code, "nobody has an open ticket with the tag nothing" in nobody.stderr) == (1, True)

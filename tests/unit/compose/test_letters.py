@@ -107,11 +107,11 @@ def test_octets_are_seven_bit_with_short_lines(purpose: Purpose, language: Any) 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("purpose", Purpose)
-@pytest.mark.parametrize("evil", EVIL)
-def test_hostile_values_never_change_the_header(evil: str, purpose: Purpose, language: Any) -> None:
-    composed = made(purpose=purpose, language=language, subject=evil, to=Address(evil, "maria@example.org"), message=evil)
-    assert names(composed) == HEADER
-    assert find(str(read(composed)["Subject"]), PATTERNS)[0] == NUMBER
+def test_hostile_values_never_change_the_header(purpose: Purpose, language: Any) -> None:
+    for evil in EVIL:
+        composed = made(purpose=purpose, language=language, subject=evil, to=Address(evil, "maria@example.org"), message=evil)
+        assert names(composed) == HEADER, evil
+        assert find(str(read(composed)["Subject"]), PATTERNS)[0] == NUMBER, evil
 
 
 @pytest.mark.parametrize(
