@@ -22,7 +22,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "unassigned": "Nobody has them",
         "back": "Snoozed, back today",
         "more": "and {count} more",
-        "waits": "waits for us since {age}",
+        "waits": "waiting for us for {age}",
         "back-at": "back at {when}",
         "colon": ": ",
         "comma": ", ",

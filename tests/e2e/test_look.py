@@ -1,4 +1,4 @@
-"""What people see, in a real browser: every mail in every language fits a phone and asks nobody for anything."""
+"""Our mail in a real browser: it fits a phone, can be read in light and dark, in every language, and asks nobody for anything."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from smtpgate.mail.letters import Purpose
-from tests.look.frames import CHROMIUM, LANGUAGES, PHONE, WINDOW, chromium, page, samples
+from tests.look.frames import CHROMIUM, LANGUAGES, PHONE, SCHEMES, WINDOW, chromium, page, samples
 from tests.support.letters import letter, templates
 
 
@@ -29,10 +29,23 @@ def test_every_mail_fits_a_phone_and_a_window(tmp_path: Path) -> None:
         assert not re.search(r"(?:src|background)\s*=|url\(|@import|<link|<script", html, re.I)
     file = tmp_path / "letters.html"
     file.write_text(page([("", html, width) for html in mails for width in (PHONE, WINDOW)]), encoding="utf-8")
-    shown = chromium(tmp_path / "profile", file, "--window-size=900,900", "--dump-dom")
+    shown = chromium(tmp_path / "profile", file, SCHEMES["light"], "--window-size=900,900", "--dump-dom")
+    assert faintest(shown) >= 4.5, "WCAG 2.2, 1.4.3"
     found = re.search(r"<title>wide (-?\d+) short (\d+) frames (\d+) ", shown)
     assert found is not None, shown[-500:]
     wide, short, count = map(int, found.groups())
     assert count == len(mails) * 2
     assert wide <= 0, "something sticks out to the right"
     assert short > 60, "a mail is empty"
+    file.write_text(page([("", html, PHONE) for _, _, html in samples("en", templates())]), encoding="utf-8")
+    dark = chromium(tmp_path / "profile", file, SCHEMES["dark"], "--window-size=900,900", "--dump-dom")
+    assert faintest(dark) >= 4.5
+    assert faintest(dark) != faintest(shown), "nothing is different in the dark"
+
+
+def faintest(shown: str) -> float:
+    """The least contrast of words with what they stand on."""
+    found = re.search(r'data-faint="([\d.]+) ([^"]*)"', shown)
+    assert found is not None, shown[-500:]
+    print(found[2])
+    return float(found[1])

@@ -154,7 +154,7 @@ async def test_its_lists(tmp_path: Path) -> None:
         text, html = text_of(letter).replace("\r\n", "\n"), html_of(letter)
         assert read(letter)["Subject"] == "What waits for you: Yours 2, Nobody has them 1, Snoozed, back today 1"
         assert re.findall(r"^- (\S+) ", text, re.M) == [numbers[0], numbers[1], numbers[2], numbers[3]]
-        assert f"- {numbers[0]} · received · 2 d · waits for us since 2 d\n  Printer 0 <b> · alice@customer.example" in text
+        assert f"- {numbers[0]} · received · 2 d · waiting for us for 2 d\n  Printer 0 <b> · alice@customer.example" in text
         assert f"- {numbers[1]} · in progress · 2 d\n" in text  # it was answered
         assert "back at 5 January 2026, 15:00" in text
         assert "Printer 0 &lt;b&gt;" in html

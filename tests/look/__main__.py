@@ -14,9 +14,8 @@ import tempfile
 from pathlib import Path
 
 from smtpgate.mail.compose import Templates
-from tests.look.frames import CHROMIUM, DESK, LANGUAGES, PHONE, WINDOW, chromium, page, samples
+from tests.look.frames import CHROMIUM, DESK, LANGUAGES, PHONE, SCHEMES, WINDOW, chromium, page, samples
 
-SCHEMES = {"light": "--blink-settings=preferredColorScheme=1", "dark": "--blink-settings=preferredColorScheme=0"}
 SHEET = {PHONE: 6 * (PHONE + 12) + 24, WINDOW: 4 * (WINDOW + 12) + 24}  # width of a sheet, by that of its frames
 
 

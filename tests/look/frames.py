@@ -17,6 +17,7 @@ from smtpgate.mail.samples import NAMES, sample
 
 CHROMIUM = shutil.which("chromium")
 PHONE, WINDOW = 360, 700
+SCHEMES = {"light": "--blink-settings=preferredColorScheme=1", "dark": "--blink-settings=preferredColorScheme=0"}
 DESK = Desk(
     name="support",
     address="support@support.example.com",
@@ -38,6 +39,28 @@ addEventListener("load", () => {{
   for (const f of frames) f.height = f.contentDocument.documentElement.scrollHeight;
   const wide = frames.map((f) => f.contentDocument.documentElement.scrollWidth - f.clientWidth);
   const text = frames.map((f) => f.contentDocument.body.innerText.trim().length);
+  const rgb = (c) => (c.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (e) => {{
+    for (; e; e = e.parentElement) {{
+      const c = rgb(getComputedStyle(e).backgroundColor);
+      if (c.length === 3) return c;
+    }}
+    return matchMedia("(prefers-color-scheme: dark)").matches ? [18, 18, 18] : [255, 255, 255];
+  }};
+  let faint = 21, where = "";
+  for (const f of frames) {{
+    const walk = f.contentDocument.createTreeWalker(f.contentDocument.body, NodeFilter.SHOW_TEXT);
+    for (let node; (node = walk.nextNode()); ) {{
+      const e = node.parentElement;
+      if (!node.data.trim() || !e.offsetParent) continue;
+      const [low, high] = [light(rgb(getComputedStyle(e).color)), light(ground(e))].sort((a, b) => a - b);
+      const ratio = (high + 0.05) / (low + 0.05);
+      if (ratio < faint) [faint, where] = [ratio, node.data.trim().slice(0, 40)];
+    }}
+  }}
+  document.body.dataset.faint = faint.toFixed(2) + " " + where;
   document.title = "wide " + Math.max(...wide) + " short " + Math.min(...text) + " frames " + wide.length
     + " high " + document.documentElement.scrollHeight;
 }});
@@ -69,4 +92,4 @@ def chromium(profile: Path, page: Path, *options: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
-__all__ = ["AGENT", "CHROMIUM", "DESK", "LANGUAGES", "PHONE", "WINDOW", "chromium", "page", "samples"]
+__all__ = ["AGENT", "CHROMIUM", "DESK", "LANGUAGES", "PHONE", "SCHEMES", "WINDOW", "chromium", "page", "samples"]
