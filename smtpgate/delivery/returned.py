@@ -40,7 +40,7 @@ def report(delivery: Delivery, settled: Settled, name: str, clock: Clock) -> Acc
         f"Content-Type: {boundary};\r\n report-type=delivery-status",
     ]
     reason = "made by our own delivery"
-    verdict = Verdict(Evidence.TRUSTED, "", SpfResult("none"), (), DmarcResult("none"), ArcResult(), (reason,))
+    verdict = Verdict(Evidence.NONE, "", SpfResult("none"), (), DmarcResult("none"), ArcResult(), (reason,))
     envelope = Envelope(mail_id, None, (delivery.return_path,), "", name, attempt.at)
     return Accepted(
         envelope, b"Return-Path: <>\r\n", "\r\n".join((*fields, "", "")).encode("utf-8", "replace") + body, verdict, message_id

@@ -14,9 +14,10 @@ from typing import Any
 import structlog
 
 from smtpgate.clock import Clock
+from smtpgate.errors import StoreMisuse
 from smtpgate.intake.sockets import Listeners, addresses
 from smtpgate.metrics import Snapshot
-from smtpgate.model import Attempt, Delivery, Entry
+from smtpgate.model import Attempt, Delivery, Entry, Evidence
 from smtpgate.processes import child, words
 from smtpgate.processes.keeper import Keeper
 from smtpgate.processes.link import Handler
@@ -25,6 +26,7 @@ from smtpgate.store.api import Accepted, DeliveryStore, IntakeStore, Store
 
 log = structlog.get_logger(__name__)
 
+_LONGEST_REPORT = 64 * 1024  # octets
 _TOGETHER = 0.05  # seconds that new mail waits for more before delivery is told
 
 
@@ -145,7 +147,16 @@ class DeliveryApart:
     async def _record(
         self, attempts: tuple[Attempt, ...], delay_told: tuple[int, ...], events: tuple[Entry, ...], returned: tuple[Accepted, ...]
     ) -> None:
-        await self._store.record_attempts(attempts, delay_told=delay_told, events=events, returned=returned)
+        await self._store.record_attempts(attempts, delay_told=delay_told, events=events, returned=tuple(map(a_report, returned)))
 
     async def _unclaim(self, recipient_ids: tuple[int, ...], now: float) -> None:
         await self._store.unclaim(recipient_ids, now=now)
+
+
+def a_report(mail: Accepted) -> Accepted:
+    """A mail that delivery brings, which must be able to do no more than a bounce: whoever takes that process over cannot act as
+    anybody. Raises StoreMisuse."""
+    bounce = mail.envelope.mail_from is None and len(mail.envelope.rcpts) == 1 and not mail.envelope.login
+    if not bounce or mail.verdict.evidence is not Evidence.NONE or len(mail.raw) > _LONGEST_REPORT:
+        raise StoreMisuse("delivery brings a mail that is no report of its own")
+    return mail

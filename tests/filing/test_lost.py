@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smtpgate.config import DeliverySettings
 from smtpgate.delivery.outcome import Outcome, settle
 from smtpgate.delivery.returned import report
-from smtpgate.model import Attempt, Delivery, DeliveryState, EntryKind, MailState, Status
+from smtpgate.errors import StoreMisuse
+from smtpgate.model import Attempt, Delivery, DeliveryState, EntryKind, Evidence, MailState, Status
+from smtpgate.processes.apart import a_report
 from smtpgate.store.api import Accepted
 from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, begin, sent_to, text_of, to
 from tests.support.helpdesk import CUSTOMER, Filed, Helpdesk, helpdesk
@@ -115,3 +119,25 @@ async def test_what_the_server_says_cannot_change_the_report(desk: Helpdesk, add
     (found,) = parsed.bounce.recipients
     assert (found.address, found.action) == (address, "failed")
     assert parsed.bounce.original_message_id == "<1@x>"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"mail_from": "lee@corp.example"}, {"rcpts": ("a@help.example", "b@help.example")}, {"login": LEE}, "trusted", "large"],
+    ids=str,
+)
+async def test_what_delivery_brings_can_do_no_more_than_a_bounce(desk: Helpdesk, change: Any) -> None:
+    """Whoever takes its process over must not act as an agent: the main process looks at what comes."""
+    first = await begin(desk)
+    await Colleague(desk).answer(to(first, LEE, "to-agent"), "New fuser.")
+    _, returned = await tried(desk, CUSTOMER, "answer", REFUSED, after=61)
+    assert returned is not None
+    assert a_report(returned) is returned
+    if change == "trusted":
+        bad = replace(returned, verdict=replace(returned.verdict, evidence=Evidence.TRUSTED, author=LEE))
+    elif change == "large":
+        bad = replace(returned, raw=returned.raw + bytes(64 * 1024))
+    else:
+        bad = replace(returned, envelope=replace(returned.envelope, **change))
+    with pytest.raises(StoreMisuse):
+        a_report(bad)
