@@ -243,7 +243,7 @@ _APART = {
 }
 # what may be said of a ticket in the mail that opens it.
 _OPENED = frozenset({Verb.TAKE, Verb.ASSIGN, Verb.STATUS, Verb.PRIORITY, Verb.TAG, Verb.CC, Verb.LANGUAGE, Verb.TEMPLATE})
-_BESIDE = {Verb.NEW: _OPENED, Verb.FWD: _OPENED | {Verb.NOTE, Verb.REPLY}}
+_BESIDE = {Verb.NEW: _OPENED | {Verb.REPLY}, Verb.FWD: _OPENED | {Verb.NOTE, Verb.REPLY}}
 
 
 def _outward(given: list[Given]) -> bool:

@@ -14,7 +14,7 @@ from smtpgate.desk.commands import Given, Reading
 from smtpgate.desk.commandtable import Place, Verb
 from smtpgate.desk.life import language_for
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers import canned, notify, outcome, tell, thread
+from smtpgate.handlers import canned, doubts, notify, outcome, tell, thread
 from smtpgate.handlers import ticket as tickets
 from smtpgate.handlers.agentwords import LINES
 from smtpgate.handlers.case import Case, Work
@@ -72,6 +72,8 @@ def do(case: Case, work: Work, desk: Desk, agent: Agent, asked: Reading) -> tupl
     if person is None:
         return (words[missing],)
     faults = _against(case, person, original, words)
+    if original is None and asked.of(Verb.REPLY) is None and doubts.passed_on(case):
+        faults.append(words["new-passes-on"])
     if faults:
         return tuple(faults)
     ticket = _begin(case, work, desk, person, original)
@@ -91,7 +93,8 @@ def do(case: Case, work: Work, desk: Desk, agent: Agent, asked: Reading) -> tupl
     _link(case, work, ticket, lines, words)
     event = f"opened by {case.sender} in the name of {person.address}"
     work.entries.append(Entry(case.new_id(), ticket.id, EntryKind.EVENT, case.sender, case.now, event))
-    outcome.do(case, work, ticket, desk, agent, rest, inside=inside, lines=tuple(lines))
+    mine = case if original is None else replace(case, parsed=replace(case.parsed, attachments=(), html=None))  # the files are his
+    outcome.do(mine, work, ticket, desk, agent, rest, inside=inside, lines=tuple(lines))
     if original is not None and work.opened:
         _tell(case, work, ticket)
     return ()

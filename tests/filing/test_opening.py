@@ -329,3 +329,25 @@ async def test_a_canned_answer_is_text_enough(desk: Helpdesk) -> None:
     assert (unknown.outcome, "There is no canned answer" in receipt(unknown), len(await desk.tickets())) == ("refused", True, 2)
     unclear = await write(desk, f"#fwd\n#template details\nMine.\n\n{FORWARD}", "Scanner", message_id=None)
     assert unclear.outcome == "refused"
+
+
+async def test_the_files_of_what_was_brought_do_not_go_back(desk: Helpdesk) -> None:
+    made = EmailMessage()
+    made["From"], made["To"], made["Subject"], made["Message-ID"] = LEE, DESK, "Fwd: Scanner", "<g@corp.example>"
+    made.set_content(f"#fwd\n#reply\nWe look at it.\n\n{FORWARD}")
+    made.add_attachment(b"%PDF-1.4 his", "application", "pdf", filename="his.pdf")
+    filed = await desk.post(made.as_bytes(policy=email.policy.SMTP), sender=LEE)
+    assert [p.get_filename() for p in read(to(filed, BOB, "answer")).walk() if p.get_filename()] == []
+    files = {e.kind: [a.filename for a in e.attachments] for e in (await desk.ticket(filed.number)).entries}
+    assert (files[EntryKind.CUSTOMER], files[EntryKind.REPLY]) == (["his.pdf"], [])
+    theirs = mail("Scanner", f"To {LEE}: it is slow.", sender=f"Bob <{BOB}>", message_id="<b2@other.example>")
+    attached = await desk.post(as_file(theirs, body="#fwd\n#reply\nWe look at it."), sender=LEE)
+    assert (attached.outcome, sent_to(attached)) == ("answer", [("answer", BOB), ("receipt", LEE)])
+
+
+async def test_a_new_mail_that_passes_on_another_one_is_not_sent_by_mistake(desk: Helpdesk) -> None:
+    body = f"See below.\n\n{FORWARD}"
+    filed = await write(desk, f"#new {BOSS}\n{body}", "Fwd: Scanner")
+    assert (filed.outcome, "passes on another mail" in receipt(filed), await desk.tickets()) == ("refused", True, [])
+    meant = await write(desk, f"#new {BOSS}\n#reply\n{body}", "Fwd: Scanner")
+    assert "It is slow." in text_of(to(meant, BOSS, "answer"))
