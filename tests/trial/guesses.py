@@ -120,8 +120,8 @@ class Guesser:
             name = rng.choice((number, number.lower(), number.rpartition("-")[2], str(ticket_id), id_text(ticket_id)))
             to = DESK.replace("@", "+" + rng.choice(_SUBS).format(name) + "@")
         else:  # a signed address with one character changed, his own or, where he has none, one that is signed with another key
-            ours_too = self.desk.pipeline.tokens if sender == _CARL else Tokens((b"x" * 32,), 10.0**7)
-            own = ours_too.reply_address(DESK, rng.choice((self.own.id, ticket_id)), sender, self.desk.clock.now())
+            signs, of = (self.desk.pipeline.tokens, self.own.id) if sender == _CARL else (Tokens((b"x" * 32,), 10.0**7), ticket_id)
+            own = signs.reply_address(DESK, of, sender, self.desk.clock.now())
             at = rng.randrange(len("support+r"), own.index("@"))
             to = own[:at] + ("b" if own[at] != "b" else "c") + own[at + 1 :]
             subject = f"[#{number}] Printer"

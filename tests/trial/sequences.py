@@ -24,6 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from smtpgate.model import Evidence, OutgoingMail, Role, Ticket
 from smtpgate.store.api import Changes
@@ -464,15 +465,34 @@ def _words(data: bytes) -> set[bytes]:
     return found
 
 
+def _way(tickets: dict[str, Any], **desk: object) -> dict[str, Any]:
+    """One of the ways in which a desk may be set up."""
+    return {
+        "desk": [{**one, **desk} for one in DESKS],
+        "agent": [{"address": agent} for agent in AGENTS],
+        "limits": {"notifications_per_hour": 1000, "acknowledgements_per_day": 1000, "hold_notices_per_hour": 1000},
+        "tickets": tickets,
+    }
+
+
+_WAYS = (
+    _way({}),
+    _way({"answer_delay": "0s", "waiting_close": "3d"}, quote=False),
+    _way({"several_desks": "each"}, colleagues_join=True, hold_digest="0s"),
+    _way({"thanks": "reopen"}, colleagues_join=True, acknowledge=False),
+)
+
+
 def run(count: int, seed: int, seconds: float = 1e9) -> Counter[str]:
     """How many mails came to what; it ends with the tree in which `seconds` are over. Raises Leak, with what led to it."""
     told: Counter[str] = Counter()
     until = time.monotonic() + seconds
     gc.disable()  # it finds little here, and costs a tenth
-    desk = Instant(desk=DESKS, limits={"notifications_per_hour": 1000, "acknowledgements_per_day": 1000})
+    desks = [Instant(**way) for way in _WAYS]
     tree = 0
     while told["sequences"] < count and time.monotonic() < until:
         rng = random.Random(seed * 1_000_003 + tree)
+        desk = desks[tree % len(desks)]
         walk, began = Walk(desk, rng, told), desk.clock.now()
         desk.mark()
         try:
@@ -482,9 +502,12 @@ def run(count: int, seed: int, seconds: float = 1e9) -> Counter[str]:
         desk.back()
         desk.forget()
         gc.collect()
+        if tree % 100 == 0:
+            print(f"{told['sequences']} so far", file=sys.stderr, flush=True)
         assert desk.clock.now() > began
         tree += 1
-    desk.close()
+    for desk in desks:
+        desk.close()
     return told
 
 
