@@ -45,6 +45,15 @@ class Member:
     leave: Leave | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a decision about something due must know beside the facts. acknowledged: the ticket's customer had automatic mail about
+    it, or we wrote first; held: a mail to the ticket waits for an agent to decide, and may be the customer's answer."""
+
+    acknowledged: bool = False
+    held: bool = False
+
+
 def awake(ticket: Ticket, now: float) -> Due:
     """It is among what waits again."""
     return Due(ticket.id, What.SNOOZE, None, now, ticket.status)

@@ -19,7 +19,7 @@ from smtpgate.clock import Clock, id_text
 from smtpgate.config import Config
 from smtpgate.desk import daily, duty
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.due import Due, Member
+from smtpgate.due import Circumstances, Due, Member
 from smtpgate.errors import StoreError, StoreFatal, StoreMisuse
 from smtpgate.handlers import later
 from smtpgate.handlers.pipeline import Pipeline
@@ -151,8 +151,8 @@ class Later:
         def query_of(ticket: Ticket) -> FactsQuery:
             return later.query(pipeline.config, pipeline.post, ticket, now)
 
-        def decide(ticket: Ticket, facts: Facts, acknowledged: bool) -> Changes:
-            occasion = later.Occasion(pipeline.config, pipeline.post, self.clock, now, facts, pipeline.leaves, acknowledged)
+        def decide(ticket: Ticket, facts: Facts, around: Circumstances) -> Changes:
+            occasion = later.Occasion(pipeline.config, pipeline.post, self.clock, now, facts, pipeline.leaves, around)
             return later.decide(occasion, due, ticket)
 
         try:

@@ -14,7 +14,7 @@ from smtpgate.config import Config
 from smtpgate.desk.duty import Leaves
 from smtpgate.desk.life import told_of
 from smtpgate.desk.silence import Next, Step, following
-from smtpgate.due import Due, What, awake
+from smtpgate.due import Circumstances, Due, What, awake
 from smtpgate.handlers import tell
 from smtpgate.handlers.case import Work
 from smtpgate.handlers.doing import SPAM, thread
@@ -39,7 +39,7 @@ class Occasion:
     now: float
     facts: Facts
     leaves: Leaves
-    acknowledged: bool = False  # the ticket's customer was
+    around: Circumstances
     agent: bool = False  # no agent's mail caused it
 
     def new_id(self) -> int:
@@ -112,6 +112,9 @@ def _silent(occasion: Occasion, work: Work, due: Due, ticket: Ticket) -> None:
     if then.step in (Step.NONE, Step.WAIT):
         work.due.append(kept.at_(then.at))
         return
+    if occasion.around.held:  # he may have answered
+        work.due.append(kept.at_(occasion.now + _DAY))
+        return
     until = _full_until(occasion, ticket) if may else 0.0
     if until > occasion.now:
         work.due.append(kept.at_(until))
@@ -173,7 +176,7 @@ def _may_be_told(occasion: Occasion, ticket: Ticket) -> bool:
         and not ticket.unverified
         and SPAM not in ticket.tags
         and not any(block.desk in ("", ticket.desk) for block in occasion.facts.blocks)  # they are the customer's
-        and occasion.acknowledged
+        and occasion.around.acknowledged
         and machines < occasion.config.limits.machine_mails_per_hour
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from smtpgate.blocks import Block
-from smtpgate.due import Due, Leave
+from smtpgate.due import Circumstances, Due, Leave
 from smtpgate.holding import Holding, HoldingQuery, HoldNotice
 from smtpgate.links import MovedEntry, NewLink
 from smtpgate.listing import Listing
@@ -230,4 +230,4 @@ class Changes:
 
 Decide = Callable[[Facts], Changes]
 QueryOf = Callable[[Ticket], FactsQuery]
-DecideDue = Callable[[Ticket, Facts, bool], Changes]  # bool: the ticket's customer was acknowledged
+DecideDue = Callable[[Ticket, Facts, Circumstances], Changes]

@@ -14,7 +14,7 @@ from smtpgate.due import Due, Leave
 from smtpgate.errors import StoreError
 from smtpgate.handlers import later as handlers_later
 from smtpgate.later import POLL, Later
-from smtpgate.model import Evidence, OutgoingMail, Status, Ticket
+from smtpgate.model import Evidence, MailState, OutgoingMail, Status, Ticket
 from smtpgate.store.api import Changes
 from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, begin, read, sent_to, text_of, to
 from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail
@@ -267,6 +267,15 @@ async def test_who_wants_fewer_notices_hears_only_of_the_end(desk: Helpdesk) -> 
     await Colleague(desk).answer(to(first, LEE, "to-agent"), "#resolved")
     assert await pass_by(desk, 6 * DAY) == []
     assert await pass_by(desk, DAY) == [("closed", CUSTOMER)]
+
+
+async def test_whose_answer_is_held_is_not_asked_for_it(desk: Helpdesk) -> None:
+    first = await ended(desk, "#waiting\nWhich printer is it?")
+    held = await desk.post(mail(f"Re: [#{first.number}] Printer on fire", "The left one."), evidence=Evidence.NONE)
+    assert held.outcome == "held"
+    assert await pass_by(desk, 5 * DAY) == []
+    assert await desk.store.settle_mail(held.mail.id, expect=(MailState.HELD,), to=MailState.DROPPED, reason="no")
+    assert await pass_by(desk, DAY) == [("remind", CUSTOMER)]
 
 
 async def test_who_is_blocked_hears_nothing(desk: Helpdesk) -> None:

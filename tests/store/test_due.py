@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from smtpgate.due import Due, Leave, Member, What
+from smtpgate.due import Circumstances, Due, Leave, Member, What
 from smtpgate.errors import StoreMisuse
 from smtpgate.listing import Listed, Listing
 from smtpgate.model import DeliveryState, EntryKind, Status, Ticket
@@ -33,9 +33,9 @@ def snooze(ticket: Ticket, at: float | None) -> Due:
 
 
 async def settled(store: VerbStore, due: Due, again: float | None = None, told: list[bool] | None = None) -> Changes | None:
-    def decide(_ticket: Ticket, _facts: Facts, acknowledged: bool) -> Changes:
+    def decide(_ticket: Ticket, _facts: Facts, around: Circumstances) -> Changes:
         if told is not None:
-            told.append(acknowledged)
+            told.append(around.acknowledged)
         return Changes(due=(due.at_(again),), updates=(TicketUpdate(due.ticket_id, tags=("done",)),))
 
     return await store.settle_due(due, query_of=lambda ticket: a_query(ticket_ids=(ticket.id,)), decide=decide)
@@ -92,7 +92,7 @@ async def test_what_fails_is_put_off_and_changes_nothing_else(store: VerbStore) 
     due = await store.first_due(NOW)
     assert due is not None
 
-    def breaks(_ticket: Ticket, _facts: Facts, _acknowledged: bool) -> Changes:
+    def breaks(_ticket: Ticket, _facts: Facts, _around: Circumstances) -> Changes:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
