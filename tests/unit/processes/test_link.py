@@ -9,6 +9,7 @@ import pickle
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -203,3 +204,13 @@ async def test_what_delivery_has_to_say_of_an_attempt_goes_through_with_its_own_
     async with linked(classes=words.OF_DELIVERY) as (client, _):
         said = ((an_attempt(7),), (7,), (an_entry(1),), (returned,))
         assert await client.ask("echo", *said) == said
+
+
+@pytest.mark.parametrize("kind", [one for one in dict.fromkeys((*words.OF_THE_DOOR, *words.OF_DELIVERY)) if is_dataclass(one)])
+def test_what_travels_by_its_fields_is_made_of_them_in_this_order(kind: Any) -> None:
+    members = fields(kind)
+    assert tuple(member.name for member in members) == kind.__slots__
+    assert all(member.init and not member.kw_only for member in members)
+    one = kind(*(f"{member.name}'s" for member in members))
+    assert pickle.loads(pickle.dumps(one)) == one
+    assert b"dataclass" not in pickle.dumps(one)  # Python's own way
