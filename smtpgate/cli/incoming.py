@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from smtpgate.blocks import HELD
 from smtpgate.cli import show
 from smtpgate.cli.bulk import Bulk, bulk_options
 from smtpgate.cli.choose import Filter, filters
@@ -159,6 +160,8 @@ def _settle(
 
     async def work(store: Store) -> int | None:
         found = await _choose(store, config, mail_ids, chosen, expect)
+        if to is MailState.ACCEPTED and not by_ids:
+            found = _without_blocked(found, chosen)
         if bulk.stops(_COLUMNS, [_row(one) for one in found], words[0], "mail"):
             return None
         if not by_ids:
@@ -172,6 +175,17 @@ def _settle(
     moved = context.with_store(work, config=config, change=not bulk.dry_run)
     if moved is not None:
         bulk.tell(moved, f"{plural(moved, 'mail')} {words[1]}")
+
+
+def _without_blocked(found: Sequence[Incoming], chosen: Filter) -> Sequence[Incoming]:
+    """Whoever lets in what was held by mistake does not mean senders whom somebody has blocked, unless he says so."""
+    if "blocked" in (chosen.reason or "").lower():
+        return found
+    left = [one for one in found if not one.reason.startswith(HELD)]
+    if len(left) < len(found):
+        kept = plural(len(found) - len(left), "mail")
+        click.echo(f"{kept} of blocked senders left as it is: --reason blocked, or its id", err=True)
+    return left
 
 
 async def _choose(store: Store, config: Config, mail_ids: Sequence[str], chosen: Filter, expect: MailState) -> Sequence[Incoming]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from smtpgate.model import MailState
+from smtpgate.store.api import Changes
+from smtpgate.store.sqlite import SqliteStore
+from tests.support.store_steps import accept_one, claim_all, file_as
 from tests.unit.cli.conftest import Shop
 
 
@@ -29,6 +33,20 @@ def test_blocking_and_taking_it_back(shop: Shop) -> None:
         {"who": "@spam.example", "desk": "support", "blocked": False}
     ]
     assert shop.rows("block", "list") == []
+
+
+def test_what_is_held_of_a_blocked_sender_is_released_by_name_only(shop: Shop) -> None:
+    async def hold(store: SqliteStore) -> str:
+        mail_id = await accept_one(store)
+        await claim_all(store)
+        await file_as(store, mail_id, Changes(state=MailState.HELD, reason="blocked: pest@spam.example at all desks"))
+        return mail_id
+
+    blocked = shop.store(hold)
+    result = shop.run("hold", "release", "--all", "--yes")
+    assert (result.exit_code, "1 mail of blocked senders left as it is" in result.stderr) == (0, True)
+    assert [row["id"] for row in shop.rows("hold", "list")] == [blocked]
+    assert "1 mail released" in shop.good("hold", "release", "--reason", "Blocked")
 
 
 @pytest.mark.parametrize("who", ["pest", "@", "a b@c.example", "@example", "support@desk.example", "@desk.example"])
