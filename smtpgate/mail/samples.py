@@ -184,6 +184,7 @@ def _answer(language: Language, desk: Desk, agent: Agent) -> Answer:
         reply_to=_signed(desk, "r"),
         text=f"{words.done}\n\n{words.asks}",
         state="waiting",
+        quoted=_entry(EntryKind.CUSTOMER, _CUSTOMER, words.wrote),
     )
 
 
