@@ -63,6 +63,7 @@ def compose_digest(digest: Digest, templates: Templates) -> Composed:
     lists = [(name, some) for name, some in _lists(digest.daily) if some.all]
     values = {
         **briefing.common(digest.desk, None, language, digest.date),
+        "date": letters.date_text(digest.date, digest.desk, language, digest.agent.timezone or ""),
         "subject": words["colon"].join(
             (words["headline"], words["comma"].join(f"{words[name]} {some.all}" for name, some in lists))
         ),

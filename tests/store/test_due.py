@@ -11,7 +11,7 @@ from smtpgate.due import Circumstances, Due, Leave, Member, What
 from smtpgate.errors import StoreMisuse
 from smtpgate.listing import Listed, Listing
 from smtpgate.model import DeliveryState, EntryKind, Status, Ticket
-from smtpgate.store.api import Changes, Facts, TicketUpdate
+from smtpgate.store.api import Changes, Facts, FactsQuery, TicketUpdate
 from smtpgate.store.verbs import VerbStore
 from tests.store.conftest import OpenStore
 from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, an_entry, an_outgoing
@@ -38,7 +38,11 @@ async def settled(store: VerbStore, due: Due, again: float | None = None, told: 
             told.append(around.acknowledged)
         return Changes(due=(due.at_(again),), updates=(TicketUpdate(due.ticket_id, tags=("done",)),))
 
-    return await store.settle_due(due, query_of=lambda ticket: a_query(ticket_ids=(ticket.id,)), decide=decide)
+    def asks(ticket: Ticket) -> FactsQuery:
+        members = {"support": ("lee@corp.example",)}
+        return a_query(ticket_ids=(ticket.id,), desks=("support",), members=members, told_most=5, conversation=True)
+
+    return await store.settle_due(due, query_of=asks, decide=decide)
 
 
 async def test_the_longest_due_comes_first_and_what_is_done_does_not_come_again(store: VerbStore) -> None:
