@@ -44,7 +44,7 @@ def settle(url: str) -> None:
 
 
 def a_node(directory: Path, database: str, node: str) -> Gateway:
-    return Gateway.make(directory, store={"url": database, "node": node}, filing={"poll": "5s"})
+    return Gateway.make(directory, store={"url": database, "node": node}, filing={"poll": "5s"}, parser={"processes": 1})
 
 
 def test_two_nodes_behave_as_one(tmp_path: Path, database: str) -> None:
