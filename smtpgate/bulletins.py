@@ -52,6 +52,8 @@ async def reach(pipeline: Pipeline, store: Store, bulletin: Bulletin) -> Reach:
 async def begin(store: Store, bulletin: Bulletin, *, again: bool) -> None:
     """Raises UsageError for one that was sent a short while ago, unless it is meant again."""
     same = await store.begin_bulletin(bulletin, same_since=bulletin.created_at if again else bulletin.created_at - AGAIN)
+    if same is not None and same.id == bulletin.follows and same.run is Run.ENDED:
+        raise UsageError("it is over already: everybody has been told")
     if same is not None and same.run is Run.SENDING:
         raise UsageError("the same notice was begun and has not reached everybody: smtpgate notice resume goes on with it")
     if same is not None:

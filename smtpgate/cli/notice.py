@@ -124,14 +124,16 @@ def send(
 
 
 @notice.command()
-@click.argument("notice_id", metavar="ID", type=Id())
+@click.argument("notice_id", metavar="[ID]", type=Id(), required=False)
+@click.option("--tag", default="", help="The newest one to this tag, instead of the ID that a list shows.")
 @_texts
 @_before_sending
 @json_option
 @pass_context
 def end(
     context: Context,
-    notice_id: int,
+    notice_id: int | None,
+    tag: str,
     text_en: str,
     text_zh: str,
     text_zh_hant: str,
@@ -145,18 +147,22 @@ def end(
     Without a text of yours a sentence is sent that says just that.
 
     \b
-    Example: smtpgate notice end ahl36nsaf3gvs --text-en 'It works again.'
+    Example: smtpgate notice end --tag printer --text-en 'It works again.'
     """
     config = context.config()
     given: dict[Language, str] = {"en": text_en, "zh": text_zh, "zh-Hant": text_zh_hant}
     texts = given if any(given.values()) else dict(_OVER)
-    first = next((one.bulletin for one in _all(context, config) if one.bulletin.id == notice_id), None)
+    if (notice_id is None) is not bool(tag):
+        raise click.UsageError("name the notice by its ID, or by its --tag")
+    known = [one.bulletin for one in _all(context, config)]
+    meant = (one for one in known if (one.id == notice_id if notice_id is not None else _is_to(one, tag)))
+    first = next(meant, None)
     if first is None:
-        raise UsageError(f"there is no notice {id_text(notice_id)}; smtpgate notice list shows all")
+        raise UsageError(f"there is no notice {tag or id_text(notice_id or 0)}; smtpgate notice list shows all")
     if first.run is Run.ENDED or first.matter is Matter.OVER:
-        raise UsageError(f"notice {id_text(notice_id)} is over already")
+        raise UsageError(f"notice {id_text(first.id)} is over already")
     if first.run is Run.SENDING:
-        raise UsageError(f"notice {id_text(notice_id)} has not reached everybody: smtpgate notice resume goes on with it")
+        raise UsageError(f"notice {id_text(first.id)} has not reached everybody: smtpgate notice resume goes on with it")
     bulletin = _bulletin(config, first.tag, Matter.OVER, texts, follows=first.id)
     _go(context, config, bulletin, again=True, per_minute=per_minute, dry_run=dry_run, yes=yes, as_json=as_json)
 
@@ -239,7 +245,7 @@ def _bulletin(
     now = clock.now()
     return Bulletin(
         id=new_id(clock),
-        tag=tag.strip().lstrip("#").lower(),
+        tag=_bare(tag),
         matter=matter,
         texts=said,
         author=getpass.getuser(),
@@ -248,6 +254,16 @@ def _bulletin(
         since=None if since is None else now - since,
         follows=follows,
     )
+
+
+def _bare(tag: str) -> str:
+    """As agents' mail sets it."""
+    return tag.strip().lstrip("#").lower()
+
+
+def _is_to(bulletin: Bulletin, tag: str) -> bool:
+    """Of several to one tag the newest that is not a follow-up is meant."""
+    return bulletin.tag == _bare(tag) and bulletin.matter is not Matter.OVER
 
 
 def _read(file: Path) -> tuple[str, str, str, dict[Language, str]]:

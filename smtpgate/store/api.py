@@ -324,7 +324,8 @@ class Store(IntakeStore, DeliveryStore, Protocol):
 
     # notices to many (smtpgate.bulletin)
     async def begin_bulletin(self, new: Bulletin, *, same_since: float) -> Bulletin | None:
-        """None: it has begun. Else the one that was begun after same_since with the same tag, matter and texts."""
+        """None: it has begun. Else the one that was begun after same_since with the same tag, matter and texts; or the one that it
+        would end, which is not fully sent or has been ended."""
 
     async def affected(self, bulletin: Bulletin, place: Place, limit: int) -> tuple[tuple[Ticket, ...], Place | None]:
         """The next tickets that it is about, a person's newest first, and where to go on; None: there are no more."""

@@ -28,7 +28,8 @@ def _bulletin(row: Row) -> Bulletin:
 
 
 def begin(new: Bulletin, same_since: float) -> Verb[Bulletin | None]:
-    """None: it has begun. Else the one that was begun after same_since with the same tag, matter and texts."""
+    """None: it has begun. Else the one that was begun after same_since with the same tag, matter and texts; or the one that it
+    would end, which is not fully sent or has been ended."""
     texts = json.dumps(dict(sorted(new.texts.items())))
     same = yield Query(
         f"""SELECT {_COLUMNS} FROM bulletin WHERE tag = $1 AND matter = $2 AND texts = $3 AND created_at > $4
@@ -37,6 +38,11 @@ def begin(new: Bulletin, same_since: float) -> Verb[Bulletin | None]:
     )
     if same:
         return _bulletin(same[0])
+    if new.follows is not None:
+        followed = yield Query(f"SELECT {_COLUMNS} FROM bulletin WHERE id = $1 {FOR_UPDATE}", (new.follows,))
+        if not followed or followed[0][-1] != Run.SENT:
+            return _bulletin(followed[0]) if followed else new
+        yield Query("UPDATE bulletin SET run = 'ended' WHERE id = $1", (new.follows,))
     place = Place()
     yield Query(
         f"INSERT INTO bulletin ({_COLUMNS}, ended, below) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
@@ -45,8 +51,6 @@ def begin(new: Bulletin, same_since: float) -> Verb[Bulletin | None]:
             *(int(place.ended), place.below),
         ),
     )
-    if new.follows is not None:
-        yield Query("UPDATE bulletin SET run = 'ended' WHERE id = $1", (new.follows,))
     return None
 
 

@@ -95,6 +95,9 @@ async def test_the_end_goes_to_those_who_got_it(store: VerbStore) -> None:
     await tagged(store, "late@x.example")
     over = replace(ONE, id=8, matter=Matter.OVER, follows=7)
     assert await everything(store, over) == [ticket.id]
-    await store.begin_bulletin(over, same_since=0.0)
+    assert await store.begin_bulletin(over, same_since=0.0) is None
+    ended = await store.begin_bulletin(replace(over, id=9), same_since=NOW)  # two who end it at once
+    assert ended is not None
+    assert (ended.id, ended.run) == (7, Run.ENDED)
     assert await store.bulletin_batch(8, limit=10, decide=decide) == (1, Run.SENT)
     assert [one.bulletin.run for one in await store.bulletins(5)] == [Run.SENT, Run.ENDED]

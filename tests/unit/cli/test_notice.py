@@ -70,7 +70,7 @@ def test_it_is_sent_listed_and_ended(tagged: Shop) -> None:
     slip = tagged.run(*SEND, "--yes")
     assert (slip.exit_code, "--again" in slip.stderr) == (1, True)
     assert "nothing is left to send" in tagged.good("notice", "resume")
-    assert "2 mails queued" in tagged.run("notice", "end", row["id"], "--yes").stdout
+    assert "2 mails queued" in tagged.run("notice", "end", "--tag", "#Printer", "--yes").stdout
     assert [one["state"] for one in tagged.rows("notice", "list")] == ["sent", "ended"]
     assert "is over already" in tagged.bad("notice", "end", row["id"], "--yes")[1]
 
@@ -118,6 +118,8 @@ def test_a_slip_in_a_file_is_named(bare: Shop, tmp_path: Path, text: str, said: 
         (("send", "--text-en", "x"), "--tag"),
         (("send", "--tag", "printer"), "it says nothing"),
         (("send", "--tag", "x", "--text-en", "x", "--desk", "nobody"), "there are: support, sales"),
+        (("end", "--yes"), "by its ID, or by its --tag"),
+        (("end", "aaaaaaaaaaaaa", "--tag", "x"), "by its ID, or by its --tag"),
         (("send", "--file", "/nowhere", "--tag", "x"), "leave out --tag"),
         (("send", "--file", "/nowhere"), "/nowhere: file: is not there"),
     ],
