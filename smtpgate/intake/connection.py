@@ -137,6 +137,8 @@ class Connection(Quiet, SMTP, ABC):
 
     def eof_received(self) -> bool | None:
         """A client that has sent all may close its half. TLS has no half-closed connections."""
+        if self._closing:  # TLS says so from within our own close, when the client has gone already
+            return False
         self._all_heard = True
         if self._content is not None:
             self._context.run(self._end_content, complete=False)

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.support.gateway import DESK, Gateway, free_port, letter, text_of
+from tests.support import neomutt
+from tests.support.gateway import DESK, Gateway, free_port, letter, text_of, wait_for
 
 LEE, PASSWORD = "lee@corp.example", "correct horse"
 LISTEN, LISTEN_TLS = free_port(), free_port()
@@ -23,7 +24,9 @@ LISTEN, LISTEN_TLS = free_port(), free_port()
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     directory: Path = tmp_path_factory.mktemp("submission")
-    issued = trustme.CA().issue_cert("mx.desk.example")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(directory / "ca.pem"))
+    issued = authority.issue_cert("mx.desk.example")
     issued.cert_chain_pems[0].write_to_path(str(directory / "cert.pem"))
     issued.private_key_pem.write_to_path(str(directory / "key.pem"))
     tls = {"tls_certificate": directory / "cert.pem", "tls_key": directory / "key.pem"}
@@ -39,6 +42,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         server={"trusted_networks": [], "processes": "several", **tls},
         desk=[{"name": "support", "address": DESK, "agents": [LEE]}],
         submission=submission,
+        tickets={"answer_delay": "0s"},
     )
     argv = [*made.argv, "--config", str(made.config), "agent", "password", LEE]
     done = subprocess.run(argv, input=f"{PASSWORD}\n", capture_output=True, text=True, timeout=60, check=False)
@@ -80,8 +84,26 @@ def test_swaks_logs_in_and_sends(gateway: Gateway) -> None:
     gateway.mails_to(LEE, before + 2)
 
 
+@pytest.mark.skipif(bool(neomutt.missing()), reason=neomutt.missing() or "there is one")
+def test_an_agent_answers_from_neomutt_and_his_login_is_the_proof(gateway: Gateway, tmp_path: Path) -> None:
+    """corp.example publishes nothing, and no network is trusted: without the login the answer would be held."""
+    ca = gateway.directory.parent / "ca.pem"
+    lee = neomutt.Person(tmp_path / "lee", "Lee", LEE, gateway.directory / "outbox", LISTEN, password=PASSWORD, authority=ca)
+    gateway.send(letter("Lamp", "The lamp is dark."))
+    told = wait_for(
+        lambda: next((m for m in gateway.mails() if LEE in str(m["To"]) and "lamp is dark" in text_of(m)), None), why="Lee is told"
+    )
+    lee.reply("We bring a new one.", message_id=str(told["Message-ID"]))
+    answer = wait_for(
+        lambda: next((m for m in gateway.mails() if LEE not in str(m["To"]) and "a new one" in text_of(m)), None), why="the answer"
+    )
+    assert LEE not in answer.as_string()
+    assert "Traceback" not in gateway.log()
+    assert gateway.rows("SELECT verdict FROM incoming ORDER BY seq DESC LIMIT 1")[0]["verdict"].find("trusted") >= 0
+
+
 def test_an_agent_sends_through_the_gateway_until_he_is_removed(gateway: Gateway) -> None:
-    before = len(gateway.mails())
+    before = len([mail for mail in gateway.mails() if LEE in str(mail["To"])])
     with smtplib.SMTP_SSL("127.0.0.1", LISTEN_TLS, context=unchecked(), timeout=30) as client:
         client.login(LEE, PASSWORD)
         client.send_message(asking("first", "#help"), LEE, DESK)

@@ -23,11 +23,16 @@ NEOMUTT = shutil.which("neomutt") or ""
 _SETTINGS = """\
 set mbox_type=Maildir folder="{box}" spoolfile="{box}" postponed="" record="" trash=""
 set from="{address}" realname="{name}" use_from=yes use_envelope_from=yes envelope_from_address="{address}" hostname="pc.{domain}"
-set smtp_url="smtp://127.0.0.1:{port}/" ssl_starttls=no ssl_force_tls=no
+{server}
 set editor="{editor}" autoedit=yes fast_reply=yes include=yes reply_to=yes abort_unmodified=no abort_nosubject=no abort_noattach=no
 set quit=yes delete=no move=no confirmappend=no wait_key=no beep=no mail_check=0 sleep_time=0 sort=date mark_old=no
 set signature="{signature}" sig_dashes=yes header_cache="" user_agent=yes charset="utf-8" send_charset="us-ascii:utf-8"
 """
+
+_PLAIN = 'set smtp_url="smtp://127.0.0.1:{port}/" ssl_starttls=no ssl_force_tls=no'
+_LOGIN = """\
+set smtp_url="smtp://{user}@127.0.0.1:{port}/" smtp_pass="{password}" smtp_authenticators="plain" ssl_starttls=yes ssl_force_tls=yes
+set ssl_ca_certificates_file="{authority}" ssl_verify_host=no"""
 
 # Puts the words where people write: above the quote.
 _EDITOR = """\
@@ -47,7 +52,8 @@ def missing() -> str:
 
 @dataclass
 class Person:
-    """box: the Maildir where his mail arrives. port: of the server that takes what he sends."""
+    """box: the Maildir where his mail arrives. port: of the server that takes what he sends; with a password he logs in there,
+    over TLS with a certificate of this authority."""
 
     directory: Path
     name: str
@@ -55,6 +61,8 @@ class Person:
     box: Path
     port: int
     signature: str = ""
+    password: str = ""
+    authority: Path = Path("/")
 
     def __post_init__(self) -> None:
         self.directory.mkdir(parents=True)
@@ -65,8 +73,11 @@ class Person:
         signature = self.directory / "signature"
         signature.write_text(self.signature, encoding="utf-8")
         self._settings = self.directory / "muttrc"
+        server = (_LOGIN if self.password else _PLAIN).format(
+            port=self.port, user=self.address.replace("@", "%40"), password=self.password, authority=self.authority
+        )
         text = _SETTINGS.format(
-            box=self.box, address=self.address, name=self.name, domain=self.address.rpartition("@")[2], port=self.port,
+            box=self.box, address=self.address, name=self.name, domain=self.address.rpartition("@")[2], server=server,
             editor=editor, signature=signature if self.signature else "",
         )  # fmt: skip
         self._settings.write_text(text, encoding="utf-8")

@@ -16,7 +16,7 @@ from smtpgate.intake.session import Session
 from smtpgate.model import Envelope, Verdict
 from tests.support.server import verdict
 from tests.unit.intake.door import MemoryStore, running
-from tests.unit.intake.wire import connect, settle
+from tests.unit.intake.wire import Wire, connect, settle
 
 COMMANDS = b"EHLO c.example\r\nMAIL FROM:<a@client.example>\r\nRCPT TO:<help@support.example>\r\nDATA\r\n"
 CONTENT = b"Subject: x\r\n\r\n..dot\r\n.\r\n"
@@ -396,3 +396,29 @@ async def test_replies_to_commands_sent_together_come_together() -> None:
         assert writes[0].endswith(b"\r\n354 End data with <CR><LF>.<CR><LF>\r\n")
         wire.close()
         await settle()
+
+
+class EagerWire(Wire):
+    """As a TLS transport whose client has closed already: it tells of the end from within close()."""
+
+    def close(self) -> None:
+        if not self.closing:
+            super().close()
+            assert isinstance(self.protocol, Session)
+            self.protocol.eof_received()
+
+
+async def test_an_end_that_is_told_while_we_close() -> None:
+    async with running() as up:
+        wire = EagerWire()
+        up.door._gate(Session).connection_made(wire)
+        await settle()
+        wire.feed(COMMANDS)
+        await settle()
+        wire.feed(CONTENT)
+        await settle()
+        wire.feed(b"QUIT\r\n")
+        await settle()
+        assert wire.said.endswith(b"221 2.0.0 Bye\r\n")
+        await asyncio.wait_for(up.idle(), 5)
+        assert len(up.store.accepted) == 1
