@@ -14,18 +14,10 @@ from smtpgate.desksettings import Desk
 from smtpgate.handlers import doing as on_ticket
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.doing import SPAM, Doing
+from smtpgate.mail import freemail
 from smtpgate.model import Status, Ticket
 
 NAME = "block"
-# Half the world writes from these: who blocks one of them means a person.
-_PUBLIC = """
-    gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com yahoo.co.jp yahoo.com.tw yahoo.com.hk ymail.com
-    aol.com icloud.com me.com mac.com proton.me protonmail.com gmx.com gmx.net gmx.de web.de t-online.de mail.com mail.ru
-    yandex.ru yandex.com zoho.com fastmail.com orange.fr free.fr laposte.net libero.it naver.com daum.net hanmail.net
-    qq.com vip.qq.com foxmail.com 163.com vip.163.com 126.com yeah.net 139.com 189.cn sina.com sina.cn sohu.com aliyun.com
-    21cn.com tom.com hinet.net
-"""
-PUBLIC = frozenset(_PUBLIC.split())
 
 
 def handle(case: Case, work: Work) -> None:
@@ -84,7 +76,7 @@ def against(case: Case, ticket: Ticket, given: Given, words: dict[str, str]) -> 
         return [words["block-everywhere" if any(not b.desk for b in there) else "block-none"].format(who=who, desk=ticket.desk)]
     if ours(case.config, who):
         return [words["block-ours"].format(who=who)]
-    if given.value and who[1:] in PUBLIC:
+    if given.value and freemail.public(who[1:]):
         return [words["block-public"].format(who=who)]
     if any(b.desk in ("", ticket.desk) for b in there):
         return [words["block-already"].format(who=who)]

@@ -131,7 +131,8 @@ def people(doing: Doing, given: Given) -> None:
     new = tuple(p for p in joined if p not in doing.ticket.joined)
     doing.ticket = replace(doing.ticket, participants=everybody)
     doing.change(add_participants=new, remove_participants=gone)
-    changes = [f"+{p.address}" for p in new] + [f"-{address}" for address in gone]
+    said = {address.lower() for address in given.add}  # an agent's word for one who joined by himself is worth keeping
+    changes = [f"+{p.address}" for p in joined if p in new or p.address.lower() in said] + [f"-{address}" for address in gone]
     if changes:
         doing.events.append(COPIES + " ".join(changes))
     if joined:

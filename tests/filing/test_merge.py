@@ -145,6 +145,20 @@ async def test_two_customers_only_when_the_one_takes_part_already(desk: Helpdesk
     assert (joined.outcome, joined.number) == ("joined", a.number)
 
 
+async def test_a_colleague_who_joined_by_the_desks_rule_needs_an_agents_word(tmp_path: Path) -> None:
+    desks = [{**DESKS[0], "colleagues_join": True}]
+    async with helpdesk(tmp_path, desk=desks, agent=AGENTS) as desk:
+        b = await begin(desk, "Bob's", "of Bob", who=BOB)
+        raw = mail("One", "with Bob in copy", headers=(f"Cc: {BOB}",))
+        a = await desk.post(raw)
+        people = {p.address: p.role for p in (await desk.ticket(a.number)).ticket.participants}
+        assert people[BOB] is Role.JOINED
+        refused = await say(desk, b, f"#merge {a.number}")
+        assert f"#cc {BOB}" in receipt(refused)
+        await say(desk, a, f"#cc {BOB}")
+        assert (await say(desk, b, f"#merge {a.number}\n#note\nBoth know")).outcome == "note"
+
+
 async def test_copies_of_one_are_none_of_the_other(desk: Helpdesk) -> None:
     a, b = await begin(desk, "One"), await begin(desk, "Two", "again")
     await say(desk, b, f"#cc {BOB}")
