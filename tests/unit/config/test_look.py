@@ -1,4 +1,4 @@
-"""A desk's colour can be read wherever our mail is shown."""
+"""What a desk's mail looks like: its colour can be read wherever mail is shown; its texts are there in each language."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpgate.colors import DARK, LIGHT, contrast, on_dark, on_light, readable
+from smtpgate.desksettings import Agent, Texts
+from smtpgate.languages import LANGUAGES, written_in
 
 
 @pytest.mark.parametrize(
@@ -27,3 +29,14 @@ def test_every_colour_can_be_made_readable(number: int) -> None:
 def test_what_can_be_read_stays_as_it_is() -> None:
     assert (on_light("#1d4ed8"), on_dark("#93c5fd")) == ("#1d4ed8", "#93c5fd")
     assert on_dark("#1d4ed8") != "#1d4ed8"
+
+
+def test_an_agent_who_reads_traditional_chinese_gets_simplified_until_there_are_words_for_him() -> None:
+    agent = Agent.model_validate({"address": "lee@corp.example", "language": "zh-Hant"})
+    assert agent.language == "zh"
+
+
+def test_a_text_in_traditional_chinese_falls_back_to_simplified() -> None:
+    assert [Texts(zh="简", en="E").of(one) for one in LANGUAGES] == ["简", "简", "E"]
+    assert Texts(zh="简", zh_hant="繁").of("zh-Hant") == "繁"
+    assert written_in("a language of a later version") == "en"
