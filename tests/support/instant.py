@@ -15,7 +15,7 @@ from typing import Any
 from smtpgate.app import make_pipeline
 from smtpgate.clock import id_text, new_id
 from smtpgate.config import Config
-from smtpgate.due import Due
+from smtpgate.due import Circumstances, Due
 from smtpgate.handlers import later
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.mail.parse import parse
@@ -148,8 +148,8 @@ class Instant:
             def query_of(ticket: Ticket) -> FactsQuery:
                 return later.query(pipeline.config, pipeline.post, ticket, now)
 
-            def decide(ticket: Ticket, known: Facts, acknowledged: bool, what: Due = what) -> Changes:
-                occasion = later.Occasion(pipeline.config, pipeline.post, self.clock, now, known, pipeline.leaves, acknowledged)
+            def decide(ticket: Ticket, known: Facts, around: Circumstances, what: Due = what) -> Changes:
+                occasion = later.Occasion(pipeline.config, pipeline.post, self.clock, now, known, pipeline.leaves, around)
                 return later.decide(occasion, what, ticket)
 
             done.append(self.run(duework.settle(what, query_of, decide)))

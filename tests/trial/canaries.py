@@ -11,12 +11,10 @@ pictures; and the inside, which the quoted notification holds: notes, tags, coll
 
 from __future__ import annotations
 
-import argparse
 import base64
 import random
 import re
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -27,6 +25,7 @@ from urllib.parse import unquote_to_bytes
 from smtpgate.model import OutgoingMail
 from tests.support.helpdesk import CUSTOMER, DESK, mail
 from tests.support.instant import Instant
+from tests.trial import counted
 from tests.trial.sequences import DESKS, FRIEND, KIM, LEE, Letter
 
 AGENTS = [{"address": LEE, "name": {"en": "Lee"}}, {"address": KIM, "name": {"en": "Kim"}}]
@@ -311,18 +310,5 @@ def run(count: int, seed: int) -> Counter[str]:
     return told
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
-    began = time.process_time()
-    told = run(args.count, args.seed)
-    print(
-        ", ".join(f"{count} {what}" for what, count in told.most_common()), f"in {time.process_time() - began:.0f} s of processor"
-    )
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(counted.main(__doc__, run, 10_000))

@@ -11,12 +11,10 @@ and what the guesser gets must be the same both times but for what is new in eac
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import re
 import sys
-import time
 from collections import Counter
 from dataclasses import dataclass
 
@@ -27,6 +25,7 @@ from smtpgate.model import Evidence, Ticket
 from smtpgate.store.api import Changes
 from tests.support.helpdesk import DESK, mail
 from tests.support.instant import Done, Instant
+from tests.trial import counted
 from tests.trial.sequences import DESKS, KIM, LEE, SAL
 
 AGENTS = (LEE, KIM, SAL)
@@ -174,18 +173,5 @@ def run(count: int, seed: int) -> Counter[str]:
     return told
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
-    began = time.process_time()
-    told = run(args.count, args.seed)
-    print(
-        ", ".join(f"{count} {what}" for what, count in told.most_common()), f"in {time.process_time() - began:.0f} s of processor"
-    )
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(counted.main(__doc__, run, 10_000))
