@@ -14,7 +14,7 @@ from tests.unit.cli.conftest import Shop
 
 PAGES = ("troubleshooting.md", "on-an-mx.md", "operations.md", "dns.md")
 ELSEWHERE = {"reload", "restore", "serve", "man"}  # want a gateway, or none: they have tests of their own
-NEEDS_PERSON = {"status", "dns-records", "verify"}
+NEEDS_PERSON = {"status", "dns-records", "verify", "notice"}
 
 
 def test_the_commands_of_the_admins_pages_do_what_the_pages_say(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
