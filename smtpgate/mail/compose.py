@@ -123,7 +123,9 @@ class Templates:
                 problems.append(str(error))
         for stem, values in _page_samples():
             try:
-                self.page(stem, values)
+                page = self.page(stem, values)
+                if "formatted" in values and not (values["text"][:5] in page.text and values["text"][:5] in page.html):
+                    problems.append(f"{stem}: leaves out what the agent wrote; put text into the .txt and formatted into the .html")
             except ComposeError as error:
                 problems.append(str(error))
         return list(dict.fromkeys(problems))
@@ -198,7 +200,7 @@ class Templates:
             return
         for language in LANGUAGES:
             for path in sorted((self._directory / language).glob("*")):
-                if f"{language}/{path.name}" not in known and path.name not in ("letter.html", "foot.txt"):
+                if f"{language}/{path.name}" not in known and path.name not in ("letter.html", "links.html", "foot.txt"):
                     yield f"{path}: no mail uses a template of this name; use one of the names in templates/README.md"
 
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from smtpgate.desksettings import Agent
 from smtpgate.languages import LANGUAGES
 from smtpgate.mail import compose as compose_module
 from smtpgate.mail.compose import AGENTS_LANGUAGES, AGENTS_PAGES, Templates, built_in_directory, compose
 from smtpgate.mail.letters import ComposeError, Purpose, variables
+from smtpgate.mail.samples import sample
 from tests.support.letters import NUMBER, letter, templates
 
 
@@ -81,6 +83,14 @@ def test_admin_may_change_the_page_of_all(tmp_path: Path) -> None:
     mine = admin(tmp_path, {"base.html": "<p>{% block body %}{% endblock %}</p>"})
     assert mine.check() == []
     assert mine.render(letter()).html.startswith("<p>")
+
+
+def test_no_page_of_an_admin_loses_an_agents_words(tmp_path: Path) -> None:
+    mine = admin(tmp_path, {"base.html": "<p>{% block body %}{% endblock %}</p>"})
+    answer = sample("answer", "en", letter().desk, Agent(address="lee@corp.example"), mine)
+    assert answer.data.count(b"We are on our way") == 2  # text and HTML
+    (problem,) = admin(tmp_path, {"zh/answer.html": "<p>{{ desk }}</p>"}).check()
+    assert "zh/answer: leaves out what the agent wrote" in problem
 
 
 @pytest.mark.parametrize(
