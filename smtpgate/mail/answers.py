@@ -56,7 +56,7 @@ def compose_answer(answer: Answer, templates: Templates) -> Composed:
         raise ComposeError(f"{answer.message_id!r} is not a Message-ID")
     text = letters.many_lines(answer.text)
     formatted, pictures = _pictures(answer, own_id)
-    person = letters.greeting_name(answer.agent.name.of(language))
+    person = letters.greeting_name(letters.named(answer.agent.name, language))
     values = {
         "number": ticket.number,
         "subject": (subject := letters.shown_subject(ticket.subject, ticket.number)),

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from smtpgate.bulletin import Matter
 from smtpgate.clock import id_text
 from smtpgate.colors import on_dark
-from smtpgate.desksettings import Desk
+from smtpgate.desksettings import Desk, Texts
 from smtpgate.errors import GatewayError
 from smtpgate.languages import LANGUAGES, TAGS, Language, is_chinese
 from smtpgate.mail import safe
@@ -171,9 +171,13 @@ def greeting_name(name: str) -> str:
 
 def desk_name(desk: Desk, language: Language) -> str:
     """The desk's name in a language, in another one when that is all there is, else its short name."""
-    names = desk.display_name
+    return one_line(named(desk.display_name, language) or desk.name, LONGEST_NAME)
+
+
+def named(names: Texts, language: Language) -> str:
+    """In a language, in another one when that is all there is; "" without any."""
     other: Language = "zh" if language == "en" else "en"
-    return one_line(names.of(language) or names.of(other) or desk.name, LONGEST_NAME)
+    return names.of(language) or names.of(other)
 
 
 def date_text(moment: float, desk: Desk, language: Language, zone: str = "") -> str:

@@ -165,3 +165,17 @@ def test_formatting_and_pictures_of_his_go_along_and_ours_do_not(office: Office,
     pictures = [part.get_content() for part in read.walk() if part.get_content_maintype() == "image"]
     assert pictures == [b"\x89PNG\r\n\x1a\nshown"]
     assert "<b>this</b>" in said(sent)[1]
+
+
+def test_a_name_in_one_language_serves_in_all() -> None:
+    desk = Instant(desk=DESKS, agent=[{"address": LEE, "name": {"en": "Lee"}}])
+    (first,) = desk.post(mail("打印机", "打印机坏了，请帮忙看一下。"), sender=CUSTOMER)
+    told = Office.to(first, LEE)
+    desk.clock.advance(60)
+    (done,) = desk.post(
+        mail("Re: 打印机", "请先断电。", sender=LEE, headers=(f"In-Reply-To: {told.mail.message_id}",)),
+        sender=LEE,
+        rcpts=(told.answer_to,),
+    )
+    assert Letter(CUSTOMER, done.sent[0]).field("From") == f'"Lee (support)" <{DESK}>'
+    desk.close()
