@@ -40,6 +40,10 @@ class ManualClock:
             if wakes_at <= self._passed and not sleeper.done():
                 sleeper.set_result(None)
 
+    def set(self, now: float) -> None:
+        """As somebody sets a clock: nothing has passed."""
+        self._now = now
+
     @property
     def sleeping(self) -> int:
         """How many sleeps have not ended."""

@@ -30,7 +30,7 @@ from smtpgate.model import Evidence, OutgoingMail, Role, Ticket
 from smtpgate.store.api import Changes
 from smtpgate.store.facts import tickets_by_id
 from smtpgate.store.statement import one as asked
-from tests.support.helpdesk import DESK, mail
+from tests.support.helpdesk import DESK, START, mail
 from tests.support.instant import Done, Instant
 
 LEE, KIM, SAL, GONE = "lee@corp.example", "kim@corp.example", "sal@corp.example", "gone@corp.example"
@@ -493,7 +493,8 @@ def run(count: int, seed: int, seconds: float = 1e9) -> Counter[str]:
     while told["sequences"] < count and time.monotonic() < until:
         rng = random.Random(seed * 1_000_003 + tree)
         desk = desks[tree % len(desks)]
-        walk, began = Walk(desk, rng, told), desk.clock.now()
+        walk = Walk(desk, rng, told)
+        desk.clock.set(START)  # signed addresses have no room for days beyond 2149
         desk.mark()
         try:
             _go_on(walk, State(), 0, count)
@@ -504,7 +505,6 @@ def run(count: int, seed: int, seconds: float = 1e9) -> Counter[str]:
         gc.collect()
         if tree % 100 == 0:
             print(f"{told['sequences']} so far", file=sys.stderr, flush=True)
-        assert desk.clock.now() > began
         tree += 1
     for desk in desks:
         desk.close()
