@@ -98,6 +98,10 @@ class Agent(Section):
         description="When a mail comes with what waits for this agent, on days with hours, else Monday to Friday; nothing when"
         " nothing waits. Empty: none. Agents of desks with notify = false get one only when it is set here.",
     )
+    receipts: Literal["needed", "all"] = Field(
+        default="needed",
+        description="A receipt for what cannot be seen: commands, what was held, refused or left out. all: for plain answers too.",
+    )
     password_hash: str | None = Field(
         default=None,
         repr=False,

@@ -196,7 +196,7 @@ def _answer(doing: Doing, status: Status | None) -> None:
     doing.send(replace(entry, message_id=mail.message_id), mail, *copies)
     work.outcome = "answer"
     seconds = round(case.config.tickets.answer_delay)
-    if doing.lines:
+    if doing.lines or doing.agent.receipts == "all":
         everybody = ", ".join(person.address for person in (customer, *ticket.joined))
         doing.say("sent-later" if seconds else "sent", to=everybody, seconds=str(seconds))
     if status is None and after_answer(ticket.status) is not ticket.status:

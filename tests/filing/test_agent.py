@@ -284,6 +284,19 @@ async def test_commands(desk: Helpdesk) -> None:
         assert line in receipt
 
 
+@pytest.mark.parametrize(
+    ("receipts", "sent"), [("needed", [("answer", CUSTOMER)]), ("all", [("answer", CUSTOMER), ("receipt", LEE)])]
+)
+async def test_a_plain_answer_has_a_receipt_only_for_who_wants_all(
+    tmp_path: Path, receipts: str, sent: list[tuple[str, str]]
+) -> None:
+    async with helpdesk(tmp_path, desk=DESKS, agent=[{"address": LEE, "receipts": receipts}]) as desk:
+        filed = await Colleague(desk).answer(to(await begin(desk), LEE, "to-agent"), "Try another cable.")
+        assert sent_to(filed) == sent
+        if receipts == "all":
+            assert f"Your answer leaves for {CUSTOMER} in 60 seconds" in text_of(to(filed, LEE, "receipt"))
+
+
 async def test_a_state_with_a_text_is_one_mail_to_the_customer(desk: Helpdesk) -> None:
     first = await begin(desk)
     filed = await Colleague(desk).answer(to(first, LEE, "to-agent"), "#解决\nNew cable, works again.")
