@@ -225,11 +225,18 @@ def _links(briefing: Briefing, words: dict[str, str]) -> list[tuple[str, str]]:
     """Label and mailto link of what a tap and "send" does."""
     ticket = briefing.ticket
     subject = letters.shown_subject(ticket.subject, ticket.number)
-    wanted = [("resolve", "#resolved"), ("wait", "#waiting"), ("close", "#closed"), ("help", "#help")]
+    wanted = [("resolve", "#resolved"), ("wait", "#waiting"), ("close", "#closed")]
+    if len(briefing.desk.agents) > 1:
+        wanted.append(("assign", "#assign "))  # the name is the agent's to write
+    if briefing.what != "shown":
+        wanted.append(("show", "#show"))
+    wanted += [("spam", "#spam"), ("help", "#help")]
     if ticket.assignee.lower() != briefing.agent.address.lower():
         wanted.insert(0, ("take", "#take"))
     answer, note = (letters.mailto(to, ticket.number, subject) for to in (briefing.answer_to, briefing.note_to))
-    links = [(words[name], f"{answer}&body={quote(command)}%0D%0A") for name, command in wanted]
+    links = [
+        (words[name], f"{answer}&body={quote(command)}{'' if command.endswith(' ') else '%0D%0A'}") for name, command in wanted
+    ]
     if briefing.entry.kind is EntryKind.NOTE:
         links.insert(0, (words["write"], answer))
     links.insert(1, (words["add-note"], note))

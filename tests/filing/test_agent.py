@@ -110,7 +110,7 @@ async def test_links_do_one_thing_each(desk: Helpdesk) -> None:
     letter = to(await begin(desk), LEE, "to-agent")
     links = re.findall(r'href="mailto:([^"?]+)\?subject=[^"]*?(?:&amp;body=([^"]*))?"', html_of(letter))
     commands = {body.replace("%23", "#").removesuffix("%0D%0A") for _, body in links if body}
-    assert {"#take", "#resolved", "#waiting", "#closed", "#help"} == commands
+    assert {"#take", "#resolved", "#waiting", "#closed", "#assign%20", "#show", "#spam", "#help"} == commands
     for address, body in links:
         token = desk.pipeline.tokens.read(address, desk.clock.now())
         assert token is not None
