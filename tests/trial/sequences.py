@@ -375,7 +375,7 @@ class Walk:
         now.words[word] = self._placed(move.written, done[0])
         for one in done:
             if one.outcome == "held":
-                now.held[one.mail_id] = word
+                now.held.setdefault(one.mail_id, word)  # once more, when a colleague has answered since
             elif (late := now.held.get(one.mail_id)) is not None:  # vouched for: said now
                 now.words[late] = replace(now.words[late], serial=move.written.serial)
             now = self._happened(now, one.changes, move.sender)
