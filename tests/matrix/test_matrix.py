@@ -10,6 +10,7 @@ from tests.matrix.cases import FORMS, sent
 from tests.matrix.desk import Desk, letter
 from tests.matrix.table import DOORS, ROLES, TABLE
 
+pytestmark = pytest.mark.xdist_group("matrix")  # one desk, in the order of the table: a cell leaves its mails to the next
 CELLS = [
     pytest.param(form, role, door, words[DOORS.index(door)][ROLES.index(role)], id=f"{form}-{role}-{door}")
     for form, words in TABLE.items()
