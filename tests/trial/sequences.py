@@ -374,11 +374,13 @@ class Walk:
         word = b"zq%06dx" % move.written.serial
         now.words[word] = self._placed(move.written, done[0])
         for one in done:
+            author = move.sender
             if one.outcome == "held":
                 now.held.setdefault(one.mail_id, word)  # once more, when a colleague has answered since
             elif (late := now.held.get(one.mail_id)) is not None:  # vouched for: said now
                 now.words[late] = replace(now.words[late], serial=move.written.serial)
-            now = self._happened(now, one.changes, move.sender)
+                author = now.words[late].author  # of the mail that was held, who is answered
+            now = self._happened(now, one.changes, author)
             self.told[one.outcome] += 1
         return replace(now, letters=now.letters[-40:])
 
