@@ -24,7 +24,6 @@ from smtpgate.errors import StoreError, StoreFatal, StoreMisuse
 from smtpgate.handlers import later
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.mail import address as mail_address
-from smtpgate.mail.letters import ComposeError
 from smtpgate.model import Ticket
 from smtpgate.store.api import Changes, Facts, FactsQuery, Store
 
@@ -42,6 +41,11 @@ class _Reader(NamedTuple):
     agent: Agent
     desks: tuple[Desk, ...]
     where: ZoneInfo
+
+
+def _of_one(error: Exception) -> bool:
+    """It lies in the one thing that was done, and not in a store that answers nobody."""
+    return not isinstance(error, StoreError) or isinstance(error, StoreMisuse)
 
 
 @dataclass(slots=True)
@@ -133,15 +137,18 @@ class Later:
         return self._readers[1]
 
     async def _digest(self, agent: Agent, key: str, desks: Sequence[Desk], where: ZoneInfo, now: float) -> None:
-        waits = await self.store.daily(key, [desk.name for desk in desks], daily.end_of_day(where, now))
-        day, post = daily.today(agent, where, now), self.pipeline.post
         try:
+            waits = await self.store.daily(key, [desk.name for desk in desks], daily.end_of_day(where, now))
+            day, post = daily.today(agent, where, now), self.pipeline.post
             mails = () if waits.nothing else (post.digest(desk=desks[0], agent=agent, daily=waits, now=now),)
-        except ComposeError as error:
-            log.error("digest cannot be built", agent=agent.address, error=str(error))
+            sent = await self.store.send_digest(key, day, Changes(outgoing=mails, digested=((key, day),)))
+        except Exception as error:  # of whatever kind: other agents and what is due must go on
+            if not _of_one(error):
+                raise
+            log.error("digest failed", agent=agent.address, kind=type(error).__name__, error=str(error))
             self._again[key] = now + _PUT_OFF[1]
             return
-        if await self.store.send_digest(key, day, Changes(outgoing=mails, digested=((key, day),))) and mails:
+        if sent and mails:
             log.info("digest sent", agent=agent.address, outgoing=[id_text(mail.id) for mail in mails])
             self.on_outgoing()
 
@@ -158,7 +165,7 @@ class Later:
         try:
             changes = await self.store.settle_due(due, query_of=query_of, decide=decide)
         except Exception as error:  # a bug of ours: the rest must go on
-            if isinstance(error, StoreError) and not isinstance(error, StoreMisuse):
+            if not _of_one(error):
                 raise
             await self.store.postpone_due(due, now=now, waits=_PUT_OFF)
             log.error("what is due failed", what=due.what.value, ticket=id_text(due.ticket_id), error=type(error).__name__)

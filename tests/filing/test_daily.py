@@ -14,6 +14,7 @@ import pytest
 from smtpgate.desk import daily
 from smtpgate.desksettings import Agent
 from smtpgate.due import Leave, Member
+from smtpgate.handlers.post import Post
 from smtpgate.later import Later
 from smtpgate.model import OutgoingMail
 from smtpgate.store.sqlite import SqliteStore
@@ -121,6 +122,23 @@ async def test_several_at_once_send_one(tmp_path: Path) -> None:
             await other.close()
         sent = [m.recipients[0].address for m in await desk.outgoing() if m.purpose == "digest"]
         assert sorted(sent) == [KIM, LEE]
+
+
+async def test_one_that_cannot_be_built_is_in_nobodys_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Post.digest
+
+    def broken(self: Post, *, agent: Agent, **fields: Any) -> OutgoingMail:
+        if agent.address == LEE:
+            raise ValueError("a bug")
+        return build(self, agent=agent, **fields)
+
+    async with helpdesk(tmp_path, desk=DESKS) as desk:
+        await begin(desk)
+        await digests(desk, 0)
+        monkeypatch.setattr(Post, "digest", broken)
+        assert await digests(desk, 4 * DAY) == [KIM, KIM]  # Monday, Tuesday
+        monkeypatch.undo()
+        assert await digests(desk, 900) == [LEE]
 
 
 async def test_a_quiet_desk_gets_none_but_where_it_is_asked_for(tmp_path: Path) -> None:
