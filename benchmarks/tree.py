@@ -30,12 +30,18 @@ def _fields(stat: Path) -> list[str]:
 
 
 def cpu(root: int) -> float:
-    """CPU seconds of the tree so far, those of descendants that have ended included."""
-    total = 0
+    """CPU seconds of the tree so far, those of descendants that have ended included (these to a tick of the kernel, 10 ms)."""
+    total = 0.0
     for pid in members(root):
         with suppress(OSError):
-            total += sum(int(value) for value in _fields(Path(f"/proc/{pid}/stat"))[11:15])
-    return total / _TICK
+            ended = sum(int(value) for value in _fields(Path(f"/proc/{pid}/stat"))[13:15])
+            total += ended / _TICK + time.clock_gettime(_clock(pid))
+    return total
+
+
+def _clock(pid: int) -> int:
+    """The CPU clock of a process: what clock_getcpuclockid(3) gives, which Python has for threads only."""
+    return ~pid << 3 | 2
 
 
 def memory(root: int) -> int:
