@@ -22,11 +22,11 @@ from typing import Any
 import mailparser
 
 from benchmarks.mails import SHAPES, Shape
-from smtpgate.config import Extraction
 from smtpgate.limitsettings import Limits
 from smtpgate.mail import parse
 from smtpgate.mail.extract import Extractor
 from smtpgate.model import ParsedMail
+from smtpgate.ticketsettings import Extraction
 
 _VARIANTS = 7
 _LIMITS = Limits.model_validate({"message_size": "40MiB"})

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from smtpgate.config import DkimKey
+from smtpgate.deliverysettings import DkimKey
 from smtpgate.mail import address, header, wire
 from smtpgate.mail.header import Field
 

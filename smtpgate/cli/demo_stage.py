@@ -23,7 +23,8 @@ from smtpgate.actions import set_status
 from smtpgate.app import Gateway, build_pipeline
 from smtpgate.auth.sign import DkimSigner, public_record
 from smtpgate.clock import SystemClock, utc
-from smtpgate.config import Config, DkimKey
+from smtpgate.config import Config
+from smtpgate.deliverysettings import DkimKey
 from smtpgate.intake.sink import Sink
 from smtpgate.mail import header
 from smtpgate.model import MailState, Status

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from smtpgate.config import Store as Settings
     from smtpgate.store.rawfiles import RawFiles
+    from smtpgate.storesettings import Store as Settings
 
 from smtpgate.cli import show
 from smtpgate.cli.common import Context, json_option, pass_context, plural

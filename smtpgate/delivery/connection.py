@@ -19,10 +19,10 @@ from typing import cast
 import aiosmtplib
 from pydantic import SecretBytes
 
-from smtpgate.config import DeliverySettings
 from smtpgate.delivery.outcome import clean
 from smtpgate.delivery.replies import Broken, Replies
 from smtpgate.delivery.route import Misconfigured, Tls
+from smtpgate.deliverysettings import DeliverySettings
 
 _CHUNK = 64 * 1024
 _QUIT_TIMEOUT = 2.0  # an answer to QUIT is of no use to us

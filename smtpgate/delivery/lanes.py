@@ -10,8 +10,8 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from smtpgate.config import DeliverySettings
 from smtpgate.delivery.route import MAILDIR, destination_of
+from smtpgate.deliverysettings import DeliverySettings
 from smtpgate.model import Delivery
 
 _SHOWN = 10  # destinations

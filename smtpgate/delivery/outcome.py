@@ -10,8 +10,8 @@ import random
 from dataclasses import dataclass
 
 from smtpgate.clock import utc
-from smtpgate.config import DeliverySettings
 from smtpgate.delivery import backoff
+from smtpgate.deliverysettings import DeliverySettings
 from smtpgate.model import Attempt, Delivery, DeliveryState
 
 LONGEST_REPLY = 1000  # model.Attempt.reply

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from smtpgate.auth.dns import DnsStatus, Resolver, canonical
-from smtpgate.config import DeliverySettings
+from smtpgate.deliverysettings import DeliverySettings
 from smtpgate.model import DeliveryState
 
 MAILDIR = "maildir"

@@ -11,23 +11,22 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 
 import structlog
 
 from smtpgate import metrics
 from smtpgate.auth.dns import Resolver
-from smtpgate.auth.sign import DkimSigner
 from smtpgate.clock import Clock, id_text
-from smtpgate.config import Config, DeliverySettings
-from smtpgate.delivery import backoff, maildir
-from smtpgate.delivery.attempt import Outcomes, Stale, fill, readers, transact, unsendable
-from smtpgate.delivery.connection import Connection
+from smtpgate.config import Config
+from smtpgate.delivery import backoff
+from smtpgate.delivery.attempt import Outcomes, fill, readers, unsendable
 from smtpgate.delivery.lanes import Job, Lanes, make_jobs
 from smtpgate.delivery.outcome import Outcome, clean, settle
-from smtpgate.delivery.pool import NoConnection, Pool
+from smtpgate.delivery.pool import Pool
 from smtpgate.delivery.recorder import Recorder
-from smtpgate.delivery.route import MAILDIR, Misconfigured, NoRoute, destination_of, find_route
+from smtpgate.delivery.route import MAILDIR, Misconfigured, destination_of
+from smtpgate.delivery.sender import Crowded, Sender, Sending
+from smtpgate.deliverysettings import DeliverySettings
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.model import Delivery, DeliveryState
 from smtpgate.store.api import DeliveryStore
@@ -38,12 +37,7 @@ log = structlog.get_logger(__name__)
 PROBE_EVERY = 900.0  # seconds after which a paused destination is tried again with one mail
 BATCH = 50  # recipients claimed at once
 _BYTES_HELD = 32 * 1024**2  # no further claim while the mails in memory have more
-_LARGE = 256 * 1024  # octets of a mail that is not signed on the event loop
 _CLOSE_CALL = 0.05  # seconds: the shortest rest, so that a row that cannot be claimed does not spin the loop
-
-
-class _Crowded(Exception):
-    """The destination takes no further connection while it serves others of ours."""
 
 
 def attempt_limit(settings: DeliverySettings) -> float:
@@ -67,12 +61,11 @@ class Runner:
         self._store = store
         self._settings = config.delivery
         self._own_name = config.server.name
-        self._signer = DkimSigner(config.dkim)
-        self._resolver = resolver
         self._clock = clock
         self._worker = worker
         self._rng = rng or random.Random()  # noqa: S311 (jitter and MX order, no secret)
         self._pool = Pool(config, resolver, clock)
+        self._sender = Sender(config, resolver, self._pool, self._rng)
         self._lanes = Lanes(self._settings.connections, self._settings.connections_per_destination)
         self._recorder = Recorder(store, clock, self._own_name, self._recorded)
         self._capacity = 4 * BATCH + 10 * self._settings.connections
@@ -246,15 +239,16 @@ class Runner:
             structlog.contextvars.bind_contextvars(mail=id_text(first.outgoing_id), cause=first.cause)  # of this task
         started = self._clock.monotonic()
         outcomes: Outcomes = {}
-        sending = _Sending()
+        sending = Sending()
         crowded = False
         try:
             if started > job.start_by:
                 await self._give_back([d.recipient_id for d in job.deliveries])
                 return
             async with asyncio.timeout(self._limit):
-                await self._attempt(job, outcomes, sending)
-        except _Crowded:
+                if await self._sender.attempt(job, outcomes, sending):
+                    await self._works(job.destination)
+        except Crowded:
             crowded = True
         except Misconfigured as error:
             await self._pause(job, str(error), outcomes)
@@ -279,74 +273,7 @@ class Runner:
             self._lanes.done(job)
         self._pump()
 
-    async def _attempt(self, job: Job, outcomes: Outcomes, sending: _Sending) -> None:
-        """Fill in outcomes over a kept connection, else over a new one."""
-        if job.destination == MAILDIR:
-            await self._into_maildir(job, outcomes)
-            return
-        connection = self._pool.reuse(job.destination)
-        if connection is not None:
-            try:
-                await self._transact(connection, job, outcomes, sending, self._pool.patience(connection))
-            except Stale as error:
-                log.debug("kept connection was gone", remote=connection.remote, reason=str(error))
-            else:
-                return
-        route = await find_route(job.destination, self._settings, own_name=self._own_name, resolver=self._resolver, rng=self._rng)
-        if isinstance(route, NoRoute):
-            fill(outcomes, job.deliveries, Outcome(route.state, route.code, route.reply))
-            return
-        try:
-            connection = await self._pool.open_route(route)
-        except NoConnection as error:
-            if self._pool.busy(job.destination):
-                raise _Crowded from None
-            fill(outcomes, job.deliveries, Outcome(error.state, error.code, clean(error.reason), error.remote))
-            return
-        await self._transact(connection, job, outcomes, sending)
-
-    async def _transact(
-        self, connection: Connection, job: Job, outcomes: Outcomes, sending: _Sending, patience: float | None = None
-    ) -> None:
-        sending.connection = connection
-        smarthost = self._settings.mode == "smarthost"
-        try:
-            data = await self._leaving(job.deliveries[0])  # all are of one mail
-            await transact(connection, job.deliveries, data, outcomes, smarthost=smarthost, patience=patience)
-        except BaseException:
-            self._pool.discard(connection)
-            raise
-        self._pool.give_back(connection)
-        await self._works(job.destination)
-
-    async def _into_maildir(self, job: Job, outcomes: Outcomes) -> None:
-        directory = self._settings.maildir
-        try:
-            await asyncio.to_thread(lambda: maildir.store(directory, self._signed(job.deliveries)))
-        except (PermissionError, NotADirectoryError, FileExistsError) as error:
-            raise Misconfigured(f"the Maildir {directory} cannot be used: {error.strerror}") from None
-        except OSError as error:
-            fill(outcomes, job.deliveries, Outcome(DeliveryState.QUEUED, 0, f"4.3.0 {error.strerror}", str(directory)))
-            return
-        fill(outcomes, job.deliveries, Outcome(DeliveryState.DELIVERED, 250, "2.0.0 stored", str(directory)))
-        await self._works(job.destination)
-
-    async def _leaving(self, mail: Delivery) -> bytes:
-        """A mail with the DKIM signatures of the keys now in force. A signature bears the time at which the mail was made, so
-        that a retry has the same octets as long as the keys are the same."""
-        if len(mail.data) > _LARGE:
-            return await asyncio.to_thread(self._signer.finished, mail.data, mail.created_at)
-        return self._signer.finished(mail.data, mail.created_at)
-
-    def _signed(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
-        """Of several mails."""
-        data: dict[int, bytes] = {}  # recipients of one mail share it
-        for one in deliveries:
-            if one.outgoing_id not in data:
-                data[one.outgoing_id] = self._signer.finished(one.data, one.created_at)
-        return [replace(one, data=data[one.outgoing_id]) for one in deliveries]
-
-    def _interrupted(self, job: Job, outcomes: Outcomes, sending: _Sending) -> None:
+    def _interrupted(self, job: Job, outcomes: Outcomes, sending: Sending) -> None:
         """We stop: what may have arrived is uncertain, the rest is given back as if it had never begun."""
         if sending.content_sent:
             fill(outcomes, job.deliveries, sending.outcome("stopped after the final dot"))
@@ -434,17 +361,3 @@ class Runner:
             return
         log.info("destination works again", destination=destination)
         self._wake.set()
-
-
-class _Sending:
-    """How far the attempt has come, for those who end it from outside."""
-
-    connection: Connection | None = None
-
-    @property
-    def content_sent(self) -> bool:
-        return self.connection is not None and self.connection.content_sent
-
-    def outcome(self, reason: str) -> Outcome:
-        state = DeliveryState.UNCERTAIN if self.content_sent else DeliveryState.QUEUED
-        return Outcome(state, 0, reason, self.connection.remote if self.connection else "")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from smtpgate.config import Tickets
 from smtpgate.model import Status
+from smtpgate.ticketsettings import Tickets
 
 
 class Step(StrEnum):

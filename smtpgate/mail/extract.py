@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from smtpgate.config import Extract, Extraction
 from smtpgate.mail import safe
 from smtpgate.mail.topics import BUILT_IN
 from smtpgate.model import Detail, ParsedMail
 from smtpgate.patterns import Pattern, any_of
+from smtpgate.ticketsettings import Extract, Extraction
 
 _VALUE = 200  # characters of a value; of a log line as well
 _CHUNK = 24  # patterns that are asked about at once

@@ -16,9 +16,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from smtpgate.config import Config, Dns, Log, Parser, Store
+from smtpgate.config import Config, Dns, Log, Parser
 from smtpgate.errors import StoreError, UsageError
 from smtpgate.store.file import in_use, lock_path
+from smtpgate.storesettings import Store
 from smtpgate.watchsettings import Watch
 
 ANSWER_WITHIN = 60.0  # seconds for which a request waits

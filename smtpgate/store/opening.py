@@ -8,10 +8,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-from smtpgate.config import Store as Settings
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.store.rawfiles import RawFiles
 from smtpgate.store.verbs import VerbStore
+from smtpgate.storesettings import Store as Settings
 
 
 def place(settings: Settings) -> str:

@@ -25,7 +25,7 @@ from smtpgate.errors import StoreError, StoreFull
 from smtpgate.store.sqlite_file import new_file
 
 if TYPE_CHECKING:
-    from smtpgate.config import Store as Settings
+    from smtpgate.storesettings import Store as Settings
 
 HOME = ""  # the place of new mail; that of old mail is its month
 FILES_FROM = 256 * 1024  # octets; measured, docs/performance.md

@@ -13,7 +13,8 @@ import pytest
 
 from smtpgate import configfile
 from smtpgate.cli.main import COMMANDS, cli
-from smtpgate.config import Config, Section
+from smtpgate.config import Config
+from smtpgate.settingtypes import Section
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "templates/README.md", *(ROOT / "docs").glob("*.md")])

@@ -32,7 +32,7 @@ LAYERS: list[set[str]] = [
     {"configfile"},
     {"configchecks", "log"},
     {"config"},
-    {"desksettings", "limitsettings", "submissionsettings", "watchsettings"},
+    {"deliverysettings", "desksettings", "limitsettings", "storesettings", "submissionsettings", "ticketsettings", "watchsettings"},
     {"settingtypes"},
     {"numbers", "patterns", "model", "parsed", "links", "errors", "clock", "metrics", "tomllines", "logaddresses", "listing"}
     | {"hours", "due", "colors", "languages", "wish", "bulletin", "blocks", "passwords", "holding", "__init__"},

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from smtpgate.config import DeliverySettings
 from smtpgate.delivery.outcome import Outcome, settle
 from smtpgate.delivery.returned import report
+from smtpgate.deliverysettings import DeliverySettings
 from smtpgate.errors import StoreMisuse
 from smtpgate.model import Attempt, Delivery, DeliveryState, EntryKind, Evidence, MailState, Status
 from smtpgate.processes.apart import a_report

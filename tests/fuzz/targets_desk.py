@@ -10,7 +10,7 @@ from typing import Any
 
 from smtpgate import configfile, logaddresses, oldmail
 from smtpgate.archive.search import search
-from smtpgate.config import Config, Extraction
+from smtpgate.config import Config
 from smtpgate.errors import ArchiveError, ConfigError
 from smtpgate.handlers import subject
 from smtpgate.languages import LANGUAGES
@@ -21,6 +21,7 @@ from smtpgate.mail.letters import Purpose
 from smtpgate.mail.token import TokenKind, Tokens
 from smtpgate.model import Address, ParsedMail
 from smtpgate.numbers import NumberPattern, find
+from smtpgate.ticketsettings import Extraction
 from tests.fuzz import seeds
 from tests.fuzz.target import Target
 from tests.fuzz.targets_mail import clean_line

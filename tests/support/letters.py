@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from smtpgate.config import DkimKey
+from smtpgate.deliverysettings import DkimKey
 from smtpgate.desksettings import Desk, Texts
 from smtpgate.mail.compose import Templates
 from smtpgate.mail.letters import Letter, Purpose

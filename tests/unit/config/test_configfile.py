@@ -60,6 +60,20 @@ def test_paths_start_at_the_directory_of_the_file(tmp_path: Path) -> None:
     assert config.templates.directory is None
 
 
+def test_an_agent_is_found_whatever_the_case_and_bears_the_address_as_the_desks_spell_it(tmp_path: Path) -> None:
+    """With a table of his own, without one, and nobody at all; asked twice, it is the same object."""
+    desks = 'agents = ["Ada@example.com", "ben@example.com"]\n[[desk]]\nname = "b"\naddress = "b@example.com"\n'
+    desks += 'agents = ["ADA@example.com"]\n[[agent]]\naddress = "ada@example.com"\nlanguage = "zh"'
+    config = parse(tmp_path, rest=desks)
+    found = [config.agent_of(asked) for asked in ("ADA@EXAMPLE.COM", "Ben@example.com", "nobody@example.org")]
+    assert [(agent.address, agent.language) for agent in found] == [
+        ("Ada@example.com", "zh"),
+        ("ben@example.com", "en"),
+        ("nobody@example.org", "en"),
+    ]
+    assert config.agent_of("ada@example.com") is found[0]
+
+
 def test_defaults_are_rebased_too(tmp_path: Path) -> None:
     assert parse(tmp_path).store.path == tmp_path / "var" / "smtpgate.db"
 

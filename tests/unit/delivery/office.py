@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import SecretBytes
 
 from smtpgate.auth.dns import ZoneResolver
-from smtpgate.config import Config, DeliverySettings, DkimKey, Server, Smarthost
+from smtpgate.config import Config, Server
 from smtpgate.delivery.runner import Runner
+from smtpgate.deliverysettings import DeliverySettings, DkimKey, Smarthost
 from smtpgate.desksettings import Desk
 from smtpgate.model import Attempt, OutgoingMail
 from smtpgate.store.api import Changes

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
-from smtpgate.delivery import runner as runner_module
+from smtpgate.delivery import sender
 from smtpgate.delivery.runner import attempt_limit
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.model import DeliveryState
@@ -72,14 +72,14 @@ async def test_a_slow_attempt_is_not_begun_a_second_time_beside_the_first(office
 
 
 async def test_a_crash_of_one_attempt_is_that_attempts_outcome(office: Office, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = runner_module.transact
+    usual = sender.transact
 
     async def crashing(connection: Any, deliveries: Sequence[Any], *args: Any, **kwargs: Any) -> None:
         if deliveries[0].address == "bad@example.org":
             raise RuntimeError("a bug of ours")
         await usual(connection, deliveries, *args, **kwargs)
 
-    monkeypatch.setattr(runner_module, "transact", crashing)
+    monkeypatch.setattr(sender, "transact", crashing)
     bad, good = await office.queue("bad@example.org"), await office.queue("good@example.org")
     office.start(to_smarthost(sink))
     await office.deliver()

@@ -9,8 +9,8 @@ import dkim
 import pytest
 
 from smtpgate.auth.sign import public_record
-from smtpgate.config import DkimKey
-from smtpgate.delivery import runner
+from smtpgate.delivery import sender
+from smtpgate.deliverysettings import DkimKey
 from smtpgate.mail import header
 from smtpgate.mail.compose import compose
 from smtpgate.model import OutgoingMail
@@ -62,7 +62,7 @@ async def test_a_retry_has_the_same_octets_and_after_a_change_of_keys_the_new_si
 async def test_a_forward_and_a_letter_are_signed_whatever_their_size(
     office: Office, sink: Sink, monkeypatch: pytest.MonkeyPatch, large: int
 ) -> None:
-    monkeypatch.setattr(runner, "_LARGE", large)
+    monkeypatch.setattr(sender, "_LARGE", large)
     await queued(office)
     office.start(to_smarthost(sink), dkim=[dkim_key("rsa")])
     await office.deliver()

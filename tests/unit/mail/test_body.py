@@ -9,8 +9,8 @@ import zipfile
 
 import pytest
 
-from smtpgate.config import Limits
 from smtpgate.errors import ParseFailed
+from smtpgate.limitsettings import Limits
 from smtpgate.mail import files, params, parse, sniff
 from smtpgate.model import Attachment, ParsedMail
 

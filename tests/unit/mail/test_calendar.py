@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smtpgate.config import Limits
+from smtpgate.limitsettings import Limits
 from smtpgate.mail import calendar, parse, zones
 from smtpgate.model import Meeting
 from tests.support.doubling import assert_linear

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smtpgate.config import Limits
+from smtpgate.limitsettings import Limits
 from smtpgate.mail import embedded, parse
 from tests.support.doubling import assert_linear
 

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smtpgate import patterns
-from smtpgate.config import Extract, Extraction
 from smtpgate.mail import kind
 from smtpgate.mail.extract import Extractor, topic
 from smtpgate.model import Detail, ParsedMail
 from smtpgate.patterns import LONGEST, Pattern, words
+from smtpgate.ticketsettings import Extract, Extraction
 from tests.support.doubling import assert_linear
 
 BUILT_IN = Extractor([], Extraction())

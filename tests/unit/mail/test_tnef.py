@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smtpgate.config import Limits
+from smtpgate.limitsettings import Limits
 from smtpgate.mail import parse, rtf, tnef
 from smtpgate.model import ParsedMail
 from tests.support import tnef as write

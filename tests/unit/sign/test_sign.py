@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smtpgate.auth.sign import DkimSigner, canonical_body, public_record
-from smtpgate.config import DkimKey
+from smtpgate.deliverysettings import DkimKey
 from smtpgate.mail import header
 from smtpgate.mail.compose import compose
 from smtpgate.mail.letters import Letter
