@@ -58,7 +58,7 @@ async def test_a_stop_of_a_running_gateway(settings: Config, number: signal.Sign
 # --- a stop ends in time, whatever it waits for ------------------------------------------------------------------------
 
 GRACE = 1.0
-BOUND = GRACE + 2 + 3  # the grace, storing what has come of it, and a slow machine
+BOUND = GRACE + 2 + 12  # the grace, storing what has come of it, and a slow machine
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_second_signal_ends_at_once(number: signal.Signals, tmp_path: Path, si
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(1)
     process.send_signal(number)
-    assert process.wait(3) == -number
+    assert process.wait(15) == -number
     gateway.process = None
     assert "told to stop again, ending at once" in gateway.log()
     assert f"signal={number.name}" in gateway.log().replace("'", "")

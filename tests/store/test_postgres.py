@@ -448,6 +448,7 @@ class TestServerDies:
             assert await reader.mail(mail_id) is not None
             await reader.close()
             await asyncio.to_thread(server.promote)
+            monkeypatch.setattr(postgres_link, "PATIENCE", 20.0)
             again = await accept_one(store)
             assert {mail.id for mail in await store.mails(None, limit=10)} == {mail_id, again}
             await store.close()

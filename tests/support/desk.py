@@ -44,7 +44,7 @@ class InProcess:
 
         await asyncio.to_thread(talk)
 
-    async def until(self, what: Any, *, why: str, seconds: float = 20.0, tick: float = 0.0) -> None:
+    async def until(self, what: Any, *, why: str, seconds: float = 40.0, tick: float = 0.0) -> None:
         """Wait in real time; tick: what the manual clock moves meanwhile, so that loops look again."""
         async with asyncio.timeout(seconds):
             while not await asyncio.to_thread(what):

@@ -66,7 +66,7 @@ def octets(text: str) -> bytes:
 class Client:
     """One connection that reads whole replies."""
 
-    def __init__(self, port: int, timeout: float = 10) -> None:
+    def __init__(self, port: int, timeout: float = 30) -> None:
         self._use(socket.create_connection(("127.0.0.1", port), timeout=timeout))
 
     @classmethod

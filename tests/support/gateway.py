@@ -40,10 +40,12 @@ ZONE: dict[str, Any] = {"customer.example": {"MX": ["10 mx.customer.example"]}, 
 
 
 def free_port() -> int:
-    """A port that nobody listens on, outside the range from which the kernel takes ports for clients."""
-    draw = random.SystemRandom()
+    """A port that nobody listens on, outside the range from which the kernel takes ports for clients. Each worker of the suite
+    has its own: listeners share ports (SO_REUSEPORT), so two gateways on one would not fail but have each other's mail."""
+    draw, workers = random.SystemRandom(), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    mine = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % workers
     while True:
-        port = draw.randrange(20000, 32000)
+        port = draw.randrange(20000 + mine, 32000, workers)
         with closing(socket.socket()) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -53,7 +55,7 @@ def free_port() -> int:
             return port
 
 
-def wait_for(what: Callable[[], T | None], *, seconds: float = 15.0, why: str = "") -> T:
+def wait_for(what: Callable[[], T | None], *, seconds: float = 40.0, why: str = "") -> T:
     """The first true answer. Raises AssertionError when none came in time."""
     end = time.monotonic() + seconds
     while True:

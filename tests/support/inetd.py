@@ -25,7 +25,7 @@ class Inetd:
     def living(self) -> list[asyncio.subprocess.Process]:
         return [process for process in self.processes if process.returncode is None]
 
-    async def all_gone(self, seconds: float = 10.0) -> list[int]:
+    async def all_gone(self, seconds: float = 30.0) -> list[int]:
         """The return codes, once all have ended by themselves."""
         async with asyncio.timeout(seconds):
             return [await process.wait() for process in self.processes]

@@ -153,7 +153,7 @@ class Sink:
         """Commands of this kind that are not scripted are answered so; None: friendly again."""
         self._always[kind] = action
 
-    async def wait_for(self, mails: int, timeout: float = 10.0) -> None:
+    async def wait_for(self, mails: int, timeout: float = 30.0) -> None:
         """Until so many mails were accepted."""
         async with asyncio.timeout(timeout), self._arrived:
             await self._arrived.wait_for(lambda: self.count >= mails)

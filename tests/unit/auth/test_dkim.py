@@ -168,10 +168,10 @@ async def test_a_key_that_would_cost_seconds_is_not_used() -> None:
     """A huge exponent makes one verification as dear as millions of honest ones."""
     huge = base64.b64encode(rsa_public_der((1 << 4000) + 1, (1 << 4000) - 1)).decode()
     raw, _ = signed_mail(mail(), "example.org")
-    started = time.perf_counter()
+    started = time.process_time()
     found = await one(raw, {NAME: {"TXT": [f"p={huge}"]}})
     assert (found.result, "larger" in found.reason) == ("permerror", True)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 # --- hostile mail -----------------------------------------------------------------------------------------------------

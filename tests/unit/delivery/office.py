@@ -133,7 +133,7 @@ class Office:
         await self.deliver()
 
 
-async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool], timeout: float = 10.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool], timeout: float = 30.0) -> None:
     """Look until it is so; fails when it does not become so in time."""
     async with asyncio.timeout(timeout):
         while True:

@@ -14,7 +14,7 @@ from tests.support.server import verdict
 from tests.unit.intake.door import Peer, running
 
 LIMITS = {"connections": 10, "connections_per_address": 100, "connection_rate": 1000}
-STRESS = {"begin": 50, "end": 30, "unknown": 50, "greeting_wait": "0s", "command_timeout": "300ms", "connections_per_address": 100}
+STRESS = {"begin": 50, "end": 30, "unknown": 50, "greeting_wait": "0s", "command_timeout": "1s", "connections_per_address": 100}
 
 
 def earlier(peer: str, evidence: Evidence, author: str) -> Incoming:
@@ -83,7 +83,7 @@ async def test_a_stranger_becomes_known_by_authenticated_mail() -> None:
 
 
 async def test_a_mail_under_way_is_hurried_too_but_not_cut() -> None:
-    async with running(setting(data_timeout="300ms")) as up:
+    async with running(setting(data_timeout="1s")) as up:
         (sending, stuck) = await filled(up, 2)
         for peer in (sending, stuck):
             await peer.ask("EHLO c.example", "MAIL FROM:<a@client.example>", "RCPT TO:<help@support.example>", "DATA")

@@ -150,10 +150,10 @@ async def _mail_id(mails: list) -> str:  # type: ignore[type-arg]
 
 
 async def test_slow_but_steady_upload_longer_than_the_idle_timer_succeeds() -> None:
-    async with running({"limits": {"data_timeout": "500ms", "command_timeout": "500ms"}}) as up:
+    async with running({"limits": {"data_timeout": "1500ms", "command_timeout": "1500ms"}}) as up:
         peer = await up.client()
         await peer.ready()
-        for i in range(10):
+        for i in range(20):
             peer.writer.write(f"line {i}\r\n".encode())
             await asyncio.sleep(0.08)
         peer.writer.write(b".\r\n")

@@ -246,6 +246,6 @@ def test_made_then_mangled_is_found(
 def test_time_does_not_grow_with_the_subject(piece: str) -> None:
     """Only the first thousand characters are looked at; within them no piece repeated may be slow."""
     patterns = tuple(map(NumberPattern.compile, SOURCES))
-    start = time.perf_counter()
+    start = time.process_time()
     find(piece * (1_000_000 // len(piece)), patterns)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0

@@ -60,6 +60,7 @@ async def test_an_answer(server: HttpServer, request_: bytes, status: bytes, end
 async def test_who_says_nothing_or_goes_is_forgotten(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "_ASK", 0.1)
     assert await said(server, b"GET / HTTP/1.1\r\n") == b""
+    monkeypatch.setattr(http, "_ASK", 10.0)
     _, sink = await asyncio.open_connection(*server.addresses[0])
     sink.transport.abort()
     assert (await said(server, b"GET / HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 200")
