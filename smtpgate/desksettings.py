@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from smtpgate.languages import Language
-from smtpgate.settingtypes import AgentLanguage, Color, Hours, Leave, MailAddress, Seconds, Section, TimeOfDay, Zone
+from smtpgate.settingtypes import Color, Hours, Leave, MailAddress, Seconds, Section, TimeOfDay, Zone
 
 
 class Texts(Section):
@@ -76,8 +76,8 @@ class Agent(Section):
     """What is to be known of an agent beside the desks that list the address."""
 
     address: MailAddress = Field(description="The address in desk.agents.")
-    language: AgentLanguage = Field(
-        default="en", description="Language of our mail to this agent: en or zh (zh-Hant is taken as zh)."
+    language: Language = Field(
+        default="en", description="Language of our mail to this agent: en, zh (Simplified Chinese) or zh-Hant."
     )
     name: Texts = Field(default=Texts(), description="The name that customers see before the desk's; empty: the desk's alone.")
     timezone: Zone | None = Field(

@@ -17,3 +17,8 @@ def written_in(stored: str) -> Language:
 
 def is_chinese(language: str) -> bool:
     return language in ("zh", "zh-Hant")
+
+
+def colon(language: str) -> str:
+    """What stands between a label and its value."""
+    return "：" if is_chinese(language) else ": "

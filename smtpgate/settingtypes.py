@@ -9,7 +9,7 @@ import ipaddress
 import re
 import string
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -179,11 +179,6 @@ def _color(value: str) -> str:
     return color
 
 
-def _agents_language(value: object) -> object:
-    """Mail to agents has no words of its own in Traditional Chinese yet."""
-    return "zh" if value == "zh-Hant" else value
-
-
 def _number_pattern(value: str) -> str:
     NumberPattern.compile(value)  # ValueError says what is wrong
     return value
@@ -220,7 +215,6 @@ Hours = Annotated[str, AfterValidator(_hours)]
 Leave = Annotated[str, AfterValidator(_leave)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 HostName = Annotated[str, AfterValidator(_hostname)]
-AgentLanguage = Annotated[Literal["zh", "en"], BeforeValidator(_agents_language)]
 Color = Annotated[str, AfterValidator(_color)]
 Re2 = Annotated[str, AfterValidator(_re2)]
 Numbers = Annotated[str, AfterValidator(_number_pattern)]

@@ -107,14 +107,13 @@ def list_(context: Context, directory: Path | None, as_json: bool) -> None:
     Example: smtpgate template list
     """
     from smtpgate.languages import LANGUAGES
-    from smtpgate.mail.compose import stems
     from smtpgate.mail.samples import NAMES
 
     place = directory or context.config_or(_ASSUMED).templates.directory
     rows = [
         {
             "name": name,
-            "languages": [language for language in LANGUAGES if name in stems(language)],
+            "languages": list(LANGUAGES),
             "own": sorted(str(path.relative_to(place)) for path in place.glob(f"*/{name}.*")) if place else [],
             "when": _WHEN.get(name, ""),
         }
@@ -224,7 +223,7 @@ def _desk(config: Config, name: str | None) -> Desk:
 def _shown(config: Config, desk: Desk, name: str, wanted: str, directory: Path | None) -> list[_Shown]:
     """All that were asked for. Raises UsageError, and ComposeError for the first template that cannot be rendered."""
     from smtpgate.desksettings import Agent
-    from smtpgate.mail.compose import Templates, stems
+    from smtpgate.mail.compose import Templates
     from smtpgate.mail.samples import NAMES, sample
 
     if name not in (*NAMES, _EVERY):
@@ -234,15 +233,11 @@ def _shown(config: Config, desk: Desk, name: str, wanted: str, directory: Path |
     languages = _languages(wanted, desk.language)
     agent = config.agent_of(desk.agents[0]) if desk.agents else Agent(address=f"agent@{desk.domain}")
     templates = Templates(directory)
-    found = [
+    return [
         _read(one, language, sample(one, language, desk, agent, templates))
         for one in (NAMES if name == _EVERY else (name,))
         for language in languages
-        if one in stems(language)
     ]
-    if not found:
-        raise UsageError(f"{name} goes to agents, whose mail is in en and zh")
-    return found
 
 
 def _languages(wanted: str, default: Language) -> tuple[Language, ...]:

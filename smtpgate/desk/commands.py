@@ -1,8 +1,8 @@
 """What an agent's mail asks for: the commands at its top, and what its text is meant to be. One grammar for all of it.
 
-A command is a line at the top that begins with # (or ＃): its name in English or Chinese, then its argument. The first
-other line ends them; empty lines between do not. Pure and linear in the length of the text; never fails: what cannot be
-understood is a Fault, and then nothing at all may be done.
+A command is a line at the top that begins with # (or ＃): its name in English or Chinese, in either script, then its argument.
+The first other line ends them; empty lines between do not. Pure and linear in the length of the text; never fails: what cannot
+be understood is a Fault, and then nothing at all may be done.
 """
 
 from __future__ import annotations
@@ -301,7 +301,7 @@ def _number(said: str) -> Taken | None:
 
 def _moment(said: str) -> Taken | None:
     """What stands there, when it is a moment at all; which one it is depends on the clock."""
-    if said.lower() in ("off", "cancel", "stop", "取消", "结束"):
+    if said.lower() in ("off", "cancel", "stop", "取消", "结束", "結束"):
         return (ENDED,)
     return (said,) if moments.read(said) is not None else None
 
@@ -336,7 +336,7 @@ _READERS: dict[Argument, Callable[[str], Taken | None]] = {
     Argument.TAGS: _several(_TAG),
     Argument.PEOPLE: _several(_ADDRESS, lower=False),
     Argument.DESK: _desk,
-    Argument.DOMAIN: _choice({"domain": ("domain", "域名", "整个域名")}),
+    Argument.DOMAIN: _choice({"domain": ("domain", "域名", "整个域名", "網域", "整個網域", "整個域名")}),
     Argument.NUMBER: _number,
     Argument.PERSON: _person,
     Argument.MOMENT: _moment,
@@ -355,7 +355,7 @@ def _all_names() -> dict[str, tuple[Command, str]]:
         for word in words:
             names[word] = (_BY_VERB[Verb.STATUS], state)
     for command in COMMANDS:
-        for name in (command.verb.value, *command.also, *command.chinese):
+        for name in command.names:
             assert name not in names, f"{name} means two things"
             names[name] = (command, "")
     return names

@@ -1,4 +1,5 @@
-"""A moment as an agent writes it behind a command: 3d, tomorrow 14:00, monday 9:00, 2026-12-01, 3天, 下周一上午10点, 12月1日.
+"""A moment as an agent writes it behind a command: 3d, tomorrow 14:00, monday 9:00, 2026-12-01, 3天, 下周一上午10点, 12月1日,
+in either script of Chinese.
 
 Pure and linear. `read` says what stands there, or None for what is no moment; `when` reckons it for a clock and a zone. A day
 alone means its morning. Days are days of the calendar, so that a change of summer time moves no hour; a time that the
@@ -19,6 +20,7 @@ MORNING = 9 * 60
 _LONGEST_SAID = 80  # characters
 _FIRST_YEAR, _LAST_YEAR = 1970, 9000
 
+_SIMPLIFIED = str.maketrans("後點鐘週兩號個時這禮為說", "后点钟周两号个时这礼为说")  # what is read below stands in one script
 _NUMERALS = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"两": 2, "日": 7, "天": 7}
 _N = r"([0-9]{1,4}|[一二两三四五六七八九十]{1,3}|an?|半)"
 _UNITS = (
@@ -74,7 +76,7 @@ class Moment:
 def read(said: str) -> Moment | None:
     if len(said) > _LONGEST_SAID:
         return None
-    text = unicodedata.normalize("NFKC", said).casefold().strip(" .。!！")
+    text = unicodedata.normalize("NFKC", said).casefold().strip(" .。!！").translate(_SIMPLIFIED)
     text = re.sub(r"^(?:(?:until|till|to|in|for|on|at)\s+|(?:直?到|至)\s*)", "", text)
     text = re.sub(r"\s*(?:later|from now|为止|之?以?后(?!天)|再说)$", "", text)
     if not text:

@@ -1,9 +1,10 @@
-"""What an agent is told about his own mail, in both languages. {…} are filled with str.format; the values are cleaned later."""
+"""What an agent is told about his own mail, in each language. {…} are filled with str.format; the values are cleaned later."""
 
 from __future__ import annotations
 
 from smtpgate.desk.commands import Why
 from smtpgate.desk.commandtable import Argument
+from smtpgate.handlers import agentwords_hant
 
 TITLES = {
     "en": {
@@ -38,6 +39,7 @@ TITLES = {
         "away": "休假",
         "back": "已回来",
     },
+    "zh-Hant": agentwords_hant.TITLES,
 }
 LINES = {
     "en": {
@@ -273,6 +275,7 @@ LINES = {
         "关于该工单的通知。",
         "send-all-the-same": "如果您的答复仍要发出，请直接回复本邮件，无需写任何文字。",
     },
+    "zh-Hant": agentwords_hant.LINES,
 }
 FAULTS = {
     "en": {
@@ -305,6 +308,7 @@ FAULTS = {
         Why.EMPTY: "{line}：没有写相应的文字。",
         "nearest": "您是想写 {nearest} 吗？",
     },
+    "zh-Hant": agentwords_hant.FAULTS,
 }
 TAKES = {
     "en": {
@@ -317,7 +321,7 @@ TAKES = {
         Argument.DOMAIN: "the word domain, or nothing",
         Argument.NUMBER: "the number of a ticket",
         Argument.PERSON: "one address",
-        Argument.LANGUAGE: "en or zh",
+        Argument.LANGUAGE: "en, zh or zh-Hant",
         Argument.MOMENT: "a time to come: 3d, tomorrow 14:00, monday 9:00, 2026-12-01",
         Argument.WORDS: "some words",
     },
@@ -331,12 +335,14 @@ TAKES = {
         Argument.DOMAIN: "“域名”二字，或什么都不写",
         Argument.NUMBER: "工单编号",
         Argument.PERSON: "一个邮箱地址",
-        Argument.LANGUAGE: "en 或 zh",
+        Argument.LANGUAGE: "英文、简体或繁体",
         Argument.MOMENT: "将来的时间：3天、明天14:00、下周一、2026-12-01",
         Argument.WORDS: "一些文字",
     },
+    "zh-Hant": agentwords_hant.TAKES,
 }
 LANGUAGES = {
     "en": {"en": "English", "zh": "Simplified Chinese", "zh-Hant": "Traditional Chinese"},
     "zh": {"en": "英文", "zh": "简体中文", "zh-Hant": "繁体中文"},
+    "zh-Hant": agentwords_hant.LANGUAGES,
 }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from smtpgate.desk.commands import Reading
-from smtpgate.desk.commandtable import Verb
+from smtpgate.desk.commandtable import COMMANDS, Verb
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.handlers.agentwords import LANGUAGES, LINES
 from smtpgate.handlers.case import Case
+from smtpgate.languages import Language, colon
 from smtpgate.mail.letters import ComposeError, desk_name, greeting_name, one_line, shown_subject
 from smtpgate.model import Ticket
 
@@ -22,12 +23,12 @@ def asks_for_list(reading: Reading) -> bool:
     return given is not None and not given.value and len(reading.commands) == 1 and not reading.text
 
 
-def listed(case: Case, language: str) -> tuple[str, ...]:
+def listed(case: Case, language: Language) -> tuple[str, ...]:
     """A line for each: its name, its languages, how it begins."""
     names = LANGUAGES[language]
-    command, colon = ("#模板", "：") if language == "zh" else ("#template", ": ")
+    command = next(command for command in COMMANDS if command.verb is Verb.TEMPLATE).name(language)
     lines = [
-        f"{command} {name} ({', '.join(names.get(one, one) for one in languages)}){colon}{one_line(first, _FIRST)}"
+        f"#{command} {name} ({', '.join(names.get(one, one) for one in languages)}){colon(language)}{one_line(first, _FIRST)}"
         for name, languages, first in case.post.templates.canned.listed()
     ]
     more = (LINES[language]["more"],) if len(lines) > _MOST else ()

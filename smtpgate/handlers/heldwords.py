@@ -1,4 +1,4 @@
-"""What agents are told of forged mail and of what they decided, in both languages. {…} are filled with str.format."""
+"""What agents are told of forged mail and of what they decided, in each language. {…} are filled with str.format."""
 
 from __future__ import annotations
 
@@ -23,6 +23,16 @@ ALERTED = {
         "if-theirs": "也已通知 {name}。请用 smtpgate hold show {id} 查看，再用 hold release 或 hold drop 决定。"
         "一小时内不再就此名义发警报。",
     },
+    "zh-Hant": {
+        "title": "有人冒用客服人員的名義寫信",
+        "what": "一封自稱來自 {name} 的郵件未通過寄件人驗證。郵件已暫扣，未執行任何操作。",
+        "client": "來自 {peer}，自稱 {helo}；信封寄件人 {sender}。",
+        "found": "驗證結果：",
+        "if-yours": "如果不是您寫的，請告知郵件管理員，此外不必處理。如果是您寫的，表示郵件沒有按您的網域要求簽章；"
+        "管理員可用以下指令查看：smtpgate hold show {id}",
+        "if-theirs": "也已通知 {name}。請用 smtpgate hold show {id} 查看，再用 hold release 或 hold drop 決定。"
+        "一小時內不再就此名義發出警報。",
+    },
 }
 DECIDED = {
     "en": {
@@ -36,5 +46,11 @@ DECIDED = {
         "discard": "{who} 的邮件已丢弃，不通知任何人：{subject}",
         "gone": "这封邮件已不在暂扣中：已有人作出决定。",
         "how": "请写 #放行 或 #丢弃。",
+    },
+    "zh-Hant": {
+        "release": "{who} 的郵件已放行，現在按寄件人已證實處理：{subject}",
+        "discard": "{who} 的郵件已丟棄，不通知任何人：{subject}",
+        "gone": "這封郵件已不在暫扣中：已有人做出決定。",
+        "how": "請寫 #放行 或 #丟棄。",
     },
 }

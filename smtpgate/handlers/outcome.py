@@ -16,6 +16,7 @@ from smtpgate.handlers import ticket as opened
 from smtpgate.handlers.agentwords import FAULTS, LANGUAGES, LINES, TAKES, TITLES
 from smtpgate.handlers.case import Case, Work, entry_of, said
 from smtpgate.handlers.doing import Doing
+from smtpgate.languages import Language, colon, is_chinese
 from smtpgate.mail import outward
 from smtpgate.mail.agentwords import PRIORITY, STATUS
 from smtpgate.mail.letters import ComposeError
@@ -354,17 +355,18 @@ _COMMANDS = {
 # --- receipts ---------------------------------------------------------------------------------------------------------
 
 
-def help_lines(language: str, place: Place, desk: Desk) -> tuple[str, ...]:
+def help_lines(language: Language, place: Place, desk: Desk) -> tuple[str, ...]:
     """The table of commands as an agent reads it: those that make sense here, then the names of the others."""
-    lines, others, chinese = [], [], language == "zh"
+    lines, others = [], []
     for command in COMMANDS:
         if command.place is Place.HELD:  # the mail about a held one says what can be written there
             continue
+        name = f"#{command.name(language)}"
         if command.place in (place, Place.BOTH):
-            name = f"#{command.chinese[0]} (#{command.verb.value})" if chinese else f"#{command.verb.value}"
-            lines.append(f"{name}: {command.chinese_help if chinese else command.english_help} {command.example}")
+            english = f" (#{command.verb.value})" if is_chinese(language) else ""
+            lines.append(f"{name}{english}{colon(language)}{command.help(language)} {command.example}")
         if command.place is not place:
-            others.append(f"#{command.chinese[0] if chinese else command.verb.value}")
+            others.append(name)
     elsewhere = LINES[language]["help-desk" if place is Place.TICKET else "help-ticket"]
     return (*lines, elsewhere.format(address=desk.address, names=" ".join(others)))
 

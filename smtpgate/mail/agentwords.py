@@ -1,8 +1,9 @@
-"""The words of our mail to agents, in both languages. Pure data."""
+"""The words of our mail to agents, in each language. Pure data."""
 
 from __future__ import annotations
 
 from smtpgate.links import LinkKind
+from smtpgate.mail import agentwords_hant
 from smtpgate.model import EntryKind, Evidence, Priority, Status
 
 EVIDENCE: dict[str, dict[Evidence, str]] = {
@@ -28,6 +29,7 @@ EVIDENCE: dict[str, dict[Evidence, str]] = {
         Evidence.IMPORTED: "导入的历史邮件，未核实发件人",
         Evidence.AMBIGUOUS: "发件人不明：邮件没有写明唯一的发件人",
     },
+    "zh-Hant": agentwords_hant.EVIDENCE,
 }
 STATUS: dict[str, dict[Status, str]] = {
     "en": {
@@ -44,10 +46,12 @@ STATUS: dict[str, dict[Status, str]] = {
         Status.RESOLVED: "已解决",
         Status.CLOSED: "已关闭",
     },
+    "zh-Hant": agentwords_hant.STATUS,
 }
 PRIORITY: dict[str, dict[Priority, str]] = {
     "en": {Priority.LOW: "low", Priority.NORMAL: "normal", Priority.HIGH: "high", Priority.URGENT: "urgent"},
     "zh": {Priority.LOW: "低", Priority.NORMAL: "普通", Priority.HIGH: "高", Priority.URGENT: "紧急"},
+    "zh-Hant": agentwords_hant.PRIORITY,
 }
 SAID: dict[str, dict[EntryKind, str]] = {
     "en": {
@@ -70,6 +74,7 @@ SAID: dict[str, dict[EntryKind, str]] = {
         EntryKind.NOTE: "内部备注",
         EntryKind.EVENT: "事件",
     },
+    "zh-Hant": agentwords_hant.SAID,
 }
 LINKED: dict[str, dict[LinkKind, str]] = {
     "en": {
@@ -90,6 +95,7 @@ LINKED: dict[str, dict[LinkKind, str]] = {
         LinkKind.FOLLOWED_BY: "{number}（接续本工单）",
         LinkKind.BESIDE: "{number}（他人就同一事的工单）",
     },
+    "zh-Hant": agentwords_hant.LINKED,
 }
 WORDS: dict[str, dict[str, str]] = {
     "en": {
@@ -192,4 +198,5 @@ WORDS: dict[str, dict[str, str]] = {
         "add-note": "写内部备注",
         "help": "全部命令",
     },
+    "zh-Hant": agentwords_hant.WORDS,
 }

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.languages import NAMES, Language, written_in
+from smtpgate.languages import NAMES, Language, colon, written_in
 from smtpgate.mail import letters, safe, wire
 from smtpgate.mail.agentwords import EVIDENCE, LINKED, PRIORITY, SAID, STATUS, WORDS
 from smtpgate.mail.compose import Templates
@@ -196,8 +196,7 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
         *((words["linked"], LINKED[language][link.kind].format(number=link.number)) for link in ticket.links[-_LINKS:]),
         *((words["others"], f"{o.number} ({STATUS[language][o.status]}) {o.subject}") for o in briefing.others),
     ]
-    colon = "：" if language == "zh" else ": "
-    return [(safe.line(name, 60) + colon, safe.line(value, _VALUE)) for name, value in facts if value]
+    return [(safe.line(name, 60) + colon(language), safe.line(value, _VALUE)) for name, value in facts if value]
 
 
 def _when(briefing: Briefing, moment: float | None) -> str:

@@ -295,15 +295,26 @@ _WORDS: dict[str, dict[str, str]] = {
         "days": "周一 周二 周三 周四 周五 周六 周日", "DAILY": "每天", "WEEKLY": "每周", "MONTHLY": "每月", "YEARLY": "每年",
         "n-DAILY": "每{}天", "n-WEEKLY": "每{}周", "n-MONTHLY": "每{}个月", "n-YEARLY": "每{}年", "on": "（{}）",
         "COUNT": "，共{}次",
-        "UNTIL": "，至{}", "comma": "、", "floating": "发送者当地时间", "more": "等{}人", "title": "{}：{}", "repeats": "重复",
+        "UNTIL": "，至{}", "comma": "、", "floating": "发件人当地时间", "more": "等{}人", "title": "{}：{}", "repeats": "重复",
         "th": "{}{}", "nth": "第一个 第二个 第三个 第四个 第五个 最后一个",
+    },
+    "zh-Hant": {
+        "REQUEST": "會議邀請", "CANCEL": "會議已取消", "COUNTER": "提議新時間", "PUBLISH": "行程", "REPLY": "會議回覆",
+        "ADD": "會議邀請", "REFRESH": "詢問會議", "DECLINECOUNTER": "拒絕新時間",
+        "ACCEPTED": "已接受", "DECLINED": "已婉拒", "TENTATIVE": "暫定", "DELEGATED": "已委派",
+        "when": "時間：", "where": "地點：", "by": "召集人：", "who": "出席者：", "to": "–", "all-day": "全天",
+        "days": "週一 週二 週三 週四 週五 週六 週日", "DAILY": "每天", "WEEKLY": "每週", "MONTHLY": "每月", "YEARLY": "每年",
+        "n-DAILY": "每{}天", "n-WEEKLY": "每{}週", "n-MONTHLY": "每{}個月", "n-YEARLY": "每{}年", "on": "（{}）",
+        "COUNT": "，共{}次",
+        "UNTIL": "，至{}", "comma": "、", "floating": "寄件人當地時間", "more": "等{}人", "title": "{}：{}", "repeats": "重複",
+        "th": "{}{}", "nth": "第一個 第二個 第三個 第四個 第五個 最後一個",
     },
 }  # fmt: skip
 
 
 def describe(meeting: Meeting, zone: tzinfo | None = None, language: str = "en", zone_name: str = "") -> str:
     """A few lines for people. zone None: each time as it was written."""
-    w = _WORDS["zh" if language.startswith("zh") else "en"]
+    w = _WORDS.get(language) or _WORDS["zh" if language.startswith("zh") else "en"]
     lines = [w["title"].format(w[meeting.answer or meeting.method], meeting.summary or "-")]
     when = _period(meeting, zone, w, zone_name)
     if repeats := _repetition(meeting.repeats, w):

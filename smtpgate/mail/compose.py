@@ -24,7 +24,7 @@ from markupsafe import Markup, escape
 
 from smtpgate.bulletin import Matter
 from smtpgate.desksettings import Desk
-from smtpgate.languages import LANGUAGES, TAGS, Language
+from smtpgate.languages import LANGUAGES, TAGS
 from smtpgate.mail import letters, wire
 from smtpgate.mail.canned import Canned, Text
 from smtpgate.mail.forward import forward_for_postmaster
@@ -36,7 +36,8 @@ __all__ = ["Composed", "Templates", "compose", "forward_for_postmaster"]
 
 PAGES = ("answer",)  # mails that are made of more than a letter's values
 AGENTS_PAGES = ("to-agent", "receipt", "digest", "held")  # those that agents get
-AGENTS_LANGUAGES: tuple[Language, ...] = ("zh", "en")
+STEMS: tuple[str, ...] = (*(purpose.value for purpose in Purpose), *PAGES, *AGENTS_PAGES)  # all, without their endings
+_SHARED = ("page.html", "letter.html", "links.html", "foot.txt")  # what several mails of a language are made of
 _LARGEST_TEXT = 1024**2  # characters that a template may make
 
 
@@ -200,17 +201,12 @@ class Templates:
             return
         for language in LANGUAGES:
             for path in sorted((self._directory / language).glob("*")):
-                if f"{language}/{path.name}" not in known and path.name not in ("letter.html", "links.html", "foot.txt"):
+                if f"{language}/{path.name}" not in known and path.name not in _SHARED:
                     yield f"{path}: no mail uses a template of this name; use one of the names in templates/README.md"
 
 
 def _names() -> list[str]:
-    return [f"{language}/{stem}.{kind}" for language in LANGUAGES for stem in stems(language) for kind in ("txt", "html")]
-
-
-def stems(language: Language) -> tuple[str, ...]:
-    """The mails that there are in a language, without their endings."""
-    return (*(purpose.value for purpose in Purpose), *PAGES, *(AGENTS_PAGES if language in AGENTS_LANGUAGES else ()))
+    return [f"{language}/{stem}.{kind}" for language in LANGUAGES for stem in STEMS for kind in ("txt", "html")]
 
 
 _MARK = re.compile("\ue000([a-z:]+)\ue001")
@@ -359,7 +355,7 @@ def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
     }
     for language in LANGUAGES:
         shared = {**common, **letters.of_desk(desk, language)}
-        for stem in stems(language)[len(Purpose) :]:
+        for stem in (*PAGES, *AGENTS_PAGES):
             yield f"{language}/{stem}", {**shared, "subject": "Printer <offline>", **rich[stem]}
             yield f"{language}/{stem}", {**shared, "subject": "", **empty[stem]}
 

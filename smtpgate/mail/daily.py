@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from smtpgate.desksettings import Agent, Desk
+from smtpgate.languages import colon
 from smtpgate.listing import Daily, Some, Waiting
 from smtpgate.mail import briefing, letters, safe
 from smtpgate.mail.agentwords import STATUS
@@ -24,7 +25,6 @@ _WORDS: dict[str, dict[str, str]] = {
         "more": "and {count} more",
         "waits": "waiting for us for {age}",
         "back-at": "back at {when}",
-        "colon": ": ",
         "comma": ", ",
         "take": "Take it",
         "show": "Show",
@@ -37,9 +37,20 @@ _WORDS: dict[str, dict[str, str]] = {
         "more": "还有 {count} 张",
         "waits": "已等待我们 {age}",
         "back-at": "{when} 恢复",
-        "colon": "：",
         "comma": "，",
         "take": "我来处理",
+        "show": "查看",
+    },
+    "zh-Hant": {
+        "headline": "等待您處理的工單",
+        "mine": "由您負責",
+        "unassigned": "無人負責",
+        "back": "暫緩後今天恢復",
+        "more": "還有 {count} 張",
+        "waits": "已等待我們 {age}",
+        "back-at": "{when} 恢復",
+        "comma": "，",
+        "take": "我來處理",
         "show": "查看",
     },
 }
@@ -64,7 +75,7 @@ def compose_digest(digest: Digest, templates: Templates) -> Composed:
     values = {
         **briefing.common(digest.desk, None, language, digest.date),
         "date": letters.date_text(digest.date, digest.desk, language, digest.agent.timezone or ""),
-        "subject": words["colon"].join(
+        "subject": colon(language).join(
             (words["headline"], words["comma"].join(f"{words[name]} {some.all}" for name, some in lists))
         ),
         "headline": words["headline"],

@@ -46,6 +46,18 @@ WORDS: dict[str, dict[str, str]] = {
         "release": "放行",
         "discard": "丢弃",
     },
+    "zh-Hant": {
+        "one": "有一封郵件已暫扣，請您決定",
+        "many": "有 {count} 封郵件已暫扣，請您決定",
+        "more": "有超過 {count} 封郵件已暫扣，請您決定",
+        "subject": "暫扣的郵件",
+        "join": "它要歸入一張工單，但無法證實它出自該工單的參與者。",
+        "unproved": "無法證實它出自所稱的寄件人。",
+        "agents-address": "它寄到了只給某位客服人員的地址，卻出自他人。",
+        "other": "閘道無法判斷它可以做什麼。",
+        "release": "放行",
+        "discard": "丟棄",
+    },
 }
 
 
@@ -121,8 +133,8 @@ def _item(item: HeldItem, desk: Desk, language: Language) -> dict[str, Any]:
         "when": letters.date_text(item.at, desk, language),
         "text": _shown(item.text),
         "decide_at": item.decide_at,
-        "release": link + quote("#放行" if language == "zh" else "#release") + "%0D%0A",
-        "discard": link + quote("#丢弃" if language == "zh" else "#discard") + "%0D%0A",
+        "release": link + quote("#release") + "%0D%0A",
+        "discard": link + quote("#discard") + "%0D%0A",
     }
 
 

@@ -19,7 +19,7 @@ from smtpgate.clock import id_text
 from smtpgate.colors import on_dark
 from smtpgate.desksettings import Desk, Texts
 from smtpgate.errors import GatewayError
-from smtpgate.languages import LANGUAGES, TAGS, Language, is_chinese
+from smtpgate.languages import LANGUAGES, TAGS, Language, colon, is_chinese
 from smtpgate.mail import safe
 from smtpgate.mail.customerwords import Asked, offered
 from smtpgate.mail.statuswords import LAST, MATTER, NEXT, STATE
@@ -30,7 +30,11 @@ LONGEST_NAME = 80
 LONGEST_MESSAGE = 65536
 _LINKED = 150  # characters of a subject in a link: some clients take no longer ones
 
-_UNITS = {True: (" 分钟", " 小时", " 天"), False: (" min", " h", " d")}  # Chinese or not
+_UNITS: dict[Language, tuple[str, str, str]] = {
+    "en": (" min", " h", " d"),
+    "zh": (" 分钟", " 小时", " 天"),
+    "zh-Hant": (" 分鐘", " 小時", " 天"),
+}
 _MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
 
 
@@ -191,7 +195,7 @@ def date_text(moment: float, desk: Desk, language: Language, zone: str = "") -> 
 def age_text(seconds: float, language: Language) -> str:
     """How long ago, in the unit that tells."""
     minutes = max(0, int(seconds // 60))
-    minute, hour, day = _UNITS[is_chinese(language)]
+    minute, hour, day = _UNITS[language]
     if minutes < 60:
         return f"{minutes}{minute}"
     return f"{minutes // 60}{hour}" if minutes < 48 * 60 else f"{minutes // 1440}{day}"
@@ -233,9 +237,11 @@ def _standing(letter: Letter) -> dict[str, str]:
     if found is None:
         return dict.fromkeys(("state", "last", "next", "others"), "")
     last = found.last
-    line, colon = ("{}（{}）", "：") if is_chinese(language) else ("{} ({})", ": ")
+    line = "{}（{}）" if is_chinese(language) else "{} ({})"
     shown = ((other, shown_subject(other.subject, other.number)) for other in found.others)
-    lines = (line.format(o.number, STATE[language][o.status]) + (colon + subject if subject else "") for o, subject in shown)
+    lines = (
+        line.format(o.number, STATE[language][o.status]) + (colon(language) + subject if subject else "") for o, subject in shown
+    )
     return {
         "state": STATE[language][found.status],
         "last": LAST[language][last.kind].format(when=date_text(last.created_at, letter.desk, language)) if last else "",

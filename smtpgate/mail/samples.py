@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 from smtpgate.bulletin import Matter
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.languages import LANGUAGES, Language
+from smtpgate.languages import Language
 from smtpgate.listing import Daily, Some, Waiting
 from smtpgate.mail.answers import Answer, compose_answer
 from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_receipt
-from smtpgate.mail.compose import Templates, compose, stems
+from smtpgate.mail.compose import STEMS, Templates, compose
 from smtpgate.mail.daily import Digest, compose_digest
 from smtpgate.mail.heldmail import HeldItem, HeldNotice, compose_held
 from smtpgate.mail.letters import Ending, Letter, Purpose, Standing
@@ -32,7 +32,7 @@ from smtpgate.model import (
 )
 from smtpgate.parsed import Attachment, Detail
 
-NAMES: tuple[str, ...] = tuple(dict.fromkeys(stem for language in LANGUAGES for stem in stems(language)))
+NAMES = STEMS
 _NUMBER, _OTHER = "20260102-EML-0042", "20260102-EML-0043"
 _NOW = 1_767_312_000.0  # 2 January 2026
 _CUSTOMER = "wang@customer.example"
@@ -92,8 +92,19 @@ _WORDS: dict[Language, _Words] = {
 }
 
 
+_DONE: dict[Language, tuple[str, ...]] = {
+    "en": (
+        "Done",
+        "State: waiting for the customer (was in progress).",
+        "Your answer leaves for {to} in 60 seconds. #undo takes it back until then.",
+    ),
+    "zh": ("已完成", "状态：等待客户回复（原为：处理中）。", "您的答复将在 60 秒后发给 {to}；在此之前可用 #撤销 收回。"),
+    "zh-Hant": ("已完成", "狀態：等待客戶回覆（原為：處理中）。", "您的答覆將在 60 秒後寄給 {to}；在此之前可用 #撤銷 收回。"),
+}
+
+
 def sample(name: str, language: Language, desk: Desk, agent: Agent, templates: Templates) -> Composed:
-    """The mail of this name (NAMES) in a language that it is there in (compose.stems). Raises ComposeError."""
+    """The mail of this name (NAMES) in this language. Raises ComposeError."""
     if name == "answer":
         return compose_answer(_answer(language, desk, agent), templates)
     agent = agent.model_copy(update={"language": language})
@@ -237,23 +248,15 @@ def _held(language: Language, desk: Desk, agent: Agent) -> HeldNotice:
 
 
 def _receipt(language: Language, desk: Desk, agent: Agent) -> Receipt:
-    words, chinese = _WORDS[language], language == "zh"
-    lines = (
-        ("状态：等待客户回复（原为：处理中）。", f"您的答复将在 60 秒后发给 {_CUSTOMER}。在此之前发 #撤销 可以收回。")
-        if chinese
-        else (
-            "State: waiting for the customer (was: in progress).",
-            f"Your answer leaves for {_CUSTOMER} in 60 seconds. #undo takes it back until then.",
-        )
-    )
+    title, *lines = _DONE[language]
     return Receipt(
-        title="已完成" if chinese else "Done",
+        title=title,
         desk=desk,
         ticket=_ticket(language, desk),
         agent=agent,
         message_id=f"<sample@{desk.domain}>",
         date=_NOW,
         answer_to=_signed(desk, "a"),
-        lines=lines,
-        text=words.asks,
+        lines=tuple(line.format(to=_CUSTOMER) for line in lines),
+        text=_WORDS[language].asks,
     )

@@ -362,6 +362,22 @@ async def test_help_is_made_of_the_table_in_the_agents_language(desk: Helpdesk) 
     assert "#转交 (#assign)" in text_of(to(chinese, KIM, "receipt"))
 
 
+async def test_an_agent_who_reads_traditional_chinese(tmp_path: Path) -> None:
+    """Names of either script do the same; what comes back is in his."""
+    async with helpdesk(tmp_path, desk=DESKS, agent=[{"address": LEE, "language": "zh-Hant"}]) as desk:
+        briefing = to(await begin(desk), LEE, "to-agent")
+        assert read(briefing)["Content-Language"] == "zh-Hant"
+        assert "狀態：已收件" in text_of(briefing)
+        assert "寫內部備註" in html_of(briefing)
+        wrong = text_of(to(await Colleague(desk).answer(briefing, "#結束"), LEE, "receipt"))
+        assert "#結束：沒有這個指令。" in wrong
+        assert "您是想寫 #結案 嗎？" in wrong
+        assert "#轉交 (#assign)：" in text_of(to(await Colleague(desk).answer(briefing, "#說明"), LEE, "receipt"))
+        done = text_of(to(await Colleague(desk).answer(briefing, "#優先順序：緊急\n#標籤 印表機\n#備註 他又來電"), LEE, "receipt"))
+        assert "優先順序：緊急。" in done
+        assert "標籤：印表機。" in done
+
+
 async def test_when_a_colleague_was_faster_the_answer_is_held_and_shown_both(desk: Helpdesk) -> None:
     first = await begin(desk)
     desk.clock.advance(5)

@@ -13,7 +13,7 @@ import pytest
 from smtpgate.desksettings import Agent
 from smtpgate.languages import LANGUAGES
 from smtpgate.mail import compose as compose_module
-from smtpgate.mail.compose import AGENTS_LANGUAGES, AGENTS_PAGES, Templates, built_in_directory, compose
+from smtpgate.mail.compose import Templates, built_in_directory, compose
 from smtpgate.mail.letters import ComposeError, Purpose, variables
 from smtpgate.mail.samples import sample
 from tests.support.letters import NUMBER, letter, templates
@@ -32,7 +32,7 @@ def test_built_in_templates_are_whole() -> None:
 
 
 def test_every_template_is_there_in_every_language_and_says_the_same_of_the_ticket() -> None:
-    """Agents' own mail is in two languages so far. Which links to other languages stand at the foot depends on its own."""
+    """Which links to other languages stand at the foot depends on its own."""
     known = {*variables(letter()), "text", "formatted", "person", "merged", "who", "evidence", "facts", "earlier", "answer_to"}
     links = {"enlink", "zhlink", "hantlink"}
     place = built_in_directory()
@@ -44,7 +44,7 @@ def test_every_template_is_there_in_every_language_and_says_the_same_of_the_tick
         for path in (place / language).iterdir()
     }
     for (_, name), names in used.items():
-        for language in LANGUAGES if name.split(".")[0] not in AGENTS_PAGES else AGENTS_LANGUAGES:
+        for language in LANGUAGES:
             assert used[language, name] - links == names - links, (language, name)
     for stem in {path.name.split(".")[0] for path in (place / "canned").iterdir()}:
         assert all((place / "canned" / f"{stem}.{language}.txt").is_file() for language in LANGUAGES), stem

@@ -31,9 +31,9 @@ def test_what_can_be_read_stays_as_it_is() -> None:
     assert on_dark("#1d4ed8") != "#1d4ed8"
 
 
-def test_an_agent_who_reads_traditional_chinese_gets_simplified_until_there_are_words_for_him() -> None:
-    agent = Agent.model_validate({"address": "lee@corp.example", "language": "zh-Hant"})
-    assert agent.language == "zh"
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_agent_may_have_any_of_our_languages(language: str) -> None:
+    assert Agent.model_validate({"address": "lee@corp.example", "language": language}).language == language
 
 
 def test_a_text_in_traditional_chinese_falls_back_to_simplified() -> None:

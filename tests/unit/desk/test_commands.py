@@ -40,7 +40,8 @@ def test_every_example_of_the_table_is_understood(command: Command) -> None:
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.verb.value)
 def test_every_chinese_name_means_the_same(command: Command) -> None:
     _, space, argument = command.example.partition(" ")
-    for name in command.chinese:
+    assert command.traditional
+    for name in (*command.chinese, *command.traditional):
         for sign in ("#", "＃"):
             text = f"{sign}{name}{space}{argument}\nbody" if not command.alone else f"{sign}{name}"
             reading = read(text, place_of(command))
@@ -53,6 +54,7 @@ def test_every_chinese_name_means_the_same(command: Command) -> None:
     [
         ("#resolved", "resolved"), ("#done", "resolved"), ("#解决", "resolved"), ("#close", "closed"), ("#关闭", "closed"),
         ("#waiting", "waiting"), ("#等待", "waiting"), ("#处理中", "progress"), ("#status in-progress", "progress"),
+        ("#解決", "resolved"), ("#結案", "closed"), ("#重新開啟", "progress"), ("#狀態 等待回覆", "waiting"),
         ("#Status: Resolved", "resolved"), ("#状态：已解决", "resolved"), ("#状态解决", "resolved"), ("＃ 关闭", "closed"),
     ],
 )  # fmt: skip
@@ -196,7 +198,8 @@ def test_long_texts_take_time_in_proportion() -> None:
 def test_the_page_for_agents_has_every_command_and_state() -> None:
     page = (Path(__file__).parents[3] / "docs" / "agents.md").read_text(encoding="utf-8")
     for command in COMMANDS:
-        names = [command.verb.value, *command.also, *command.chinese]
-        assert any(all(f"`#{name}`" in line for name in names) and command.english_help in line for line in page.splitlines())
+        assert any(
+            all(f"`#{name}`" in line for name in command.names) and command.english_help in line for line in page.splitlines()
+        )
     for state, words in STATES.items():
         assert f"| {state} | {', '.join(f'`#{word}`' for word in words)} |" in page
