@@ -101,6 +101,11 @@ class Evidence(StrEnum):
     AMBIGUOUS = "ambiguous"  # no From, two From, an unreadable From, doubled singleton headers
 
 
+OF_OUR_DELIVERY = (
+    "made by our own delivery"  # all that is said of the sender of its reports; no mail from outside is said only this
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What authentication found about one mail, and why. author is the one From address, "" if there is not exactly one."""

@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from smtpgate.clock import Clock, id_text, new_id, utc
 from smtpgate.delivery.outcome import Settled
 from smtpgate.mail import wire
-from smtpgate.model import ArcResult, Delivery, DeliveryState, DmarcResult, Envelope, Evidence, SpfResult, Verdict
+from smtpgate.model import OF_OUR_DELIVERY, ArcResult, Delivery, DeliveryState, DmarcResult, Envelope, Evidence, SpfResult, Verdict
 from smtpgate.store.api import Accepted
 
 _STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b")
@@ -39,8 +39,7 @@ def report(delivery: Delivery, settled: Settled, name: str, clock: Clock) -> Acc
         "MIME-Version: 1.0",
         f"Content-Type: {boundary};\r\n report-type=delivery-status",
     ]
-    reason = "made by our own delivery"
-    verdict = Verdict(Evidence.NONE, "", SpfResult("none"), (), DmarcResult("none"), ArcResult(), (reason,))
+    verdict = Verdict(Evidence.NONE, "", SpfResult("none"), (), DmarcResult("none"), ArcResult(), (OF_OUR_DELIVERY,))
     envelope = Envelope(mail_id, None, (delivery.return_path,), "", name, attempt.at)
     return Accepted(
         envelope, b"Return-Path: <>\r\n", "\r\n".join((*fields, "", "")).encode("utf-8", "replace") + body, verdict, message_id

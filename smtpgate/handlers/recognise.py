@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from smtpgate.handlers import tell
 from smtpgate.handlers.case import Case, Work, entry_of
-from smtpgate.model import BounceReport, Entry, EntryKind, Kind, Status, Ticket
+from smtpgate.model import OF_OUR_DELIVERY, BounceReport, DeliveryState, Entry, EntryKind, Kind, Status, Ticket
 from smtpgate.store.api import SentRecipient, TicketUpdate
 
 NAME = "recognise"
+_NOT_LOST_YET = (DeliveryState.QUEUED, DeliveryState.UNCERTAIN, DeliveryState.DELIVERED, DeliveryState.HELD)
 
 
 def handle(case: Case, work: Work) -> None:
@@ -43,10 +44,18 @@ def _returned(case: Case, work: Work, sent: SentRecipient) -> None:
         entry = entry_of(case, work, ticket, EntryKind.MACHINE, ("bounce",) if failed else (), text)
         work.entries.append(entry)
         work.ticket = ticket
-        if failed and sent.purpose == "answer":
+        if failed and sent.purpose == "answer" and not _known(case, sent):
             _answer_lost(case, work, ticket, entry, to_customer=_is_customer(case, ticket, sent.address))
         elif case.parsed.kind is Kind.DELAYED and sent.purpose == "answer":
             tell.told(case, work, ticket, entry, "late")
+
+
+def _known(case: Case, sent: SentRecipient) -> bool:
+    """Has it been told that this one did not arrive? Who was sent an answer has its return path, and may bounce it without end.
+    What our own delivery could not get rid of is told by its report, once, and by nothing from outside."""
+    if sent.state in (DeliveryState.FAILED, DeliveryState.EXPIRED):
+        return case.mail.verdict.reasons != (OF_OUR_DELIVERY,)
+    return sent.state not in _NOT_LOST_YET
 
 
 def _is_customer(case: Case, ticket: Ticket, address: str) -> bool:

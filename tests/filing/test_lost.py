@@ -70,6 +70,47 @@ async def test_an_answer_that_the_server_refuses_opens_the_ticket_again_and_its_
     assert [r.state for r in detail.sent if r.purpose == "answer"] == [DeliveryState.FAILED]
 
 
+async def bounced(desk: Helpdesk, return_path: str, times: int) -> list[tuple[str, str]]:
+    """To whom mail goes because somebody outside says so often that one of ours did not arrive."""
+    got = []
+    for i in range(times):
+        raw = b"\r\n".join(
+            (
+                b"From: MAILER-DAEMON@mx.evil.example", b"To: " + return_path.encode(), b"Subject: Undelivered",
+                b"Message-ID: <%d@evil.example>" % i, b"MIME-Version: 1.0",
+                b"Content-Type: multipart/report; report-type=delivery-status; boundary=b", b"",
+                b"--b", b"Content-Type: text/plain", b"", b"No.", b"--b", b"Content-Type: message/delivery-status", b"",
+                b"Reporting-MTA: dns; evil", b"", b"Final-Recipient: rfc822; " + CUSTOMER.encode(), b"Action: failed",
+                b"Status: 5.1.1", b"", b"--b--", b"",
+            )
+        )  # fmt: skip
+        how: dict[str, Any] = {"sender": "MAILER-DAEMON@mx.evil.example", "evidence": Evidence.NONE}
+        filed = await desk.post(raw, mail_from=None, rcpts=(return_path,), **how)
+        assert filed.outcome == "bounce"
+        got += sent_to(filed)
+    return got
+
+
+async def test_who_bounces_an_answer_without_end_is_told_of_once_and_opens_the_ticket_once(desk: Helpdesk) -> None:
+    """He was sent its return path, and what is lost is told in spite of the cap on mail to agents."""
+    first = await begin(desk)
+    answer = to(await Colleague(desk).answer(to(first, LEE, "to-agent"), "#resolved\nNew fuser."), CUSTOMER, "answer")
+    path = str(answer.recipients[0].return_path)
+    assert await bounced(desk, path, 1) == [("to-agent", LEE)]
+    assert (await desk.ticket(first.number)).ticket.status is Status.PROGRESS
+    await Colleague(desk).answer(to(first, LEE, "to-agent"), "#closed")
+    assert await bounced(desk, path, 3) == []
+    assert (await desk.ticket(first.number)).ticket.status is Status.CLOSED
+
+
+async def test_what_our_delivery_has_told_is_not_told_again_by_who_refused_it(desk: Helpdesk) -> None:
+    first = await begin(desk)
+    answer = to(await Colleague(desk).answer(to(first, LEE, "to-agent"), "New fuser."), CUSTOMER, "answer")
+    filed = await told(desk, *await tried(desk, CUSTOMER, "answer", REFUSED, after=61))
+    assert sent_to(filed) == [("to-agent", LEE)]
+    assert await bounced(desk, str(answer.recipients[0].return_path), 2) == []
+
+
 async def test_one_that_is_given_up_says_so(desk: Helpdesk) -> None:
     first = await begin(desk)
     await Colleague(desk).answer(to(first, LEE, "to-agent"), "New fuser.")
