@@ -49,13 +49,13 @@ async def merge(pipeline: Pipeline, store: Store, *, number: str, into: str, aut
     references = tuple(e.message_id for e in detail.entries if e.message_id and e.kind in CONVERSATION)[-20:]
     said: list[str] = []
     now = pipeline.clock.now()
-    query = FactsQuery("", now, "", None, (), (into,), (), (), (), (), conversation=True)
+    query = FactsQuery("", now, "", None, (), (into,), (), (), (), (), copies=True)
 
     def decide(old: Ticket | None, facts: Facts) -> Changes:
         new = facts.tickets.get(facts.by_number.get(into, 0))
         if old is None or new is None:
             raise UsageError(f"there is no ticket {number if old is None else into}")
-        why = merging.why_not(pipeline.config, old, new, facts.said.entries.get(new.id, ()))
+        why = merging.why_not(pipeline.config, old, new, facts.said.copies.get(new.id, ()))
         if why is not None:
             raise UsageError(LINES["en"][why[0]].format(**why[1]))
         said.clear()

@@ -144,6 +144,9 @@ class Priority(StrEnum):
     URGENT = "urgent"
 
 
+COPIES = "copies of our answers: "  # begins an event that says who gets them, +address, and no longer, -address
+
+
 class EntryKind(StrEnum):
     """What one thing in a ticket is. Only CUSTOMER, REPLY and STATUS ever face a customer; NOTE never has a path to one."""
 

@@ -3,14 +3,15 @@ proved customer puts in copy, get our answers from now on; all others are only l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from smtpgate.desksettings import Desk
 from smtpgate.handlers.case import Case, Work
-from smtpgate.handlers.doing import COPIES, MOST_JOINED
+from smtpgate.handlers.doing import MOST_JOINED
 from smtpgate.mail import freemail, wire
 from smtpgate.mail.letters import ComposeError
-from smtpgate.model import EntryKind, Participant, Role, Ticket
+from smtpgate.model import COPIES, Entry, Participant, Role, Ticket
 from smtpgate.rules.rights import Joining
 
 NAME = "colleagues"
@@ -51,10 +52,14 @@ def _may_join(case: Case, address: str) -> bool:
 
 
 def _taken_off(case: Case, ticket: Ticket, address: str) -> bool:
-    """Did an agent say that he gets no more copies? The newest word on it counts, as far back as is known."""
-    for entry in case.facts.said.entries.get(ticket.id, ()):
-        if entry.kind is EntryKind.EVENT and entry.text.startswith(COPIES):
-            said = entry.text.removeprefix(COPIES).split()
-            if f"+{address}" in said or f"-{address}" in said:
-                return f"-{address}" in said
-    return False
+    """Did an agent say that he gets no more copies? The newest word on it counts, however he is spelled."""
+    signs = said_of(case.facts.said.copies.get(ticket.id, ()), address)
+    return next((sign == "-" for sign, _ in signs), False)
+
+
+def said_of(copies: tuple[Entry, ...], address: str) -> Iterator[tuple[str, Entry]]:
+    """What was said of a person's copies, + or -, and the event that says it, the newest first."""
+    for entry in copies:
+        found = [word[0] for word in entry.text.removeprefix(COPIES).split() if word[1:].lower() == address.lower()]
+        if found:
+            yield found[-1], entry

@@ -15,12 +15,11 @@ from smtpgate.handlers.agentwords import LINES
 from smtpgate.handlers.case import Case, Work, said
 from smtpgate.mail import wire
 from smtpgate.mail.letters import ComposeError
-from smtpgate.model import Entry, EntryKind, OutgoingMail, Participant, Role, Status, Ticket
+from smtpgate.model import COPIES, Entry, EntryKind, OutgoingMail, Participant, Role, Status, Ticket
 from smtpgate.store.api import TicketUpdate
 
 SPAM = "spam"  # the tag
 CONVERSATION = (EntryKind.CUSTOMER, EntryKind.REPLY, EntryKind.STATUS)  # what a customer has seen
-COPIES = "copies of our answers: "  # begins an event that says who gets them, +address, and no longer, -address
 MOST_JOINED = 10  # people who get a copy of each answer: each is a mail of its own, files included
 MOST_OCTETS = 4  # times limits.message_size, of the files of an answer and all of its copies
 

@@ -17,7 +17,8 @@ from smtpgate.desksettings import Desk
 from smtpgate.handlers import tell
 from smtpgate.handlers import ticket as opened
 from smtpgate.handlers.case import Case
-from smtpgate.handlers.doing import COPIES, SPAM, Doing
+from smtpgate.handlers.colleagues import said_of
+from smtpgate.handlers.doing import SPAM, Doing
 from smtpgate.handlers.post import Post
 from smtpgate.links import Link, LinkKind, MovedEntry, NewLink
 from smtpgate.mail.address import key
@@ -64,12 +65,13 @@ def _against_merge(case: Case, ticket: Ticket, given: Given, words: dict[str, st
     other = _survivor(case, given)
     if other is None:
         return [words["no-ticket"].format(number=given.value)]
-    why = why_not(case.config, ticket, other, case.facts.said.entries.get(other.id, ()))
+    why = why_not(case.config, ticket, other, case.facts.said.copies.get(other.id, ()))
     return [words[why[0]].format(**why[1])] if why else []
 
 
-def why_not(config: Config, old: Ticket, new: Ticket, said: tuple[Entry, ...]) -> tuple[str, dict[str, str]] | None:
-    """Why the old one may not become part of the new one: a key of LINES and its values. said: in the new one, the newest first."""
+def why_not(config: Config, old: Ticket, new: Ticket, copies: tuple[Entry, ...]) -> tuple[str, dict[str, str]] | None:
+    """Why the old one may not become part of the new one: a key of LINES and its values. copies: what was said of
+    who gets them in the new one, the newest first."""
     if new.id == old.id:
         return "merge-self", {"number": new.number}
     if SPAM in new.tags:
@@ -78,26 +80,23 @@ def why_not(config: Config, old: Ticket, new: Ticket, said: tuple[Entry, ...]) -
         return None
     if new.customer is None:
         return "merge-nobody", {"number": new.number}
-    if not _takes_part(config, new, old.customer, said):
+    if not _takes_part(config, new, old.customer, copies):
         who = {"number": new.number, "theirs": new.customer.address, "who": old.customer.address}
         return "merge-customers", who
     return None
 
 
-def _takes_part(config: Config, ticket: Ticket, person: Participant, said: tuple[Entry, ...]) -> bool:
+def _takes_part(config: Config, ticket: Ticket, person: Participant, copies: tuple[Entry, ...]) -> bool:
     """He is its customer, or an agent let him take part: he reads what is written to its customer anyhow. Who joined by a desk's
     rule has had no agent's word for it."""
     same = [p.role for p in ticket.participants if key(p.address) == key(person.address)]
-    return Role.CUSTOMER in same or (Role.JOINED in same and _let_in(config, person, said))
+    return Role.CUSTOMER in same or (Role.JOINED in same and _let_in(config, person, copies))
 
 
-def _let_in(config: Config, person: Participant, said: tuple[Entry, ...]) -> bool:
-    for entry in said:
-        if entry.kind is EntryKind.EVENT and entry.text.startswith(COPIES):
-            signs = [word[0] for word in entry.text.removeprefix(COPIES).split() if key(word[1:]) == key(person.address)]
-            if signs:
-                return signs[-1] == "+" and bool(config.agent_address(entry.author))
-    return False
+def _let_in(config: Config, person: Participant, copies: tuple[Entry, ...]) -> bool:
+    return next(
+        (sign == "+" and bool(config.agent_address(entry.author)) for sign, entry in said_of(copies, person.address)), False
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,8 @@ class Pipeline:
             blocks=wants is not None and wants.blocks,
             of_agent=bool(member),
             customer=opening.customer(parsed) if opens else "",
+            copies=not imported
+            and (any(desk.colleagues_join for desk in self.config.desk) or (wants is not None and bool(wants.numbers))),
             holding=None
             if imported
             else held.query(

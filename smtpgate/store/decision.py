@@ -63,6 +63,7 @@ class FactsQuery:
     open_tickets: bool = False  # with that: all that are open of those of which its sender is the customer
     of_agent: bool = False  # a reference counts whoever made it: agents answer mail of customers that never came to them by us
     customer: str = ""  # address of whom an agent opens a ticket for: what is known of the person is wanted
+    copies: bool = False  # what was said of who gets copies of answers, in the tickets that it reaches, however long ago
     holding: HoldingQuery | None = None  # what is told and decided of held mail
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 

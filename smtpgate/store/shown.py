@@ -81,3 +81,6 @@ class Said:
     told: dict[str, Told] = field(default_factory=dict)  # by an agent's address
     answered_at: float = 0.0  # when the newest mail of ours was made that the mail refers to
     answered_entry: int | None = None  # what that mail was about
+    copies: dict[int, tuple[Entry, ...]] = field(
+        default_factory=dict
+    )  # when asked for: who gets copies, and no longer, newest first

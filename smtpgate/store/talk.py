@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from smtpgate.listing import Listed
-from smtpgate.model import Entry, OtherTicket, Status, Withdrawn
+from smtpgate.model import COPIES, Entry, OtherTicket, Status, Withdrawn
 from smtpgate.store import rows
 from smtpgate.store.api import LEFT_OUT, TO_AGENT, Facts, FactsQuery
 from smtpgate.store.linking import MERGED
@@ -17,6 +17,7 @@ from smtpgate.store.statement import Query, Verb, select_in
 _ENTRIES, _TEXT = 12, 8000  # newest entries of a ticket, characters of each
 _TICKETS = 4  # of those that a mail reaches
 _OTHERS = 6
+_COPIES = 200  # events of a ticket that say who gets copies
 _HOUR = 3600.0
 _NEWEST, _OPEN = 500, 50  # tickets of a person among which the open ones are looked for, and how many are named
 _WAITING = """SELECT o.id, o.entry_id FROM outgoing o WHERE o.ticket_id = $1 AND o.purpose = 'answer' AND o.entry_id IS NOT NULL
@@ -28,15 +29,20 @@ _WAITING = """SELECT o.id, o.entry_id FROM outgoing o WHERE o.ticket_id = $1 AND
 
 def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
     """The facts with what was said, where the question asks for it."""
-    if not query.conversation:
+    if not query.conversation and not query.copies:
         return facts
-    talk: dict[int, tuple[Entry, ...]] = {}
-    waiting: dict[int, Withdrawn] = {}
     named = (facts.merged.get(i, i) for i in query.ticket_ids)
     first = [i for i in named if i in facts.tickets]  # that a signed address names: nothing stands in their way
+    reached = tuple(dict.fromkeys((*first, *facts.tickets)))[:_TICKETS]
+    copies = {}
+    for ticket_id in reached if query.copies else ():
+        copies[ticket_id] = yield from _copies(ticket_id)
+    if not query.conversation:
+        return replace(facts, said=Said(copies=copies))
+    talk: dict[int, tuple[Entry, ...]] = {}
+    waiting: dict[int, Withdrawn] = {}
     single = facts.listed if query.listing is not None and query.listing.what in (Listed.NEXT, Listed.NUMBER) else ()
     names = dict.fromkeys(query.desks)
-    reached = tuple(dict.fromkeys((*first, *facts.tickets)))[:_TICKETS]
     for ticket in (*(facts.tickets[ticket_id] for ticket_id in reached), *single):
         ticket_id = ticket.id
         names |= dict.fromkeys((ticket.desk, *ticket.other_desks))
@@ -50,7 +56,7 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
     others = yield from others_of(query.sender)
     answered, about = yield from _made_at(query.references)
     opened = (yield from _open(query.sender)) if query.open_tickets else ()
-    return replace(facts, said=Said(talk, others, waiting, told, answered, about), open_tickets=opened)
+    return replace(facts, said=Said(talk, others, waiting, told, answered, about, copies), open_tickets=opened)
 
 
 def _told(agent: str, query: FactsQuery) -> Verb[Told]:
@@ -71,6 +77,16 @@ def _told(agent: str, query: FactsQuery) -> Verb[Told]:
 def _entries(ticket_id: int) -> Verb[tuple[Entry, ...]]:
     columns = rows.ENTRY.replace(" text,", f" substr(text, 1, {_TEXT}),")
     found = yield Query(f"SELECT {columns} FROM entry WHERE ticket_id = $1 ORDER BY seq DESC LIMIT {_ENTRIES}", (ticket_id,))
+    return tuple(map(rows.entry, found))
+
+
+def _copies(ticket_id: int) -> Verb[tuple[Entry, ...]]:
+    """However much was said since: whom an agent took off must not come back with the thirteenth mail."""
+    found = yield Query(
+        f"""SELECT {rows.ENTRY} FROM entry WHERE ticket_id = $1 AND kind = 'event' AND substr(text, 1, {len(COPIES)}) = $2
+            ORDER BY seq DESC LIMIT {_COPIES}""",
+        (ticket_id, COPIES),
+    )
     return tuple(map(rows.entry, found))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from smtpgate.links import LinkKind
 from smtpgate.mail.freemail import colleague, public
+from smtpgate.mail.token import TokenKind
 from smtpgate.model import EntryKind, Evidence, Role
 from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, html_of, read, sent_to, text_of, to
 from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail
@@ -73,6 +74,22 @@ async def test_who_is_brought_later_joins_later_and_whom_an_agent_took_off_stays
     by_li = mail("Re: it", "And Chen.", sender=LI, headers=(f"Cc: {CHEN}",))  # who is in copy brings nobody in
     await desk.post(by_li, sender=LI, rcpts=(desk.reply_address(ticket),))
     assert (await roles(desk, first))[CHEN] is Role.CC
+
+
+@pytest.mark.parametrize("notify", [True, False])
+async def test_whom_an_agent_took_off_stays_off_however_long_ago_and_however_he_is_spelled(tmp_path: Path, *, notify: bool) -> None:
+    quiet = {**DESKS[0], "colleagues_join": True, "notify": notify}
+    async with helpdesk(tmp_path, desk=[quiet, {**DESKS[1], "notify": False}], agent=AGENTS) as desk:
+        first = await desk.post(mail(headers=(f"Cc: {LI}",)))
+        ticket = (await desk.ticket(first.number)).ticket
+        where = desk.pipeline.tokens.reply_address(DESK, ticket.id, LEE, desk.clock.now(), TokenKind.ACTION)
+        await desk.post(mail("x", f"#cc -{LI}", sender=LEE, to=where), sender=LEE, rcpts=(where,))
+        assert LI not in await roles(desk, first)
+        for i in range(13):  # more than an agent is shown of a ticket
+            await desk.post(mail("Re: it", f"More {i}."), rcpts=(desk.reply_address(ticket),))
+        for spelled in (LI.replace("li", "Li"), LI):
+            await desk.post(mail("Re: it", f"{spelled} again.", headers=(f"Cc: {spelled}",)), rcpts=(desk.reply_address(ticket),))
+            assert (await roles(desk, first))[spelled] is Role.CC
 
 
 async def test_nobody_joins_without_the_customers_proof(desk: Helpdesk) -> None:
