@@ -33,6 +33,7 @@ class Held:
     number: str = ""  # of the ticket that it would join
     evidence: str = ""
     asked: float = 0.0
+    sharing: tuple[str, ...] = ()  # further desks whose agents were told
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,7 @@ def _held(case: Case, work: Work, desk: Desk) -> Held:
         why=work.held_as,
         number=work.ticket.number if work.ticket is not None else "",
         evidence=case.mail.verdict.evidence.value,
+        sharing=work.ticket.other_desks if work.ticket is not None else (),
     )
 
 
@@ -119,6 +120,7 @@ def noted(case: Case, work: Work) -> dict[str, object]:
         "number": held.number,
         "evidence": held.evidence,
         "asked": case.now if asked else 0.0,
+        **({"sharing": held.sharing} if held.sharing else {}),
     }
 
 
@@ -201,7 +203,7 @@ def decide(case: Case, work: Work) -> None:
     found = case.facts.holding.mails.get(id_text(token.id))
     mine = [desk for desk in case.config.desk if any(case.post.key(agent) == case.sender for agent in desk.agents)]
     if found is not None and found.state is MailState.HELD:  # of one that is decided it is not kept whose it was
-        mine = [desk for desk in mine if desk.name == found.desk]
+        mine = [desk for desk in mine if desk.name in (found.desk, *found.sharing)]
     desk = next(iter(mine), None)
     if found is None or desk is None or not token.person_matches(case.sender):
         work.hold(NAME, "written to the address for a held mail, by somebody who may not decide about it", "agents-address")

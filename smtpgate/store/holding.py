@@ -25,7 +25,7 @@ def with_holding(facts: Facts, query: FactsQuery) -> Verb[Facts]:
     mails = yield from _mails(asked.ids)
     if not asked.may_be_held or not (asked.fresh or facts.tickets):
         return replace(facts, holding=Holding(mails=mails))
-    desks = {*query.desks, *(ticket.desk for ticket in facts.tickets.values())}
+    desks = {*query.desks, *(desk for ticket in facts.tickets.values() for desk in (ticket.desk, *ticket.other_desks))}
     agents = tuple(dict.fromkeys(agent for desk in desks for agent in query.members.get(desk, ())))
     told = {}
     for agent in agents:
@@ -45,8 +45,8 @@ def _mails(ids: Iterable[str]) -> Verb[dict[str, Held]]:
 
 
 def _held(row: Any) -> Held:
-    decided = json.loads(row[3]) if row[3] else {}
-    return Held(id=row[0], state=MailState(row[1]), at=row[2], **decided.get("hold", {}))
+    hold = (json.loads(row[3]) if row[3] else {}).get("hold", {})
+    return Held(row[0], MailState(row[1]), row[2], **{**hold, "sharing": tuple(hold.get("sharing", ()))})
 
 
 def _sent(agent: str, purpose: str, since: float) -> Verb[int]:

@@ -188,6 +188,19 @@ async def test_a_tap_releases_it_and_it_joins_the_ticket(desk: Helpdesk) -> None
     assert (late.outcome, "somebody has decided" in text_of(to(late, LEE, "receipt"))) == ("refused", True)
 
 
+async def test_agents_of_a_desk_that_shares_the_ticket_decide_like_the_others_and_are_told_within_the_same_bounds(
+    tmp_path: Path,
+) -> None:
+    sal, both = DESKS[1]["agents"][0], (DESK, DESKS[1]["address"])
+    async with helpdesk(tmp_path, desk=DESKS, agent=AGENTS, limits={"hold_notices_per_hour": 3}) as desk:
+        first = await desk.post(mail(), rcpts=both)
+        letters = [to(await joining(desk, first.number, f"again {i}"), sal, "held") for i in range(6)]
+        assert [len(re.findall("#release|%23release", html_of(letter))) for letter in letters] == [1, 1, 1, 1, 2, 3]
+        assert len(await waiting(desk, sal)) == 4  # each of three, and the rest together
+        done = await decides(desk, link(letters[0], "release"), "#release", sal)
+        assert (done.outcome, sent_to(done)) == ("done", [("receipt", sal)])
+
+
 async def test_a_tap_drops_it_and_nobody_outside_is_told(desk: Helpdesk) -> None:
     held = await forged(desk)
     (letter,) = await waiting(desk)
