@@ -17,9 +17,10 @@ from smtpgate.desksettings import Agent, Desk
 from smtpgate.handlers import canned, deskmail, doubts, held, merging, outcome
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
+from smtpgate.handlers.heldwords import DECIDED
 from smtpgate.mail.letters import date_text
 from smtpgate.mail.token import TokenKind, shape
-from smtpgate.model import Entry, EntryKind, Evidence, ParsedMail, Ticket
+from smtpgate.model import Entry, EntryKind, Evidence, MailState, ParsedMail, Ticket
 from smtpgate.numbers import NumberPattern
 from smtpgate.rules.rights import Acting
 
@@ -258,6 +259,19 @@ def _confirmed(case: Case, work: Work) -> None:
         work.outcome, work.done = "noted", True
         work.because(NAME, f"answers an earlier question about held mail {mail_id}: there is a newer one")
         return
+    if found is None or found.state is not MailState.HELD:
+        _too_late(case, work, mail_id, gone=found is None or found.state is MailState.DROPPED)
+        return
     work.released.append(mail_id)
     work.outcome, work.done, work.rung = "confirmed", True, "token"
     work.because(NAME, f"{case.sender} vouches for held mail {mail_id}")
+
+
+def _too_late(case: Case, work: Work, mail_id: str, *, gone: bool) -> None:
+    """He vouches for a mail that is held no more. gone: nothing came of it, which he must not believe."""
+    work.outcome, work.done = "noted", True
+    work.because(NAME, f"vouches for mail {mail_id}, which is held no more")
+    desk = next((desk for desk in case.config.desk if any(case.post.key(agent) == case.sender for agent in desk.agents)), None)
+    if gone and desk is not None:
+        agent = case.config.agent_of(case.sender)
+        outcome.send_receipt(case, work, None, desk, agent, TITLES[agent.language]["refused"], (DECIDED[agent.language]["gone"],))

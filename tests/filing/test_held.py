@@ -254,6 +254,22 @@ async def test_an_address_for_a_mail_that_is_not_there_or_never_was_held_decides
     assert (await desk.look(first.mail.id)).mail.state is MailState.FILED
 
 
+@pytest.mark.parametrize("to_state", [MailState.DROPPED, MailState.ACCEPTED])
+async def test_who_vouches_for_a_mail_that_was_dropped_hears_that_nothing_came_of_it(desk: Helpdesk, to_state: MailState) -> None:
+    first = await begin(desk)
+    held = await Colleague(desk).answer(to(first, LEE, "to-agent"), "Switch it off.", evidence=Evidence.DMARC_SPF)
+    assert held.outcome == "held"
+    await desk.store.settle_mail(held.mail.id, expect=(MailState.HELD,), to=to_state, reason="by an admin")
+    await desk.work()
+    vouched = await Colleague(desk).answer(to(held, LEE, "receipt"), "It is mine.", evidence=Evidence.DMARC_SPF)
+    assert vouched.outcome == "noted"
+    if to_state is MailState.DROPPED:
+        assert "somebody has decided about it already" in text_of(to(vouched, LEE, "receipt"))
+    else:
+        assert vouched.sent == ()  # it was filed: what came of it he has heard
+        assert (await desk.look(held.mail.id)).outcome == "answer"
+
+
 async def test_an_answer_to_an_earlier_question_does_not_answer_the_newer_one(desk: Helpdesk) -> None:
     """Vouching twice, as a client that sends twice does, does not pass by the answer of a colleague that nobody has seen."""
     first = await begin(desk)
