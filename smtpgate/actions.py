@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from smtpgate.clock import Clock, new_id
 from smtpgate.config import Config
+from smtpgate.desk.duty import Leaves
 from smtpgate.desk.life import letter_for, told_of
 from smtpgate.errors import UsageError
-from smtpgate.handlers import merging
+from smtpgate.handlers import merging, splitting, tell
 from smtpgate.handlers.agentwords import LINES
+from smtpgate.handlers.case import Work
 from smtpgate.handlers.doing import CONVERSATION
 from smtpgate.handlers.pipeline import Pipeline
+from smtpgate.handlers.post import Post
+from smtpgate.handlers.ticket import serial_key
 from smtpgate.model import Address, Entry, EntryKind, Status, Ticket
-from smtpgate.store.api import Changes, Facts, FactsQuery, Store, TicketUpdate
+from smtpgate.store.api import Changes, Choice, Facts, FactsQuery, Store, Taken, TicketUpdate
 
 _LEASE = 60.0  # seconds to file one mail
 
@@ -85,6 +89,74 @@ def _merged(
     entry, mail = letter
     said.append(f"merged mail queued for {mail.recipients[0].address}")
     return replace(changes, entries=(*events, entry), outgoing=(mail,), message_refs=(pipeline.post.reference(mail),))
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """What telling the agents needs to know of something that is done at the command line."""
+
+    config: Config
+    post: Post
+    now: float
+    facts: Facts
+    leaves: Leaves
+    agent: bool = True  # the facts are asked for in nobody's name
+
+
+async def split(
+    pipeline: Pipeline, store: Store, *, number: str, which: int | None, mail_id: str, subject: str, author: str, quiet: bool
+) -> tuple[str, str]:
+    """Make a mail of the customer a ticket of its own, by the rules of #split. which: counted from the newest; else mail_id.
+    quiet: neither the customer nor the agents are told. Returns the new number, and what was done."""
+    now, config = pipeline.clock.now(), pipeline.config
+    query = FactsQuery(
+        *("", now, "", None, (), (number,), (), (), ()),
+        serials=tuple({serial_key(pipeline.patterns[0], desk, now): None for desk in config.desk}),
+        numbers_of=lambda counter, serial: pipeline.numbers_of(config.desk, now, counter, serial),
+        desks=tuple(desk.name for desk in config.desk),
+        members={desk.name: tuple(desk.agents) for desk in config.desk if desk.notify},
+        told_most=config.limits.notifications_per_hour,
+        conversation=True,
+        taken=Taken(config.tickets.split_reach, which, mail_id),
+    )
+    made: list[str] = []
+
+    def decide(_: Ticket | None, facts: Facts) -> Changes:
+        old = facts.tickets.get(facts.by_number.get(number, 0))
+        if old is None:
+            raise UsageError(f"there is no ticket {number}")
+        entry = splitting.chosen(facts.said.choices.get(old.id, Choice()), named=True)
+        why = entry if isinstance(entry, str) else splitting.why_not(config, facts, pipeline.patterns[0], old, now)
+        if why or isinstance(entry, str):
+            raise UsageError(f"{old.number}: {_said(why, config, which)}")
+        done = splitting.off(config, pipeline.clock, facts, pipeline.patterns[0], old, entry, subject=subject, now=now, by=author)
+        event = Entry(new_id(pipeline.clock), old.id, EntryKind.EVENT, author, now, splitting.happened(done))
+        made[:] = [done.ticket.number, f"mail of {entry.author} ({entry.mail_id}) is {done.ticket.number} now"]
+        work = Work(tickets=[done.new], links=[done.link], moved=[done.moved], entries=[done.event, event])
+        work.opened.append(done.new.ticket)
+        work.updates.append(TicketUpdate(old.id, updated_at=now))
+        letter = None if quiet else splitting.told_customer(pipeline.post, config, done, old, now, author)
+        if letter is not None:
+            work.entries.append(letter[0])
+            work.outgoing.append(letter[1])
+            work.message_refs.append(pipeline.post.reference(letter[1]))
+        if not quiet:
+            act = _Act(config, pipeline.post, now, facts, pipeline.leaves)
+            tell.told(act, work, done.ticket, done.entry, "split")
+        made.extend(f"{m.purpose} mail queued for {m.recipients[0].address}" for m in work.outgoing)
+        made.extend(() if work.outgoing else ("no mail was sent",))
+        return work.changes(None, "")
+
+    await store.change(ticket_number=None, query=query, decide=decide)
+    return made[0], "; ".join(made[1:])
+
+
+def _said(why: str, config: Config, which: int | None) -> str:
+    """For whoever sits at the command line and answers no mail."""
+    if why == "split-which":
+        reach = f"it has not so many mails of its customer among its newest {config.tickets.split_reach} entries"
+        return reach if which is not None else "no mail of its customer with this id is in it"
+    return LINES["en"][why]
 
 
 async def file_opaque(pipeline: Pipeline, store: Store, mail_id: str, *, worker: str) -> str:

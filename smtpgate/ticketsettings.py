@@ -54,6 +54,13 @@ class Tickets(Section):
         description="An answer reopens a resolved or closed ticket within this time; later it opens a new one that is linked to it."
         " 0s: it always reopens.",
     )
+    split_reach: int = Field(
+        default=1000,
+        ge=12,
+        le=100_000,
+        description="A number behind #split, or `ticket split`, counts over so many of a ticket's newest entries. The mail that an"
+        " agent answers is found however old it is.",
+    )
     parent_wait: Seconds = Field(
         default=60.0,
         description="How long a reply waits for a mail it answers that has come but cannot be filed. For one that waits for its"

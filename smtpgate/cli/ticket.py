@@ -1,4 +1,4 @@
-"""`smtpgate ticket`: list, show, status, merge."""
+"""`smtpgate ticket`: list, show, status, merge, split."""
 
 from __future__ import annotations
 
@@ -303,6 +303,50 @@ def merge(context: Context, number: str, into: str, quiet: bool, author: str, as
     said = context.with_store(work, config=config, change=True)
     if as_json:
         show.as_line({"number": one, "into": other, "said": said})
+    else:
+        click.echo(said)
+
+
+@ticket.command()
+@click.argument("number")
+@click.argument("which", metavar="WHICH")
+@click.option("--subject", default="", help="Of the new ticket. Default: that of the old one.")
+@click.option("--quiet", is_flag=True, help="Tell neither the customer nor the agents.")
+@click.option("--as", "author", default="", metavar="ADDRESS", help="Who does it, for the ticket's history.")
+@json_option
+@pass_context
+def split(context: Context, number: str, which: str, subject: str, quiet: bool, author: str, as_json: bool) -> None:
+    """Make a mail of the customer a ticket of its own.
+
+    WHICH is 1 for the newest mail of the customer in the ticket NUMBER, 2 for the one before it and so on, or the id of a mail, as
+    `ticket show --json` has it. As with #split in an agent's mail, answers to what was written about that mail go with it.
+
+    \b
+    Example: smtpgate ticket split 20261121-EML-0042 2 --subject 'The other matter'
+    """
+    from smtpgate import actions, app
+
+    config = context.config()
+    wanted, counted = _number(number), which.isascii() and which.isdigit()
+    if counted and not 0 < int(which[:9]) <= config.tickets.split_reach:
+        raise UsageError(f"WHICH counts from 1 to {config.tickets.split_reach} (tickets.split_reach), or is the id of a mail")
+
+    async def work(store: Store) -> tuple[str, str]:
+        pipeline = await app.build_pipeline(config, store, SystemClock())
+        return await actions.split(
+            pipeline,
+            store,
+            number=wanted,
+            which=int(which[:9]) if counted else None,
+            mail_id="" if counted else which,
+            subject=subject,
+            author=author,
+            quiet=quiet,
+        )
+
+    new, said = context.with_store(work, config=config, change=True)
+    if as_json:
+        show.as_line({"number": wanted, "new": new, "said": said})
     else:
         click.echo(said)
 

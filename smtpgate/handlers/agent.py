@@ -14,7 +14,7 @@ from smtpgate.desk import commands
 from smtpgate.desk.commands import Reading
 from smtpgate.desk.commandtable import Verb
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers import canned, deskmail, doubts, held, merging, outcome
+from smtpgate.handlers import canned, deskmail, doubts, held, merging, outcome, splitting
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.heldwords import DECIDED
@@ -23,6 +23,7 @@ from smtpgate.mail.token import TokenKind, shape
 from smtpgate.model import Entry, EntryKind, Evidence, MailState, ParsedMail, Ticket
 from smtpgate.numbers import NumberPattern
 from smtpgate.rules.rights import Acting
+from smtpgate.store.api import Taken
 
 NAME = "agent"
 
@@ -32,18 +33,18 @@ class Wants:
     """What the commands of a mail need to know beside what every mail does."""
 
     numbers: tuple[str, ...] = ()  # of tickets that they name
-    opens: bool = False  # a ticket, at the desk where the one is that they are about
+    taken: Taken | None = None  # a mail of the customer, out of the ticket that they are about: a new one at its desk
     blocks: bool = False  # whether the customer is blocked
 
 
-def wants(parsed: ParsedMail, patterns: tuple[NumberPattern, ...]) -> Wants | None:
+def wants(parsed: ParsedMail, patterns: tuple[NumberPattern, ...], reach: int) -> Wants | None:
     """Before anything is asked. None for most mail."""
     text = parsed.text if parsed.nothing_new else parsed.reply
     if not commands.begins(text):
         return None
     reading = commands.read(text)
     blocks = any(reading.of(verb) is not None for verb in (Verb.BLOCK, Verb.UNBLOCK))
-    return Wants(merging.numbers_in(reading, patterns), reading.of(Verb.SPLIT) is not None, blocks)
+    return Wants(merging.numbers_in(reading, patterns), splitting.taken(reading, reach), blocks)
 
 
 def handle(case: Case, work: Work) -> None:

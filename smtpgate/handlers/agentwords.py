@@ -79,8 +79,8 @@ LINES = {
         "split-back": "#merge {old}, in an answer to the mail about the new ticket, takes it back.",
         "split-none": "There is no mail of the customer that could be a ticket of its own.",
         "split-only": "It is the only mail of the customer here: nothing would stay.",
-        "split-which": "It does not tell which mail. #split 1 is the customer's newest one, #split 2 the one before it; the newest"
-        " twelve things of a ticket are looked at.",
+        "split-which": "It does not tell which mail. Answer our mail about it, or count: #split 1 is the customer's newest one,"
+        " #split 2 the one before it, among the newest {reach} things of the ticket.",
         "split-foreign": "What you answered was written by somebody who takes no part in the ticket.",
         "split-number": "The new ticket could not be given a number. Nothing was changed; send the command again.",
         "template-none": "There is no canned answer yet: your mail admin puts them into the directory of templates.",
@@ -196,7 +196,8 @@ LINES = {
         "split-back": "在回复新工单的邮件里写 #合并 {old} 即可恢复。",
         "split-none": "没有可以单独成为工单的客户来信。",
         "split-only": "这是本工单里唯一的客户来信，拆出后就什么都不剩了。",
-        "split-which": "无法确定是哪一封来信。#拆分 1 是客户最新的来信，#拆分 2 是再前一封；只看工单最新的十二条内容。",
+        "split-which": "无法确定是哪一封来信。请回复我们关于那封来信的邮件，或者写序号：#拆分 1 是客户最新的来信，"
+        "#拆分 2 是再前一封，以此类推（只数工单最新的 {reach} 条内容）。",
         "split-foreign": "您所回复的内容是没有参与本工单的人写的。",
         "split-number": "无法为新工单编号，没有做任何更改；请再发一次命令。",
         "template-none": "还没有答复模板：由邮件管理员放入模板目录。",

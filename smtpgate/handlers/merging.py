@@ -1,4 +1,4 @@
-"""#merge and #split: which ticket what was said belongs to. Whoever named the old ticket is led on (store/linking).
+"""#merge: two tickets become one. Whoever named the old one is led on (store/linking).
 
 Tickets of two customers become one only when an agent has let the one take part in the other's before (#cc): else each would
 read what was written to the other. What a customer is told names no ticket but his own.
@@ -6,26 +6,23 @@ read what was written to the other. What a customer is told names no ticket but 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
-from smtpgate.clock import local_day, new_id
+from smtpgate.clock import new_id
 from smtpgate.config import Config
 from smtpgate.desk.commands import Given, Reading
 from smtpgate.desk.commandtable import Verb
 from smtpgate.desksettings import Desk
 from smtpgate.handlers import tell
-from smtpgate.handlers import ticket as opened
 from smtpgate.handlers.case import Case
 from smtpgate.handlers.colleagues import said_of
 from smtpgate.handlers.doing import SPAM, Doing
 from smtpgate.handlers.post import Post
-from smtpgate.links import Link, LinkKind, MovedEntry, NewLink
+from smtpgate.links import Link, LinkKind, NewLink
 from smtpgate.mail.address import key
-from smtpgate.mail.letters import date_text, one_line
 from smtpgate.model import Address, Entry, EntryKind, OutgoingMail, Participant, Role, Status, Ticket
 from smtpgate.numbers import NumberPattern, find
-from smtpgate.store.api import NewTicket, TicketUpdate
+from smtpgate.store.api import TicketUpdate
 
 _SUBJECT = 200  # characters of a subject that an agent gives
 _SHOWN = 60  # characters of a mail in a receipt
@@ -36,8 +33,6 @@ def against(case: Case, ticket: Ticket, given: Given, words: dict[str, str]) -> 
     """Why one of these commands cannot be done on this ticket."""
     if given.verb is Verb.MERGE:
         return _against_merge(case, ticket, given, words)
-    if given.verb is Verb.SPLIT:
-        return _against_split(case, ticket, given, words)
     return []
 
 
@@ -199,107 +194,3 @@ def told_customer(
         other=old.number,
     )
     return replace(entry, message_id=mail.message_id), mail
-
-
-# --- split ------------------------------------------------------------------------------------------------------------
-
-
-def _wanted(given: Given) -> tuple[int | None, str]:
-    """Which of the customer's mails, counted from the newest, and the subject of the new ticket."""
-    found = re.fullmatch(r"(?:([0-9]{1,3})(?:\s+|$))?(.*)", given.value)
-    assert found is not None
-    return (int(found[1]) if found[1] else None), one_line(found[2], _SUBJECT)
-
-
-def _chosen(case: Case, ticket: Ticket, given: Given) -> Entry | str:
-    """The entry that is meant, or the name of the reason why none is."""
-    entries = case.facts.said.entries.get(ticket.id, ())
-    mails = [e for e in entries if e.kind is EntryKind.CUSTOMER and e.mail_id is not None]
-    if not mails:
-        return "split-none"
-    if len(mails) == 1 and len(entries) < _SEEN:
-        return "split-only"
-    which, _ = _wanted(given)
-    if which is not None:
-        return mails[which - 1] if 0 < which <= len(mails) else "split-which"
-    answered = case.facts.said.answered_entry
-    if answered is None or any(e.id == answered and e.kind in (EntryKind.NOTE, EntryKind.EVENT) for e in entries):
-        return mails[0]
-    found = next((e for e in entries if e.id == answered), None)
-    if found is None:
-        return "split-which"
-    return found if found in mails else ("split-foreign" if found.kind is EntryKind.THIRD_PARTY else mails[0])
-
-
-def _desk_of(case: Case, ticket: Ticket) -> Desk | None:
-    return case.config.desk_named(ticket.desk)
-
-
-def _against_split(case: Case, ticket: Ticket, given: Given, words: dict[str, str]) -> list[str]:
-    chosen, desk = _chosen(case, ticket, given), _desk_of(case, ticket)
-    if isinstance(chosen, str):
-        return [words[chosen]]
-    if ticket.customer is None:
-        return [words["no-customer"]]
-    if desk is None or opened.serial_key(case.pattern, desk, case.now) not in case.facts.serials:
-        return [words["split-number"]]
-    return []
-
-
-def split(doing: Doing, given: Given) -> None:
-    case, work, old = doing.case, doing.work, doing.ticket
-    entry, desk = _chosen(case, old, given), _desk_of(case, old)
-    assert isinstance(entry, Entry)
-    assert desk is not None
-    assert old.customer is not None
-    counter = opened.serial_key(case.pattern, desk, case.now)
-    serial = case.facts.serials[counter]
-    author = [p for p in old.participants if case.post.key(p.address) == case.post.key(entry.author) and p != old.customer]
-    new = Ticket(
-        id=case.new_id(),
-        number=case.pattern.make(date=local_day(case.now, desk.timezone), channel=desk.channel, serial=serial),
-        desk=old.desk,
-        status=Status.PROGRESS if old.assignee else Status.RECEIVED,
-        subject=_wanted(given)[1] or old.subject,
-        language=old.language,
-        created_at=case.now,
-        updated_at=case.now,
-        participants=(old.customer, *(replace(p, role=Role.CC) for p in author)),
-        unverified=old.unverified,
-        other_desks=old.other_desks,
-        assignee=old.assignee,
-        priority=old.priority,
-        tags=tuple(tag for tag in old.tags if tag != SPAM),
-    )
-    work.opened.append(new)
-    work.tickets.append(NewTicket(new, counter, serial))
-    work.links.append(NewLink(new.id, LinkKind.SPLIT_FROM, old.id, case.now, case.sender))
-    work.moved.append(MovedEntry(entry.id, old.id, new.id))
-    work.entries.append(doing.event(new, f"split off from {old.number}"))
-    linked = replace(new, links=(Link(LinkKind.SPLIT_FROM, old.id, old.number),))
-    when = date_text(entry.created_at, desk, doing.agent.language)
-    doing.events.append(f"mail of {entry.author} split off: {new.number}")
-    doing.say("split", when=when, text=one_line(entry.text, _SHOWN), new=new.number)
-    if SPAM not in old.tags:
-        _tell_number(doing, linked, entry, old)
-    doing.say("split-back", old=old.number)
-    its = replace(entry, ticket_id=new.id)
-    tell.told(case, work, linked, its, "split", only=case.sender, wanted=True)
-    tell.told(case, work, linked, its, "split", but=case.sender)
-
-
-def _tell_number(doing: Doing, new: Ticket, entry: Entry, old: Ticket) -> None:
-    assert new.customer is not None
-    told = Entry(doing.case.new_id(), new.id, EntryKind.STATUS, doing.case.sender, doing.case.now, "(split mail)")
-    mail = doing.case.post.to_customer(
-        purpose="split",
-        desk=_desk_of(doing.case, new) or doing.desk,
-        ticket=new,
-        to=Address(new.customer.name, new.customer.address),
-        now=doing.case.now,
-        references=(entry.message_id,) if entry.message_id else (),
-        entry_id=told.id,
-        other=old.number,
-    )
-    doing.send(replace(told, message_id=mail.message_id), mail)
-    doing.say("told", to=new.customer.address)

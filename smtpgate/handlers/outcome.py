@@ -10,7 +10,7 @@ from smtpgate.desk.commandtable import COMMANDS, Place, Verb
 from smtpgate.desk.life import after_answer, letter_for, told_of
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.errors import ParseFailed
-from smtpgate.handlers import block, merging, snooze, tell, undo
+from smtpgate.handlers import block, merging, snooze, splitting, tell, undo
 from smtpgate.handlers import doing as on_ticket
 from smtpgate.handlers import ticket as opened
 from smtpgate.handlers.agentwords import FAULTS, LANGUAGES, LINES, TAKES, TITLES
@@ -55,6 +55,7 @@ def impossible(case: Case, ticket: Ticket, desk: Desk, reading: Reading, languag
             found += snooze.against(case, ticket, given, words)
         found += on_ticket.against(case, ticket, given, words)
         found += merging.against(case, ticket, given, words)
+        found += splitting.against(case, ticket, given, words)
         found += block.against(case, ticket, given, words)
     if reading.outward and reading.text and ticket.customer is None:
         found.append(words["no-customer"])
@@ -340,7 +341,7 @@ _COMMANDS = {
     Verb.TAG: _tag,
     Verb.CC: on_ticket.people,
     Verb.MERGE: merging.merge,
-    Verb.SPLIT: merging.split,
+    Verb.SPLIT: splitting.split,
     Verb.MOVE: on_ticket.move,
     Verb.SPAM: on_ticket.spam,
     Verb.BLOCK: block.block,

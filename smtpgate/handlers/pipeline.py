@@ -106,8 +106,8 @@ class Pipeline:
         references = thread.references(parsed, imported=imported)[:_REFERENCES]
         numbers = find(parsed.subject, self.patterns)
         listing = None if imported or not member else deskmail.asked(parsed, sender, desks, self.config, self.patterns)
-        wants = agent.wants(parsed, self.patterns) if member and not imported else None
-        serials = self.config.desk if wants is not None and wants.opens else desks
+        wants = agent.wants(parsed, self.patterns, self.config.tickets.split_reach) if member and not imported else None
+        serials = self.config.desk if wants is not None and wants.taken is not None else desks
         opens = bool(member) and not imported and deskmail.opens(parsed, sender, desks, tokens)
         brought = tuple(o.message_id for o in parsed.originals if o.message_id and o.message_id not in references) if opens else ()
         claimed = tuple(dict.fromkeys(a for f in parsed.from_ if (a := self.config.agent_address(f.address))))
@@ -139,6 +139,7 @@ class Pipeline:
             listing=listing,
             also=wants.numbers if wants is not None else (),
             blocks=wants is not None and wants.blocks,
+            taken=wants.taken if wants is not None else None,
             of_agent=bool(member),
             customer=opening.customer(parsed) if opens else "",
             copies=not imported
@@ -148,14 +149,14 @@ class Pipeline:
             else held.query(
                 mail.verdict.evidence, claimed, "".join(t.kind for t in tokens), tuple(t.id for t in tokens if t.kind in "ch")
             ),
-            numbers_of=lambda counter, serial: self._numbers_of(serials, now, counter, serial),
+            numbers_of=lambda counter, serial: self.numbers_of(serials, now, counter, serial),
         )
         person = next((a for a in parsed.from_ if key(a.address) == key(author)), Address("", author)) if author else None
         if person is not None and member:
             person = Address(person.name, member)
         return Prepared(mail, parsed, query, person, desks, roles, tokens, prints, self.details(parsed), opens, claimed)
 
-    def _numbers_of(self, desks: Sequence[Desk], now: float, counter: tuple[str, str], serial: int) -> tuple[str, ...]:
+    def numbers_of(self, desks: Sequence[Desk], now: float, counter: tuple[str, str], serial: int) -> tuple[str, ...]:
         """The numbers of the tickets that these desks would open from this counter, beginning with serial."""
         pattern = self.patterns[0]
         of_counter = [desk for desk in desks if ticket.serial_key(pattern, desk, now) == counter]

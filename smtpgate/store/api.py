@@ -47,9 +47,10 @@ from smtpgate.store.decision import (
     NumbersOf,
     QueryOf,
     SentRecipient,
+    Taken,
     TicketUpdate,
 )
-from smtpgate.store.shown import OutgoingDetail, Pause, RecipientStatus, TicketDetail
+from smtpgate.store.shown import Choice, OutgoingDetail, Pause, RecipientStatus, TicketDetail
 
 if TYPE_CHECKING:
     from smtpgate.store.rawfiles import Kept, RawUnreadable
@@ -64,6 +65,7 @@ __all__ = [
     "AckCounts",
     "AckNote",
     "Changes",
+    "Choice",
     "Decide",
     "DecideDue",
     "DeliveryStore",
@@ -80,6 +82,7 @@ __all__ = [
     "QueryOf",
     "SentRecipient",
     "Store",
+    "Taken",
     "TicketUpdate",
 ]
 

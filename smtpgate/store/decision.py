@@ -35,6 +35,16 @@ NumbersOf = Callable[[tuple[str, str], int], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """Which mail of the customer is to be taken out of a ticket. which: counted from the newest, within so many of the newest
+    entries as reach says. mail_id: by name. None of both: the one that is answered."""
+
+    reach: int
+    which: int | None = None
+    mail_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FactsQuery:
     """Everything that the handlers could want to know about one mail, gathered before they run."""
 
@@ -65,6 +75,7 @@ class FactsQuery:
     customer: str = ""  # address of whom an agent opens a ticket for: what is known of the person is wanted
     copies: bool = False  # what was said of who gets copies of answers, in the tickets that it reaches, however long ago
     holding: HoldingQuery | None = None  # what is told and decided of held mail
+    taken: Taken | None = None  # which mail of the customer an agent takes out of the tickets that it reaches
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 
 

@@ -72,6 +72,16 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """What decides which mail of its customer an agent takes out of a ticket."""
+
+    newest: Entry | None = None  # mail of the customer, within reach
+    wanted: Entry | None = None  # the one of this number, or by this name
+    answered: Entry | None = None  # of any kind and age: what the mail of ours was about that is answered
+    only: bool = False  # there is no other mail of the customer than the newest
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What an agent is shown of the tickets that a mail reaches, and what guards an agent's answer. By ticket id."""
 
@@ -84,3 +94,4 @@ class Said:
     copies: dict[int, tuple[Entry, ...]] = field(
         default_factory=dict
     )  # when asked for: who gets copies, and no longer, newest first
+    choices: dict[int, Choice] = field(default_factory=dict)  # where the question asks for it

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from smtpgate.listing import Listed
 from smtpgate.model import COPIES, Entry, OtherTicket, Status, Withdrawn
 from smtpgate.store import rows
-from smtpgate.store.api import LEFT_OUT, TO_AGENT, Facts, FactsQuery
+from smtpgate.store.api import LEFT_OUT, TO_AGENT, Facts, FactsQuery, Taken
 from smtpgate.store.linking import MERGED
-from smtpgate.store.shown import Said, Told
+from smtpgate.store.shown import Choice, Said, Told
 from smtpgate.store.statement import Query, Verb, select_in
 
 _ENTRIES, _TEXT = 12, 8000  # newest entries of a ticket, characters of each
@@ -20,6 +21,9 @@ _OTHERS = 6
 _COPIES = 200  # events of a ticket that say who gets copies
 _HOUR = 3600.0
 _NEWEST, _OPEN = 500, 50  # tickets of a person among which the open ones are looked for, and how many are named
+_COLUMNS = rows.ENTRY.replace(" text,", f" substr(text, 1, {_TEXT}),")
+_CUSTOMERS = "kind = 'customer' AND mail_id IS NOT NULL"
+_BEYOND = "SELECT 1 FROM entry WHERE ticket_id = $1 ORDER BY seq DESC LIMIT 1 OFFSET $2"
 _WAITING = """SELECT o.id, o.entry_id FROM outgoing o WHERE o.ticket_id = $1 AND o.purpose = 'answer' AND o.entry_id IS NOT NULL
     AND EXISTS (SELECT 1 FROM recipient r WHERE r.outgoing_id = o.id AND r.state = 'queued' AND r.attempts = 0
         AND r.claimed_by IS NULL) AND NOT EXISTS (SELECT 1 FROM outgoing c JOIN recipient r ON r.outgoing_id = c.id
@@ -56,7 +60,11 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
     others = yield from others_of(query.sender)
     answered, about = yield from _made_at(query.references)
     opened = (yield from _open(query.sender)) if query.open_tickets else ()
-    return replace(facts, said=Said(talk, others, waiting, told, answered, about, copies), open_tickets=opened)
+    choices = {}
+    if query.taken is not None:
+        for ticket_id in reached:
+            choices[ticket_id] = yield from _choice(ticket_id, query.taken, about)
+    return replace(facts, said=Said(talk, others, waiting, told, answered, about, copies, choices), open_tickets=opened)
 
 
 def _told(agent: str, query: FactsQuery) -> Verb[Told]:
@@ -75,8 +83,7 @@ def _told(agent: str, query: FactsQuery) -> Verb[Told]:
 
 
 def _entries(ticket_id: int) -> Verb[tuple[Entry, ...]]:
-    columns = rows.ENTRY.replace(" text,", f" substr(text, 1, {_TEXT}),")
-    found = yield Query(f"SELECT {columns} FROM entry WHERE ticket_id = $1 ORDER BY seq DESC LIMIT {_ENTRIES}", (ticket_id,))
+    found = yield Query(f"SELECT {_COLUMNS} FROM entry WHERE ticket_id = $1 ORDER BY seq DESC LIMIT {_ENTRIES}", (ticket_id,))
     return tuple(map(rows.entry, found))
 
 
@@ -88,6 +95,29 @@ def _copies(ticket_id: int) -> Verb[tuple[Entry, ...]]:
         (ticket_id, COPIES),
     )
     return tuple(map(rows.entry, found))
+
+
+def _choice(ticket_id: int, taken: Taken, answered: int | None) -> Verb[Choice]:
+    """Mails are counted over the newest entries; what is named is found however old it is."""
+    mails = yield Query(
+        f"""SELECT id FROM (SELECT id, kind, mail_id, seq FROM entry WHERE ticket_id = $1 ORDER BY seq DESC LIMIT $2) e
+            WHERE {_CUSTOMERS} ORDER BY seq DESC LIMIT $3""",
+        (ticket_id, taken.reach, max(taken.which or 0, 2)),
+    )
+    ids: list[int] = [row[0] for row in mails]
+    wanted = ids[taken.which - 1] if taken.which and taken.which <= len(ids) else None
+    if taken.mail_id:
+        named = yield Query(
+            f"SELECT id FROM entry WHERE ticket_id = $1 AND mail_id = $2 AND {_CUSTOMERS} ORDER BY seq LIMIT 1",
+            (ticket_id, taken.mail_id),
+        )
+        wanted = named[0][0] if named else None
+    asked = [i for i in (next(iter(ids), None), wanted, answered) if i is not None]
+    found = yield from select_in(f"SELECT {_COLUMNS} FROM entry WHERE ticket_id = $1 AND id IN (...)", asked, ticket_id)
+    entries = {entry.id: entry for entry in map(rows.entry, found)}
+    more: list[Any] = [] if len(ids) > 1 else (yield Query(_BEYOND, (ticket_id, taken.reach)))
+    newest, one, about = (entries.get(i) if i is not None else None for i in (next(iter(ids), None), wanted, answered))
+    return Choice(newest, one, about, only=len(ids) == 1 and not more)
 
 
 def others_of(sender: str) -> Verb[tuple[OtherTicket, ...]]:

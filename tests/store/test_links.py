@@ -12,10 +12,10 @@ from smtpgate.errors import StoreMisuse
 from smtpgate.links import Link, LinkKind, MovedEntry, NewLink
 from smtpgate.listing import Listed, Listing
 from smtpgate.model import Attempt, DeliveryState, EntryKind, MailState, Status, Ticket
-from smtpgate.store.api import Changes, Facts, MessageRef, TicketUpdate
+from smtpgate.store.api import Changes, Choice, Facts, MessageRef, Taken, TicketUpdate
 from smtpgate.store.verbs import VerbStore
 from tests.support.store_data import NOW, a_new_ticket, a_query, a_recipient, a_ticket, an_entry, an_outgoing
-from tests.support.store_steps import accept_one, claim_all, open_ticket
+from tests.support.store_steps import accept_one, claim_all, file_as, open_ticket
 
 
 async def changed(store: VerbStore, changes: Changes) -> None:
@@ -211,3 +211,37 @@ async def test_an_entry_moves_with_its_repeats_and_with_what_was_written_about_i
     assert facts.by_message_id[entry.message_id or ""].ticket_id == new.ticket.id
     with pytest.raises(StoreMisuse):
         await changed(store, Changes(moved=(MovedEntry(entry.id, old.id, new.ticket.id),)))
+
+
+async def test_what_decides_a_split_is_found_at_any_age_and_counted_within_reach(store: VerbStore) -> None:
+    ticket, other = await opened(store), await opened(store)
+    mails, said = [], []
+    for _ in range(5):
+        mails.append(await accept_one(store))
+        await claim_all(store)
+        said.append(an_entry(ticket.id, mail_id=mails[-1], message_id=f"<{mails[-1]}@x>"))
+        await file_as(store, mails[-1], Changes(state=MailState.FILED, decision="{}", entries=(said[-1],)))
+    note = an_entry(ticket.id, kind=EntryKind.NOTE, mail_id=None, message_id=None)
+    letters = [an_outgoing(ticket_id=ticket.id, entry_id=e.id) for e in (said[0], note)]
+    await changed(store, Changes(entries=(note,), outgoing=tuple(letters)))
+
+    async def choice(of: Ticket, reach: int, which: int | None = None, mail_id: str = "", answers: int | None = None) -> Choice:
+        refs = () if answers is None else (letters[answers].message_id,)
+        taken = Taken(reach, which, mail_id)
+        facts = await store.facts(a_query(ticket_ids=(of.id,), references=refs, conversation=True, taken=taken))
+        return facts.said.choices[of.id]
+
+    def ids(found: Choice) -> tuple[int | None, ...]:
+        return tuple(e.id if e is not None else None for e in (found.newest, found.wanted, found.answered))
+
+    newest = said[-1].id
+    assert ids(await choice(ticket, 100)) == (newest, None, None)
+    assert ids(await choice(ticket, 100, 5, answers=0)) == (newest, said[0].id, said[0].id)
+    assert ids(await choice(ticket, 3, 2, answers=0)) == (newest, said[-2].id, said[0].id)
+    assert ids(await choice(ticket, 3, 3, answers=1)) == (newest, None, note.id)
+    assert ids(await choice(ticket, 1, mail_id=mails[1])) == (None, said[1].id, None)
+    assert ids(await choice(ticket, 100, mail_id="20260101T000000-1")) == (newest, None, None)
+    first = await choice(other, 100, 1, mail_id=mails[1], answers=0)
+    assert (first.wanted, first.answered, first.only) == (None, None, True)
+    assert not (await choice(ticket, 3)).only
+    assert not (await store.facts(a_query(ticket_ids=(ticket.id,), conversation=True))).said.choices
