@@ -239,7 +239,7 @@ class TestRound:
             *("desks", "members", "told_most"),  # a cap of mail to agents that is about so many: see AckNote.of_agent
             "listing",
             "open_tickets",
-            *("also", "blocks", "copies"),
+            *("also", "blocks", "copies", "taken"),
             "customer",
             "of_agent",
             "holding",
