@@ -19,6 +19,7 @@ from pydantic import SecretBytes
 from smtpgate import passwords
 from smtpgate.config import Config
 from smtpgate.errors import Problem
+from smtpgate.model import Priority
 from smtpgate.tomllines import Loc
 
 ProblemMaker = Callable[[Loc, str, str], Problem]
@@ -30,7 +31,7 @@ _LONGEST_LOCAL_PART = 20
 
 def cross_checks(config: Config, problem: ProblemMaker, broken: frozenset[Loc]) -> Iterator[Problem]:
     """`broken` are settings that have a problem of their own already, and so say nothing about others."""
-    yield from _desks(config, problem)
+    yield from _desks(config, problem, broken)
 
     def pair(section: Loc, first: str, second: str) -> Iterator[Problem]:
         holder: object = config
@@ -117,7 +118,7 @@ def _postmaster(config: Config, problem: ProblemMaker) -> Iterator[Problem]:
         yield problem(("server", "postmaster"), "is the address whose mail is to be forwarded, so it would come back", mend)
 
 
-def _desks(config: Config, problem: ProblemMaker) -> Iterator[Problem]:
+def _desks(config: Config, problem: ProblemMaker, broken: frozenset[Loc]) -> Iterator[Problem]:
     owners: dict[str, str] = {}
     names: set[str] = set()
     for i, desk in enumerate(config.desk):
@@ -140,6 +141,21 @@ def _desks(config: Config, problem: ProblemMaker) -> Iterator[Problem]:
         for k, agent in enumerate(desk.agents):
             if config.desk_of(agent):
                 yield problem(("desk", i, "agents", k), f"{agent} is a desk's address", "name the agent's own address")
+        yield from _targets(config, i, problem, broken)
+
+
+def _targets(config: Config, i: int, problem: ProblemMaker, broken: frozenset[Loc]) -> Iterator[Problem]:
+    targets = config.desk[i].targets
+    if targets is None:
+        return
+    here: Loc = ("desk", i, "targets")
+    for k, manager in enumerate(targets.managers):
+        if config.desk_of(manager):
+            yield problem((*here, "managers", k), f"{manager} is a desk's address", "name the person's own address")
+    unsaid = targets.first_answer.of(Priority.NORMAL) is None  # new tickets are normal
+    if targets.promise and unsaid and not any(loc[:4] == (*here, "first_answer") for loc in broken):
+        mend = "set targets.first_answer.normal, or leave promise out"
+        yield problem((*here, "promise"), "there is nothing to promise: new tickets have no target for the first answer", mend)
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from typing import Literal
 from pydantic import Field
 
 from smtpgate.languages import Language
-from smtpgate.settingtypes import Color, Hours, Leave, MailAddress, Seconds, Section, TimeOfDay, Zone
+from smtpgate.settingtypes import Color, Holiday, Hours, Leave, MailAddress, Seconds, Section, TimeOfDay, Zone
+from smtpgate.targetsettings import Targets
 
 
 class Texts(Section):
@@ -66,6 +67,16 @@ class Desk(Section):
     quote: bool = Field(
         default=True, description="Below an agent's answer stands what the customer last wrote, up to 1,500 characters."
     )
+
+    hours: list[Hours] = Field(
+        default=[],
+        description='When the desk works: ["mon-fri 09:00-18:00"]. What [desk.targets] counts, and nothing else. Empty: always.',
+    )
+    holidays: list[Holiday] = Field(
+        default=[],
+        description='Days on which the desk does not work: ["2027-02-06/2027-02-12"], or in each year: ["01-01", "12-24/12-26"].',
+    )
+    targets: Targets | None = Field(default=None, description="Until when customers are to be answered; unset: nothing counts.")
 
     @property
     def domain(self) -> str:

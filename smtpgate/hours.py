@@ -1,4 +1,4 @@
-"""Working hours, days of leave and times of day as the configuration writes them, and whether a moment lies in them.
+"""Working hours, days of leave, holidays and times of day as the configuration writes them, and whether a moment lies in them.
 
 Pure. What cannot be read raises ValueError as "what is wrong; how to mend it".
 """
@@ -66,6 +66,37 @@ def leave(value: str) -> tuple[date, date]:
     if days[1] < days[0]:
         raise ValueError("end before they begin; write the first day first")
     return days
+
+
+@dataclass(frozen=True, slots=True)
+class Holiday:
+    """Days on which nobody works, both included: of one year, or with year None of each, as (month, day)."""
+
+    first: tuple[int, int]
+    last: tuple[int, int]
+    year: tuple[int, int] | None = None  # of the first and of the last day
+
+    def holds(self, day: date) -> bool:
+        this = (day.month, day.day)
+        if self.year is not None:
+            return (self.year[0], *self.first) <= (day.year, *this) <= (self.year[1], *self.last)
+        if self.first <= self.last:
+            return self.first <= this <= self.last
+        return this >= self.first or this <= self.last  # over the end of the year
+
+
+@functools.lru_cache(256)
+def holiday(value: str) -> Holiday:
+    """2026-12-24/2027-01-02, 2026-05-01, or in each year: 12-25, 12-24/01-02."""
+    first, _, last = value.partition("/")
+    if not re.fullmatch(r"\s*[0-9]{2}-[0-9]{2}\s*", first):
+        begin, end = leave(value)
+        return Holiday((begin.month, begin.day), (end.month, end.day), (begin.year, end.year))
+    try:  # 2000 had a 29th of February
+        days = [date.fromisoformat(f"2000-{part.strip()}") for part in (first, last or first)]
+    except ValueError:
+        raise ValueError('are no days; write for example "12-25" or "12-24/01-02" for each year') from None
+    return Holiday((days[0].month, days[0].day), (days[1].month, days[1].day))
 
 
 def within(spans: Iterable[Span], local: datetime) -> bool:

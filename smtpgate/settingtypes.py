@@ -29,6 +29,7 @@ class Section(BaseModel):
 
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST_WORK = 2000 * 3600.0  # seconds: about a year of work
 _SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 
@@ -194,6 +195,21 @@ def _leave(value: str) -> str:
     return value
 
 
+def _holiday(value: str) -> str:
+    hours.holiday(value)  # ValueError says what is wrong
+    return value
+
+
+def _working_time(value: object) -> object:
+    split = _split_unit(value, _UNITS) if isinstance(value, str) else None
+    if split is None or split[1] not in (_UNITS["m"], _UNITS["h"]):
+        raise ValueError('is no time of work in minutes or hours; write for example "30m" or "16h": a day has as many as you work')
+    seconds = split[0] * split[1]
+    if not 60.0 <= seconds <= _LONGEST_WORK:
+        raise ValueError(f'is not between a minute and {_LONGEST_WORK / 3600:.0f} hours; write for example "30m" or "16h"')
+    return seconds
+
+
 def _time_of_day(value: str) -> str:
     if value:
         hours.time_of_day(value)  # ValueError says what is wrong
@@ -213,6 +229,8 @@ Database = Annotated[str, AfterValidator(_database)]
 Node = Annotated[str, AfterValidator(_node)]
 Hours = Annotated[str, AfterValidator(_hours)]
 Leave = Annotated[str, AfterValidator(_leave)]
+Holiday = Annotated[str, AfterValidator(_holiday)]
+WorkingTime = Annotated[float, BeforeValidator(_working_time)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 HostName = Annotated[str, AfterValidator(_hostname)]
 Color = Annotated[str, AfterValidator(_color)]

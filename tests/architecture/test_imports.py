@@ -33,9 +33,10 @@ LAYERS: list[set[str]] = [
     {"configchecks", "log"},
     {"config"},
     {"deliverysettings", "desksettings", "limitsettings", "storesettings", "submissionsettings", "ticketsettings", "watchsettings"},
+    {"targetsettings"},
     {"settingtypes"},
     {"numbers", "patterns", "model", "parsed", "links", "errors", "clock", "metrics", "tomllines", "logaddresses", "listing"}
-    | {"hours", "due", "colors", "languages", "wish", "bulletin", "blocks", "passwords", "holding", "__init__"},
+    | {"hours", "due", "colors", "languages", "wish", "bulletin", "blocks", "passwords", "holding", "target", "__init__"},
 ]
 GROUND = LAYERS[-1]
 
