@@ -13,8 +13,9 @@ from smtpgate.clock import Clock, new_id
 from smtpgate.config import Config
 from smtpgate.desk.duty import Leaves
 from smtpgate.desk.life import letter_for, told_of
+from smtpgate.desk.targets import Happened
 from smtpgate.errors import UsageError
-from smtpgate.handlers import merging, splitting, tell
+from smtpgate.handlers import merging, splitting, targets, tell
 from smtpgate.handlers.agentwords import LINES
 from smtpgate.handlers.case import Work
 from smtpgate.handlers.doing import CONVERSATION
@@ -78,7 +79,8 @@ def _merged(
         Entry(new_id(pipeline.clock), old.id, EntryKind.EVENT, author, now, done.event),
         Entry(new_id(pipeline.clock), new.id, EntryKind.EVENT, author, now, f"{old.number} merged into this one"),
     )
-    changes = Changes(links=(done.link,), updates=done.updates, entries=events)
+    clocks = _clocks(pipeline.config, old, new, done, now)
+    changes = replace(clocks, links=(done.link,), updates=done.updates, entries=events)
     if done.left_out:
         said.append(f"no more copies to {', '.join(p.address for p in done.left_out)}")
     desk = pipeline.config.desk_named(new.desk) or pipeline.config.desk[0]
@@ -101,6 +103,7 @@ class _Act:
     facts: Facts
     leaves: Leaves
     agent: bool = True  # the facts are asked for in nobody's name
+    imported: bool = False
 
 
 async def split(
@@ -140,11 +143,12 @@ async def split(
             work.entries.append(letter[0])
             work.outgoing.append(letter[1])
             work.message_refs.append(pipeline.post.reference(letter[1]))
+        act = _Act(config, pipeline.post, now, facts, pipeline.leaves)
         if not quiet:
-            act = _Act(config, pipeline.post, now, facts, pipeline.leaves)
             tell.told(act, work, done.ticket, done.entry, "split")
         made.extend(f"{m.purpose} mail queued for {m.recipients[0].address}" for m in work.outgoing)
         made.extend(() if work.outgoing else ("no mail was sent",))
+        targets.kept(act, work)
         return work.changes(None, "")
 
     await store.change(ticket_number=None, query=query, decide=decide)
@@ -157,6 +161,15 @@ def _said(why: str, config: Config, which: int | None) -> str:
         reach = f"it has not so many mails of its customer among its newest {config.tickets.split_reach} entries"
         return reach if which is not None else "no mail of its customer with this id is in it"
     return LINES["en"][why]
+
+
+def _clocks(config: Config, old: Ticket, new: Ticket, done: merging.Merged, now: float) -> Changes:
+    """The one's ends, and counts for the other."""
+    ended, stays = done.updates
+    void = Happened(now, old.desk, Status.CLOSED, old.priority, void=True)
+    whole = Happened(now, new.desk, done.ticket.status, new.priority, snoozed_until=new.snoozed_until, absorbed=old.clock)
+    first, second = targets.following(config, old, ended, void), targets.following(config, new, stays, whole)
+    return Changes(clocks=(*first.clocks, *second.clocks), met=second.met, unmet=second.unmet)
 
 
 async def file_opaque(pipeline: Pipeline, store: Store, mail_id: str, *, worker: str) -> str:
@@ -211,7 +224,9 @@ def _change(
     if message and (purpose is None or customer is None):
         raise UsageError(f"{ticket.number}: there is no mail that could carry the message to a customer")
     event = Entry(new_id(clock), ticket.id, EntryKind.EVENT, author, now, f"{ticket.status.value} -> {status.value}")
-    changes = Changes(updates=(TicketUpdate(ticket.id, status=status, updated_at=now),), entries=(event,))
+    happened = Happened(now, ticket.desk, status, ticket.priority, answered=bool(message), snoozed_until=ticket.snoozed_until)
+    update = TicketUpdate(ticket.id, status=status, updated_at=now)
+    changes = replace(targets.following(config, ticket, update, happened), entries=(event,))
     done.append(f"{ticket.number} is {status.value} now (was {ticket.status.value})")
     if note:
         inside = Entry(new_id(clock), ticket.id, EntryKind.NOTE, author, now, note)

@@ -11,6 +11,7 @@ from smtpgate.model import Status, Ticket
 class What(StrEnum):
     SNOOZE = "snooze"  # the ticket comes back to its agents
     STATE = "state"  # what silence leads to in the state that the ticket is in
+    TARGET = "target"  # an answer is due soon, or late (smtpgate.target)
 
 
 @dataclass(frozen=True, slots=True)

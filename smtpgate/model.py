@@ -20,6 +20,7 @@ from smtpgate.parsed import Kind as Kind
 from smtpgate.parsed import Meeting as Meeting
 from smtpgate.parsed import Original as Original
 from smtpgate.parsed import ParsedMail as ParsedMail
+from smtpgate.target import TargetClock
 
 # --- what came in -----------------------------------------------------------------------------------------------------
 
@@ -193,6 +194,7 @@ class Ticket:
     links: tuple[Link, ...] = ()  # to other tickets, the oldest first
     snoozed_until: float | None = None  # not among what waits until then
     ended_at: float | None = None  # since when it is resolved or closed, where that is known
+    clock: TargetClock | None = None  # until when it is to be answered, where that is counted
 
     @property
     def customer(self) -> Participant | None:

@@ -224,11 +224,13 @@ _CONTRARY = (
     {Verb.MOVE, Verb.ASSIGN},
     {Verb.SPAM, Verb.REPLY},
     {Verb.SPAM, Verb.STATUS},
+    {Verb.SPAM, Verb.DUE},
     {Verb.TEMPLATE, Verb.NOTE},
     {Verb.TEMPLATE, Verb.SPAM},
     {Verb.BLOCK, Verb.UNBLOCK},
     {Verb.BLOCK, Verb.REPLY},
     {Verb.BLOCK, Verb.STATUS},
+    {Verb.BLOCK, Verb.DUE},
     {Verb.BLOCK, Verb.TEMPLATE},
     {Verb.BLOCK, Verb.MOVE},
     {Verb.UNBLOCK, Verb.MOVE},
@@ -242,7 +244,7 @@ _APART = {
     Verb.SPLIT: {Verb.NOTE, Verb.HELP},
 }
 # what may be said of a ticket in the mail that opens it.
-_OPENED = frozenset({Verb.TAKE, Verb.ASSIGN, Verb.STATUS, Verb.PRIORITY, Verb.TAG, Verb.CC, Verb.LANGUAGE, Verb.TEMPLATE})
+_OPENED = frozenset({Verb.TAKE, Verb.ASSIGN, Verb.STATUS, Verb.PRIORITY, Verb.TAG, Verb.CC, Verb.DUE, Verb.LANGUAGE, Verb.TEMPLATE})
 _BESIDE = {Verb.NEW: _OPENED | {Verb.REPLY}, Verb.FWD: _OPENED | {Verb.NOTE, Verb.REPLY}}
 
 

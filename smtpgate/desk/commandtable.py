@@ -31,6 +31,7 @@ class Verb(StrEnum):
     BLOCK = "block"
     UNBLOCK = "unblock"
     SNOOZE = "snooze"
+    DUE = "due"
     LANGUAGE = "language"
     LIST = "list"
     MINE = "mine"
@@ -71,7 +72,7 @@ class Argument(StrEnum):
     NUMBER = "number"  # of a ticket
     PERSON = "person"  # one address outside, with a name before it perhaps
     LANGUAGE = "language"
-    MOMENT = "moment"  # a time or a day to come; of a snooze also ENDED
+    MOMENT = "moment"  # a time or a day to come; of a snooze or a date also ENDED
 
 
 class Text(StrEnum):
@@ -198,6 +199,11 @@ COMMANDS: tuple[Command, ...] = (
             ("later",),
             traditional=("暫緩", "延後", "稍後"),
             traditional_help="到時再提醒：此前不出現在列表中，到時（或客戶來信時）寄回給負責人；寫 取消 則結束。"),
+    Command(Verb.DUE, ("期限", "截止"), Argument.MOMENT, Text.NOTE,
+            "The ticket is due then, whatever the desk aims at; a day alone means the end of its work. off takes the date away.",
+            "设定这张工单的期限，优先于服务台的目标；只写日期则指当天下班时；写 取消 则去掉。", "#due friday 17:00", ("deadline",),
+            traditional=("期限", "截止"),
+            traditional_help="設定這張工單的期限，優先於服務台的目標；只寫日期則指當天下班時；寫 取消 則去掉。"),
     Command(Verb.LANGUAGE, ("语言",), Argument.LANGUAGE, Text.ANSWER,
             "Write to this customer in this language from now on: en, zh or zh-Hant.",
             "以后用这种语言给该客户写信：英文、简体或繁体。", "#language zh", ("lang",),
@@ -268,7 +274,7 @@ COMMANDS: tuple[Command, ...] = (
             traditional_help="丟棄暫扣的郵件，不通知外部任何人。"),
 )
 
-ENDED = "off"  # what ends a snooze
+ENDED = "off"  # what ends a snooze, or takes a date away
 
 # A state as a command of its own: #resolved is #status resolved.
 STATES: dict[str, tuple[str, ...]] = {

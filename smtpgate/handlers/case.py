@@ -54,6 +54,7 @@ from smtpgate.store.api import (
     SentRecipient,
     TicketUpdate,
 )
+from smtpgate.target import Met, TargetClock, Unmet
 from smtpgate.wish import NewWish
 
 
@@ -72,6 +73,8 @@ class Known(Protocol):
     def leaves(self) -> Leaves: ...
     @property
     def agent(self) -> bool: ...
+    @property
+    def imported(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,10 @@ class Work:
     hold_notices: list[HoldNotice] = field(default_factory=list)
     links: list[NewLink] = field(default_factory=list)
     moved: list[MovedEntry] = field(default_factory=list)
+    dates: dict[int, float | None] = field(default_factory=dict)  # by which an agent wants a ticket answered
+    clocks: list[TargetClock] = field(default_factory=list)
+    met: list[Met] = field(default_factory=list)
+    unmet: list[Unmet] = field(default_factory=list)
     blocked: list[Block] = field(default_factory=list)
     unblocked: list[tuple[str, str]] = field(default_factory=list)
 
@@ -219,7 +226,7 @@ class Work:
             rare.clear()
         for agents in (self.withdrawn, self.released, self.silenced, self.discarded, self.links, self.moved, self.due, self.leaves):
             agents.clear()
-        for blocks in (self.blocked, self.unblocked):
+        for blocks in (self.blocked, self.unblocked, self.dates):
             blocks.clear()
 
     def changes(self, state: MailState | None, decision: str) -> Changes:
@@ -245,6 +252,9 @@ class Work:
             leaves=tuple(self.leaves),
             silenced=tuple(self.silenced),
             discarded=tuple(self.discarded),
+            clocks=tuple(self.clocks),
+            met=tuple(self.met),
+            unmet=tuple(self.unmet),
             hold_notices=tuple(self.hold_notices),
             links=tuple(self.links),
             moved=tuple(self.moved),

@@ -1,4 +1,4 @@
-"""What time brings about in a ticket: a snoozed one comes back, a customer is reminded, a ticket ends. Pure.
+"""What time brings about in a ticket: a snoozed one comes back, a customer is reminded, a ticket ends, an answer is late. Pure.
 
 Decided inside the transaction that takes it off what is due. Nobody is reminded or told who is blocked or was not acknowledged, and
 nobody of a ticket that a machine, an unproved sender or spam opened; such a ticket ends in silence. The caps on automatic mail
@@ -15,7 +15,7 @@ from smtpgate.desk.duty import Leaves
 from smtpgate.desk.life import told_of
 from smtpgate.desk.silence import Next, Step, following
 from smtpgate.due import Circumstances, Due, What, awake
-from smtpgate.handlers import tell
+from smtpgate.handlers import alarms, targets, tell
 from smtpgate.handlers.case import Work
 from smtpgate.handlers.doing import SPAM, thread
 from smtpgate.handlers.post import Post
@@ -41,6 +41,7 @@ class Occasion:
     leaves: Leaves
     around: Circumstances
     agent: bool = False  # no agent's mail caused it
+    imported: bool = False  # and no old one
 
     def new_id(self) -> int:
         return new_id(self.clock)
@@ -60,7 +61,7 @@ def query(config: Config, post: Post, ticket: Ticket, now: float) -> FactsQuery:
         fingerprints=(),
         serials=(),
         desks=(ticket.desk,),
-        members={desk.name: tuple(desk.agents) for desk in config.desk},
+        members={desk.name: (*desk.agents, *(desk.targets.managers if desk.targets else ())) for desk in config.desk},
         told_most=config.limits.notifications_per_hour,
         conversation=True,
     )
@@ -68,12 +69,16 @@ def query(config: Config, post: Post, ticket: Ticket, now: float) -> FactsQuery:
 
 def decide(occasion: Occasion, due: Due, ticket: Ticket) -> Changes:
     work = Work()
+    if due.what is What.TARGET:
+        alarms.told(occasion, work, ticket)
+        return work.changes(None, "")
     if any(link.kind is LinkKind.INTO for link in ticket.links):
         _merged(occasion, work, due, ticket)
     elif due.what is What.SNOOZE:
         _awake(occasion, work, due, ticket)
     else:
         _silent(occasion, work, due, ticket)
+    targets.kept(occasion, work)
     return work.changes(None, "")
 
 

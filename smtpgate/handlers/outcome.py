@@ -53,6 +53,8 @@ def impossible(case: Case, ticket: Ticket, desk: Desk, reading: Reading, languag
             found += undo.against(case, ticket, words)
         if given.verb is Verb.SNOOZE:
             found += snooze.against(case, ticket, given, words)
+        if given.verb is Verb.DUE:
+            found += snooze.against_due(case, ticket, given, reading.of(Verb.STATUS), words)
         found += on_ticket.against(case, ticket, given, words)
         found += merging.against(case, ticket, given, words)
         found += splitting.against(case, ticket, given, words)
@@ -348,6 +350,7 @@ _COMMANDS = {
     Verb.UNBLOCK: block.unblock,
     Verb.LANGUAGE: _language,
     Verb.SNOOZE: snooze.snooze,
+    Verb.DUE: snooze.due,
     Verb.UNDO: undo.undo,
     Verb.SHOW: _show,
 }

@@ -30,6 +30,7 @@ from smtpgate.handlers import (
     recognise,
     route,
     subject,
+    targets,
     tell,
     thread,
     ticket,
@@ -207,6 +208,7 @@ class Pipeline:
             held.told(case, work)
         reply = any(e.kind is EntryKind.REPLY for e in work.entries)
         assert case.imported or not reply or work.outcome == "answer", "no mail from outside is our answer"
+        targets.kept(case, work)
         return _settle(work, query.numbers, held.noted(case, work) if work.outcome == "held" else {})
 
     def details(self, parsed: ParsedMail) -> tuple[Detail, ...]:

@@ -17,7 +17,7 @@ from smtpgate.languages import Language, written_in
 from smtpgate.listing import Daily
 from smtpgate.mail import address as mail_address
 from smtpgate.mail.answers import Answer, compose_answer
-from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_receipt
+from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_receipt, late_lines, late_title
 from smtpgate.mail.compose import Templates, compose
 from smtpgate.mail.daily import Digest, compose_digest
 from smtpgate.mail.forward import forward_for_postmaster
@@ -202,6 +202,21 @@ class Post:
             references=(*thread, *((answered,) if answered else ())),
         )
         return self._outgoing(compose_receipt(receipt, self.templates), purpose, desk, ticket, agent.address, now, now, None)
+
+    def late(self, *, desk: Desk, ticket: Ticket, manager: Agent, now: float) -> OutgoingMail:
+        """What is late, to somebody who only hears of it: no address of it does anything."""
+        late = Receipt(
+            title=late_title(ticket, manager.language),
+            desk=desk,
+            ticket=None,
+            agent=manager,
+            message_id=new_message_id(ticket.id, desk.domain, secrets.token_bytes(10)),
+            date=now,
+            answer_to=desk.address,
+            lines=late_lines(ticket, desk, manager, now),
+            references=(f"<{id_text(ticket.id)}.late@{desk.domain}>",),
+        )
+        return self._outgoing(compose_receipt(late, self.templates), "alert", desk, None, manager.address, now, now, None)
 
     def held_address(self, desk: Desk, mail_id: int, agent: Agent, now: float) -> str:
         """Where this agent decides about a held mail."""

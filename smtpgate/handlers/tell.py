@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from smtpgate.desk import duty
 from smtpgate.desksettings import Desk
+from smtpgate.handlers import targets
 from smtpgate.handlers.case import Case, Known, Work, said
 from smtpgate.mail.customerwords import Asked
 from smtpgate.mail.letters import ComposeError
@@ -11,7 +12,17 @@ from smtpgate.model import Entry, EntryKind, OtherTicket, Ticket
 from smtpgate.store.api import LEFT_OUT, TO_AGENT, AckNote
 
 NAME = "tell"
-_CUSTOMER = ("answer", "reopened", "closed", "third-party", "late", "lost", "remind")  # somebody should look at it
+_CUSTOMER = (
+    "answer",
+    "reopened",
+    "closed",
+    "third-party",
+    "late",
+    "lost",
+    "remind",
+    "due-soon",
+    "overdue",
+)  # somebody should look at it
 # an agent asked for it, or nobody else would hear: told in any case
 _WANTED = ("assigned", "moved", "merged", "split", "shown", "lost", "remind")
 
@@ -68,15 +79,13 @@ def told(
     desk = case.config.desk_named(ticket.desk)
     if desk is None or not (desk.notify or wanted):
         return
+    ticket = targets.current(case, work, ticket)
     back = away_until(case, ticket.assignee, desk) if ticket.assignee else None
     for address in _whom(case, desk, ticket, only, also=back is not None and what in _CUSTOMER):
         if case.post.key(address) == but:
             continue
-        before, most = case.facts.said.told.get(address), case.config.limits.notifications_per_hour
-        full = before is not None and before.sent >= most and before.left_out < 2 * most  # then it is time to say so
-        if full and what not in _WANTED:
-            work.acks.append(AckNote(address, case.now, LEFT_OUT))
-            work.because(NAME, f"{address} not told: {most} mails within an hour (limits.notifications_per_hour)")
+        before = case.facts.said.told.get(address)
+        if what not in _WANTED and is_full(case, work, address):
             continue
         try:
             mail = case.post.briefing(
@@ -98,6 +107,16 @@ def told(
         work.acks.append(AckNote(address, case.now, TO_AGENT))
         work.message_refs.append(case.post.reference(mail))
         work.because(NAME, f"{what} to agent {address}")
+
+
+def is_full(case: Known, work: Work, address: str) -> bool:
+    """So many mails went to this agent within an hour that this one is left out, which is counted."""
+    before, most = case.facts.said.told.get(address), case.config.limits.notifications_per_hour
+    if before is None or before.sent < most or before.left_out >= 2 * most:  # then it is time to say so
+        return False
+    work.acks.append(AckNote(address, case.now, LEFT_OUT))
+    work.because(NAME, f"{address} not told: {most} mails within an hour (limits.notifications_per_hour)")
+    return True
 
 
 def away_until(case: Known, address: str, desk: Desk) -> float | None:

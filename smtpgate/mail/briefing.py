@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.languages import NAMES, Language, colon, written_in
-from smtpgate.mail import letters, safe, wire
+from smtpgate.mail import duewords, letters, safe, wire
 from smtpgate.mail.agentwords import EVIDENCE, LINKED, PRIORITY, SAID, STATUS, WORDS
 from smtpgate.mail.compose import Templates
 from smtpgate.mail.letters import ComposeError
@@ -31,7 +31,7 @@ _LINKS = 10  # the newest ones that are shown
 @dataclass(frozen=True, slots=True)
 class Briefing:
     """What one agent is told of one ticket. what: new, answer, reopened, closed, language, third-party, note,
-    assigned, moved, shown, lost, late.
+    assigned, moved, shown, lost, late, due-soon, overdue.
 
     entry is what is new; earlier what was said before, the newest first. answer_to and note_to are this agent's signed
     addresses. references are the Message-IDs of the thread that this agent sees.
@@ -181,6 +181,7 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
     facts = [
         (words["left-out"], words["left-out-many"].format(count=briefing.left_out) if briefing.left_out else ""),
         (words["status"], STATUS[language][ticket.status]),
+        (duewords.WORDS[language]["due"], _due(briefing)),
         (words["priority"], "" if ticket.priority is Priority.NORMAL else PRIORITY[language][ticket.priority]),
         (words["assignee"], ticket.assignee or words["nobody"]),
         (words["away"], _away(briefing, words)),
@@ -197,6 +198,31 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
         *((words["others"], f"{o.number} ({STATUS[language][o.status]}) {o.subject}") for o in briefing.others),
     ]
     return [(safe.line(name, 60) + colon(language), safe.line(value, _VALUE)) for name, value in facts if value]
+
+
+def _due(briefing: Briefing) -> str:
+    desk, agent = briefing.desk, briefing.agent
+    return duewords.due_text(briefing.ticket.clock, desk, agent.language, briefing.date, agent.timezone or "")
+
+
+def late_title(ticket: Ticket, language: Language) -> str:
+    """Of the mail to a manager."""
+    return f"{WORDS[language]['overdue']}: {ticket.number} {letters.shown_subject(ticket.subject, ticket.number)}".strip()
+
+
+def late_lines(ticket: Ticket, desk: Desk, manager: Agent, now: float) -> tuple[str, ...]:
+    """What is late, and who has it."""
+    language = manager.language
+    words = WORDS[language]
+    colon = ": " if language == "en" else "："
+    facts = (
+        (duewords.WORDS[language]["due"], duewords.due_text(ticket.clock, desk, language, now, manager.timezone or "")),
+        (words["status"], STATUS[language][ticket.status]),
+        (words["priority"], PRIORITY[language][ticket.priority]),
+        (words["assignee"], ticket.assignee or words["nobody"]),
+        (words["customer"], ticket.customer.address if ticket.customer else "-"),
+    )
+    return tuple(f"{name}{colon}{value}" for name, value in facts)
 
 
 def _when(briefing: Briefing, moment: float | None) -> str:

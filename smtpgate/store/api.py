@@ -51,6 +51,7 @@ from smtpgate.store.decision import (
     TicketUpdate,
 )
 from smtpgate.store.shown import Choice, OutgoingDetail, Pause, RecipientStatus, TicketDetail
+from smtpgate.target import Count
 
 if TYPE_CHECKING:
     from smtpgate.store.rawfiles import Kept, RawUnreadable
@@ -321,6 +322,17 @@ class Store(IntakeStore, DeliveryStore, Protocol):
 
     async def send_digest(self, agent: str, day: str, changes: Changes) -> bool:
         """The day's digest goes out with these changes. False: it has done so before."""
+
+    async def targets_met(self, desk: str, begin: float, end: float) -> Sequence[Count]:
+        """What became of a desk's targets from the one moment until before the other."""
+
+    async def overdue(self, desks: Sequence[str], now: float) -> dict[str, int]:
+        """How many tickets of these desks are late; 10,000 stands for more."""
+
+    async def due_tickets(
+        self, desks: Sequence[str], *, statuses: Sequence[Status], until: float | None, limit: int
+    ) -> Sequence[Ticket]:
+        """Tickets of these desks that are due, the first due first, by then; no status means every one."""
 
     async def begin_digests(self, agents: Sequence[tuple[str, str]]) -> None:
         """Of agents of whom nothing was kept the day before their first digest."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from smtpgate.blocks import mailbox_key
 from smtpgate.errors import StoreMisuse
 from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
-from smtpgate.store import blocking, due, holding, incoming, linking, rows, tally, wishes
+from smtpgate.store import blocking, due, holding, incoming, linking, rows, tally, targets, wishes
 from smtpgate.store.api import AckNote, Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
 from smtpgate.store.facts import facts, tickets_by_id
 from smtpgate.store.statement import Many, Query, Verb, select_in, together, written
@@ -125,6 +125,7 @@ def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
         yield from linking.moved(changes.moved)
         yield from blocking.changed(changes.blocked, changes.unblocked)
         yield from due.kept(changes)
+        yield from targets.kept(changes.clocks, changes.met, changes.unmet)
 
 
 def _taken_back(changes: Changes) -> Verb[None]:

@@ -26,6 +26,7 @@ from smtpgate.model import (
     Withdrawn,
 )
 from smtpgate.store.shown import Known, Said
+from smtpgate.target import Met, TargetClock, Unmet
 from smtpgate.wish import NewWish, Wish
 
 # --- what filing may ask, all at once ---------------------------------------------------------------------------------
@@ -236,6 +237,9 @@ class Changes:
     unblocked: tuple[tuple[str, str], ...] = ()  # (who, desk) of a Block
     due: tuple[Due, ...] = ()  # each in place of the one before
     leaves: tuple[tuple[str, Leave], ...] = ()  # what agents say, by mail.address.key
+    clocks: tuple[TargetClock, ...] = ()  # each in place of the one before
+    met: tuple[Met, ...] = ()
+    unmet: tuple[Unmet, ...] = ()
     digested: tuple[tuple[str, str], ...] = ()  # agents and the day that now had its digest
     postpone_until: float | None = None  # leave it accepted and look again then; nothing else may be set
 

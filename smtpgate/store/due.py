@@ -1,4 +1,5 @@
-"""Verbs about what is due later: one row for each thing of a ticket, and one for each agent who has anything kept.
+"""Verbs about what is due later: one row for each thing of a ticket, and one for each agent who has anything kept. What must be
+told of a ticket's targets is in a table of its own (store.targets) and comes in its turn here.
 
 What falls due is claimed, decided and written in one transaction of the ordered kind, one after the other among all nodes:
 nothing is held between two, so a process that dies leaves it due, and no two can have it. Raises what decide raises.
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 
 from smtpgate.due import Due, Leave, Member, What
 from smtpgate.model import Status
+from smtpgate.store import targets
 from smtpgate.store.api import Changes, TicketUpdate
 from smtpgate.store.seen import Coming
 from smtpgate.store.statement import Many, Query, Row, Verb
@@ -62,8 +64,8 @@ def kept(changes: Changes) -> Verb[None]:
 
 def next_due() -> Verb[float | None]:
     found = yield Query("SELECT min(at) FROM due WHERE at IS NOT NULL")
-    at: float | None = found[0][0]
-    return at
+    both = (found[0][0], (yield from targets.next_alert()))
+    return min((at for at in both if at is not None), default=None)
 
 
 def coming(now: float) -> Verb[Coming]:
@@ -75,17 +77,22 @@ def coming(now: float) -> Verb[Coming]:
 
 def first(now: float) -> Verb[Due | None]:
     found = yield Query(f"SELECT {_DUE} FROM due WHERE at IS NOT NULL AND at <= $1 ORDER BY at, ticket_id LIMIT 1", (now,))
-    return a_due(found[0]) if found else None
+    both = (a_due(found[0]) if found else None, (yield from targets.first_alert(now)))
+    return min((due for due in both if due is not None), key=lambda due: due.at or 0.0, default=None)
 
 
 def the_same(due: Due) -> Verb[bool]:
     """It is as it was seen."""
+    if due.what is What.TARGET:
+        return (yield from targets.the_same(due))
     found = yield Query("SELECT 1 FROM due WHERE ticket_id = $1 AND what = $2 AND at = $3", (due.ticket_id, due.what, due.at))
     return bool(found)
 
 
 def postponed(due: Due, now: float, waits: Sequence[float]) -> Verb[int]:
     """It comes again after the next of these waits. How often it has failed by now; 0 when it is another one by now."""
+    if due.what is What.TARGET:
+        return (yield from targets.postponed(due, now, waits))
     found = yield Query("SELECT tries FROM due WHERE ticket_id = $1 AND what = $2 AND at = $3", (due.ticket_id, due.what, due.at))
     if not found:
         return 0

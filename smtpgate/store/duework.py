@@ -22,7 +22,8 @@ def settle(due: Due, query_of: QueryOf, decide: DecideDue) -> Verb[Changes | Non
     changes = decide(ticket, known, Circumstances((yield from acknowledged(ticket.id)), held))
     if changes.state is not None or changes.postpone_until is not None or changes.fingerprints:
         raise StoreMisuse("what time brings cannot say anything about a mail")
-    if (due.ticket_id, due.what) not in {(one.ticket_id, one.what) for one in changes.due}:
+    done = {(one.ticket_id, one.what) for one in changes.due} | {(clock.ticket_id, What.TARGET) for clock in changes.clocks}
+    if (due.ticket_id, due.what) not in done:
         raise StoreMisuse(f"{due.what} of ticket {ticket.number} would be due for ever")
     yield from apply(changes, None)
     return changes

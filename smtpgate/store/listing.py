@@ -1,12 +1,15 @@
-"""The verb behind what an agent asks for by mail: ids of tickets, found by an index, with a bounded look at each row."""
+"""The verb behind what an agent asks for by mail: ids of tickets, found by an index, with a bounded look at each row.
+
+What is due stands first, the earliest before all; the rest in the order in which it waits."""
 
 # ruff: noqa: S608 -- statements are put together from constants of this package only
 from __future__ import annotations
 
 from smtpgate.listing import Listed, Listing
 from smtpgate.model import Status
+from smtpgate.store import targets
 from smtpgate.store.linking import OF_NUMBER, SURVIVOR
-from smtpgate.store.statement import Query, Verb
+from smtpgate.store.statement import Query, Rows, Verb
 
 _MOST = 51  # one more than an agent is shown, which tells that there are more
 _ASSIGNED = 10_000  # tickets of one desk and state that are looked at for who has them, the oldest first
@@ -21,11 +24,23 @@ def found(asked: Listing) -> Verb[tuple[int, ...]]:
         rows = yield Query(OF_NUMBER, (asked.number,))
         return tuple(row[0] for row in rows)
     ids: list[int] = []
+    due: Rows = []
     for desk in asked.desks:
         for status in _states(asked.what):
             ids += yield from _of(asked, desk, status)
+        if asked.what is not Listed.WORDS:
+            due += yield from targets.due_of(desk, _states(asked.what), where=_where(asked.what), agent=asked.agent, most=_MOST)
     most = 1 if asked.what is Listed.NEXT else _MOST
-    return tuple(sorted(set(ids), reverse=asked.what is Listed.WORDS)[:most])  # an id is as old as its ticket
+    first = (ticket_id for _, ticket_id in sorted(due))  # what is due goes before what only waits
+    others = sorted(set(ids), reverse=asked.what is Listed.WORDS)  # an id is as old as its ticket
+    return tuple(dict.fromkeys((*first, *others)))[:most]
+
+
+def _where(what: Listed) -> str:
+    """The same as in `_of`, of what is due."""
+    if what is Listed.MINE:
+        return "AND t.assignee = $4"
+    return f"AND NOT {SNOOZED}" + (" AND t.assignee = ''" if what is Listed.NEXT else "")
 
 
 def _states(what: Listed) -> tuple[Status, ...]:

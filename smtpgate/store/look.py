@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smtpgate.model import Attempt, DeliveryState, MailState, OutgoingMail, OutgoingRecipient, Status, Ticket
-from smtpgate.store import due, rows, tally
+from smtpgate.store import due, rows, tally, targets
 from smtpgate.store.facts import tickets_by_id
 from smtpgate.store.linking import OF_NUMBER
 from smtpgate.store.seen import SourcedEntry
@@ -51,6 +51,23 @@ def tickets(
     ids = sorted(ids, reverse=True)[:limit]
     by_id = yield from tickets_by_id(ids)
     return tuple(by_id[ticket_id] for ticket_id in ids)
+
+
+def due_tickets(desks: Sequence[str], statuses: Sequence[Status], until: float | None, limit: int) -> Verb[tuple[Ticket, ...]]:
+    """No status means every status; until: None for all that is due at all."""
+    found: Rows = []
+    for desk in dict.fromkeys(desks):
+        found += yield from targets.due_of(desk, statuses or tuple(Status), until=until, most=limit)
+    by_id = yield from tickets_by_id(row[1] for row in found)
+    return tuple(by_id[ticket_id] for _, ticket_id in sorted(found)[:limit])
+
+
+def overdue(desks: Sequence[str], now: float) -> Verb[dict[str, int]]:
+    """How many of each desk are late."""
+    found = {}
+    for desk in dict.fromkeys(desks):
+        found[desk] = yield from targets.overdue(desk, now)
+    return found
 
 
 def entries(ticket_ids: Sequence[int]) -> Verb[dict[int, tuple[SourcedEntry, ...]]]:

@@ -32,6 +32,7 @@ from smtpgate.model import (
     Ticket,
     Verdict,
 )
+from smtpgate.store import targets
 from smtpgate.store.api import Accepted, Incoming
 from smtpgate.store.rawfiles import HOME, Kept, Part, RawFiles, RawUnreadable
 from smtpgate.store.shown import RecipientStatus
@@ -217,7 +218,8 @@ TICKET = """t.id, t.number, t.desk, t.status, t.subject, t.language, t.created_a
     t.assignee, t.priority, t.tags,
     (SELECT d.at FROM due d WHERE d.ticket_id = t.id AND d.what = 'snooze'),
     CASE WHEN t.status IN ('resolved', 'closed') THEN
-        (SELECT d.since FROM due d WHERE d.ticket_id = t.id AND d.what = 'state' AND d.state = t.status) END"""
+        (SELECT d.since FROM due d WHERE d.ticket_id = t.id AND d.what = 'state' AND d.state = t.status) END,
+    (SELECT g.kept FROM target g WHERE g.ticket_id = t.id)"""
 
 
 def ticket(row: Row, participants: tuple[Participant, ...]) -> Ticket:
@@ -238,6 +240,7 @@ def ticket(row: Row, participants: tuple[Participant, ...]) -> Ticket:
         tags=tuple_of_strings(row[12]),
         snoozed_until=row[13],
         ended_at=row[14],
+        clock=None if row[15] is None else targets.a_clock(row[15]),
     )
 
 

@@ -34,6 +34,7 @@ from smtpgate.store import (
     overview,
     queue,
     rows,
+    targets,
     verify,
 )
 from smtpgate.store import facts as facts_verb
@@ -43,6 +44,7 @@ from smtpgate.store.rawfiles import RawFiles
 from smtpgate.store.seen import Finding, History, Node, Overview, SourcedEntry
 from smtpgate.store.shown import OutgoingDetail, Pause, RecipientStatus, TicketDetail
 from smtpgate.store.statement import T, Verb
+from smtpgate.target import Count
 
 PATIENCE = 0.005  # seconds that work which nobody outside waits for may wait for others to share its commit
 _AGAIN = 3  # times that a file which went is written again
@@ -366,6 +368,17 @@ class VerbStore(ABC):
     async def send_digest(self, agent: str, day: str, changes: Changes) -> bool:
         """The day's digest goes out with these changes. False: it has done so before."""
         return await self._write(lambda: daily.digested(agent, day, changes), ordered=True, news=OUTGOING)
+
+    async def targets_met(self, desk: str, begin: float, end: float) -> Sequence[Count]:
+        return await self._read(lambda: targets.met(desk, begin, end))
+
+    async def overdue(self, desks: Sequence[str], now: float) -> dict[str, int]:
+        return await self._read(lambda: look.overdue(desks, now))
+
+    async def due_tickets(
+        self, desks: Sequence[str], *, statuses: Sequence[Status], until: float | None, limit: int
+    ) -> Sequence[Ticket]:
+        return await self._read(lambda: look.due_tickets(desks, statuses, until, limit))
 
     async def begin_digests(self, agents: Sequence[tuple[str, str]]) -> None:
         """Of agents of whom nothing was kept the day before their first digest."""

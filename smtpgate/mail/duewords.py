@@ -1,0 +1,93 @@
+"""Until when something is due, in words: for agents, and as it is promised to customers. Pure; never fails."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from smtpgate.desksettings import Desk
+from smtpgate.languages import Language
+from smtpgate.mail import letters
+from smtpgate.target import Target, TargetClock
+
+_DAYS: dict[str, tuple[str, ...]] = {
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+    "zh": ("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"),
+    "zh-Hant": ("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"),
+}
+TARGETS: dict[str, dict[Target, str]] = {
+    "en": {
+        Target.FIRST: "first answer",
+        Target.NEXT: "next answer",
+        Target.SOLUTION: "solution",
+        Target.DATE: "date set by an agent",
+    },
+    "zh": {Target.FIRST: "首次答复", Target.NEXT: "再次答复", Target.SOLUTION: "解决", Target.DATE: "客服设定的期限"},
+    "zh-Hant": {Target.FIRST: "首次答覆", Target.NEXT: "再次答覆", Target.SOLUTION: "解決", Target.DATE: "客服設定的期限"},
+}
+WORDS: dict[str, dict[str, str]] = {
+    "en": {
+        "due": "Due",
+        "until": "{when} ({target})",
+        "since": "OVERDUE since {when} ({target})",
+        "short-until": "due {when}",
+        "short-since": "OVERDUE for {age}",
+        "promise": "You get an answer from one of us by {when} at the latest.",
+        "late": "We meant to answer by {when} and are late. Your request is still with us.",
+    },
+    "zh": {
+        "due": "期限",
+        "until": "{when}（{target}）",
+        "since": "【已逾期】原定 {when}（{target}）",
+        "short-until": "期限 {when}",
+        "short-since": "【已逾期】{age}",
+        "promise": "我们的同事最迟在 {when} 之前给您答复。",
+        "late": "我们原定在 {when} 之前答复您，现已延误。您的工单仍在处理中。",
+    },
+    "zh-Hant": {
+        "due": "期限",
+        "until": "{when}（{target}）",
+        "since": "【已逾期】原訂 {when}（{target}）",
+        "short-until": "期限 {when}",
+        "short-since": "【已逾期】{age}",
+        "promise": "我們的同仁最遲會在 {when} 之前答覆您。",
+        "late": "我們原訂在 {when} 之前答覆您，現已延誤。您的案件仍在處理中。",
+    },
+}
+
+
+def day_text(moment: float, desk: Desk, language: Language, zone: str = "") -> str:
+    """The moment with its day of the week."""
+    day = _DAYS[language][datetime.fromtimestamp(moment, ZoneInfo(zone or desk.timezone)).weekday()]
+    text = letters.date_text(moment, desk, language, zone)
+    return f"{day}, {text}" if language == "en" else text.replace("日 ", f"日（{day}）", 1)
+
+
+def due_text(clock: TargetClock | None, desk: Desk, language: Language, now: float, zone: str = "") -> str:
+    """For an agent, in his zone; "" when nothing is due."""
+    if clock is None or clock.due_at is None:
+        return ""
+    said = WORDS[language]["since" if clock.due_at <= now else "until"]
+    return said.format(when=day_text(clock.due_at, desk, language, zone), target=TARGETS[language][clock.due])
+
+
+def short_text(clock: TargetClock | None, desk: Desk, language: Language, now: float, zone: str = "") -> str:
+    """The same for a line of a list."""
+    if clock is None or clock.due_at is None:
+        return ""
+    words = WORDS[language]
+    if clock.due_at <= now:
+        return words["short-since"].format(age=letters.age_text(now - clock.due_at, language))
+    return words["short-until"].format(when=letters.date_text(clock.due_at, desk, language, zone))
+
+
+def promise(due_at: float, desk: Desk, language: Language, now: float) -> str:
+    """To the customer, in the desk's zone, which it names by its offset: he may live in another one."""
+    local = datetime.fromtimestamp(due_at, ZoneInfo(desk.timezone))
+    minutes = int((local.utcoffset() or local - local).total_seconds() // 60)
+    hours, rest = divmod(abs(minutes), 60)
+    offset = "UTC" + ("" if not minutes else f"{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else ""))
+    when = (
+        f"{day_text(due_at, desk, language)} ({offset})" if language == "en" else f"{day_text(due_at, desk, language)}（{offset}）"
+    )
+    return WORDS[language]["late" if due_at <= now else "promise"].format(when=when)
