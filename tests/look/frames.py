@@ -84,6 +84,12 @@ def page(mails: list[tuple[str, str, int]]) -> str:
     )
 
 
+def pictured(pictures: list[Path], width: int) -> str:
+    """A page of pictures that another program made of mails; it is as high as they are."""
+    figure = '<figure><figcaption>{}</figcaption><img src="{}" width="{}"></figure>'
+    return _PAGE.format(frames="".join(figure.format(one.stem, one.resolve().as_uri(), width) for one in pictures))
+
+
 def chromium(profile: Path, page: Path, *options: str) -> str:
     """What it says on its standard output."""
     assert CHROMIUM is not None
@@ -91,4 +97,4 @@ def chromium(profile: Path, page: Path, *options: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
-__all__ = ["AGENT", "CHROMIUM", "DESK", "LANGUAGES", "PHONE", "SCHEMES", "WINDOW", "chromium", "page", "samples"]
+__all__ = ["AGENT", "CHROMIUM", "DESK", "LANGUAGES", "PHONE", "SCHEMES", "WINDOW", "chromium", "page", "pictured", "samples"]
