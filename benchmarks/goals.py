@@ -176,7 +176,7 @@ class Goals:
 
     def memory(self) -> None:
         """With 100 open sessions that have said EHLO."""
-        ours = self._weigh(partial(peers.filing, self.zone, sent=False))
+        ours = self._weigh(partial(peers.filing, self.zone, sent=False, real=True))
         row = f"| memory, {_OPEN} open sessions / Postfix | at most 0.5 |"
         if self.postfix:
             theirs = self._weigh(targets.postfix_discard)

@@ -30,6 +30,7 @@ from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.handlers.post import Post
 from smtpgate.intake.sockets import NAMES
 from smtpgate.later import POLL, Later
+from smtpgate.mail import parserfork
 from smtpgate.mail.compose import Templates
 from smtpgate.mail.extract import Extractor
 from smtpgate.mail.token import Tokens
@@ -114,13 +115,14 @@ def make_pipeline(config: Config, patterns: Sequence[str], keys: Sequence[bytes]
 @dataclass(slots=True)
 class Gateway:
     """A running gateway. Clock and resolver come from outside in tests; passed are listening sockets by name; born are
-    processes that were made ahead, by what they are for (fork_ahead)."""
+    processes that were made ahead, by what they are for (fork_ahead), forking is the one that parsers are forked from."""
 
     config: Config
     clock: Clock = field(default_factory=SystemClock)
     resolver: Resolver | None = None
     passed: Mapping[str, Sequence[socket.socket]] = field(default_factory=dict)
     born: Mapping[str, child.Born] = field(default_factory=dict)
+    forking: parserfork.Running | None = None
     store: VerbStore = field(init=False)
     door: DoorInside | DoorApart = field(init=False)
     filing: Filing = field(init=False)
@@ -165,7 +167,8 @@ class Gateway:
         pipeline = await build_pipeline(config, self.store, clock)
         terms = await self._terms(config)
         logs.use_key(terms.log_key)
-        self._parser = ParserPool(config.limits, processes=config.parser.processes, socket=config.parser.socket)
+        parsers = config.parser
+        self._parser = ParserPool(config.limits, processes=parsers.processes, socket=parsers.socket, forking=self.forking)
         await self._parser.start()
         self.filing = Filing(config, self.store, self._parser, pipeline, clock, self._worker, self._outgoing)
         intake, store, worker = Intake(self.filing), self.store, self._worker
@@ -347,6 +350,7 @@ class Gateway:
             ("gateway", os.getpid()),
             ("door", self.door.pid),
             ("delivery", self.delivery.pid),
+            ("forking", self._parser.forking),
             *(("parser", p["pid"]) for p in self._parser.doing()),
         ]
         return [{"name": name, "pid": pid, "memory": live.memory(pid)} for name, pid in pids if pid is not None]

@@ -15,6 +15,7 @@ import structlog
 from smtpgate.app import EXIT_STORE, SOCKETS, Gateway
 from smtpgate.config import Config
 from smtpgate.errors import ConfigError, StoreError
+from smtpgate.mail import parserfork
 from smtpgate.processes import child
 from smtpgate.service import reload as reloading
 from smtpgate.service import systemd
@@ -28,12 +29,13 @@ async def serve(
     load: Callable[[], Config] | None = None,
     ready: Callable[[Gateway], None] = lambda _: None,
     born: Mapping[str, child.Born] | None = None,
+    forking: parserfork.Running | None = None,
 ) -> int:
     """Run until SIGTERM or SIGINT, also while it starts; the exit code. A second one ends at once.
 
     SIGHUP reloads what `load` gives, once started; when it comes because the terminal was closed, it ends.
     """
-    gateway = Gateway(config, passed=systemd.passed_sockets(SOCKETS), born=born or {})
+    gateway = Gateway(config, passed=systemd.passed_sockets(SOCKETS), born=born or {}, forking=forking)
     loop = asyncio.get_running_loop()
     starting = loop.create_task(gateway.start(), name="start")
     asked, had_terminal = asyncio.Event(), _has_terminal()

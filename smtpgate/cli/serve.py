@@ -38,9 +38,11 @@ def serve(context: Context, tryout: bool) -> None:
     gc.disable()  # what is loaded stays: looking through it again and again is a tenth of the start,
     _structlog_without_rich()
     from smtpgate import app, configfile, log, serving
+    from smtpgate.mail import parserfork
 
     gc.freeze()  # and later it would be part of every full collection
     gc.enable()
+    forking = parserfork.ahead()  # before there is anything that no mail may learn
 
     if tryout:
         text = files("smtpgate").joinpath("tryout.toml").read_text(encoding="utf-8")
@@ -71,7 +73,9 @@ def serve(context: Context, tryout: bool) -> None:
     faulthandler.enable()  # the watchdog's SIGABRT: the log has where it hung
     born = app.fork_ahead(config)
     try:
-        code = asyncio.run(serving.serve(config, load=lambda: configfile.load(path or Path()), ready=ready, born=born))
+        code = asyncio.run(
+            serving.serve(config, load=lambda: configfile.load(path or Path()), ready=ready, born=born, forking=forking)
+        )
     except StoreError as error:
         raise UsageError(f"the store cannot be used: {error}") from None
     except OSError as error:

@@ -43,18 +43,24 @@ _LATER = 1.0  # seconds after parse_wall: the pool, which can say why, comes fir
 
 
 def main() -> None:
-    """Read frames until the pool closes the connection."""
+    """One of systemd's: on a socket, with a journal for its standard error."""
+    work(None)
+
+
+def work(parse: Callable[..., ParsedMail] | None) -> None:
+    """Read frames until the pool closes the connection. parse: as `loaded` gives it; None: it is loaded here."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal and systemd send these to the whole group,
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # but only the gateway decides when a mail is finished
-    source = sys.stdin.buffer
+    source = os.fdopen(os.dup(0), "rb")
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a stray print must not get into the frames
     head = source.read(LIMITS.size)
     if len(head) < LIMITS.size:  # connected and gone
         return
     limits = Limits.model_construct(**json.loads(source.read(*LIMITS.unpack(head))))  # validated by the gateway
-    parse = _loaded()
-    _be_silent()
+    if parse is None:
+        parse = loaded()
+        _be_silent()
     _confine(limits)
     sink.write(READY)
     sink.flush()
@@ -72,7 +78,7 @@ def main() -> None:
             return
 
 
-def _loaded() -> Callable[..., ParsedMail]:
+def loaded() -> Callable[..., ParsedMail]:
     """mail.parse.parse, which the gateway must not load; and what is loaded late, before memory and files are limited."""
     gc.disable()
     import idna  # noqa: F401

@@ -1,10 +1,11 @@
 """Reading mail in processes that can be killed (threats F6, C8): the pool. What runs in them is parserprocess.py.
 
 A parser process reads one mail at a time, under limits of CPU, memory and open files that the kernel holds; the pool
-holds the wall clock. It is a child of ours on a pipe, or, with parser.socket, whatever answers there: systemd starts one
-process for each connection, with no network and no files of ours. One that died, hung or was left in the middle of a
-frame is given up and replaced. ParserPool.parse raises ParseFailed when a mail could not be read within its limits,
-ParserUnavailable when there is no parser to read it, and RuntimeError when the pool is stopped.
+holds the wall clock. It is a child of ours, forked from one that has loaded everything (parserfork.py), or, with
+parser.socket, whatever answers there: systemd starts one process for each connection, with no network and no files of
+ours. One that died, hung or was left in the middle of a frame is given up and replaced. ParserPool.parse raises
+ParseFailed when a mail could not be read within its limits, ParserUnavailable when there is no parser to read it, and
+RuntimeError when the pool is stopped.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ import json
 import os
 import re
 import signal
-import sys
+import socket
 from abc import ABC, abstractmethod
+from io import FileIO
 from pathlib import Path
 
 import structlog
 
 from smtpgate.errors import ParseFailed, ParserUnavailable
 from smtpgate.limitsettings import Limits
+from smtpgate.mail import parserfork
+from smtpgate.mail.parserfork import ForkServer
 from smtpgate.mail.parserprocess import ANSWER, LIMITS, MAIL, READY, REQUEST
 from smtpgate.model import ParsedMail
 
@@ -33,7 +37,6 @@ _START = 60.0  # seconds for a parser process to load its modules
 _PATIENCE = 20.0  # seconds that a mail waits while none can be started
 _SERVED = 1000  # mails before a process is replaced, so that no leak of a library adds up
 _ANSWER_ROOM, _ANSWER_TIMES = 16 * 1024**2, 8  # octets of an answer, and for each of the mail: one taken over by a mail may lie
-_KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "VIRTUAL_ENV", "TZ", "TMPDIR")
 
 
 class _Died(Exception):
@@ -47,10 +50,14 @@ class _Died(Exception):
 class ParserPool:
     """`processes` of them, each reading one mail at a time; callers wait for a free one in turn."""
 
-    def __init__(self, limits: Limits, *, processes: int = 1, socket: Path | None = None) -> None:
+    def __init__(
+        self, limits: Limits, *, processes: int = 1, socket: Path | None = None, forking: parserfork.Running | None = None
+    ) -> None:
+        """forking: what parsers are forked from, if it has been made ahead."""
         self.limits = limits  # may be replaced: a process that has others is replaced before its next mail
         self._processes = processes
         self._socket = socket
+        self._server = ForkServer(forking)
         self._missing = False  # the last one could not be started
         self._idle: asyncio.Queue[_Child | None] = asyncio.Queue()  # None: the pool is stopped
         self._children: set[_Child] = set()
@@ -59,6 +66,8 @@ class ParserPool:
 
     async def start(self) -> None:
         """Start all and wait until they are ready. Raises ParserUnavailable if they cannot be started."""
+        if self._socket is not None:
+            await self._server.stop()  # there is nothing to fork
         try:
             await asyncio.gather(*(self._add() for _ in range(self._processes)))
         except BaseException:
@@ -77,6 +86,11 @@ class ParserPool:
         except _Died as death:
             raise ParseFailed(str(death)) from None
 
+    @property
+    def forking(self) -> int | None:
+        """The process that ours are forked from."""
+        return self._server.pid
+
     def doing(self) -> list[dict[str, int | None]]:
         """For `status`: each process, how many mails it has read, and how large the one is that it reads."""
         return [{"pid": c.pid, "served": c.served, "octets": c.reading} for c in self._children]
@@ -90,6 +104,7 @@ class ParserPool:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(child.end() for child in tuple(self._children)))
         self._children.clear()
+        await self._server.stop()
 
     async def _once(self, raw: bytes, mail_from: str | None, html: bool) -> ParsedMail:
         child = await self._next_child()
@@ -151,7 +166,7 @@ class ParserPool:
                 return
 
     async def _add(self) -> None:
-        child = _Spawned(self.limits) if self._socket is None else _Connected(self.limits, self._socket)
+        child = _Forked(self.limits, self._server) if self._socket is None else _Connected(self.limits, self._socket)
         self._children.add(child)
         try:
             await child.start()
@@ -236,56 +251,68 @@ class _Child(ABC):
         """Kill it and leave nothing behind."""
 
 
-class _Spawned(_Child):
+class _Forked(_Child):
     """A child process of ours."""
 
-    _process: asyncio.subprocess.Process | None = None
-    _errors: asyncio.Task[None] | None = None
+    def __init__(self, limits: Limits, server: ForkServer) -> None:
+        super().__init__(limits)
+        self._server = server
+        self._errors: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._status: int | None = None  # once it has been waited for, its number may be another process's
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        root = str(Path(__file__).resolve().parent.parent.parent)
-        environment = {k: v for k, v in os.environ.items() if k in _KEPT_ENVIRONMENT}
-        path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
-        self._process = process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # no module out of the working directory
-            "-m",
-            "smtpgate.mail.parserprocess",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**environment, "PYTHONPATH": path, "PYTHONUTF8": "1"},
-        )
-        self.pid = process.pid
-        assert process.stderr is not None
-        self._errors = asyncio.create_task(_log_lines(process.stderr, process.pid))
-        assert process.stdout is not None
-        assert process.stdin is not None
-        return process.stdout, process.stdin
+        ours, theirs = socket.socketpair()
+        read, write = os.pipe()
+        errors = os.fdopen(read, "rb", buffering=0)
+        try:
+            self.pid = await self._server.fork(theirs, write)
+        except BaseException:
+            ours.close()
+            errors.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(write)
+        self._errors = asyncio.create_task(_hear(errors, self.pid))
+        return await asyncio.open_unix_connection(sock=ours)
 
     def _what(self) -> str:
         return "a parser process"
 
     async def _death(self, seconds: float) -> _Died:
-        assert self._process is not None
-        code = await self._process.wait()
+        code = await self._ended()
         if code == -signal.SIGXCPU:
             return _Died(f"reading it took more than {self.limits.parse_cpu:g} s of CPU", again=False)
         if code < 0:
             return _Died(f"the parser died of signal {-code} on it", again=code in (-signal.SIGKILL, -signal.SIGTERM))
         return _Died(f"the parser ended with status {code} on it", again=False)
 
+    async def _ended(self) -> int:
+        """How it ended, once it has."""
+        self._ending = self._ending or asyncio.create_task(self._wait())
+        await asyncio.shield(self._ending)
+        return os.waitstatus_to_exitcode(self._status or 0)
+
+    async def _wait(self) -> None:
+        assert self.pid is not None
+        try:
+            await asyncio.to_thread(os.waitid, os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)  # leaves its number to it,
+            self._status = os.waitpid(self.pid, os.WNOHANG)[1]  # noqa: ASYNC222 -- until the loop that kills by it knows
+        except ChildProcessError:  # not ours, where the kernel does not give us orphans
+            self._status = signal.SIGKILL  # maybe
+
     def kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
+        if self.pid is not None and self._status is None:
             with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+                os.kill(self.pid, signal.SIGKILL)
 
     async def end(self) -> None:
         self.kill()
-        if self._process is not None:
-            await self._process.wait()
-            if self._process.stdin is not None:
-                self._process.stdin.close()
+        if self._sink is not None:
+            self._sink.close()
+        if self.pid is not None:
+            await self._ended()
         if self._errors is not None:
             await self._errors  # what it still wrote is logged
 
@@ -318,6 +345,15 @@ class _Connected(_Child):
         if self._sink is not None:
             with contextlib.suppress(OSError):
                 await self._sink.wait_closed()
+
+
+async def _hear(errors: FileIO, pid: int) -> None:
+    stream = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), errors)
+    try:
+        await _log_lines(stream, pid)
+    finally:
+        transport.close()
 
 
 async def _log_lines(stream: asyncio.StreamReader, pid: int) -> None:

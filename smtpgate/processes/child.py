@@ -9,8 +9,6 @@ process alone.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
 import faulthandler
 import gc
 import os
@@ -29,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import structlog
 
 from smtpgate import log as logs
-from smtpgate import metrics
+from smtpgate import metrics, ownprocess
 from smtpgate.clock import SystemClock
 from smtpgate.errors import StoreAway
 from smtpgate.intake.sockets import NAMES
@@ -48,7 +46,6 @@ SOCKETS = struct.Struct(f"!{len(NAMES)}H")  # how many for each of the doors com
 Passed = Mapping[str, Sequence[socket.socket]]  # by NAMES
 _MOST_SOCKETS = 253  # that the kernel passes in one message
 _BUG = 70  # EX_SOFTWARE of sysexits.h
-_DEATH_SIGNAL, _NAME = 1, 15  # of prctl(2)
 _OF_THE_SERVICE = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
 
 
@@ -70,7 +67,7 @@ def fork(role: str) -> Born:
         theirs.close()
         return Born(pid, ours)
     try:
-        _close_all_but(theirs.fileno())
+        ownprocess.close_all_but(theirs.fileno())
         run(role, theirs, parent)
     except BaseException:  # nothing of what the main process was about to do may happen here
         log.exception("a process of the gateway failed", process=role)
@@ -94,7 +91,8 @@ def spawn(role: str) -> Born:
 
 def run(role: str, channel: socket.socket, parent: int) -> NoReturn:
     """Be such a process until it is told to end."""
-    _die_with(parent, f"smtpg-{role}")
+    ownprocess.die_with(parent)
+    ownprocess.name(f"smtpg-{role}")
     metrics.forget()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -213,21 +211,3 @@ class Process(ABC):
 def _orphaned() -> None:
     log.critical("the gateway's main process is gone, ending")
     os._exit(1)
-
-
-def _die_with(parent: int, name: str) -> None:
-    """However it dies. Without Linux the end of the link is all that tells."""
-    with contextlib.suppress(OSError, AttributeError):
-        prctl = ctypes.CDLL(None).prctl
-        prctl(_DEATH_SIGNAL, ctypes.c_ulong(signal.SIGKILL))
-        prctl(_NAME, name.encode("ascii"))
-    if os.getppid() != parent:  # dead already
-        os._exit(1)
-
-
-def _close_all_but(kept: int) -> None:
-    """Nothing that the main process holds open stays open here: its terminal's three and the link are enough."""
-    for handle in map(int, os.listdir("/dev/fd")):
-        if handle > 2 and handle != kept:
-            with contextlib.suppress(OSError):
-                os.close(handle)

@@ -36,7 +36,8 @@ LAYERS: list[set[str]] = [
     {"targetsettings"},
     {"settingtypes"},
     {"numbers", "patterns", "model", "parsed", "links", "errors", "clock", "metrics", "tomllines", "logaddresses", "listing"}
-    | {"hours", "due", "colors", "languages", "wish", "bulletin", "blocks", "passwords", "holding", "target", "__init__"},
+    | {"hours", "due", "colors", "languages", "wish", "bulletin", "blocks", "passwords", "holding", "target"}
+    | {"ownprocess", "__init__"},
 ]
 GROUND = LAYERS[-1]
 

@@ -285,7 +285,7 @@ class Gateway:
 
     def parsers(self) -> list[int]:
         assert self.process is not None
-        return [pid for pid in children(self.process.pid) if not _name(pid).startswith("smtpg-")]
+        return [pid for pid in children(self.process.pid) if _name(pid) == "smtpg-parser"]
 
     def left_behind(self) -> list[int]:
         """Processes that lives of this gateway had started and that still run although their life is over."""

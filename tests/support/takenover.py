@@ -62,7 +62,7 @@ def liar(raw: bytes, mail_from: str | None, limits: Limits, html: bool) -> None:
 
 def main() -> None:
     what = {does.__name__: does for does in (curious, asleep, deadly, wordy, liar)}[sys.argv[-1]]
-    parserprocess._loaded = lambda: what  # type: ignore[assignment]
+    parserprocess.loaded = lambda: what  # type: ignore[assignment]
     parserprocess.main()
 
 

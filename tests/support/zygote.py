@@ -205,7 +205,7 @@ def _load() -> None:
         importlib.import_module(module.name)
     from smtpgate.mail import parserprocess
 
-    parserprocess._loaded()
+    parserprocess.loaded()
     from smtpgate.app import built_in_templates
 
     built_in_templates().check()  # compiles them

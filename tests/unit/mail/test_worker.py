@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -41,8 +42,8 @@ async def pool(processes: int = 1, **given: str) -> AsyncIterator[ParserPool]:
 
 def pid(of: ParserPool) -> int:
     (child,) = of._children
-    assert child._process is not None
-    return child._process.pid
+    assert child.pid is not None
+    return child.pid
 
 
 async def works(of: ParserPool) -> None:
@@ -205,7 +206,7 @@ async def test_stderr_of_a_child_is_logged_and_never_blocks(monkeypatch: pytest.
 
 
 async def test_child_that_cannot_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     p = ParserPool(limits())
     with pytest.raises(ParserUnavailable, match="does not start"):
         await p.start()
@@ -225,20 +226,23 @@ async def test_callers_of_a_stopped_pool_hear_of_it_and_no_mail_is_called_unread
 
 async def test_child_that_cannot_be_replaced_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async with pool() as p:
-        real = worker.sys.executable
-        monkeypatch.setattr(worker.sys, "executable", "/bin/false")
+        real = sys.executable
+        monkeypatch.setattr(sys, "executable", "/bin/false")
+        assert p._server.pid is not None
+        os.kill(p._server.pid, signal.SIGKILL)  # what it would have been forked from
         os.kill(pid(p), signal.SIGSEGV)
         with pytest.raises(ParseFailed):
             await p.parse(SMALL, None)
         await asyncio.sleep(0.2)
-        monkeypatch.setattr(worker.sys, "executable", real)
+        monkeypatch.setattr(sys, "executable", real)
         await works(p)
 
 
 async def test_nothing_is_left_after_stop() -> None:
     p = ParserPool(limits(), processes=2)
     await p.start()
-    pids = [c._process.pid for c in p._children if c._process is not None]
+    pids = [number for number in (*(c.pid for c in p._children), p._server.pid) if number is not None]
+    assert len(pids) == 3
     await p.stop()
     await p.stop()
     for number in pids:
