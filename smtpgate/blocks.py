@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 HELD = "blocked: "  # begins the reason of a mail that is held for it
@@ -9,7 +10,7 @@ HELD = "blocked: "  # begins the reason of a mail that is held for it
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """who: a mailbox as mailbox_key writes it, or @domain. desk: "" for all. by: who blocked it, and why."""
+    """who: a mailbox as mailbox_key writes it, @domain, or a hash (`hashed`). desk: "" for all. by: who blocked it, and why."""
 
     who: str
     desk: str
@@ -30,3 +31,14 @@ def keys(address: str) -> tuple[str, str]:
     """What a block of this person may be of: the mailbox, the domain."""
     mailbox = mailbox_key(address)
     return mailbox, "@" + mailbox.rpartition("@")[2]
+
+
+def hashed(mailbox: str) -> str:
+    """In the place of a mailbox whose person was erased: who knows the address finds the block, nobody finds the address in it."""
+    return "sha256:" + hashlib.sha256(mailbox.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def names(address: str) -> tuple[str, str, str]:
+    """All that a block of this person may stand under."""
+    mailbox, domain = keys(address)
+    return mailbox, domain, hashed(mailbox)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from smtpgate.blocks import Block, keys
+from smtpgate.blocks import Block, names
 from smtpgate.bulletin import Bulletin, Place, Run, Served
 from smtpgate.clock import new_id
 from smtpgate.errors import UsageError
@@ -94,7 +94,7 @@ def _left_out(pipeline: Pipeline, bulletin: Bulletin, ticket: Ticket, blocks: Se
         return "its sender is not proved"
     if SPAM in ticket.tags:
         return "spam"
-    if any(block.who in keys(customer.address) and block.desk in ("", ticket.desk) for block in blocks):
+    if any(block.who in names(customer.address) and block.desk in ("", ticket.desk) for block in blocks):
         return "its customer is blocked"
     if customer.fewer and not bulletin.matter.spares_questions:
         return "its customer wants fewer notices"

@@ -20,6 +20,7 @@ from smtpgate.parsed import Kind as Kind
 from smtpgate.parsed import Meeting as Meeting
 from smtpgate.parsed import Original as Original
 from smtpgate.parsed import ParsedMail as ParsedMail
+from smtpgate.person import is_pseudonym
 from smtpgate.target import TargetClock
 
 # --- what came in -----------------------------------------------------------------------------------------------------
@@ -199,6 +200,11 @@ class Ticket:
     @property
     def customer(self) -> Participant | None:
         return next((p for p in self.participants if p.role is Role.CUSTOMER), None)
+
+    @property
+    def erased(self) -> bool:
+        """Its customer's data were erased: nobody outside has to do with it any more."""
+        return self.customer is None and any(is_pseudonym(p.address) for p in self.participants)
 
     @property
     def joined(self) -> tuple[Participant, ...]:

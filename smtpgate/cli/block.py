@@ -106,18 +106,21 @@ def remove(context: Context, who: str, desk: str | None, as_json: bool) -> None:
     \b
     Example: smtpgate block remove @spam.example
     """
+    from smtpgate.blocks import hashed
+
     config = context.config(read_files=False)  # a desk that is no longer there may still have blocks
     key, at = _key(who), desk or ""
+    either = (key, hashed(key))  # of a person who was erased
 
     async def work(store: Store) -> list[str]:
-        return [b.desk for b in await store.blocks(None) if b.who == key]
+        return [b.desk for b in await store.blocks(None) if b.who in either]
 
     there = context.with_store(work, config=config)
     if at not in there:
         elsewhere = [f"--desk {name}" if name else "without --desk" for name in there]
         hint = f"; it is blocked otherwise: {', '.join(elsewhere)}" if elsewhere else ""
         raise UsageError(f"{key} is not blocked {_where(desk)}{hint}")
-    _change(context, config, unblocked=((key, at),))
+    _change(context, config, unblocked=tuple((one, at) for one in either))
     if as_json:
         show.as_line({"who": key, "desk": desk or "*", "blocked": False})
     else:

@@ -6,7 +6,7 @@ A block is of one desk, unless an admin made it. An agent's own address is never
 
 from __future__ import annotations
 
-from smtpgate.blocks import HELD, Block, keys
+from smtpgate.blocks import HELD, Block, hashed, keys, names
 from smtpgate.config import Config
 from smtpgate.desk.commands import Given
 from smtpgate.desk.commandtable import Verb
@@ -36,7 +36,7 @@ def open_to(blocks: tuple[Block, ...], sender: str, desks: tuple[Desk, ...]) -> 
 
 
 def _of(blocks: tuple[Block, ...], address: str, desk: str) -> Block | None:
-    wanted = keys(address)
+    wanted = names(address)
     return next((b for b in blocks if b.who in wanted and b.desk in ("", desk)), None)
 
 
@@ -56,6 +56,11 @@ def _meant(ticket: Ticket, given: Given) -> str:
     return domain if given.value else mailbox
 
 
+def _either(who: str) -> tuple[str, ...]:
+    """What a block of the same stands under; of a mailbox also when its person was erased."""
+    return (who,) if who.startswith("@") else (who, hashed(who))
+
+
 def ours(config: Config, who: str) -> bool:
     """An agent of ours or a desk, or a domain of one."""
     people = [a for desk in config.desk for a in (desk.address, *desk.aliases, *desk.agents)]
@@ -69,7 +74,7 @@ def against(case: Case, ticket: Ticket, given: Given, words: dict[str, str]) -> 
     if ticket.customer is None:
         return [words["no-customer"]]
     who = _meant(ticket, given)
-    there = [b for b in case.facts.blocks if b.who == who]
+    there = [b for b in case.facts.blocks if b.who in _either(who)]
     if given.verb is Verb.UNBLOCK:
         if any(b.desk == ticket.desk for b in there):
             return []
@@ -95,12 +100,12 @@ def block(doing: Doing, given: Given) -> None:
 
 def unblock(doing: Doing, given: Given) -> None:
     ticket, who = doing.ticket, _meant(doing.ticket, given)
-    doing.work.unblocked.append((who, ticket.desk))
+    doing.work.unblocked += [(key, ticket.desk) for key in _either(who)]
     doing.events.append(f"no longer blocked at desk {ticket.desk}: {who}")
     doing.say("unblock", who=who, desk=ticket.desk)
     assert ticket.customer is not None
-    others = [b for b in doing.case.facts.blocks if b.who in keys(ticket.customer.address) and b.who != who]
-    others += [b for b in doing.case.facts.blocks if b.who == who and not b.desk]
+    others = [b for b in doing.case.facts.blocks if b.who in names(ticket.customer.address) and b.who not in _either(who)]
+    others += [b for b in doing.case.facts.blocks if b.who in _either(who) and not b.desk]
     for other in others:
         if other.desk in ("", ticket.desk):
             doing.say("block-still", who=other.who)

@@ -39,7 +39,7 @@ def _returned(case: Case, work: Work, sent: SentRecipient) -> None:
     else:
         work.because(NAME, f"an automatic answer to our mail to {sent.address}: {said}")
     ticket = case.facts.tickets.get(sent.ticket_id or 0)
-    if ticket is not None:
+    if ticket is not None and not ticket.erased:
         text = f"Our mail to {sent.address} came back: {said}" if failed else None
         entry = entry_of(case, work, ticket, EntryKind.MACHINE, ("bounce",) if failed else (), text)
         work.entries.append(entry)

@@ -26,6 +26,9 @@ def handle(case: Case, work: Work) -> None:
         work.because(NAME, "an agent opens a ticket: it belongs to none")
         return
     ticket, rung, why = climb(case)
+    if ticket is not None and ticket.erased and (case.imported or not case.agent):
+        why = f"{ticket.number} by {rung}, but its customer was erased: a new ticket"
+        ticket = None
     if ticket is None:
         young = abs(case.now - case.mail.received_at) < case.config.tickets.parent_wait
         waited_for = case.facts.unfiled_parents if young else case.facts.expected_parents  # after an outage all mail is old

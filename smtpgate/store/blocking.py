@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from smtpgate.blocks import Block, keys
+from smtpgate.blocks import Block, names
 from smtpgate.store.statement import Query, Row, Verb, select_in
 
 _COLUMNS = "SELECT who, desk, at, by_whom, reason FROM block"
 
 
 def of(addresses: Iterable[str]) -> Verb[tuple[Block, ...]]:
-    wanted = [key for address in addresses if address for key in keys(address)]
+    wanted = [key for address in addresses if address for key in names(address)]
     found = yield from select_in(_COLUMNS + " WHERE who IN (...)", wanted)
     return tuple(_block(row) for row in sorted(found))
 

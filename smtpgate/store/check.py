@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from smtpgate.due import What
 from smtpgate.model import DeliveryState, EntryKind, MailState, Role, Status
+from smtpgate.person import State
+from smtpgate.person import What as Asked
 from smtpgate.store.statement import Query, Verb
 from smtpgate.store.tally import ROWS
 
@@ -24,7 +26,8 @@ FAULTS = (
         "ticket without a customer that is not marked unverified",
         """SELECT number FROM ticket t WHERE unverified = 0
             AND EXISTS (SELECT 1 FROM entry e WHERE e.ticket_id = t.id AND e.kind = 'customer')
-            AND NOT EXISTS (SELECT 1 FROM participant p WHERE p.ticket_id = t.id AND p.role = 'customer')""",
+            AND NOT EXISTS (SELECT 1 FROM participant p WHERE p.ticket_id = t.id
+                AND (p.role = 'customer' OR p.address LIKE '%@erased.invalid'))""",
     ),
     ("ticket without an entry", "SELECT number FROM ticket t WHERE NOT EXISTS (SELECT 1 FROM entry e WHERE e.ticket_id = t.id)"),
     ("ticket without a number or desk", "SELECT id FROM ticket WHERE number = '' OR desk = ''"),
@@ -85,6 +88,10 @@ FAULTS = (
     ("thing that is due at no ticket", "SELECT ticket_id FROM due WHERE ticket_id NOT IN (SELECT id FROM ticket)"),
     ("customer reminded before there was a reason", "SELECT ticket_id FROM due WHERE reminded > 0 AND reminded < since"),
     ("leave that ends before it begins", "SELECT agent FROM member WHERE away_until < away_since"),
+    (
+        "person who was erased and is still named",
+        "SELECT id FROM privacy WHERE state = 'done' AND what = 'erase' AND address <> ''",
+    ),
     ("pause without a reason", "SELECT destination FROM pause WHERE reason = ''"),
 )
 STATES = (
@@ -95,6 +102,8 @@ STATES = (
     ("attempt", "SELECT DISTINCT state FROM attempt", DeliveryState),
     ("participant", "SELECT DISTINCT role FROM participant", Role),
     ("what is due", "SELECT DISTINCT what FROM due", What),
+    ("what is asked about a person's data", "SELECT DISTINCT what FROM privacy", Asked),
+    ("what became of that", "SELECT DISTINCT state FROM privacy", State),
     ("what is due of a ticket", "SELECT DISTINCT state FROM due", Status),
 )
 _FLAGS = {

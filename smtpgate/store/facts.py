@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from smtpgate.blocks import Block, keys, mailbox_key
+from smtpgate.blocks import Block, mailbox_key, names
 from smtpgate.links import LinkKind
 from smtpgate.model import DeliveryState, Participant, Ticket
 from smtpgate.store import blocking, linking, listing, rows
@@ -358,8 +358,8 @@ def _person(address: str) -> Verb[tuple[str, Wish, tuple[Block, ...]]]:
         """SELECT 0, language, 0 FROM ticket WHERE id = (SELECT ticket_id FROM participant
                 WHERE address_key = $1 AND role = 'customer' ORDER BY ticket_id DESC LIMIT 1)
             UNION ALL SELECT 1, language, fewer FROM wish WHERE address_key = $1
-            UNION ALL SELECT 2, '', 0 FROM block WHERE who IN ($2, $3)""",
-        (rows.address_key(address), *keys(address)),
+            UNION ALL SELECT 2, '', 0 FROM block WHERE who IN ($2, $3, $4)""",
+        (rows.address_key(address), *names(address)),
     )
     earlier = next((row[1] for row in found if row[0] == 0), "")
     wish = next((Wish(row[1], fewer=bool(row[2])) for row in found if row[0] == 1), Wish())

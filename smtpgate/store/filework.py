@@ -19,7 +19,7 @@ from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 from smtpgate.errors import StoreError
-from smtpgate.store import rows
+from smtpgate.store import packs, rows
 from smtpgate.store.rawfiles import HOME, Found, Part, RawFiles, RawUnreadable
 from smtpgate.store.statement import FOR_UPDATE, Many, Query, Value, Verb, select_in
 
@@ -125,13 +125,16 @@ def cool(files: RawFiles, before: float, report: Report, most: Callable[[], int]
         report.wrong.append(f"the cold store {files.cold} is not there; nothing was moved: mount it, or make the directory")
         return
     after: int = yield Bite(_moved_up_to)
+    erased: tuple[int, int] = yield Bite(_erasures)
     while True:
         page: list[_Old]
         page, last = yield Bite(functools.partial(_old, after, before))
         if last is None:
             break
         for month, mails in groupby(page, lambda one: one.month):
-            yield from _cool_month(files, month, list(mails), report, most)
+            if not (yield from _cool_month(files, month, list(mails), report, most, erased)):
+                report.wrong.append("a person was erased meanwhile: what was left is for the next time")
+                return
         after = last
         yield Bite(functools.partial(_note, after), 1)
     report.finished = True
@@ -185,12 +188,17 @@ def _old(after: int, before: float) -> Verb[tuple[list[_Old], int | None]]:
     return mails, chosen[-1][0] if chosen else None
 
 
-def _cool_month(files: RawFiles, month: str, mails: list[_Old], report: Report, most: Callable[[], int]) -> Work:
+def _cool_month(
+    files: RawFiles, month: str, mails: list[_Old], report: Report, most: Callable[[], int], erased: tuple[int, int]
+) -> Generator[Bite, Any, bool]:
+    """False: a person was erased since `erased`, whose mail may be in what was to be moved; nothing of it stays."""
     pack: list[tuple[_Old, int, bytes]] = []
     for mail in mails:
         if mail.part is not None:
             if mail.part.place == HOME and mail.last:
                 yield from _move(files, mail.part, month, report)
+                if (yield Bite(_erasures)) != erased:
+                    return False
             continue
         try:
             raw = rows.unpack(mail.packing, mail.body)
@@ -201,7 +209,7 @@ def _cool_month(files: RawFiles, month: str, mails: list[_Old], report: Report, 
             continue
         pack.append((mail, *_packed(raw)))
     if not pack:
-        return
+        return True
     file = _File(files.put(b"".join(data for _, _, data in pack), month), month, sum(len(data) for _, _, data in pack), files)
     moves, start = [], 0
     for mail, packing, data in pack:
@@ -210,8 +218,33 @@ def _cool_month(files: RawFiles, month: str, mails: list[_Old], report: Report, 
     while moves:
         some = tuple(moves[: most()])
         del moves[: len(some)]
-        report.count += yield Bite(functools.partial(_into_file, file, some), len(some))
+        count = yield Bite(functools.partial(_into_file, file, some, erased), len(some))
+        if count is None:
+            yield from _unnamed(files, file)
+            return False
+        report.count += count
     report.octets += file.size
+    return True
+
+
+def _erasures() -> Verb[tuple[int, int]]:
+    """The newest erasure of a person, and how many are not finished: while these stay the same no mail was erased."""
+    found = yield Query(
+        """SELECT coalesce(max(id), 0), coalesce(sum(CASE WHEN state = 'running' THEN 1 ELSE 0 END), 0) FROM privacy
+            WHERE what = 'erase'"""
+    )
+    return int(found[0][0]), int(found[0][1])
+
+
+def _unnamed(files: RawFiles, file: _File) -> Work:
+    """What was written and may not be named any more goes at once; where some of it is named already, all but that."""
+    path = files.path(file.name, file.month)
+    assert path is not None
+    if not (yield Bite(functools.partial(_remove, files, Found(path, file.name, file.month, file.size, 0.0)), 1)):
+        found = yield Bite(functools.partial(packs.in_file, file.name))
+        plan = packs.plan(files, found, (), loose=True)
+        if file.name in plan.made:
+            yield Bite(functools.partial(packs.replaced, files, file.name, plan), len(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +268,10 @@ def _packed(raw: bytes) -> tuple[int, bytes]:
     return (rows.ZLIB, data) if len(data) < len(raw) * _WORTH else (rows.PLAIN, raw)
 
 
-def _into_file(file: _File, moves: tuple[tuple[Value, ...], ...]) -> Verb[int]:
-    """How many moved: one that somebody else has moved stays as it is."""
+def _into_file(file: _File, moves: tuple[tuple[Value, ...], ...], erased: tuple[int, int]) -> Verb[int | None]:
+    """How many moved: one that somebody else has moved stays as it is. None, and nothing moved: a person was erased since."""
+    if (yield from _erasures()) != erased:
+        return None
     yield Query(
         """INSERT INTO raw_file (sha256, size, place) VALUES ($1, $2, $3)
             ON CONFLICT (sha256) DO UPDATE SET size = excluded.size, place = excluded.place""",
@@ -269,6 +304,8 @@ def _move(files: RawFiles, part: Part, month: str, report: Report) -> Work:
             os.unlink(here)
         report.count += 1
         report.octets += len(data)
+    else:
+        yield from _unnamed(files, file)
 
 
 def _now_at(file: _File) -> Verb[bool]:

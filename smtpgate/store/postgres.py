@@ -19,7 +19,7 @@ from smtpgate.store.alarm import Alarm
 from smtpgate.store.api import Changes
 from smtpgate.store.changes import Filing
 from smtpgate.store.postgres_errors import ERRORS, store_error
-from smtpgate.store.postgres_link import Server, patience, patiently
+from smtpgate.store.postgres_link import Server, closed, patience, patiently
 from smtpgate.store.postgres_news import Handlers, News
 from smtpgate.store.postgres_readers import Readers
 from smtpgate.store.postgres_schema import prepare
@@ -30,6 +30,8 @@ from smtpgate.store.verbs import OUTGOING, PATIENCE, VerbStore
 
 log = structlog.get_logger(__name__)
 
+_PERSONAL = ("incoming", "incoming_raw", "entry", "outgoing_raw", "recipient", "attempt", "participant", "ticket", "privacy")
+_VACUUM = 300.0  # seconds
 _OTHERS = 3  # connections besides the readers': two lanes and the news
 LEAST_CONNECTIONS = _OTHERS + 1
 
@@ -111,6 +113,16 @@ class PostgresStore(VerbStore):
             self._news = news
 
         await patiently(start, patience())
+
+    async def forgotten(self) -> None:
+        """Rows that were replaced go for good. It waits for no lock and nobody waits for it."""
+        connection = await self._server.connect()
+        try:
+            await connection.execute(f"VACUUM (SKIP_LOCKED) {', '.join(_PERSONAL)}", timeout=_VACUUM)
+        except (*ERRORS, TimeoutError):
+            log.info("the database's own vacuum removes what was erased")
+        finally:
+            await closed(connection)
 
     def _tell(self, news: set[str]) -> None:
         if self._news is not None:

@@ -94,6 +94,9 @@ class SqliteStore(VerbStore):
             self.files.spared = await asyncio.to_thread(filecopies.kept_aside, self._path)
         return await super().verify(now)
 
+    async def forgotten(self) -> None:
+        await asyncio.to_thread(sqlite_file.empty_log, self._path)
+
     async def _write(
         self, make: Callable[[], Verb[T]], size: int = 0, *, ordered: bool = False, news: str = "", patience: float = 0.0
     ) -> T:

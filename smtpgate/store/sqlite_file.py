@@ -15,6 +15,7 @@ from smtpgate.store.schema import NEEDS, migrations, needed, schema, statements,
 from smtpgate.store.sqlite_errors import BUSY, primary_code, store_error
 
 APPLICATION_ID = 0x534D5447  # "SMTG"
+_TRIES, _PAUSE = 25, 0.1  # to empty the log; seconds between them
 BUSY_TIMEOUT = 10.0  # seconds that another process may hold the file
 
 
@@ -89,6 +90,7 @@ def connect(path: Path) -> sqlite3.Connection:
         _use_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")  # with WAL: a commit is on the disk when it returns
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten, whatever SQLite was built to do
         connection.execute("PRAGMA cache_size = -8192")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA journal_size_limit = 67108864")  # a WAL that one large mail blew up shrinks again
@@ -98,6 +100,23 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise store_error(error, f"opening {path}") from error
     return connection
+
+
+def empty_log(path: Path) -> None:
+    """Bring the write-ahead log into the file and cut it to nothing: it still holds what was there before. A writer waits for some
+    milliseconds at most; while somebody reads an old state it stays, and the writer's own checkpoints use it again."""
+    connection = connect(path)
+    try:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # most of the work, for which nobody waits
+        connection.execute("PRAGMA busy_timeout = 20")
+        for _ in range(_TRIES):
+            if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0:
+                return
+            time.sleep(_PAUSE)
+    except sqlite3.Error as error:
+        raise store_error(error, f"emptying the log of {path}") from error
+    finally:
+        connection.close()
 
 
 def uri(path: Path, mode: str) -> str:

@@ -102,6 +102,10 @@ class VerbStore(ABC):
     async def _read(self, make: Callable[[], Verb[T]]) -> T:
         """Run a new verb on one snapshot."""
 
+    @abstractmethod
+    async def forgotten(self) -> None:
+        """What was erased is out of what the database keeps beside its rows too, as far as that can be had while it runs."""
+
     # intake
 
     async def accept(self, mail: Accepted) -> None:

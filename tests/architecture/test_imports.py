@@ -24,7 +24,7 @@ LAYERS: list[set[str]] = [
     {"serving"},
     {"app", "explain"},
     {"processes"},
-    {"filing", "later", "actions", "importing", "bulletins"},
+    {"filing", "later", "actions", "importing", "bulletins", "erasure", "personexport"},
     {"oldmail"},
     {"intake", "handlers", "delivery", "service", "archive", "watching"},
     {"auth"},
@@ -37,7 +37,7 @@ LAYERS: list[set[str]] = [
     {"settingtypes"},
     {"numbers", "patterns", "model", "parsed", "links", "errors", "clock", "metrics", "tomllines", "logaddresses", "listing"}
     | {"hours", "due", "colors", "languages", "wish", "bulletin", "blocks", "passwords", "holding", "target"}
-    | {"ownprocess", "__init__"},
+    | {"ownprocess", "person", "__init__"},
 ]
 GROUND = LAYERS[-1]
 

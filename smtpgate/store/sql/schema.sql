@@ -374,3 +374,26 @@ CREATE TABLE target_met (
     PRIMARY KEY (ticket_id, target, at)
 ) STRICT;
 CREATE INDEX target_met_at ON target_met (desk, at);
+
+-- What was asked for or done about a person's data, and the record of it. address is '' once nothing of the person is left; worker
+-- has it until leased_until; counts is a JSON object.
+CREATE TABLE privacy (
+    id INTEGER PRIMARY KEY,
+    what TEXT NOT NULL,
+    state TEXT NOT NULL,
+    address TEXT NOT NULL,
+    pseudonym TEXT NOT NULL,
+    by_whom TEXT NOT NULL,
+    asked_at REAL NOT NULL,
+    done_at REAL,
+    at REAL,
+    ticket_id INTEGER REFERENCES ticket (id),
+    desk TEXT NOT NULL,
+    language TEXT NOT NULL,
+    counts TEXT NOT NULL,
+    outgoing_id INTEGER REFERENCES outgoing (id),
+    worker TEXT NOT NULL DEFAULT '',
+    leased_until REAL NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX privacy_at ON privacy (at) WHERE at IS NOT NULL;

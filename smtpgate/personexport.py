@@ -1,0 +1,138 @@
+"""A person's data as a zip file: what they wrote, what was sent to them, and what is kept beside it. Nothing of anybody else.
+
+Mail is read one by one, so that memory does not grow with the years. Raises StoreError, and OSError as writing does.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from typing import IO, Any
+
+from smtpgate.clock import id_text, utc
+from smtpgate.model import DeliveryState, Entry, EntryKind, Ticket
+from smtpgate.person import ERASED, Trail, same
+from smtpgate.store import personal
+from smtpgate.store.facts import tickets_by_id
+from smtpgate.store.verbs import VerbStore
+
+INDEX = "person.json"
+_OURS = (EntryKind.REPLY, EntryKind.STATUS)
+_THEIRS = (EntryKind.CUSTOMER, EntryKind.THIRD_PARTY, EntryKind.REPEAT)
+_ARRIVED = (DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.UNCERTAIN)
+_INSIDE = ("to-agent", "receipt", "held", "alert", "digest", "postmaster")
+
+
+async def export(store: VerbStore, person: str, target: IO[bytes], *, now: float, notes: bool = False) -> dict[str, int]:
+    """Write all of it. notes: what agents noted in the person's own tickets comes along. How many tickets and mails are in it."""
+    found = await personal.trail(store, person)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as made:
+        received = await _received(store, found, made)
+        sent = await _sent(store, found, made)
+        tickets = await _tickets(store, found, {one["id"] for one in received}, notes=notes)
+        about = await store._read(lambda: personal.kept_beside(found))
+        index = {
+            "format": "smtpgate person 1",
+            "address": person,
+            "made_at": _moment(now),
+            "since": None if found.since is None else _moment(found.since),
+            "tickets": tickets,
+            "received": received,
+            "sent": sent,
+            **about,
+        }
+        made.writestr(INDEX, json.dumps(index, ensure_ascii=False, indent=1))
+    return {"tickets": len(tickets), "received": len(received), "sent": len(sent)}
+
+
+def _moment(seconds: float) -> str:
+    return utc(seconds).isoformat(timespec="seconds")
+
+
+async def _received(store: VerbStore, found: Trail, made: zipfile.ZipFile) -> list[dict[str, Any]]:
+    """What they wrote, octet for octet; nothing that may be forged in their name."""
+    rows = []
+    for mail_id in (found.theirs[seq] for seq in sorted(found.theirs)):
+        mail = await store.mail(mail_id) if mail_id else None
+        if mail is None:
+            continue
+        row = {"id": mail.id, "at": _moment(mail.received_at), "evidence": mail.verdict.evidence.value, "state": mail.state.value}
+        if mail.fault is None:
+            row["file"] = f"received/{mail.id}.eml"
+            made.writestr(row["file"], mail.raw)
+        else:
+            row["missing"] = "its file cannot be read"
+        rows.append(row)
+    return rows
+
+
+async def _sent(store: VerbStore, found: Trail, made: zipfile.ZipFile) -> list[dict[str, Any]]:
+    """What reached them, or came back."""
+    rows = []
+    for outgoing_id in sorted(found.sent):
+        detail = await store.outgoing(outgoing_id)
+        if detail is None or detail.mail.purpose in _INSIDE:
+            continue
+        theirs = [r for r in detail.recipients if same(r.address, found.person) and r.state in _ARRIVED]
+        if not theirs:
+            continue
+        name = f"sent/{id_text(outgoing_id)}.eml"
+        made.writestr(name, detail.mail.data)
+        rows.append(
+            {
+                "id": id_text(outgoing_id),
+                "at": _moment(detail.mail.created_at),
+                "purpose": detail.mail.purpose,
+                "ticket": detail.ticket_number,
+                "state": theirs[0].state.value,
+                "file": name,
+            }
+        )
+    return rows
+
+
+async def _tickets(store: VerbStore, found: Trail, received: set[str], *, notes: bool) -> list[dict[str, Any]]:
+    ids = sorted((*found.own, *found.shared))
+    rows = []
+    for start in range(0, len(ids), 50):
+        some = ids[start : start + 50]
+        tickets = await store._read(lambda some=some: tickets_by_id(some))  # type: ignore[misc]
+        entries = await store.entries(some)
+        for ticket_id in some:
+            mine = ticket_id in found.own
+            said = [one.entry for one in entries[ticket_id] if _shown(one.entry, found, mine=mine, notes=notes)]
+            if mine or said:
+                rows.append(_ticket(tickets[ticket_id], said, received, found, mine=mine))
+    return rows
+
+
+def _shown(entry: Entry, found: Trail, *, mine: bool, notes: bool) -> bool:
+    if entry.text == ERASED:
+        return False
+    if entry.kind in _THEIRS:
+        return same(entry.author, found.person)
+    if entry.kind in _OURS:
+        return mine or found.entries.get(entry.id, False)
+    return mine and notes and entry.kind is EntryKind.NOTE
+
+
+def _ticket(ticket: Ticket, said: Sequence[Entry], received: set[str], found: Trail, *, mine: bool) -> dict[str, Any]:
+    """Of another's ticket the number alone: its subject is another's word."""
+    return {
+        "number": ticket.number,
+        "desk": ticket.desk,
+        "role": "customer" if mine else "takes part",
+        **({"subject": ticket.subject, "status": ticket.status.value, "opened_at": _moment(ticket.created_at)} if mine else {}),
+        "entries": [
+            {
+                "at": _moment(entry.created_at),
+                "kind": entry.kind.value,
+                "by": "you" if same(entry.author, found.person) else "us",
+                "text": entry.text,
+                "files": [{"name": a.filename, "type": a.content_type, "size": a.size} for a in entry.attachments],
+                "mail": f"received/{entry.mail_id}.eml" if entry.mail_id in received else None,
+            }
+            for entry in said
+        ],
+    }

@@ -1,0 +1,176 @@
+"""Erases a person, round by round, until nothing of theirs is left: finds it, erases it in bites with rests between, looks again.
+
+It may be killed at any point and begun again. What is just being filed or delivered is waited for. Raises StoreError with a text
+for the admin, when it cannot go on now; what is erased by then stays erased.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from smtpgate.errors import StoreError
+from smtpgate.model import Ticket
+from smtpgate.person import Request, State, Trail
+from smtpgate.store import erasing, packs, personal, requests
+from smtpgate.store.api import Changes, Facts, FactsQuery
+from smtpgate.store.changes import apply
+from smtpgate.store.erasing import Erasure, Loose, Make
+from smtpgate.store.packs import Again
+from smtpgate.store.statement import Query, Verb
+from smtpgate.store.verbs import OUTGOING, VerbStore
+
+LEASE = 300.0  # seconds that one who erases has it without saying so again
+_REST = 0.005  # seconds between bites, at least; and twice as long as the bite took
+_ROUNDS, _PATIENT = 12, 6  # looks for what is left; those after which mail that nobody files goes unfiled
+_WAIT = 1.5  # seconds between rounds in which something was just being filed or delivered
+
+
+class Closing(Protocol):
+    """What becomes of an open ticket whose customer is erased: decided in the transaction in which it ends."""
+
+    def query(self, ticket_id: int) -> FactsQuery: ...
+
+    def decide(self, ticket: Ticket | None, facts: Facts) -> Changes: ...
+
+
+@dataclass(slots=True)
+class Eraser:
+    """One erasure. worker: who does it; longest: seconds that others may have waited for a bite."""
+
+    store: VerbStore
+    request: Request
+    worker: str
+    closing: Closing
+    now: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    longest: float = 0.0
+    _said: float = 0.0
+
+    async def begin(self) -> bool:
+        """Have it. False: another one is under way."""
+        self.request = replace(self.request, state=State.RUNNING, at=None)
+        self._said = self.now()
+        return await self.store._write(
+            lambda: requests.taken(self.request, self.worker, self._said, self._said + LEASE), ordered=True
+        )
+
+    async def run(self) -> Counter[str]:
+        """All rounds. How many of what went, those of an earlier life included."""
+        for number in range(_ROUNDS):
+            trail = await personal.trail(self.store, self.request.address)
+            await self._counted(trail)
+            if trail.nothing:
+                await self.store.forgotten()
+                return Counter(self.request.counts)
+            waits = await self._round(Erasure(trail, self.request.pseudonym, self.store.files, impatient=number >= _PATIENT))
+            if waits:
+                await self.sleep(_WAIT)
+        raise StoreError("something is just being filed or delivered, or comes in again and again: go on a little later")
+
+    async def _counted(self, trail: Trail) -> None:
+        """The most that was ever found: a second round finds what the first one left."""
+        counts = Counter(self.request.counts) | trail.counts()
+        if dict(counts) != self.request.counts:
+            self.request = replace(self.request, counts=dict(counts))
+            await self.store._write(lambda: requests.kept(self.request))
+
+    async def _round(self, one: Erasure) -> int:
+        found = Loose()
+        await self.store._read(functools.partial(_found, one.trail, found))
+        after = await self.store._read(functools.partial(erasing.fingerprints, one.trail, found, ""))
+        while after:
+            after = await self.store._read(functools.partial(erasing.fingerprints, one.trail, found, after))
+        waits = 0
+        for make in erasing.bites(one, found):
+            waits += await self._bite(make)
+        for seqs in erasing.mail_pieces(one):
+            waits += await self._mails(one, seqs)
+        if not waits:
+            await self._end(one)
+        return waits
+
+    async def _mails(self, one: Erasure, seqs: list[int]) -> int:
+        """New files are written before the transaction that names them."""
+        for _ in range(3):
+            gone = [seq for seq in seqs if seq in one.trail.mails]
+            rows = await self.store._read(functools.partial(packs.in_files, gone))
+            plan = await asyncio.to_thread(packs.plan, one.files, rows, gone)
+            try:
+                return await self._bite(functools.partial(erasing.incoming, one, seqs, plan))
+            except Again:
+                continue
+        return 1
+
+    async def _end(self, one: Erasure) -> None:
+        """The tickets; each that is open by itself, since something becomes of it."""
+        closed = [id_ for id_ in (*one.trail.own, *one.trail.shared) if id_ not in one.trail.open]
+        for start in range(0, len(closed), 50):
+            await self._bite(functools.partial(erasing.end, one, closed[start : start + 50]))
+        for ticket_id in sorted(one.trail.open):
+            await self._bite(functools.partial(self._open, one, ticket_id), ordered=True, news=OUTGOING)
+
+    def _open(self, one: Erasure, ticket_id: int) -> Verb[int]:
+        yield from erasing.end_open(one, ticket_id, self.closing.query(ticket_id), self.closing.decide)
+        return 0
+
+    async def _bite(self, make: Make, *, ordered: bool = False, news: str = "") -> int:
+        began = time.monotonic()
+        waits = await self.store._write(make, ordered=ordered, news=news)
+        took = time.monotonic() - began
+        self.longest = max(self.longest, took)
+        await self.sleep(max(_REST, 2 * took))
+        now = self.now()
+        if now - self._said > LEASE / 5:
+            self._said = now
+            if not await self.store._write(lambda: requests.taken(self.request, self.worker, now, now + LEASE), ordered=True):
+                raise StoreError("another one has taken this up meanwhile")
+        return waits
+
+    async def finish(self, changes: Changes) -> Request:
+        """Nothing is left but the record, and the mail in `changes` that says so, which goes once it has left."""
+        outgoing = changes.outgoing[0].id if changes.outgoing else None
+        state, address = (State.DONE, "") if outgoing is None else (State.TELLING, self.request.address)
+        done = replace(self.request, state=state, address=address, done_at=self.now(), outgoing_id=outgoing, at=None)
+        await self.store._write(lambda: finished(done, changes), ordered=True, news=OUTGOING)
+        self.request = done
+        if outgoing is None:
+            await self.store.forgotten()
+        return done
+
+    async def give_up(self) -> None:
+        """Stop for now: the next one goes on."""
+        await self.store._write(lambda: requests.left(self.request))
+
+
+def _found(trail: Trail, found: Loose) -> Verb[None]:
+    yield from erasing.loose(trail, found)
+
+
+def finished(done: Request, changes: Changes) -> Verb[None]:
+    yield from apply(changes, None)
+    yield from requests.left(done)
+
+
+async def forget_told(store: VerbStore, one: Request) -> bool:
+    """The mail that says that a person was erased has left, or never will: it goes too, and with it the last that names them."""
+    trail = Trail(one.address, outgoing=set() if one.outgoing_id is None else {one.outgoing_id})
+    erasure = Erasure(trail, one.pseudonym, store.files)
+
+    def verb() -> Verb[bool]:
+        pending = yield Query("SELECT 1 FROM recipient WHERE outgoing_id = $1 AND due_at IS NOT NULL", (one.outgoing_id,))
+        if pending:
+            return False
+        yield from erasing.letters(erasure, sorted(trail.outgoing))
+        yield from requests.left(replace(one, state=State.DONE, address=""))
+        return True
+
+    gone = await store._write(verb)
+    if gone:
+        await store.forgotten()
+    return gone

@@ -1,0 +1,356 @@
+"""Finds what the store has of one person: page by page, so that no reading keeps anybody waiting. Changes nothing.
+
+What belongs to a ticket of theirs is found by the ticket, all else by the address in it, which no index leads to: every row of
+incoming mail and of what was said is looked at once. Fails only as its statements do.
+"""
+
+# ruff: noqa: S608 -- statements are put together from constants of this package only
+from __future__ import annotations
+
+import asyncio
+import email
+import email.errors
+import email.header
+import email.policy
+import functools
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from smtpgate.model import EntryKind, MailState
+from smtpgate.person import ERASED, State, Trail, What, redaction, same
+from smtpgate.store import rows
+from smtpgate.store.statement import Query, Row, Rows, Verb, select_in
+from smtpgate.store.verbs import VerbStore
+
+_PAGE = 1000  # rows looked at in one reading
+_LETTERS = 20  # mails of ours that are read at once
+_OURS = (EntryKind.REPLY, EntryKind.NOTE, EntryKind.STATUS, EntryKind.EVENT)  # never what somebody outside wrote
+_WORDS = (EntryKind.CUSTOMER, EntryKind.THIRD_PARTY, EntryKind.REPEAT)
+_TO_AGENTS = "('to-agent', 'receipt', 'held', 'alert', 'digest', 'postmaster')"
+_PENDING = "('queued', 'uncertain', 'held')"
+_MAIL = "SELECT seq, id, state, mail_from, verdict, decision, reason, received_at, size FROM incoming"
+_OUTGOING = "SELECT o.id, o.cause, length(w.data), o.message_id FROM outgoing o JOIN outgoing_raw w ON w.id = o.id"
+_UNPROVED = ("fail", "ambiguous")  # evidence of a mail that may be anybody's
+
+
+async def trail(store: VerbStore, person: str) -> Trail:
+    """Everything of this person that is there now."""
+    found = Trail(person)
+    for part in (_tickets, _wishes):
+        await store._read(functools.partial(part, found))
+    await _pages(store, "incoming", functools.partial(_mails, found))
+    await _pages(store, "entry", functools.partial(_named, found))
+    await store._read(functools.partial(_said, found))
+    await store._read(functools.partial(_caused, found))
+    await store._read(functools.partial(_sent, found))
+    await _listed(store, found)
+    await _agents(store, found)
+    await store._read(functools.partial(_state, found))
+    return found
+
+
+async def _pages(store: VerbStore, table: str, look: Callable[[int, int], Verb[None]]) -> None:
+    def last() -> Verb[int]:
+        highest = yield Query(f"SELECT coalesce(max(seq), 0) FROM {table}")
+        return int(highest[0][0])
+
+    for first in range(0, await store._read(last), _PAGE):
+        await store._read(functools.partial(look, first, first + _PAGE))
+
+
+def blank(message_id: str) -> bytes:
+    """What is left of a mail of ours: the Message-ID, which says nothing and leads an answer to its ticket."""
+    return f"Message-ID: {message_id}\r\n\r\n{ERASED}\r\n".encode()
+
+
+def like(text: str) -> str:
+    """For LIKE … ESCAPE '!': it stands anywhere."""
+    return "%" + text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
+
+
+def keys(found: Trail) -> tuple[str, str]:
+    """For comparing with lower(…), which knows letters of ASCII alone in one database; and as it was written."""
+    return found.person.lower(), found.person
+
+
+# --- tickets ----------------------------------------------------------------------------------------------------------
+
+
+def _tickets(found: Trail) -> Verb[None]:
+    parts = yield Query(
+        "SELECT ticket_id, role FROM participant WHERE lower(address_key) = $1 OR address_key = $2", (*keys(found),)
+    )
+    roles: dict[int, str] = dict(sorted(parts, key=lambda row: bool(row[1] == "customer")))
+    tickets = yield from select_in("SELECT id, number, status, created_at FROM ticket WHERE id IN (...)", list(roles))
+    for id_, number, status, created_at in tickets:
+        (found.own if roles[id_] == "customer" else found.shared)[id_] = number
+        if roles[id_] == "customer":
+            _since(found, created_at)
+            if status not in ("resolved", "closed"):
+                found.open.add(id_)
+
+
+def _since(found: Trail, at: float) -> None:
+    found.since = at if found.since is None else min(found.since, at)
+
+
+def _wishes(found: Trail) -> Verb[None]:
+    wishes = yield Query("SELECT count(*) FROM wish WHERE lower(address_key) = $1 OR address_key = $2", keys(found))
+    blocks = yield Query("SELECT count(*) FROM block WHERE who = $1", (found.mailbox,))
+    found.wishes, found.blocks = wishes[0][0], blocks[0][0]
+
+
+def kept_beside(found: Trail) -> Verb[dict[str, Any]]:
+    """What is kept of the person beside tickets and mail, for an export."""
+    wishes = yield Query("SELECT language, fewer FROM wish WHERE lower(address_key) = $1 OR address_key = $2", keys(found))
+    blocks = yield Query("SELECT desk, at FROM block WHERE who = $1 ORDER BY desk", (found.mailbox,))
+    counted = yield Query("SELECT purpose, count(*) FROM acknowledgement WHERE address = $1 GROUP BY purpose", (found.mailbox,))
+    asked = yield Query(
+        "SELECT what, asked_at, state FROM privacy WHERE lower(address) = $1 OR address = $2 ORDER BY id", (*keys(found),)
+    )
+    return {
+        "wishes": [{"language": language, "fewer_notices": bool(fewer)} for language, fewer in wishes],
+        "blocked": [{"desk": desk or "all", "since": at} for desk, at in blocks],
+        "automatic_mails_of_late": {row[0]: row[1] for row in counted},
+        "requests": [{"what": what, "asked_at": at, "state": state} for what, at, state in asked],
+    }
+
+
+# --- what came in -----------------------------------------------------------------------------------------------------
+
+
+def _mails(found: Trail, after: int, to: int) -> Verb[None]:
+    """Theirs, bounces of mail to them, and others' whose row names them."""
+    page = yield Query(
+        _MAIL
+        + """ WHERE seq > $1 AND seq <= $2 AND (lower(mail_from) = $3 OR mail_from = $4 OR lower(verdict) LIKE $5 ESCAPE '!'
+            OR lower(decision) LIKE $6 ESCAPE '!' OR lower(reason) LIKE $6 ESCAPE '!')""",
+        (after, to, *keys(found), like(json.dumps(found.person)[1:-1]), like(found.person)),
+    )
+    named = redaction(found.person, "")
+    for row in page:
+        seq, mail_id, mail_from, verdict, decision, reason = row[0], row[1], row[3], row[4], row[5], row[6]
+        judged = json.loads(verdict)
+        if same(judged["author"] or mail_from, found.person):
+            _goes(found, row)
+            found.theirs[seq] = mail_id if judged["evidence"] not in _UNPROVED else ""
+        elif _about(decision, found.person):
+            _goes(found, row)
+        elif same(mail_from, found.person) or any(named(text) != text for text in (verdict, decision, reason)):
+            found.mentions[seq] = mail_id
+
+
+def _about(decision: str, person: str) -> bool:
+    try:
+        about = json.loads(decision or "{}").get("about") or {}
+    except (ValueError, AttributeError):
+        return False
+    return same(about.get("to"), person)
+
+
+def _goes(found: Trail, row: Row) -> None:
+    seq, mail_id, state, received_at, size = row[0], row[1], row[2], row[7], row[8]
+    if seq in found.mails:
+        return
+    found.mails[seq] = mail_id
+    found.mentions.pop(seq, None)
+    found.octets += size
+    _since(found, received_at)
+    if state == MailState.ACCEPTED:
+        found.busy += 1
+    elif state == MailState.HELD:
+        found.held.add(seq)
+
+
+# --- what was said ----------------------------------------------------------------------------------------------------
+
+
+def _named(found: Trail, after: int, to: int) -> Verb[None]:
+    """By them, or with their address in what we say of a ticket."""
+    page = yield Query(
+        f"""SELECT id, ticket_id, kind, author, marks, text FROM entry
+            WHERE seq > $1 AND seq <= $2 AND (lower(author) = $3 OR author = $4
+            OR lower(marks) LIKE $5 ESCAPE '!' OR (kind IN {_in(_OURS)} AND lower(text) LIKE $5 ESCAPE '!'))""",
+        (after, to, *keys(found), like(found.person)),
+    )
+    named = redaction(found.person, "")
+    for entry_id, ticket_id, kind, author, marks, text in page:
+        wrote = same(author, found.person)
+        if wrote or named(marks) != marks or (kind in _OURS and named(text) != text):
+            _entry(found, entry_id, ticket_id, wrote and kind not in _OURS)
+
+
+def _in(kinds: Sequence[EntryKind]) -> str:
+    return "(" + ", ".join(f"'{kind.value}'" for kind in kinds) + ")"
+
+
+def _entry(found: Trail, entry_id: int, ticket_id: int, goes: bool) -> None:
+    found.entries[entry_id] = goes or found.entries.get(entry_id, False)
+    if ticket_id not in found.own:
+        found.shared.setdefault(ticket_id, "")
+
+
+def _said(found: Trail) -> Verb[None]:
+    """All of their own tickets, but other people's words; and what their mails became elsewhere."""
+    mine = yield from select_in(
+        "SELECT id, kind, author, mail_id, text = $1 FROM entry WHERE ticket_id IN (...)", list(found.own), ERASED
+    )
+    mails = set()
+    for entry_id, kind, author, mail_id, gone in mine:
+        if kind in _WORDS and not gone and not same(author, found.person):
+            found.others += 1
+            continue
+        if not gone and kind != EntryKind.EVENT:
+            found.entries[entry_id] = True
+        mails |= {mail_id} if mail_id is not None else set()
+    yield from _add(found, mails)
+    elsewhere = yield from select_in(
+        "SELECT id, ticket_id, kind, mail_id FROM entry WHERE mail_id IN (...)",
+        [mail_id for mail_id in found.theirs.values() if mail_id],
+    )
+    as_agent = {row[3] for row in elsewhere if row[2] in _OURS and row[1] not in found.own}
+    for entry_id, ticket_id, kind, _ in elsewhere:
+        if ticket_id not in found.own:
+            _entry(found, entry_id, ticket_id, kind not in _OURS)
+    for seq in [seq for seq, mail_id in found.mails.items() if mail_id in as_agent]:  # written for us, when they were an agent
+        found.theirs.pop(seq, None)
+        found.mentions[seq] = found.mails.pop(seq)
+    numbers = yield from select_in("SELECT id, number FROM ticket WHERE id IN (...)", list(found.shared))
+    found.shared.update({row[0]: row[1] for row in numbers})
+
+
+def _add(found: Trail, mail_ids: Iterable[str]) -> Verb[None]:
+    added = yield from select_in(_MAIL + " WHERE size > 0 AND id IN (...)", list(mail_ids))
+    for row in added:
+        _goes(found, row)
+
+
+# --- what we sent -----------------------------------------------------------------------------------------------------
+
+
+def _caused(found: Trail) -> Verb[None]:
+    """Mail of ours about their tickets, or that a mail of theirs made us send; and agents' mails that were commands alone."""
+    about = yield from select_in(_OUTGOING + " WHERE o.ticket_id IN (...)", list(found.own))
+    kept = yield from select_in(
+        f"SELECT mail_id FROM entry WHERE kind IN {_in(_WORDS)} AND mail_id IN (...)",
+        [row[1] for row in about if row[1] is not None],
+    )
+    words = {row[0] for row in kept} - set(found.theirs.values())
+    yield from _add(found, {row[1] for row in about if row[1] is not None} - words)
+    caused = yield from select_in(_OUTGOING + " WHERE o.cause IN (...)", [i for i in found.theirs.values() if i])
+    found.outgoing |= {row[0] for row in (*about, *caused) if row[2] != len(blank(row[3]))}
+
+
+def _sent(found: Trail) -> Verb[None]:
+    """To them, whatever it is about; and what was said in a shared ticket to nobody but them."""
+    sent = yield Query(
+        "SELECT outgoing_id FROM recipient WHERE domain = $1 AND (lower(address) = $2 OR address = $3)",
+        (found.person.rpartition("@")[2].lower(), *keys(found)),
+    )
+    telling = yield Query("SELECT outgoing_id FROM privacy WHERE state = $1 AND what = $2", (State.TELLING, What.ERASE))
+    found.sent = {row[0] for row in sent} - {row[0] for row in telling}
+    found.outgoing = (found.outgoing | found.sent) - {row[0] for row in telling}
+    entries = yield from select_in(
+        """SELECT o.entry_id, e.ticket_id, o.id FROM outgoing o JOIN entry e ON e.id = o.entry_id
+            WHERE e.kind IN ('reply', 'status') AND o.id IN (...)""",
+        list(found.sent),
+    )
+    others: Rows = yield from select_in(
+        "SELECT DISTINCT o.entry_id FROM outgoing o WHERE o.purpose = 'answer' AND o.ticket_id IN (...)",
+        list({row[1] for row in entries if row[1] not in found.own}),
+    )
+    shared = {row[0] for row in others}
+    for entry_id, ticket_id, _ in entries:
+        _entry(found, entry_id, ticket_id, ticket_id in found.own or entry_id not in shared)
+
+
+async def _listed(store: VerbStore, found: Trail) -> None:
+    """Mail to agents that lists several tickets, or is about another one and shows something of theirs: known by what it says."""
+    wanted = await store._read(functools.partial(_beside, found))
+    after = 0
+    while page := await store._read(functools.partial(_lists, after)):
+        wanted += page
+        after = page[-1]
+    wanted = [id_ for id_ in wanted if id_ not in found.outgoing]
+    for start in range(0, len(wanted), _LETTERS):
+        letters = await store._read(functools.partial(_letters, wanted[start : start + _LETTERS]))
+        found.outgoing |= await asyncio.to_thread(_saying, letters, found)
+
+
+def _beside(found: Trail) -> Verb[list[int]]:
+    linked = yield from select_in("SELECT other_id FROM link WHERE ticket_id IN (...)", list(found.own))
+    ids = {*found.shared, *(row[0] for row in linked)} - set(found.own)
+    about = yield from select_in(f"SELECT id FROM outgoing WHERE purpose IN {_TO_AGENTS} AND ticket_id IN (...)", list(ids))
+    return [row[0] for row in about]
+
+
+def _lists(after: int) -> Verb[list[int]]:
+    page = yield Query(
+        f"SELECT id FROM outgoing WHERE id > $1 AND ticket_id IS NULL AND purpose IN {_TO_AGENTS} ORDER BY id LIMIT $2",
+        (after, _PAGE),
+    )
+    return [row[0] for row in page]
+
+
+def _letters(ids: Sequence[int]) -> Verb[Rows]:
+    return (yield from select_in("SELECT id, packing, data FROM outgoing_raw WHERE id IN (...)", list(ids)))
+
+
+async def _agents(store: VerbStore, found: Trail) -> None:
+    """Agents' mails about other tickets, or about none, that show something of theirs: by a quote of ours, or in a command."""
+    for mail_id in await store._read(functools.partial(_of_agents, found)):
+        mail = await store.mail(mail_id)
+        if mail is not None and await asyncio.to_thread(_shows, mail.raw, found):
+            await store._read(functools.partial(_add, found, [mail_id]))
+
+
+def _of_agents(found: Trail) -> Verb[list[str]]:
+    wrote = yield from select_in(
+        "SELECT mail_id FROM entry WHERE kind IN ('note', 'reply') AND mail_id IS NOT NULL AND ticket_id IN (...)",
+        list(found.shared),
+    )
+    told = yield from select_in(
+        "SELECT cause FROM outgoing WHERE purpose IN ('receipt', 'answer') AND cause IS NOT NULL AND ticket_id IN (...)",
+        list(found.shared),
+    )
+    listed = yield from select_in(
+        "SELECT cause FROM outgoing WHERE purpose = 'receipt' AND cause IS NOT NULL AND id IN (...)", list(found.outgoing)
+    )
+    return sorted({row[0] for row in (*wrote, *told, *listed)} - set(found.mails.values()))
+
+
+def _saying(letters: Rows, found: Trail) -> set[int]:
+    return {id_ for id_, packing, data in letters if _shows(rows.unpack(packing, data), found)}
+
+
+def _shows(mail: bytes, found: Trail) -> bool:
+    text = said(mail)
+    return redaction(found.person, "")(text) != text or any(number in text for number in found.own.values())
+
+
+def said(mail: bytes) -> str:
+    """All that can be read in a mail, addresses that were made harmless as they were (mail.safe)."""
+    parsed = email.message_from_bytes(mail, policy=email.policy.compat32)
+    texts = [_header(str(value)) for value in parsed.values()]
+    for part in parsed.walk():
+        payload = part.get_payload(decode=True)
+        if isinstance(payload, bytes) and part.get_content_maintype() in ("text", "message"):
+            texts.append(payload.decode(part.get_content_charset() or "utf-8", "replace"))
+    return "\n".join(texts).replace("[.]", ".")
+
+
+def _header(value: str) -> str:
+    try:
+        return str(email.header.make_header(email.header.decode_header(value)))
+    except (LookupError, ValueError, email.errors.MessageError):
+        return value
+
+
+def _state(found: Trail) -> Verb[None]:
+    """What has not left, and what is just being tried."""
+    pending = yield from select_in(
+        f"SELECT outgoing_id, claimed_by FROM recipient WHERE state IN {_PENDING} AND outgoing_id IN (...)", list(found.outgoing)
+    )
+    found.waiting = {row[0] for row in pending}
+    found.busy += len({row[0] for row in pending if row[1] is not None})

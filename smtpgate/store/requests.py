@@ -1,0 +1,90 @@
+"""The verbs behind what people ask about their data, and the record of what was done: one row for each.
+
+One thing is done at a time: who does it has it for some minutes and says so again as it goes on, so that one that died is taken up
+by the next. Never fails but as its statements do.
+"""
+
+# ruff: noqa: S608 -- statements are put together from constants of this package only
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from smtpgate.person import Request, State, What
+from smtpgate.store.statement import Query, Row, Verb, Where
+
+_COLUMNS = "id, what, state, address, pseudonym, by_whom, asked_at, done_at, at, ticket_id, desk, language, counts, outgoing_id"
+
+
+def _request(row: Row) -> Request:
+    return Request(
+        id=row[0],
+        what=What(row[1]),
+        state=State(row[2]),
+        address=row[3],
+        pseudonym=row[4],
+        by=row[5],
+        asked_at=row[6],
+        done_at=row[7],
+        at=row[8],
+        ticket_id=row[9],
+        desk=row[10],
+        language=row[11],
+        counts=json.loads(row[12]),
+        outgoing_id=row[13],
+    )
+
+
+def kept(one: Request) -> Verb[None]:
+    """New, or in place of what was kept of it."""
+    values = (
+        *(one.id, one.what, one.state, one.address, one.pseudonym, one.by, one.asked_at, one.done_at, one.at, one.ticket_id),
+        *(one.desk, one.language, json.dumps(one.counts), one.outgoing_id),
+    )
+    yield Query(
+        f"""INSERT INTO privacy ({_COLUMNS}) VALUES ({", ".join(f"${i + 1}" for i in range(len(values)))})
+            ON CONFLICT (id) DO UPDATE SET state = excluded.state, address = excluded.address, pseudonym = excluded.pseudonym,
+                by_whom = excluded.by_whom, done_at = excluded.done_at, at = excluded.at, ticket_id = excluded.ticket_id,
+                counts = excluded.counts, outgoing_id = excluded.outgoing_id""",
+        values,
+    )
+
+
+def by_id(request_id: int) -> Verb[Request | None]:
+    found = yield Query(f"SELECT {_COLUMNS} FROM privacy WHERE id = $1", (request_id,))
+    return _request(found[0]) if found else None
+
+
+def listed(states: Sequence[State], limit: int) -> Verb[tuple[Request, ...]]:
+    """The newest first; no state means every one."""
+    where = Where()
+    if states:
+        where.add("state IN (" + ", ".join(["{}"] * len(states)) + ")", *states)
+    found = yield where.query(f"SELECT {_COLUMNS} FROM privacy", "id DESC", limit)
+    return tuple(map(_request, found))
+
+
+def of_person(address: str) -> Verb[tuple[Request, ...]]:
+    """What is still to be done for a person, the oldest first."""
+    found = yield Query(
+        f"""SELECT {_COLUMNS} FROM privacy WHERE (lower(address) = $1 OR address = $2) AND address <> ''
+            AND state IN ('asked', 'confirmed', 'running', 'telling') ORDER BY id""",
+        (address.lower(), address),
+    )
+    return tuple(map(_request, found))
+
+
+def taken(one: Request, worker: str, now: float, until: float) -> Verb[bool]:
+    """It is this worker's until then, unless another one does something of the kind just now."""
+    others = yield Query("SELECT 1 FROM privacy WHERE worker <> $1 AND worker <> '' AND leased_until > $2 LIMIT 1", (worker, now))
+    if others:
+        return False
+    yield from kept(one)
+    yield Query("UPDATE privacy SET worker = $2, leased_until = $3 WHERE id = $1", (one.id, worker, until))
+    return True
+
+
+def left(one: Request) -> Verb[None]:
+    """Kept as it is now, and nobody's."""
+    yield from kept(one)
+    yield Query("UPDATE privacy SET worker = '', leased_until = 0 WHERE id = $1", (one.id,))
