@@ -103,7 +103,7 @@ def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
     """In the order in which the parts need each other: new rows first, in one go with `also`, then changes of rows."""
     updates = [update for changes, _ in several for update in changes.updates]
     yield from linking.merged(link for changes, _ in several for link in changes.links)
-    counted = yield from _moved(updates)
+    counted = yield from _moved(updates, [new.ticket for changes, _ in several for new in changes.tickets])
     for changes, _ in several:
         counted.update(_counted(changes))  # which also keeps what falls, as + does not
     yield from written([*_new_rows(several), *also, *tally.added(counted)])
@@ -158,12 +158,12 @@ def _counted(changes: Changes) -> Counter[str]:
     )
 
 
-def _moved(updates: Sequence[TicketUpdate]) -> Verb[Counter[str]]:
-    """What the tickets' new states change in the counts."""
+def _moved(updates: Sequence[TicketUpdate], new: Sequence[Ticket]) -> Verb[Counter[str]]:
+    """What the tickets' new states change in the counts. new: those that are there only with these changes."""
     found = yield from select_in(
         "SELECT id, status FROM ticket WHERE id IN (...)", [update.ticket_id for update in updates if update.status is not None]
     )
-    before: dict[int, str] = {row[0]: row[1] for row in found}
+    before: dict[int, str] = {**{ticket.id: ticket.status for ticket in new}, **{row[0]: row[1] for row in found}}
     change: Counter[str] = Counter()
     for update in updates:
         if update.status is not None and update.ticket_id in before:

@@ -71,6 +71,15 @@ class TestFile:
         assert found is not None
         assert (found.state, found.reason) == (MailState.FILED, "new")
 
+    async def test_a_ticket_that_is_opened_and_changed_at_once_is_counted_in_its_last_state(self, store: VerbStore) -> None:
+        mail_id = await accept_one(store)
+        await claim_all(store)
+        ticket = a_ticket()
+        steps = (TicketUpdate(ticket.id, status=Status.WAITING), TicketUpdate(ticket.id, status=Status.PROGRESS))
+        await file_as(store, mail_id, replace(opening(mail_id, ticket, entries=(an_entry(ticket.id),)), updates=steps))
+        assert (await store.counts())["ticket.open"] == 1
+        assert await store.check() == []
+
     async def test_what_decide_raises_is_raised_and_nothing_changes(self, store: VerbStore) -> None:
         mail_id = await accept_one(store)
         await claim_all(store)
