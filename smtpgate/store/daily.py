@@ -13,11 +13,13 @@ from smtpgate.model import Status
 from smtpgate.store.api import Changes
 from smtpgate.store.changes import apply
 from smtpgate.store.facts import tickets_by_id
+from smtpgate.store.linking import MERGED
 from smtpgate.store.listing import OURS, SNOOZED
 from smtpgate.store.statement import Query, Verb
 
 _SHOWN = 20  # of each list
 _LATE = float("inf")
+_ENDED = "('resolved', 'closed')"
 _UNANSWERED = """(SELECT min(e.created_at) FROM entry e WHERE e.ticket_id = t.id AND e.kind = 'customer' AND e.seq >
     coalesce((SELECT max(r.seq) FROM entry r WHERE r.ticket_id = t.id AND r.kind = 'reply'), 0))"""
 
@@ -39,8 +41,9 @@ def daily(agent: str, desks: Sequence[str], until: float) -> Verb[Daily]:
             unassigned += (yield Query(f"SELECT count(*) {where}", (desk, status)))[0][0]
             oldest += [row[0] for row in (yield Query(f"SELECT t.id {where} ORDER BY t.id LIMIT {_SHOWN}", (desk, status)))]
         back += yield Query(
-            """SELECT t.id, d.at FROM due d JOIN ticket t ON t.id = d.ticket_id WHERE d.at IS NOT NULL AND d.at <= $1
-                AND d.what = 'snooze' AND t.desk = $2 AND t.assignee IN ($3, '') ORDER BY d.at""",
+            f"""SELECT t.id, d.at FROM due d JOIN ticket t ON t.id = d.ticket_id WHERE d.at IS NOT NULL AND d.at <= $1
+                AND d.what = 'snooze' AND t.desk = $2 AND t.assignee IN ($3, '') AND NOT {MERGED}
+                AND (t.status NOT IN {_ENDED} OR d.state IN {_ENDED}) ORDER BY d.at""",  # else it ended meanwhile and stays away
             (until, desk, agent),
         )
     mine.sort(key=lambda row: (_LATE if row[1] is None else row[1], row[0]))

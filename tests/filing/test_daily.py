@@ -187,6 +187,22 @@ async def test_its_lists(tmp_path: Path) -> None:
         assert (taken.outcome, taken.number) == ("done", numbers[2])
 
 
+async def test_what_ended_or_was_merged_while_it_was_snoozed_does_not_come_back(tmp_path: Path) -> None:
+    async with helpdesk(tmp_path, desk=ONE) as desk:
+        firsts = [await desk.post(mail(f"Case {i}")) for i in range(4)]
+        for i, command in enumerate(("#resolved", f"#merge {firsts[3].number}", "")):
+            told = to(firsts[i], LEE, "to-agent")
+            await Colleague(desk).answer(told, "#snooze 3d 1h")
+            if command:
+                await Colleague(desk).answer(told, command)
+        await Colleague(desk).answer(to(firsts[3], LEE, "to-agent"), "#resolved")
+        await Colleague(desk).answer(to(firsts[3], LEE, "to-agent"), "#snooze 3d 1h")  # of one that has ended: wanted
+        assert await digests(desk, 3 * DAY) == [LEE]
+        seen = text_of(await last(desk))
+        assert "Snoozed, back today (2)" in seen
+        assert [number for f in firsts if (number := str(f.number)) in seen] == [firsts[2].number, firsts[3].number]
+
+
 async def test_the_longest_without_an_answer_stands_first(tmp_path: Path) -> None:
     async with helpdesk(tmp_path, desk=ONE) as desk:
         numbers = []
