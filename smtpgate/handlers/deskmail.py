@@ -14,7 +14,7 @@ from smtpgate.desk import commands
 from smtpgate.desk.commands import Given
 from smtpgate.desk.commandtable import Place, Verb
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers import opening, outcome, snooze, tell
+from smtpgate.handlers import doubts, opening, outcome, snooze, tell
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.listing import Listed, Listing
@@ -75,7 +75,11 @@ def asked(
 def handle(case: Case, work: Work) -> None:
     """A mail about no ticket. Not an agent's, or without a command: it is left to the other handlers."""
     desk = next((desk for desk in case.desks if _works_for(desk, case.sender)), None)
-    if desk is None or case.parsed.kind.machine or not commands.begins(_text(case.parsed)):
+    if desk is None or case.parsed.kind.machine:
+        return
+    if not commands.begins(_text(case.parsed)):
+        if case.facts.said.answered_at and doubts.automatic(case) and not case.mail.released:
+            work.hold(NAME, "may be an automatic answer to a mail of ours about no ticket")  # to a receipt, a digest: no new matter
         return
     agent = case.config.agent_of(next(a for a in desk.agents if case.post.key(a) == case.sender))
     if work.rights.acts is Acting.CONFIRM:

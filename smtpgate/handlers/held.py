@@ -11,7 +11,7 @@ from smtpgate.clock import id_number, id_text
 from smtpgate.desk import commands
 from smtpgate.desk.commandtable import Place, Verb
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers import outcome
+from smtpgate.handlers import doubts, outcome
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.heldwords import ALERTED, DECIDED
@@ -216,6 +216,9 @@ def decide(case: Case, work: Work) -> None:
         work.hold(NAME, f"in an agent's name, {why}")
         if work.rights.acts is Acting.CONFIRM:
             outcome.ask(case, work, None, desk, agent, titles["confirm"], (words["confirm"].format(why=why), words["otherwise"]))
+        return
+    if not reading.commands and not reading.faults and case.facts.said.answered_at and doubts.automatic(case):
+        work.hold(NAME, "may be an automatic answer: it decides nothing")  # a receipt would be answered as well
         return
     if reading.faults or len(reading.commands) != 1:
         lines = tuple(outcome.fault_line(fault, agent.language) for fault in reading.faults) or (DECIDED[agent.language]["how"],)

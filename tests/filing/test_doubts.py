@@ -280,3 +280,25 @@ async def test_a_customers_mail_is_brought_once(desk: Helpdesk) -> None:
         desk, "Fwd: Other", f"Look!\n{forward}".removeprefix("Look!\n"), "In-Reply-To: <other@customer.example>", sender=KIM
     )
     assert (again.outcome, again.number) == ("refused", None)
+
+
+# --- a responder that does not say that it is one, at mail of ours about no ticket --------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("after", "body"), [(5, "I got your mail and will look at it."), (3600, "I am out of the office until Monday.")]
+)
+async def test_a_responder_at_a_held_notice_or_a_receipt_decides_nothing_opens_nothing_and_is_told_nothing(
+    desk: Helpdesk, after: float, body: str
+) -> None:
+    first = await begin(desk)
+    forged = await desk.post(mail(f"Re: [#{first.number}]", "Pay now.", message_id="<f@x>"), evidence=Evidence.FAIL)
+    listed = await write(desk, "x", "#list")
+    for letter in (to(forged, LEE, "held"), to(listed, LEE, "receipt")):
+        desk.clock.advance(after - (desk.clock.now() - letter.created_at))
+        answered = await write(
+            desk, f"Re: {read(letter)['Subject']}", body, f"In-Reply-To: {letter.message_id}", rcpt=address(letter)
+        )
+        assert (answered.outcome, answered.sent) == ("held", ()), letter.purpose
+    assert len(await desk.tickets()) == 1
+    assert (await desk.release(answered.mail.id)).outcome == "new"  # whatever it was, it can be had
