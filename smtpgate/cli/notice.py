@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import getpass
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -248,12 +249,20 @@ def _bulletin(
         tag=_bare(tag),
         matter=matter,
         texts=said,
-        author=getpass.getuser(),
+        author=_who(),
         created_at=now,
         desk=desk,
         since=None if since is None else now - since,
         follows=follows,
     )
+
+
+def _who() -> str:
+    """Who sends it; in a container there may be no name for a number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # KeyError before Python 3.13
+        return f"uid {os.getuid()}"
 
 
 def _bare(tag: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from smtpgate.errors import StoreError
 from smtpgate.store.seen import Finding
 from smtpgate.store.sqlite_errors import store_error
-from smtpgate.store.sqlite_file import BUSY_TIMEOUT, uri
+from smtpgate.store.sqlite_file import opened
 
 ENDINGS = ("", "-wal", "-shm", ".lock", ".live", ".reload", ".before-restore")
 _CHECKED = 64 * 1024**2  # bytes of a store that is looked through whole; a larger one is for `verify`
@@ -97,7 +97,7 @@ def permissions(path: Path, directories: Sequence[Path | None] = ()) -> list[Fin
 
 
 def _damage(path: Path, size: int) -> tuple[str, bool]:
-    connection = sqlite3.connect(uri(path, "ro"), uri=True, timeout=BUSY_TIMEOUT)
+    connection = opened(path, "ro")
     try:
         if size <= _CHECKED:
             found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]

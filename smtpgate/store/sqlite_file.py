@@ -5,10 +5,13 @@ Raises StoreError with a text for the admin: no file, not ours, written by a new
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pwd
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 from smtpgate.errors import StoreError
 from smtpgate.store.schema import NEEDS, migrations, needed, schema, statements, usable
@@ -65,7 +68,7 @@ def require_current(path: Path, *, exact: bool = False) -> None:
     """For a reader, which may not migrate: the file is there and has our version, or with `exact` no other."""
     if not path.is_file():
         raise StoreError(f"there is no store at {path}")
-    connection = sqlite3.connect(uri(path, "ro"), uri=True, timeout=BUSY_TIMEOUT)
+    connection = opened(path, "ro")
     try:
         version, ours = _version(connection, path), len(migrations())
         if version < ours:
@@ -76,16 +79,32 @@ def require_current(path: Path, *, exact: bool = False) -> None:
                 f"the store at {path} has schema {version}, this version knows {ours}: use the newest version for this"
             )
     except sqlite3.Error as error:
-        raise store_error(error, f"opening {path}") from error
+        raise store_error(error, _opening(path)) from error
     finally:
         connection.close()
 
 
+def opened(path: Path, mode: str, **how: Any) -> sqlite3.Connection:
+    """A connection, as yet with nothing set or asked. mode: ro or rw. Raises StoreError."""
+    try:
+        connection: sqlite3.Connection = sqlite3.connect(uri(path, mode), uri=True, timeout=BUSY_TIMEOUT, **how)
+    except sqlite3.Error as error:
+        raise store_error(error, _opening(path)) from error
+    return connection
+
+
+def _opening(path: Path) -> str:
+    """What is being done, and who could do it where this user may not: most often it is the wrong one."""
+    with contextlib.suppress(OSError, KeyError):
+        if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK)):  # a reader writes too, beside the file
+            owner = pwd.getpwuid(path.stat().st_uid).pw_name
+            return f"opening {path}, which belongs to {owner} (run this as that user: sudo -u {owner} smtpgate …)"
+    return f"opening {path}"
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """A connection that may write: the writer's settings. Transactions are begun and ended by hand."""
-    connection = sqlite3.connect(
-        uri(path, "rw"), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, cached_statements=256
-    )
+    connection = opened(path, "rw", isolation_level=None, check_same_thread=False, cached_statements=256)
     try:
         _use_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")  # with WAL: a commit is on the disk when it returns
@@ -98,7 +117,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA wal_autocheckpoint = 0")
     except sqlite3.Error as error:
         connection.close()
-        raise store_error(error, f"opening {path}") from error
+        raise store_error(error, _opening(path)) from error
     return connection
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pwd
 import re
+import shutil
 import sqlite3
 import stat
+import tempfile
+import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -222,6 +227,38 @@ class TestSchema:
         connection.execute("UPDATE meta SET value = ? WHERE key = 'schema needs'", (str(needs),))
         connection.commit()
         connection.close()
+
+
+@pytest.mark.parametrize("change", [False, True])
+def test_who_may_not_read_the_file_is_told_whose_it_is(*, change: bool) -> None:
+    """An admin who forgets to become the gateway's user: one line, no traceback."""
+    directory = Path(tempfile.mkdtemp(dir="/tmp"))  # one that everybody may enter
+    store, (told, tell) = directory / "store.db", os.pipe()
+    try:
+        directory.chmod(0o755)
+        sqlite_file.prepare(store, create=True)
+        store.chmod(0o600 if os.geteuid() == 0 else 0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: the child does no more than this
+            child = os.fork()
+        if child == 0:
+            try:
+                if os.geteuid() == 0:
+                    os.setgroups([])
+                    os.setuid(65534)
+                (sqlite_file.connect if change else sqlite_file.require_current)(store)
+            except StoreError as error:
+                os.write(tell, str(error).encode())
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        os.close(tell)
+        said = os.read(told, 4096).decode()
+    finally:
+        os.close(told)
+        shutil.rmtree(directory)
+    owner = pwd.getpwuid(os.geteuid()).pw_name
+    assert said.startswith(f"opening {store}, which belongs to {owner} (run this as that user: sudo -u {owner} smtpgate …): "), said
 
 
 async def test_check_finds_what_is_wrong(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,19 @@ def test_who_is_at_a_terminal_types_the_number_and_a_script_says_yes(tagged: Sho
         monkeypatch.setattr(notice.click, "prompt", lambda *_, said=typed, **__: said)
         assert (tagged.run(*SEND).exit_code == 0) is goes
         assert bool(queued(tagged)) is goes
+
+
+def test_who_has_no_name_sends_it_under_his_number(tagged: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container, say."""
+
+    def nobody(_: int) -> None:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    tagged.run("notice", "send", "--tag", "printer", "--text-en", "Late.", "--yes")
+    assert f"uid {os.getuid()}" in tagged.run("notice", "list", "--json").stdout
 
 
 def test_all_of_it_from_a_file(tagged: Shop, tmp_path: Path) -> None:
