@@ -18,6 +18,7 @@ from smtpgate.store.listing import OURS, SNOOZED
 from smtpgate.store.statement import Query, Verb
 
 _SHOWN = 20  # of each list
+_COMING = 10_000  # snoozed tickets that come back first, of all desks
 _LATE = float("inf")
 _ENDED = "('resolved', 'closed')"
 _UNANSWERED = """(SELECT min(e.created_at) FROM entry e WHERE e.ticket_id = t.id AND e.kind = 'customer' AND e.seq >
@@ -41,9 +42,11 @@ def daily(agent: str, desks: Sequence[str], until: float) -> Verb[Daily]:
             unassigned += (yield Query(f"SELECT count(*) {where}", (desk, status)))[0][0]
             oldest += [row[0] for row in (yield Query(f"SELECT t.id {where} ORDER BY t.id LIMIT {_SHOWN}", (desk, status)))]
         back += yield Query(
-            f"""SELECT t.id, d.at FROM due d JOIN ticket t ON t.id = d.ticket_id WHERE d.at IS NOT NULL AND d.at <= $1
-                AND d.what = 'snooze' AND t.desk = $2 AND t.assignee IN ($3, '') AND NOT {MERGED}
-                AND (t.status NOT IN {_ENDED} OR d.state IN {_ENDED}) ORDER BY d.at""",  # else it ended meanwhile and stays away
+            # what comes back first, then its tickets: a planner that knows nothing would go through all of the desk's
+            f"""SELECT t.id, chosen.at FROM (SELECT ticket_id, at, state FROM due WHERE at IS NOT NULL AND at <= $1 AND
+                    what = 'snooze' ORDER BY at LIMIT {_COMING}) AS chosen JOIN ticket t ON t.id = chosen.ticket_id
+                WHERE t.desk = $2 AND t.assignee IN ($3, '') AND NOT {MERGED}
+                    AND (t.status NOT IN {_ENDED} OR chosen.state IN {_ENDED})""",  # else it ended, and stays away
             (until, desk, agent),
         )
     mine.sort(key=lambda row: (_LATE if row[1] is None else row[1], row[0]))
