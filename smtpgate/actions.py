@@ -15,14 +15,14 @@ from smtpgate.desk.duty import Leaves
 from smtpgate.desk.life import letter_for, told_of
 from smtpgate.desk.targets import Happened
 from smtpgate.errors import UsageError
-from smtpgate.handlers import merging, splitting, targets, tell
+from smtpgate.handlers import handing, merging, splitting, targets, tell
 from smtpgate.handlers.agentwords import LINES
 from smtpgate.handlers.case import Work
-from smtpgate.handlers.doing import CONVERSATION
+from smtpgate.handlers.doing import thread
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.handlers.post import Post
 from smtpgate.handlers.ticket import serial_key
-from smtpgate.model import Address, Entry, EntryKind, Status, Ticket
+from smtpgate.model import COPIES, Address, Entry, EntryKind, Role, Status, Ticket
 from smtpgate.store.api import Changes, Choice, Facts, FactsQuery, Store, Taken, TicketUpdate
 
 _LEASE = 60.0  # seconds to file one mail
@@ -33,7 +33,7 @@ async def set_status(pipeline: Pipeline, store: Store, *, number: str, status: S
     detail = await store.ticket(number)
     if detail is None:
         raise UsageError(f"there is no ticket {number}")
-    references = tuple(e.message_id for e in detail.entries if e.message_id)[-20:]
+    references = thread(detail.entries[::-1], detail.ticket)[-20:]
     done: list[str] = []
 
     def decide(ticket: Ticket | None, _: Facts) -> Changes:
@@ -51,7 +51,7 @@ async def merge(pipeline: Pipeline, store: Store, *, number: str, into: str, aut
     detail = await store.ticket(number)
     if detail is None:
         raise UsageError(f"there is no ticket {number}")
-    references = tuple(e.message_id for e in detail.entries if e.message_id and e.kind in CONVERSATION)[-20:]
+    references = thread(detail.entries[::-1], detail.ticket)[-20:]
     said: list[str] = []
     now = pipeline.clock.now()
     query = FactsQuery("", now, "", None, (), (into,), (), (), (), (), copies=True)
@@ -128,7 +128,7 @@ async def split(
         old = facts.tickets.get(facts.by_number.get(number, 0))
         if old is None:
             raise UsageError(f"there is no ticket {number}")
-        entry = splitting.chosen(facts.said.choices.get(old.id, Choice()), named=True)
+        entry = splitting.chosen(facts.said.choices.get(old.id, Choice()), old, named=True)
         why = entry if isinstance(entry, str) else splitting.why_not(config, facts, pipeline.patterns[0], old, now)
         if why or isinstance(entry, str):
             raise UsageError(f"{old.number}: {_said(why, config, which)}")
@@ -170,6 +170,55 @@ def _clocks(config: Config, old: Ticket, new: Ticket, done: merging.Merged, now:
     whole = Happened(now, new.desk, done.ticket.status, new.priority, snoozed_until=new.snoozed_until, absorbed=old.clock)
     first, second = targets.following(config, old, ended, void), targets.following(config, new, stays, whole)
     return Changes(clocks=(*first.clocks, *second.clocks), met=second.met, unmet=second.unmet)
+
+
+async def customer(pipeline: Pipeline, store: Store, *, number: str, to: Address, copy: bool, quiet: bool, author: str) -> str:
+    """Put another person in the place of a ticket's customer, by the rules of #customer. copy: the one before gets copies of our
+    answers; quiet: he is not told. Returns what was done."""
+    now, said = pipeline.clock.now(), list[str]()
+    query = FactsQuery(
+        "", now, "", None, (), (number,), (), (), (), (), conversation=True, blocks=True, customer=to.address, began=True
+    )
+
+    def decide(old: Ticket | None, facts: Facts) -> Changes:
+        if old is None:
+            raise UsageError(f"there is no ticket {number}")
+        why = handing.why_not(pipeline.config, old, to.address, facts.blocks)
+        if why is not None:
+            raise UsageError(LINES["en"][why[0]].format(**why[1]))
+        said.clear()
+        return _handed(pipeline, old, to, facts, author, said, copy=copy, quiet=quiet)
+
+    await store.change(ticket_number=number, query=query, decide=decide)
+    return "; ".join(said)
+
+
+def _handed(
+    pipeline: Pipeline, old: Ticket, to: Address, facts: Facts, author: str, said: list[str], *, copy: bool, quiet: bool
+) -> Changes:
+    now, before = pipeline.clock.now(), old.customer
+    done = handing.handed(old, to, now, facts)
+    said.append(f"{to.address} is the customer of {old.number} now" + (f" (was {before.address})" if before is not None else ""))
+    update, events, stays = done.update, done.events, before is not None and copy
+    if before is not None and copy:
+        update = replace(update, add_participants=(replace(before, role=Role.JOINED, since=0.0, subject=True),))
+        events = (*events, f"{COPIES}+{before.address}")
+        said.append(f"{before.address} gets copies")
+    if done.left:
+        said.append(f"{', '.join(p.address for p in done.left)} took part before and does no longer")
+    entries = tuple(Entry(new_id(pipeline.clock), old.id, EntryKind.EVENT, author, now, event) for event in events)
+    happened = Happened(now, old.desk, done.ticket.status, old.priority, snoozed_until=old.snoozed_until)
+    changes = replace(targets.following(pipeline.config, done.ticket, update, happened), entries=entries)
+    desk = pipeline.config.desk_named(old.desk) or pipeline.config.desk[0]
+    spoken = facts.said.entries.get(old.id, ())
+    told = new_id(pipeline.clock)
+    letter = None if quiet else handing.told(pipeline.post, desk, old, spoken, now, now, author, told, stays=stays)
+    if letter is None:
+        said.append("no mail was sent")
+        return changes
+    entry, mail = letter
+    said.append(f"handed mail queued for {mail.recipients[0].address}")
+    return replace(changes, entries=(*entries, entry), outgoing=(mail,), message_refs=(pipeline.post.reference(mail),))
 
 
 async def file_opaque(pipeline: Pipeline, store: Store, mail_id: str, *, worker: str) -> str:

@@ -174,6 +174,8 @@ class Participant:
     name: str
     role: Role
     fewer: bool = False  # wants fewer notices
+    since: float = 0.0  # of a customer whom an agent put in the place of another one: when; 0.0 for one who was it from the start
+    subject: bool = True  # may he read the ticket's subject; not as a customer who never saw it, for it is another's words
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,11 @@ class Ticket:
     def joined(self) -> tuple[Participant, ...]:
         return tuple(p for p in self.participants if p.role is Role.JOINED)
 
+    @property
+    def subject_shown(self) -> bool:
+        """May its customer read its subject? Not one that nobody vouches for, nor the words of another one in whose place he is."""
+        return not self.unverified and (self.customer is None or self.customer.subject)
+
 
 @dataclass(frozen=True, slots=True)
 class OtherTicket:
@@ -219,6 +226,10 @@ class OtherTicket:
     number: str
     status: Status
     subject: str
+
+
+SAID_WITH = "with "  # begins the mark of what was said while somebody else was the ticket's customer; his address follows, or
+NOBODY = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +248,11 @@ class Entry:
     rung: str = ""  # of the ladder (handlers/thread.py) that led to it; "" for what no mail caused
     repeat_of: int | None = None  # the entry of the first copy
     details: tuple[Detail, ...] = ()  # what it is about
+
+    @property
+    def said_with(self) -> str:
+        """Who was the customer then, where another one is in his place since; "" for the one who is it."""
+        return next((mark.removeprefix(SAID_WITH) for mark in self.marks if mark.startswith(SAID_WITH)), "")
 
 
 # --- states of rows; docs/internals.md says who moves them, and a test holds the two together --------------------------
@@ -300,7 +316,7 @@ class OutgoingMail:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """An answer that has not left yet."""
+    """An answer that has not left yet, or the mail to a customer who is it no longer."""
 
     outgoing_id: int
     entry_id: int

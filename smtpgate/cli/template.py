@@ -44,6 +44,7 @@ _WHEN = {
     "closed": "it is closed",
     "reopened": "it is open again",
     "merged": "an agent made one ticket of two",
+    "handed": "an agent put somebody else in the customer's place",
     "remind": "the customer has not answered for long; once",
     "split": "an agent took a mail out into a ticket of its own",
     "bulletin": "an admin tells everybody whom something concerns (smtpgate notice)",

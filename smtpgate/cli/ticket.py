@@ -1,4 +1,4 @@
-"""`smtpgate ticket`: list, show, status, merge, split."""
+"""`smtpgate ticket`: list, show, status, customer, merge, split."""
 
 from __future__ import annotations
 
@@ -130,6 +130,7 @@ def _ticket_row(found: Ticket) -> show.Row:
         "desk": found.desk,
         "status": found.status.value,
         "customer": found.customer.address if found.customer else None,
+        "customer_since": moment(found.customer.since) if found.customer and found.customer.since else None,
         "subject": found.subject,
         "language": found.language,
         "assignee": found.assignee or None,
@@ -192,7 +193,7 @@ def show_(context: Context, number: str, as_json: bool) -> None:
     ]
     items += [("also at", row["other_desks"]), ("people", people), ("opened", row["created_at"])]
     items += [("linked", [f"{link['number']} ({link['kind']})" for link in row["links"]])]
-    items += [("last change", row["updated_at"]), ("marks", marks)]
+    items += [("customer since", row["customer_since"]), ("last change", row["updated_at"]), ("marks", marks)]
     items += [(_COMES[d.what.value, bool(d.reminded)], moment(d.at)) for d in detail.due if d.at is not None]
     items += list(about.items())
     show.pairs([item for item in items if item[1]])
@@ -271,6 +272,41 @@ def status(context: Context, number: str, state: str, note: str, message: str, a
     said = context.with_store(work, config=config, change=True)
     if as_json:
         show.as_line({"number": _number(number), "status": state, "said": said})
+    else:
+        click.echo(said)
+
+
+@ticket.command()
+@click.argument("number")
+@click.argument("address")
+@click.option("--name", default="", help="How to greet the new customer.")
+@click.option("--copy", is_flag=True, help="The customer of before gets copies of our answers from now on.")
+@click.option("--quiet", is_flag=True, help="Do not tell the customer of before.")
+@click.option("--as", "author", default="", metavar="ADDRESS", help="Who does it, for the ticket's history.")
+@json_option
+@pass_context
+def customer(context: Context, number: str, address: str, name: str, copy: bool, quiet: bool, author: str, as_json: bool) -> None:
+    """Put another person in the place of a ticket's customer.
+
+    As with #customer in an agent's mail: the new one hears nothing of what was said before, the one before takes part no longer,
+    nor does anybody beside him, and is told.
+
+    \b
+    Example: smtpgate ticket customer 20261121-EML-0042 bob@customer.example
+    """
+    from smtpgate import actions, app
+    from smtpgate.model import Address
+
+    config = context.config()
+
+    async def work(store: Store) -> str:
+        pipeline = await app.build_pipeline(config, store, SystemClock())
+        to = Address(name, address)
+        return await actions.customer(pipeline, store, number=_number(number), to=to, copy=copy, quiet=quiet, author=author)
+
+    said = context.with_store(work, config=config, change=True)
+    if as_json:
+        show.as_line({"number": _number(number), "customer": address, "said": said})
     else:
         click.echo(said)
 

@@ -235,6 +235,9 @@ _CONTRARY = (
     {Verb.BLOCK, Verb.MOVE},
     {Verb.UNBLOCK, Verb.MOVE},
     {Verb.TEMPLATE, Verb.UNDO},
+    {Verb.CUSTOMER, Verb.SPAM},
+    {Verb.CUSTOMER, Verb.BLOCK},
+    {Verb.CUSTOMER, Verb.UNBLOCK},
 )
 
 

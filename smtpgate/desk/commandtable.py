@@ -23,6 +23,7 @@ class Verb(StrEnum):
     PRIORITY = "priority"
     TAG = "tag"
     CC = "cc"
+    CUSTOMER = "customer"
     MERGE = "merge"
     SPLIT = "split"
     MOVE = "move"
@@ -157,6 +158,15 @@ COMMANDS: tuple[Command, ...] = (
             "从现在起让这些人参与，每次答复都抄送给他们；前面加减号则不再抄送。", "#cc boss@customer.example",
             traditional=("副本", "抄送"),
             traditional_help="從現在起讓這些人參與，每次答覆都寄副本給他們；前面加減號則不再寄副本。"),
+    Command(Verb.CUSTOMER, ("客户", "更换客户"), Argument.PERSON, Text.NOTE,
+            "This person is the customer from now on and hears nothing of what was said before; #reply sends the text below"
+            " there. The one before is told and gets no more, unless #cc names him too.",
+            "今后由此人作为客户，看不到以前的往来；写 #回复 则把下面的文字发给此人。原客户会收到通知，不再参与"
+            "（除非同时用 #抄送 保留）。",
+            "#customer bob@customer.example", ("requester",),
+            traditional=("客戶", "更換客戶"),
+            traditional_help="今後由此人擔任客戶，看不到以前的往來；寫 #回覆 則把下面的文字寄給此人。原客戶會收到通知，不再參與"
+            "（除非同時用 #副本 保留）。"),
     Command(Verb.MERGE, ("合并", "并入"), Argument.NUMBER, Text.NOTE,
             "This ticket becomes part of the other one: its number and all answers to it lead there for ever.",
             "把本工单并入另一张：本工单的编号和对它的回复以后都归到那一张。", "#merge 20260102-EML-0042",

@@ -14,7 +14,7 @@ from smtpgate.desk import commands
 from smtpgate.desk.commands import Reading
 from smtpgate.desk.commandtable import Verb
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers import canned, deskmail, doubts, held, merging, outcome, splitting
+from smtpgate.handlers import canned, deskmail, doubts, handing, held, merging, outcome, splitting
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.heldwords import DECIDED
@@ -35,6 +35,8 @@ class Wants:
     numbers: tuple[str, ...] = ()  # of tickets that they name
     taken: Taken | None = None  # a mail of the customer, out of the ticket that they are about: a new one at its desk
     blocks: bool = False  # whether the customer is blocked
+    customer: str = ""  # what is known of a person who is to be the customer
+    began: bool = False  # whose mail the ticket began with
 
 
 def wants(parsed: ParsedMail, patterns: tuple[NumberPattern, ...], reach: int) -> Wants | None:
@@ -43,8 +45,10 @@ def wants(parsed: ParsedMail, patterns: tuple[NumberPattern, ...], reach: int) -
     if not commands.begins(text):
         return None
     reading = commands.read(text)
-    blocks = any(reading.of(verb) is not None for verb in (Verb.BLOCK, Verb.UNBLOCK))
-    return Wants(merging.numbers_in(reading, patterns), splitting.taken(reading, reach), blocks)
+    blocks = any(reading.of(verb) is not None for verb in (Verb.BLOCK, Verb.UNBLOCK, Verb.CUSTOMER))
+    customer = given.value if (given := reading.of(Verb.CUSTOMER)) is not None else ""
+    began = bool(customer) or reading.of(Verb.UNDO) is not None
+    return Wants(merging.numbers_in(reading, patterns), splitting.taken(reading, reach), blocks, customer, began)
 
 
 def handle(case: Case, work: Work) -> None:
@@ -126,7 +130,7 @@ def _of_agent(case: Case, work: Work, ticket: Ticket, desk: Desk) -> None:
     why = _unproved(case, work, ticket)
     if why and not (why == "why-address" and _stays_inside(case, ticket, reading)):
         work.hold(NAME, f"in an agent's name, {_why(why, case, 'en')}")
-        lines = (words["confirm"].format(why=_why(why, case, agent.language)), *_would_go(ticket, reading, note, words))
+        lines = (words["confirm"].format(why=_why(why, case, agent.language)), *_would_go(case, ticket, reading, note, words))
         outcome.ask(case, work, ticket, desk, agent, titles["confirm"], (*lines, words["otherwise"]))
         return
     if (meant := _answers_another(case, ticket)) is not None:
@@ -144,7 +148,7 @@ def _of_agent(case: Case, work: Work, ticket: Ticket, desk: Desk) -> None:
         outcome.send_receipt(case, work, ticket, desk, agent, titles["templates"], canned.listed(case, agent.language))
         return
     inside, lines = note or not reading.outward, ()
-    filled = canned.filled(case, ticket, desk, agent, reading, inside=inside)
+    filled = canned.filled(case, handing.after(case, ticket, reading), desk, agent, reading, inside=inside)
     if isinstance(filled, tuple):
         _refused(case, work, ticket, desk, agent, filled)
         return
@@ -154,15 +158,10 @@ def _of_agent(case: Case, work: Work, ticket: Ticket, desk: Desk) -> None:
             inside, lines = True, (words["passed-on"],)
         elif doubts.automatic(case):
             work.hold(NAME, "may be an automatic answer: it quotes nothing, came at once, speaks of an absence or answers nothing")
-            lines = (words["looks-automatic"], *_would_go(ticket, reading, note, words), words["otherwise"])
+            lines = (words["looks-automatic"], *_would_go(case, ticket, reading, note, words), words["otherwise"])
             outcome.ask(case, work, ticket, desk, agent, titles["confirm"], lines)
             return
-    if not inside and reading.text and (other := _overtaken(case, ticket)) is not None:
-        work.hold(NAME, f"{other.author} has answered meanwhile")
-        work.shown = other.created_at
-        when = date_text(other.created_at, desk, agent.language)
-        shown = (words["overtaken"].format(who=other.author, when=when), other.text[:2000], words["send-all-the-same"])
-        outcome.ask(case, work, ticket, desk, agent, titles["overtaken"], shown)
+    if not inside and reading.text and _outdated(case, work, ticket, desk, agent, reading):
         return
     faults = outcome.impossible(case, ticket, desk, reading, agent.language)
     if faults:
@@ -199,8 +198,9 @@ def _stays_inside(case: Case, ticket: Ticket, reading: Reading) -> bool:
     return not reading.text or not reading.outward or bool(outcome.copied(case, ticket))
 
 
-def _would_go(ticket: Ticket, reading: Reading, note: bool, words: dict[str, str]) -> tuple[str, ...]:
+def _would_go(case: Case, ticket: Ticket, reading: Reading, note: bool, words: dict[str, str]) -> tuple[str, ...]:
     """What a confirmation brings about, before the agent gives it."""
+    ticket = handing.after(case, ticket, reading)
     customer = ticket.customer
     if note or customer is None or not reading.outward or not reading.text:
         return ()
@@ -217,14 +217,48 @@ def _answers_another(case: Case, ticket: Ticket) -> Ticket | None:
     return others[0] if others else None
 
 
+def _outdated(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, reading: Reading) -> bool:
+    """Is it held, since its author may not know what has happened meanwhile?"""
+    words, other, since = LINES[agent.language], _overtaken(case, ticket), _meant_another(case, ticket, reading)
+    lines, title = [], ""
+    if other is not None:
+        lines += [words["overtaken"].format(who=other.author, when=date_text(other.created_at, desk, agent.language))]
+        lines += [other.text[:2000]]
+        title, why = "overtaken", f"{other.author} has answered meanwhile"
+    if since and ticket.customer is not None:
+        when = date_text(since, desk, agent.language)
+        lines += [words["meant-another"].format(who=ticket.customer.address, when=when)]
+        title, why = "meant-another", f"{ticket.customer.address} has become the customer since the mail that it answers"
+    if not title:
+        return False
+    work.hold(NAME, why)
+    work.shown = max(since, other.created_at if other is not None else 0.0)
+    outcome.ask(case, work, ticket, desk, agent, TITLES[agent.language][title], (*lines, words["send-all-the-same"]))
+    return True
+
+
 def _overtaken(case: Case, ticket: Ticket) -> Entry | None:
     """An answer of a colleague that is newer than the mail which this one answers, and than the one that its author was shown
     when this mail was held for it. Whoever vouches that it is his has not seen what came meanwhile."""
-    seen = max(case.facts.said.answered_at, case.shown) or (case.mail.received_at if case.mail.released else 0.0)
+    seen = _seen(case)
     for entry in case.facts.said.entries.get(ticket.id, ()):
         if entry.kind is EntryKind.REPLY and case.post.key(entry.author) != case.sender:
             return entry if seen and entry.created_at > seen else None
     return None
+
+
+def _seen(case: Case) -> float:
+    """Up to when its author knew what had happened; 0.0 for nobody knows."""
+    return max(case.facts.said.answered_at, case.shown) or (case.mail.received_at if case.mail.released else 0.0)
+
+
+def _meant_another(case: Case, ticket: Ticket, reading: Reading) -> float:
+    """When a colleague named the customer, if its author may not know that yet: his words are for the one of before. 0.0 else."""
+    customer = ticket.customer
+    if customer is None or _seen(case) >= customer.since or reading.of(Verb.CUSTOMER) is not None:
+        return 0.0
+    by = handing.by_whom(ticket, case.facts.said.entries.get(ticket.id, ()))
+    return 0.0 if by and case.post.key(by) == case.sender else customer.since
 
 
 def _refused(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, lines: tuple[str, ...]) -> None:

@@ -56,7 +56,7 @@ def filled(case: Case, ticket: Ticket, desk: Desk, agent: Agent, reading: Readin
         return (words["template-language"].format(name=name, new=names.get(language, language), has=has),)
     values = {
         "number": ticket.number,
-        "subject": "" if ticket.unverified else shown_subject(ticket.subject, ticket.number),
+        "subject": shown_subject(ticket.subject, ticket.number) if ticket.subject_shown else "",
         "name": greeting_name(ticket.customer.name) if ticket.customer else "",
         "desk": desk_name(desk, language),
     }

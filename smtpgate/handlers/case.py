@@ -132,15 +132,19 @@ class Case:
         return self.mail.verdict.evidence is Evidence.IMPORTED
 
     def own(self, address: str) -> bool:
-        """A desk's address, or a sub-address of one."""
-        local, _, domain = split_sub(address)
-        return self.config.desk_of(f"{local}@{domain}") is not None
+        return own(self.config, address)
 
     def new_id(self) -> int:
         return new_id(self.clock)
 
     def takes_part(self, ticket: Ticket) -> Participant | None:
         return next((p for p in ticket.participants if self.post.key(p.address) == self.sender), None)
+
+
+def own(config: Config, address: str) -> bool:
+    """A desk's address, or a sub-address of one."""
+    local, _, domain = split_sub(address)
+    return config.desk_of(f"{local}@{domain}") is not None
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ stands in the way of authenticated mail: a weak first copy is no reason to treat
 from __future__ import annotations
 
 from smtpgate.handlers.case import Case, Work
-from smtpgate.model import Evidence
+from smtpgate.model import Evidence, Ticket
 from smtpgate.store.api import Fingerprint
 
 NAME = "dedupe"
@@ -44,12 +44,20 @@ def _earlier(case: Case, work: Work) -> tuple[Fingerprint, str] | None:
                 continue
             if strong(case) and not first.strong:
                 continue
+            if limit is not None and _handed_on(case, case.facts.tickets[first.ticket_id], first):
+                continue
             age = abs(case.mail.received_at - first.first_at)  # a clock that was set back is no reason for a repeat
             if limit is None:
                 return first, "the same mail delivered again (same Message-ID, same content)"
             if age <= limit:
                 return first, f"the same mail as {_minutes(age)} ago"
     return None
+
+
+def _handed_on(case: Case, ticket: Ticket, first: Fingerprint) -> bool:
+    """Has an agent put somebody else in its sender's place since the first one? Then this one is another matter, his own."""
+    customer = ticket.customer
+    return customer is not None and customer.since > first.first_at and case.takes_part(ticket) is None
 
 
 def _minutes(seconds: float) -> str:

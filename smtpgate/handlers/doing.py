@@ -5,7 +5,7 @@ Each command says first why it cannot be done, in words; then, when nothing stan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from smtpgate.desk.commands import Given, Reading
@@ -14,19 +14,31 @@ from smtpgate.desksettings import Agent, Desk
 from smtpgate.handlers.agentwords import LINES
 from smtpgate.handlers.case import Case, Work, said
 from smtpgate.mail import wire
+from smtpgate.mail.address import key
 from smtpgate.mail.letters import ComposeError
-from smtpgate.model import COPIES, Entry, EntryKind, OutgoingMail, Participant, Role, Status, Ticket
+from smtpgate.model import COPIES, NOBODY, SAID_WITH, Entry, EntryKind, OutgoingMail, Participant, Role, Status, Ticket
 from smtpgate.store.api import TicketUpdate
 
 SPAM = "spam"  # the tag
 CONVERSATION = (EntryKind.CUSTOMER, EntryKind.REPLY, EntryKind.STATUS)  # what a customer has seen
 MOST_JOINED = 10  # people who get a copy of each answer: each is a mail of its own, files included
+KNOWN = 12  # entries of a ticket that are known; with fewer, these are all
 MOST_OCTETS = 4  # times limits.message_size, of the files of an answer and all of its copies
 
 
-def thread(entries: Sequence[Entry]) -> tuple[str, ...]:
+def conversation(entries: Sequence[Entry], ticket: Ticket) -> Iterator[Entry]:
+    """What its customer and we have said to each other, of all that was said: nothing of another one in whose place he is."""
+    return (e for e in entries if e.kind in CONVERSATION and is_his(e, ticket))
+
+
+def is_his(entry: Entry, ticket: Ticket) -> bool:
+    """Of its customer's time, and not said while somebody else was the customer."""
+    return not entry.said_with or (ticket.customer is not None and key(entry.said_with) == key(ticket.customer.address))
+
+
+def thread(entries: Sequence[Entry], ticket: Ticket) -> tuple[str, ...]:
     """The Message-IDs that the customer's client knows, oldest first, of the entries of a ticket, newest first."""
-    return tuple(e.message_id for e in reversed(entries) if e.kind in CONVERSATION and e.message_id)
+    return tuple(e.message_id for e in reversed(list(conversation(entries, ticket))) if e.message_id)
 
 
 class Doing:
@@ -41,6 +53,7 @@ class Doing:
         self.assigned = ""
         self.silent = False  # the customer hears nothing of the new state
         self.merged: Ticket | None = None  # what has become part of `ticket`
+        self.before: Ticket | None = None  # as it was, where this mail names another customer
 
     def say(self, name: str, **values: str) -> None:
         self.lines.append(self.words[name].format(**values))
@@ -48,8 +61,16 @@ class Doing:
     def event(self, ticket: Ticket, text: str) -> Entry:
         return Entry(self.case.new_id(), ticket.id, EntryKind.EVENT, self.case.sender, self.case.now, text)
 
+    def said(self, ticket: Ticket) -> tuple[Entry, ...]:
+        """What was said in it, the newest first, marked as the store will mark it."""
+        entries = said(self.case, self.work, ticket)
+        if self.before is None:
+            return entries
+        mark = f"{SAID_WITH}{self.before.customer.address if self.before.customer is not None else NOBODY}"
+        return tuple(e if e.said_with else replace(e, marks=(*e.marks, mark)) for e in entries)
+
     def thread(self, ticket: Ticket) -> tuple[str, ...]:
-        return thread(said(self.case, self.work, ticket))
+        return thread(self.said(ticket), ticket)
 
     def send(self, entry: Entry, *mails: OutgoingMail) -> None:
         self.work.entries.append(entry)
@@ -76,9 +97,9 @@ def against(case: Case, ticket: Ticket, given: Given, words: dict[str, str]) -> 
 # --- people -----------------------------------------------------------------------------------------------------------
 
 
-def _known(ticket: Ticket, address: str) -> Participant | None:
+def participant(people: Sequence[Participant], address: str) -> Participant | None:
     """An agent does not know the case of a local part by heart; the exact one goes before."""
-    same = [p for p in ticket.participants if p.address.lower() == address.lower()]
+    same = [p for p in people if p.address.lower() == address.lower()]
     return next((p for p in same if p.address == address), same[0] if same else None)
 
 
@@ -86,7 +107,7 @@ def _against_people(case: Case, ticket: Ticket, given: Given, words: dict[str, s
     found = []
     agents = {agent.lower() for desk in case.config.desk for agent in desk.agents}
     for address in given.add:
-        known = _known(ticket, address)
+        known = participant(ticket.participants, address)
         if known is not None and known.role is Role.CUSTOMER:
             found.append(words["cc-customer"].format(who=address))
         elif case.own(address) or address.lower() in agents:
@@ -97,7 +118,7 @@ def _against_people(case: Case, ticket: Ticket, given: Given, words: dict[str, s
             except ComposeError:
                 found.append(words["cc-unfit"].format(who=address))
     for address in given.remove:
-        known = _known(ticket, address)
+        known = participant(ticket.participants, address)
         if known is None:
             found.append(words["cc-nobody"].format(who=address))
         elif known.role is Role.CUSTOMER:
@@ -107,26 +128,29 @@ def _against_people(case: Case, ticket: Ticket, given: Given, words: dict[str, s
     return found
 
 
-def _after(ticket: Ticket, given: Given) -> tuple[tuple[Participant, ...], tuple[Participant, ...], tuple[str, ...]]:
+def _after(
+    ticket: Ticket, given: Given, before: Ticket | None = None
+) -> tuple[tuple[Participant, ...], tuple[Participant, ...], tuple[str, ...]]:
     """All participants afterwards, those of them who get copies, and the addresses that are taken off."""
     people = {p.address: p for p in ticket.participants}
     gone = []
     for address in given.remove:
-        known = _known(ticket, address)
+        known = participant(ticket.participants, address)
         if known is not None and known.role is not Role.CUSTOMER:
             people.pop(known.address, None)
             gone.append(known.address)
     for address in given.add:
-        known = _known(ticket, address)
+        known = participant(ticket.participants, address)
         if known is None or known.role is not Role.CUSTOMER:
-            person = known or Participant(address, "", Role.JOINED)
-            people[person.address] = replace(person, role=Role.JOINED)
+            earlier = participant(before.participants, address) if before is not None else None
+            person = known or earlier or Participant(address, "", Role.JOINED)
+            people[person.address] = replace(person, role=Role.JOINED, since=0.0, subject=True)
     everybody = tuple(people.values())
     return everybody, tuple(p for p in everybody if p.role is Role.JOINED), tuple(gone)
 
 
 def people(doing: Doing, given: Given) -> None:
-    everybody, joined, gone = _after(doing.ticket, given)
+    everybody, joined, gone = _after(doing.ticket, given, doing.before)
     new = tuple(p for p in joined if p not in doing.ticket.joined)
     doing.ticket = replace(doing.ticket, participants=everybody)
     doing.change(add_participants=new, remove_participants=gone)

@@ -157,7 +157,7 @@ def _send(occasion: Occasion, work: Work, ticket: Ticket, purpose: str, text: st
             ticket=ticket,
             to=Address(customer.name, customer.address),
             now=occasion.now,
-            references=thread(occasion.facts.said.entries.get(ticket.id, ())),
+            references=thread(occasion.facts.said.entries.get(ticket.id, ()), ticket),
             entry_id=entry.id,
             ending=ending,
         )

@@ -26,7 +26,6 @@ from smtpgate.store.api import TicketUpdate
 
 _SUBJECT = 200  # characters of a subject that an agent gives
 _SHOWN = 60  # characters of a mail in a receipt
-_SEEN = 12  # entries that are known; with fewer, these are all
 
 
 def against(case: Case, ticket: Ticket, given: Given, words: dict[str, str]) -> list[str]:
@@ -108,7 +107,7 @@ class Merged:
 
 def merged(config: Config, old: Ticket, new: Ticket, now: float, by: str) -> Merged:
     known = {key(p.address) for p in new.participants}
-    people = tuple(replace(p, role=Role.CC) for p in old.participants if key(p.address) not in known)
+    people = tuple(replace(p, role=Role.CC, since=0.0) for p in old.participants if key(p.address) not in known)
     tags = tuple(dict.fromkeys((*new.tags, *(tag for tag in old.tags if tag != SPAM))))[:50]
     reopened = old.status.open and not new.status.open
     desks = [desk for name in (new.desk, *new.other_desks) if (desk := config.desk_named(name)) is not None]
@@ -186,7 +185,7 @@ def told_customer(
         purpose="merged",
         desk=desk,
         # in his own words: the other ticket may have begun with somebody else's
-        ticket=replace(new, subject=old.subject, language=old.language, unverified=old.unverified or new.unverified),
+        ticket=replace(new, subject=old.subject, language=old.language, unverified=not old.subject_shown or new.unverified),
         to=Address(to.name, to.address),
         now=now,
         references=references,

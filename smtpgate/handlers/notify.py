@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smtpgate.handlers.case import Case, Work
-from smtpgate.handlers.doing import SPAM
+from smtpgate.handlers.doing import SPAM, conversation
 from smtpgate.mail.customerwords import Asked
 from smtpgate.mail.letters import ComposeError, Ending, Standing
 from smtpgate.model import Entry, EntryKind, Ticket
@@ -20,7 +20,6 @@ NAME = "notify"
 _DAY = 86400.0
 _LONGEST_QUEUE = 24 * 60  # minutes
 _WISHED = {Asked.FEWER: "fewer", Asked.ALL: "all"}
-_SEEN = (EntryKind.CUSTOMER, EntryKind.REPLY, EntryKind.STATUS)  # by a customer
 
 
 def handle(case: Case, work: Work) -> None:
@@ -91,7 +90,7 @@ def _repeat(case: Case, work: Work) -> None:
 def _standing(case: Case, ticket: Ticket) -> Standing:
     """How the ticket stands, for its customer: only what he has seen himself counts as the last that happened."""
     entries, others = case.facts.said.entries.get(ticket.id, ()), case.facts.open_tickets
-    seen = (e for e in entries if e.kind in _SEEN and Asked.STATUS.value not in e.marks)
+    seen = (e for e in conversation(entries, ticket) if Asked.STATUS.value not in e.marks)
     return Standing(ticket.status, next(seen, None), tuple(other for other in others if other.id != ticket.id))
 
 

@@ -10,7 +10,7 @@ from smtpgate.desk.commandtable import COMMANDS, Place, Verb
 from smtpgate.desk.life import after_answer, letter_for, told_of
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.errors import ParseFailed
-from smtpgate.handlers import block, merging, snooze, splitting, tell, undo
+from smtpgate.handlers import block, handing, merging, snooze, splitting, tell, undo
 from smtpgate.handlers import doing as on_ticket
 from smtpgate.handlers import ticket as opened
 from smtpgate.handlers.agentwords import FAULTS, LANGUAGES, LINES, TAKES, TITLES
@@ -44,6 +44,8 @@ def fault_line(fault: Fault, language: str) -> str:
 def impossible(case: Case, ticket: Ticket, desk: Desk, reading: Reading, language: str) -> tuple[str, ...]:
     """Why commands that were understood cannot be done on this ticket, all of it."""
     words, found = LINES[language], []
+    found += [line for given in reading.commands for line in handing.against(case, ticket, given, words)]
+    ticket = handing.after(case, ticket, reading)
     for given in reading.commands:
         if given.verb is Verb.ASSIGN and _member(case, desk, given.value) is None:
             found.append(words["no-agent"].format(who=given.value, all=", ".join(desk.agents)))
@@ -94,9 +96,10 @@ def do(
     doing = Doing(case, work, ticket, desk, agent, reading)
     doing.lines += lines
     try:
-        for given in reading.commands:
+        for given in sorted(reading.commands, key=lambda given: given.verb is not Verb.CUSTOMER):  # the others are about his ticket
             _COMMANDS[given.verb](doing, given)
-        status = None if doing.merged else doing.update.status  # a ticket that is open again for what it got says nothing of it
+        # a ticket that is open again for what it got, or for whom it is now, says nothing of it
+        status = None if doing.merged or reading.of(Verb.STATUS) is None else doing.update.status
         if reading.text and not inside:
             _answer(doing, status)
         else:
@@ -136,6 +139,9 @@ def _finish(doing: Doing) -> None:
     if had and has and had not in (has, case.sender):
         for latest in case.facts.said.entries.get(doing.ticket.id, ())[:1]:
             tell.told(case, work, replace(doing.ticket, assignee=has), latest, "taken-away", only=had)
+    if doing.before is not None and had and has is None and had != case.sender and work.outcome != "note":
+        for latest in case.facts.said.entries.get(doing.ticket.id, ())[:1]:
+            tell.told(case, work, doing.ticket, latest, "handed", only=had)
     if doing.update.desk is not None and work.outcome != "note":  # else the note has told them
         for latest in case.facts.said.entries.get(doing.ticket.id, ())[:1]:
             tell.told(case, work, doing.ticket, latest, "moved", but=case.sender)
@@ -213,7 +219,7 @@ def _last_words(doing: Doing, customer: Participant) -> Entry | None:
     """The newest mail of the customer himself; none that nobody vouches for, since its words would go to whom it was forged for."""
     if not doing.desk.quote:
         return None
-    entries = said(doing.case, doing.work, doing.ticket)
+    entries = on_ticket.conversation(doing.said(doing.ticket), doing.ticket)
     his = (
         e
         for e in entries
@@ -342,6 +348,7 @@ _COMMANDS = {
     Verb.PRIORITY: _priority,
     Verb.TAG: _tag,
     Verb.CC: on_ticket.people,
+    Verb.CUSTOMER: handing.hand,
     Verb.MERGE: merging.merge,
     Verb.SPLIT: splitting.split,
     Verb.MOVE: on_ticket.move,

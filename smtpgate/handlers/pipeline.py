@@ -142,7 +142,8 @@ class Pipeline:
             blocks=wants is not None and wants.blocks,
             taken=wants.taken if wants is not None else None,
             of_agent=bool(member),
-            customer=opening.customer(parsed) if opens else "",
+            customer=opening.customer(parsed) if opens else wants.customer if wants is not None else "",
+            began=wants is not None and wants.began,
             copies=not imported
             and (any(desk.colleagues_join for desk in self.config.desk) or (wants is not None and bool(wants.numbers))),
             holding=None

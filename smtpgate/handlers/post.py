@@ -63,6 +63,7 @@ class Post:
         other: str = "",
         ending: Ending | None = None,
         matter: Matter | None = None,
+        copies: bool = False,
     ) -> OutgoingMail:
         """One status mail to one customer. It threads below in_reply_to, the mail that it answers, else references."""
         answered = in_reply_to.message_id if in_reply_to else None
@@ -75,7 +76,7 @@ class Post:
             message_id=new_message_id(ticket.id, desk.domain, secrets.token_bytes(10)),
             date=now,
             subject=ticket.subject,
-            show_subject=not ticket.unverified,
+            show_subject=ticket.subject_shown,
             message=message,
             in_reply_to=answered or (references[-1] if references else None),
             references=(*in_reply_to.references, answered) if in_reply_to and answered else references,
@@ -85,6 +86,7 @@ class Post:
             fewer=ticket.customer is not None and ticket.customer.fewer,
             ending=ending,
             matter=matter,
+            copies=copies,
         )
         composed = compose(letter, self.templates)
         return self._outgoing(composed, purpose, desk, ticket, to.address, now, now if send_at is None else send_at, entry_id)

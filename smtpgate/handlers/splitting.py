@@ -17,7 +17,7 @@ from smtpgate.desksettings import Desk
 from smtpgate.handlers import tell
 from smtpgate.handlers import ticket as opened
 from smtpgate.handlers.case import Case
-from smtpgate.handlers.doing import SPAM, Doing
+from smtpgate.handlers.doing import SPAM, Doing, is_his
 from smtpgate.handlers.post import Post
 from smtpgate.links import Link, LinkKind, MovedEntry, NewLink
 from smtpgate.mail.address import key
@@ -43,10 +43,11 @@ def _wanted(given: Given) -> tuple[int | None, str]:
     return (int(found[1]) if found[1] else None), one_line(found[2], _SUBJECT)
 
 
-def chosen(choice: Choice, *, named: bool) -> Entry | str:
+def chosen(choice: Choice, ticket: Ticket, *, named: bool) -> Entry | str:
     """The entry that is meant, or the name of the reason why none is. named: by its number or its mail's id."""
     answered = choice.answered
-    mail = answered is not None and answered.kind is EntryKind.CUSTOMER and answered.mail_id is not None
+    foreign = answered is not None and (answered.kind is EntryKind.THIRD_PARTY or not is_his(answered, ticket))
+    mail = answered is not None and answered.kind is EntryKind.CUSTOMER and answered.mail_id is not None and not foreign
     if choice.newest is None and not mail:
         return "split-none"
     if choice.only and (not mail or answered == choice.newest):
@@ -56,7 +57,7 @@ def chosen(choice: Choice, *, named: bool) -> Entry | str:
     if mail:
         assert answered is not None
         return answered
-    if answered is not None and answered.kind is EntryKind.THIRD_PARTY:
+    if foreign:
         return "split-foreign"
     return choice.newest or "split-which"
 
@@ -66,7 +67,7 @@ def _chosen(case: Case, ticket: Ticket, given: Given) -> Entry | str:
     named = _wanted(given)[0] is not None
     if not named and choice.newest is not None and not choice.only and choice.answered is None and case.facts.said.answered_entry:
         return "split-which"  # what it answers is about another ticket
-    return chosen(choice, named=named)
+    return chosen(choice, ticket, named=named)
 
 
 def desk_of(config: Config, ticket: Ticket) -> Desk | None:
@@ -121,15 +122,17 @@ def off(
     desk, customer = desk_of(config, old), old.customer
     assert desk is not None
     assert customer is not None
+    subject = one_line(subject, _SUBJECT)
+    customer = replace(customer, since=0.0, subject=customer.subject or bool(subject))
     counter = opened.serial_key(pattern, desk, now)
     serial = facts.serials[counter]
-    author = [p for p in old.participants if key(p.address) == key(entry.author) and p != customer]
+    author = [p for p in old.participants if key(p.address) == key(entry.author) and p.role is not Role.CUSTOMER]
     new = Ticket(
         id=new_id(clock),
         number=pattern.make(date=local_day(now, desk.timezone), channel=desk.channel, serial=serial),
         desk=old.desk,
         status=Status.PROGRESS if old.assignee else Status.RECEIVED,
-        subject=one_line(subject, _SUBJECT) or old.subject,
+        subject=subject or old.subject,
         language=old.language,
         created_at=now,
         updated_at=now,

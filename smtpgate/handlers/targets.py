@@ -135,7 +135,8 @@ def _unasked(case: Known, work: Work, ticket: Ticket) -> bool:
 
 def _taken_back(case: Known, work: Work, ticket: Ticket) -> bool:
     """By its author, or since it did not arrive."""
-    if case.facts.said.waiting.get(ticket.id) in work.withdrawn:
+    answers = {e.id for e in case.facts.said.entries.get(ticket.id, ()) if e.kind is EntryKind.REPLY}
+    if any(one in work.withdrawn and one.entry_id in answers for one in case.facts.said.waiting.get(ticket.id, ())):
         return True
     about = work.about
     if work.outcome != "bounce" or about is None or about.purpose != "answer" or about.ticket_id != ticket.id:

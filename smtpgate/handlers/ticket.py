@@ -205,7 +205,7 @@ def _open_one(case: Case, work: Work, desk: Desk, sharing: tuple[Desk, ...], key
         work,
         desk,
         serial=(key, serial),
-        subject=case.parsed.subject if work.follows is None or work.follows.unverified else work.follows.subject,
+        subject=case.parsed.subject if work.follows is None or not work.follows.subject_shown else work.follows.subject,
         language=language_for(
             case.parsed.language, case.parsed.script, case.facts.language, desk.language, case.facts.wish.language
         ),

@@ -1,34 +1,38 @@
-"""#undo: an answer that has not left is taken back, with the state that was set with it."""
+"""#undo: an answer that has not left is taken back, with the state and the customer that were set with it."""
 
 from __future__ import annotations
 
 from smtpgate.desk.commands import Given
+from smtpgate.handlers import handing
 from smtpgate.handlers.case import Case
-from smtpgate.handlers.doing import CONVERSATION, Doing
+from smtpgate.handlers.doing import CONVERSATION, KNOWN, Doing
 from smtpgate.mail.agentwords import STATUS
-from smtpgate.model import Entry, EntryKind, Status, Ticket
-
-_KNOWN = 12  # entries of a ticket that are known; with fewer, these are all
+from smtpgate.model import Entry, EntryKind, Status, Ticket, Withdrawn
 
 
 def against(case: Case, ticket: Ticket, words: dict[str, str]) -> list[str]:
     """Why it cannot be done."""
-    entry = _answer(case, ticket)
-    if entry is None:
+    found = _waiting(case, ticket)
+    if not found:
         return [words["too-late"]]
-    return [] if case.post.key(entry.author) == case.sender else [words["not-yours"].format(who=entry.author)]
+    if not _own(case, ticket):
+        return [words["not-yours"].format(who=found[0][0].author)]
+    return []
 
 
 def undo(doing: Doing, _: Given) -> None:
     """The customer hears of no state that he was not told. A ticket that began with the answer ends: nobody outside knows of it."""
     case, ticket = doing.case, doing.ticket
-    entry, entries = _answer(case, ticket), case.facts.said.entries.get(ticket.id, ())
-    assert entry is not None
-    doing.work.withdrawn.append(case.facts.said.waiting[ticket.id])
-    doing.events.append("answer taken back before it left")
-    doing.say("undone")
+    own, entries = _own(case, ticket), case.facts.said.entries.get(ticket.id, ())
+    entry = own[0][0]
+    doing.work.withdrawn += [withdrawn for _, withdrawn in own]
+    if entry.kind is EntryKind.REPLY:
+        doing.events.append("answer taken back before it left")
+        doing.say("undone")
     doing.silent = True
-    alone = len(entries) < _KNOWN and not any(e.kind in CONVERSATION and e.id != entry.id for e in entries)
+    _customer(doing, entry)
+    others = (e for e in entries if e.kind in CONVERSATION and (e.created_at, e.author) != (entry.created_at, entry.author))
+    alone = len(entries) < KNOWN and entry.kind is EntryKind.REPLY and not any(others)
     state = Status.CLOSED if alone else _before(entries, entry, ticket.status)
     if state is not None and state is not ticket.status:
         doing.change(status=state)
@@ -36,10 +40,32 @@ def undo(doing: Doing, _: Given) -> None:
         doing.say("undone-new" if alone else "undone-state", new=STATUS[doing.agent.language][state])
 
 
-def _answer(case: Case, ticket: Ticket) -> Entry | None:
-    waiting = case.facts.said.waiting.get(ticket.id)
-    entries = case.facts.said.entries.get(ticket.id, ())
-    return next((e for e in entries if waiting is not None and e.id == waiting.entry_id), None)
+def _customer(doing: Doing, mail: Entry) -> None:
+    """As long as the one before has not been told."""
+    case, ticket = doing.case, doing.ticket
+    entries, began = case.facts.said.entries.get(ticket.id, ()), case.facts.said.began.get(ticket.id, "")
+    then = handing.before(ticket, entries, mail, began, case.now)
+    if then is None or ticket.customer is None:
+        return
+    if then.told is not None and then.told not in [withdrawn.entry_id for withdrawn in doing.work.withdrawn]:
+        doing.say("undone-customer-told", who=then.customer.address, new=ticket.customer.address)
+        return
+    doing.change(customer=then.customer, add_participants=then.others, language=then.language)
+    doing.events.append(handing.again(then.customer))
+    doing.say("undone-customer", who=then.customer.address)
+
+
+def _waiting(case: Case, ticket: Ticket) -> list[tuple[Entry, Withdrawn]]:
+    """What has not left, the newest first, as far back as entries are known."""
+    entries = {entry.id: entry for entry in case.facts.said.entries.get(ticket.id, ())}
+    return [(entries[w.entry_id], w) for w in case.facts.said.waiting.get(ticket.id, ()) if w.entry_id in entries]
+
+
+def _own(case: Case, ticket: Ticket) -> list[tuple[Entry, Withdrawn]]:
+    """All of the agent's newest mail that has any, whoever else has one that waits: the answer first."""
+    mine = [one for one in _waiting(case, ticket) if case.post.key(one[0].author) == case.sender]
+    of_it = [one for one in mine if one[0].created_at == max(entry.created_at for entry, _ in mine)]
+    return sorted(of_it, key=lambda one: one[0].kind is not EntryKind.REPLY)
 
 
 def _before(entries: tuple[Entry, ...], answer: Entry, now: Status) -> Status | None:

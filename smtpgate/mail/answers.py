@@ -59,7 +59,7 @@ def compose_answer(answer: Answer, templates: Templates) -> Composed:
     person = letters.greeting_name(letters.named(answer.agent.name, language))
     values = {
         "number": ticket.number,
-        "subject": (subject := letters.shown_subject(ticket.subject, ticket.number)),
+        "subject": (subject := letters.shown_subject(ticket.subject, ticket.number) if _may_read_subject(answer) else ""),
         "text": text,
         "formatted": Markup(formatted) if formatted is not None else _paragraphs(text),  # noqa: S704  # sanitised by mail.html
         "person": person,
@@ -91,8 +91,7 @@ def compose_answer(answer: Answer, templates: Templates) -> Composed:
 
 def _links(answer: Answer, subject: str) -> dict[str, str]:
     """For the customer alone: nobody else's words count."""
-    customer = answer.ticket.customer
-    his = customer is not None and customer.address == answer.to.address
+    customer, his = answer.ticket.customer, _is_customers(answer)
     return letters.links(
         answer.language,
         answer.reply_to,
@@ -102,6 +101,16 @@ def _links(answer: Answer, subject: str) -> dict[str, str]:
         wishes=his,
         fewer=customer is not None and customer.fewer,
     )
+
+
+def _is_customers(answer: Answer) -> bool:
+    customer = answer.ticket.customer
+    return customer is not None and customer.address == answer.to.address
+
+
+def _may_read_subject(answer: Answer) -> bool:
+    customer = answer.ticket.customer
+    return customer is None or customer.subject or not _is_customers(answer)
 
 
 def _pictures(answer: Answer, own_id: str) -> tuple[str | None, tuple[Carried, ...]]:

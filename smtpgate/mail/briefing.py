@@ -31,7 +31,7 @@ _LINKS = 10  # the newest ones that are shown
 @dataclass(frozen=True, slots=True)
 class Briefing:
     """What one agent is told of one ticket. what: new, answer, reopened, closed, language, third-party, note,
-    assigned, moved, shown, lost, late, due-soon, overdue.
+    assigned, handed, moved, shown, lost, late, due-soon, overdue.
 
     entry is what is new; earlier what was said before, the newest first. answer_to and note_to are this agent's signed
     addresses. references are the Message-IDs of the thread that this agent sees.
@@ -186,6 +186,7 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
         (words["assignee"], ticket.assignee or words["nobody"]),
         (words["away"], _away(briefing, words)),
         (words["snoozed"], _when(briefing, ticket.snoozed_until)),
+        (words["customer-now"], ticket.customer.address if ticket.customer is not None and ticket.customer.since else ""),
         (words["tags"], ", ".join(ticket.tags)),
         (words["joined"], ", ".join(p.address for p in ticket.joined)),
         (words["copied"], ", ".join(p.address for p in ticket.participants if p.role is Role.CC)),

@@ -275,6 +275,7 @@ def _samples() -> Iterator[Letter]:
             (OtherTicket(2, "20260102-EML-0043", Status.RECEIVED, "Fax & <b>"),),
         ),
         ending=Ending("customer"),
+        copies=True,
     )
     for language in LANGUAGES:
         for purpose in Purpose:
@@ -282,7 +283,9 @@ def _samples() -> Iterator[Letter]:
             yield replace(letter, matter=Matter.OUTAGE)
             yield replace(letter, ending=Ending("time", 7))
             yield replace(letter, ending=Ending(closes_at=1767312000.0, waiting=True))
-            bare = replace(letter, subject="", show_subject=False, message="", standing=None, to=Address("", "zoe@example.org"))
+            bare = replace(
+                letter, subject="", show_subject=False, message="", standing=None, to=Address("", "zoe@example.org"), copies=False
+            )
             yield replace(bare, ending=None)
 
 

@@ -53,6 +53,7 @@ class Purpose(StrEnum):
     CLOSED = "closed"
     REOPENED = "reopened"
     MERGED = "merged"  # an agent has made one ticket of two
+    HANDED = "handed"  # an agent has put somebody else in this customer's place
     SPLIT = "split"  # an agent has taken one of the customer's mails out into a ticket of its own
     REMIND = "remind"  # of what was not answered, or was believed to be solved
     BULLETIN = "bulletin"  # to everybody whom something concerns
@@ -70,12 +71,12 @@ class Purpose(StrEnum):
     @property
     def offers_words(self) -> bool:
         """Names the words by which the customer may steer the ticket, with a link for each."""
-        return self not in (Purpose.CLOSED, Purpose.NOTICE)
+        return self not in (Purpose.CLOSED, Purpose.NOTICE, Purpose.HANDED)
 
     @property
     def offers_wishes(self) -> bool:
         """The same of the words for our mail itself."""
-        return self is not Purpose.NOTICE
+        return self not in (Purpose.NOTICE, Purpose.HANDED)
 
 
 _AT_ONCE = frozenset(
@@ -130,6 +131,7 @@ class Letter:
     other: str = ""  # the number of the ticket that was merged into this one, that it was taken out of, or that it goes on from
     fewer: bool = False
     ending: Ending | None = None
+    copies: bool = False  # of HANDED: he gets copies of our answers from now on
 
 
 def new_message_id(ticket_id: int, domain: str, rand: bytes) -> str:
@@ -224,6 +226,7 @@ def variables(letter: Letter) -> dict[str, str]:
         "message": many_lines(letter.message) if theirs else "",
         "date": date_text(letter.date, desk, language),
         "other": letter.other,
+        "copies": "yes" if letter.copies else "",
         "matter": MATTER[language][letter.matter] if letter.matter else "",
         **of_desk(desk, language),
         **_standing(letter),

@@ -159,6 +159,7 @@ def _people(facts: Facts, changes: Changes) -> Iterator[str]:
     and their acknowledgements are asked for by address."""
     everybody: list[Participant] = [one for new in changes.tickets for one in new.ticket.participants]
     everybody += [one for update in changes.updates for one in update.add_participants]
+    everybody += [update.customer for update in changes.updates if update.customer is not None]
     everybody += [one for id_ in _tickets(changes) if id_ in facts.tickets for one in facts.tickets[id_].participants]
     yield from (rows.address_key(one.address) for one in everybody)
     yield from (rows.address_key(address) for update in changes.updates for address in update.remove_participants)

@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from smtpgate.blocks import mailbox_key
 from smtpgate.errors import StoreMisuse
 from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
-from smtpgate.store import blocking, due, holding, incoming, linking, rows, tally, targets, wishes
+from smtpgate.store import blocking, customer, due, holding, incoming, linking, rows, tally, targets, wishes
 from smtpgate.store.api import AckNote, Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
 from smtpgate.store.facts import facts, tickets_by_id
 from smtpgate.store.statement import Many, Query, Verb, select_in, together, written
+from smtpgate.store.talk import TAKEN_BACK
 
 _NOT_AUTOMATIC = "'answer', 'to-agent', 'receipt', 'held', 'alert', 'postmaster'"  # a person's words, and what agents read
 
@@ -103,6 +104,7 @@ def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
     """In the order in which the parts need each other: new rows first, in one go with `also`, then changes of rows."""
     updates = [update for changes, _ in several for update in changes.updates]
     yield from linking.merged(link for changes, _ in several for link in changes.links)
+    yield from customer.changed(updates)
     counted = yield from _moved(updates, [new.ticket for changes, _ in several for new in changes.tickets])
     for changes, _ in several:
         counted.update(_counted(changes))  # which also keeps what falls, as + does not
@@ -132,8 +134,8 @@ def _taken_back(changes: Changes) -> Verb[None]:
     """Answers that have not left, and held mails that an agent vouches for."""
     for withdrawn in changes.withdrawn:
         yield Query(
-            """UPDATE recipient SET state = 'dropped', due_at = NULL, claimed_by = NULL, last_reply = 'taken back by its author'
-                WHERE state = 'queued' AND attempts = 0 AND outgoing_id IN (SELECT o.id FROM outgoing o WHERE o.purpose = 'answer'
+            f"""UPDATE recipient SET state = 'dropped', due_at = NULL, claimed_by = NULL, last_reply = 'taken back by its author'
+                WHERE state = 'queued' AND attempts = 0 AND outgoing_id IN (SELECT o.id FROM outgoing o WHERE o.{TAKEN_BACK}
                     AND o.entry_id = $2 AND o.ticket_id = (SELECT ticket_id FROM outgoing WHERE id = $1))""",
             (withdrawn.outgoing_id, withdrawn.entry_id),
         )
@@ -327,10 +329,10 @@ def _removed(updates: Sequence[TicketUpdate]) -> Verb[None]:
 def _participants(ticket_id: int, participants: tuple[Participant, ...]) -> Iterator[Query]:
     for person in participants:
         yield Query(
-            """INSERT INTO participant (ticket_id, address_key, address, name, role) VALUES ($1, $2, $3, $4, $5)
-                ON CONFLICT (ticket_id, address_key) DO UPDATE SET role = excluded.role
+            rows.A_PARTICIPANT
+            + """ ON CONFLICT (ticket_id, address_key) DO UPDATE SET role = excluded.role
                 WHERE participant.role = 'cc' AND excluded.role = 'joined'""",
-            (ticket_id, rows.address_key(person.address), person.address, person.name, person.role),
+            rows.of_participant(ticket_id, person),
         )
 
 

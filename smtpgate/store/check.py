@@ -29,6 +29,11 @@ FAULTS = (
             AND NOT EXISTS (SELECT 1 FROM participant p WHERE p.ticket_id = t.id
                 AND (p.role = 'customer' OR p.address LIKE '%@erased.invalid'))""",
     ),
+    (
+        "ticket with two customers",
+        """SELECT t.number FROM participant p JOIN ticket t ON t.id = p.ticket_id WHERE p.role = 'customer'
+            GROUP BY t.number HAVING count(*) > 1""",
+    ),
     ("ticket without an entry", "SELECT number FROM ticket t WHERE NOT EXISTS (SELECT 1 FROM entry e WHERE e.ticket_id = t.id)"),
     ("ticket without a number or desk", "SELECT id FROM ticket WHERE number = '' OR desk = ''"),
     (
@@ -109,6 +114,7 @@ STATES = (
 _FLAGS = {
     "incoming": ("smtputf8", "released"),
     "ticket": ("unverified",),
+    "participant": ("subject",),
     "message_ref": ("ours",),
     "fingerprint": ("strong", "told"),
     "outgoing": ("smtputf8", "eightbit"),

@@ -73,7 +73,8 @@ class FactsQuery:
     blocks: bool = False  # of the customers of all tickets that it reaches, beside those of the sender
     open_tickets: bool = False  # with that: all that are open of those of which its sender is the customer
     of_agent: bool = False  # a reference counts whoever made it: agents answer mail of customers that never came to them by us
-    customer: str = ""  # address of whom an agent opens a ticket for: what is known of the person is wanted
+    customer: str = ""  # address of whom an agent opens a ticket for, or makes its customer: what is known of the person is wanted
+    began: bool = False  # with the conversation: whose mail each ticket began with
     copies: bool = False  # what was said of who gets copies of answers, in the tickets that it reaches, however long ago
     holding: HoldingQuery | None = None  # what is told and decided of held mail
     taken: Taken | None = None  # which mail of the customer an agent takes out of the tickets that it reaches
@@ -167,7 +168,8 @@ class NewTicket:
 
 @dataclass(frozen=True, slots=True)
 class TicketUpdate:
-    """None leaves a field as it is."""
+    """None leaves a field as it is. customer: takes the place of the one who is it. Nobody takes part any more but he and those in
+    add_participants, and all that was said to a customer before is marked as said with the one before."""
 
     ticket_id: int
     status: Status | None = None
@@ -179,6 +181,7 @@ class TicketUpdate:
     priority: Priority | None = None
     tags: tuple[str, ...] | None = None
     desk: str | None = None
+    customer: Participant | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ def tickets_by_id(ids: Iterable[int]) -> Verb[dict[int, Ticket]]:
     )
     of_ticket: dict[int, list[Participant]] = {}
     for row in people:
-        of_ticket.setdefault(row[4], []).append(rows.participant(row))
+        of_ticket.setdefault(row[6], []).append(rows.participant(row))
     tickets = {row[0]: rows.ticket(row, tuple(of_ticket.get(row[0], ()))) for row in found}
     if linked := [row[0] for row in found if row[-1]]:
         links = yield from linking.of(linked)
@@ -371,6 +371,7 @@ def _blocks(query: FactsQuery, reached: dict[str, Any]) -> Verb[tuple[Block, ...
     if not query.blocks:
         return ()
     customers = [ticket.customer.address for ticket in reached["tickets"].values() if ticket.customer is not None]
+    customers += [query.customer] if query.customer else []
     return (yield from blocking.of(customers))
 
 

@@ -75,7 +75,7 @@ def _merged(old: int, new: int) -> Verb[None]:
     if old == new or len(numbers) != 2:
         raise StoreMisuse(f"ticket {old} cannot be merged into {new}")
     yield Query(
-        "UPDATE entry SET ticket_id = $2, marks = " + _MARKED + " WHERE ticket_id = $1",
+        "UPDATE entry SET ticket_id = $2, marks = " + one_more(_ORIGIN) + " WHERE ticket_id = $1",
         (old, new, json.dumps(origin(numbers[old]))),
     )
     yield Query(
@@ -91,14 +91,18 @@ def _merged(old: int, new: int) -> Verb[None]:
     yield Query("UPDATE link SET ticket_id = $2 WHERE ticket_id = $1 AND kind = 'holds'", (old, new))
 
 
-# a JSON list of strings with one more; an entry that came from elsewhere before is still from there
-_MARKED = """CASE WHEN marks LIKE '%"was #%' THEN marks WHEN marks = '[]' THEN '[' || $3 || ']'
+_ORIGIN = "was #"
+
+
+def one_more(beginning: str) -> str:
+    """An entry's marks, a JSON list of strings, with $3; where one begins so already, it stays the one."""
+    return f"""CASE WHEN marks LIKE '%"{beginning}%' THEN marks WHEN marks = '[]' THEN '[' || $3 || ']'
     ELSE substr(marks, 1, length(marks) - 1) || ', ' || $3 || ']' END"""
 
 
 def origin(number: str) -> str:
-    """The mark of an entry that was another ticket's."""
-    return f"was #{number}"
+    """The mark of an entry that was another ticket's: of one that came from elsewhere before, where it is still from."""
+    return f"{_ORIGIN}{number}"
 
 
 def moved(entries: Iterable[MovedEntry]) -> Verb[None]:
@@ -107,7 +111,7 @@ def moved(entries: Iterable[MovedEntry]) -> Verb[None]:
         number = yield Query("SELECT number FROM ticket WHERE id = $1", (one.ticket_id,))
         done = yield Query(
             "UPDATE entry SET ticket_id = $2, marks = "
-            + _MARKED
+            + one_more(_ORIGIN)
             + " WHERE ticket_id = $1 AND (id = $4 OR repeat_of = $4) RETURNING id, message_id",
             (one.ticket_id, one.to_ticket, json.dumps(origin(number[0][0])), one.entry_id),
         )

@@ -244,11 +244,22 @@ def ticket(row: Row, participants: tuple[Participant, ...]) -> Ticket:
     )
 
 
-PARTICIPANT = "p.address, p.name, p.role, (SELECT w.fewer FROM wish w WHERE w.address_key = p.address_key)"
+PARTICIPANT = """p.address, p.name, p.role, (SELECT w.fewer FROM wish w WHERE w.address_key = p.address_key), p.since,
+    p.subject"""
 
 
 def participant(row: Row) -> Participant:
-    return Participant(address=row[0], name=row[1], role=Role(row[2]), fewer=bool(row[3]))
+    return Participant(address=row[0], name=row[1], role=Role(row[2]), fewer=bool(row[3]), since=row[4], subject=bool(row[5]))
+
+
+A_PARTICIPANT = """INSERT INTO participant (ticket_id, address_key, address, name, role, since, subject)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)"""
+
+
+def of_participant(ticket_id: int, person: Participant) -> tuple[int, str, str, str, str, float, int]:
+    """The values of A_PARTICIPANT."""
+    who = (address_key(person.address), person.address, person.name)
+    return (ticket_id, *who, person.role, person.since, int(person.subject))
 
 
 ENTRY = "id, ticket_id, kind, author, created_at, text, mail_id, message_id, evidence, marks, attachments, rung, repeat_of, details"

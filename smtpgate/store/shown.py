@@ -87,7 +87,8 @@ class Said:
 
     entries: dict[int, tuple[Entry, ...]] = field(default_factory=dict)  # the newest ones, newest first
     others: tuple[OtherTicket, ...] = ()  # of the sender, the newest first
-    waiting: dict[int, Withdrawn] = field(default_factory=dict)  # the newest answer that has not left
+    waiting: dict[int, tuple[Withdrawn, ...]] = field(default_factory=dict)  # what can be taken back, the newest first
+    began: dict[int, str] = field(default_factory=dict)  # whose mail it began with, when the question asks for it
     told: dict[str, Told] = field(default_factory=dict)  # by an agent's address
     answered_at: float = 0.0  # when the newest mail of ours was made that the mail refers to
     answered_entry: int | None = None  # what that mail was about

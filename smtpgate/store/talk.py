@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from smtpgate.listing import Listed
-from smtpgate.model import COPIES, Entry, OtherTicket, Status, Withdrawn
+from smtpgate.model import COPIES, SAID_WITH, Entry, OtherTicket, Status, Withdrawn
 from smtpgate.store import rows
 from smtpgate.store.api import LEFT_OUT, TO_AGENT, Facts, FactsQuery, Taken
 from smtpgate.store.linking import MERGED
@@ -22,13 +22,24 @@ _COPIES = 200  # events of a ticket that say who gets copies
 _HOUR = 3600.0
 _NEWEST, _OPEN = 500, 50  # tickets of a person among which the open ones are looked for, and how many are named
 _COLUMNS = rows.ENTRY.replace(" text,", f" substr(text, 1, {_TEXT}),")
-_CUSTOMERS = "kind = 'customer' AND mail_id IS NOT NULL"
+# his own, and none that was said while somebody else was the customer
+_CUSTOMERS = f"""kind = 'customer' AND mail_id IS NOT NULL AND (marks NOT LIKE '%"{SAID_WITH}%' OR EXISTS (SELECT 1
+    FROM participant p WHERE p.ticket_id = $1 AND p.role = 'customer'
+        AND replace(marks, '"{SAID_WITH}' || p.address || '"', '') <> marks))"""
 _BEYOND = "SELECT 1 FROM entry WHERE ticket_id = $1 ORDER BY seq DESC LIMIT 1 OFFSET $2"
-_WAITING = """SELECT o.id, o.entry_id FROM outgoing o WHERE o.ticket_id = $1 AND o.purpose = 'answer' AND o.entry_id IS NOT NULL
+TAKEN_BACK = "purpose IN ('answer', 'handed')"  # what waits a while, so that its author may take it back
+_MOST_WAITING = 8  # of those in a ticket, copies included
+_WAITING = f"""SELECT o.id, o.entry_id FROM outgoing o WHERE o.ticket_id = $1 AND o.{TAKEN_BACK} AND o.entry_id IS NOT NULL
     AND EXISTS (SELECT 1 FROM recipient r WHERE r.outgoing_id = o.id AND r.state = 'queued' AND r.attempts = 0
         AND r.claimed_by IS NULL) AND NOT EXISTS (SELECT 1 FROM outgoing c JOIN recipient r ON r.outgoing_id = c.id
-            WHERE c.ticket_id = o.ticket_id AND c.entry_id = o.entry_id AND c.purpose = 'answer' AND r.state <> 'dropped'
-            AND NOT (r.state = 'queued' AND r.attempts = 0 AND r.claimed_by IS NULL)) ORDER BY o.id DESC LIMIT 1"""
+            WHERE c.ticket_id = o.ticket_id AND c.entry_id = o.entry_id AND c.{TAKEN_BACK} AND r.state <> 'dropped'
+            AND NOT (r.state = 'queued' AND r.attempts = 0 AND r.claimed_by IS NULL))
+    AND o.id = (SELECT max(n.id) FROM outgoing n WHERE n.ticket_id = o.ticket_id AND n.entry_id = o.entry_id AND n.{TAKEN_BACK})
+    ORDER BY o.id DESC LIMIT {_MOST_WAITING}"""
+# those of a ticket that was merged into it began another one
+_BEGAN = (
+    """SELECT author FROM entry WHERE ticket_id = $1 AND kind = 'customer' AND marks NOT LIKE '%"was #%' ORDER BY seq LIMIT 1"""
+)
 
 
 def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
@@ -36,15 +47,16 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
     if not query.conversation and not query.copies:
         return facts
     named = (facts.merged.get(i, i) for i in query.ticket_ids)
-    first = [i for i in named if i in facts.tickets]  # that a signed address names: nothing stands in their way
-    reached = tuple(dict.fromkeys((*first, *facts.tickets)))[:_TICKETS]
+    signed = [i for i in named if i in facts.tickets]  # that a signed address names: nothing stands in their way
+    reached = tuple(dict.fromkeys((*signed, *facts.tickets)))[:_TICKETS]
     copies = {}
     for ticket_id in reached if query.copies else ():
         copies[ticket_id] = yield from _copies(ticket_id)
     if not query.conversation:
         return replace(facts, said=Said(copies=copies))
     talk: dict[int, tuple[Entry, ...]] = {}
-    waiting: dict[int, Withdrawn] = {}
+    waiting: dict[int, tuple[Withdrawn, ...]] = {}
+    began: dict[int, str] = {}
     single = facts.listed if query.listing is not None and query.listing.what in (Listed.NEXT, Listed.NUMBER) else ()
     names = dict.fromkeys(query.desks)
     for ticket in (*(facts.tickets[ticket_id] for ticket_id in reached), *single):
@@ -53,7 +65,10 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
         talk[ticket_id] = yield from _entries(ticket_id)
         found = yield Query(_WAITING, (ticket_id,))
         if found:
-            waiting[ticket_id] = Withdrawn(found[0][0], found[0][1])
+            waiting[ticket_id] = tuple(Withdrawn(*row) for row in found)
+        if query.began:
+            first = yield Query(_BEGAN, (ticket_id,))
+            began[ticket_id] = first[0][0] if first else ""
     told = {}
     for agent in dict.fromkeys(agent for name in names for agent in query.members.get(name, ())):
         told[agent] = yield from _told(agent, query)
@@ -64,7 +79,7 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
     if query.taken is not None:
         for ticket_id in reached:
             choices[ticket_id] = yield from _choice(ticket_id, query.taken, about)
-    return replace(facts, said=Said(talk, others, waiting, told, answered, about, copies, choices), open_tickets=opened)
+    return replace(facts, said=Said(talk, others, waiting, began, told, answered, about, copies, choices), open_tickets=opened)
 
 
 def _told(agent: str, query: FactsQuery) -> Verb[Told]:
@@ -100,7 +115,7 @@ def _copies(ticket_id: int) -> Verb[tuple[Entry, ...]]:
 def _choice(ticket_id: int, taken: Taken, answered: int | None) -> Verb[Choice]:
     """Mails are counted over the newest entries; what is named is found however old it is."""
     mails = yield Query(
-        f"""SELECT id FROM (SELECT id, kind, mail_id, seq FROM entry WHERE ticket_id = $1 ORDER BY seq DESC LIMIT $2) e
+        f"""SELECT id FROM (SELECT id, kind, mail_id, marks, seq FROM entry WHERE ticket_id = $1 ORDER BY seq DESC LIMIT $2) e
             WHERE {_CUSTOMERS} ORDER BY seq DESC LIMIT $3""",
         (ticket_id, taken.reach, max(taken.which or 0, 2)),
     )
@@ -131,9 +146,10 @@ def others_of(sender: str) -> Verb[tuple[OtherTicket, ...]]:
 
 def _open(sender: str) -> Verb[tuple[OtherTicket, ...]]:
     """Among the newest ones: who has had thousands must not make each of his mails dear. A ticket that unproved mail has opened
-    may be a stranger's, in this person's name: its subject is not repeated to anybody."""
+    may be a stranger's, in this person's name: its subject is not repeated to anybody; nor is that of one which was another's."""
     found = yield Query(
-        f"""SELECT t.id, t.number, t.status, t.subject, t.unverified FROM (SELECT ticket_id FROM participant
+        f"""SELECT t.id, t.number, t.status, t.subject, t.unverified = 1 OR p.subject = 0
+            FROM (SELECT ticket_id, subject FROM participant
                 WHERE address_key = $1 AND role = 'customer' ORDER BY ticket_id DESC LIMIT {_NEWEST}) p
             JOIN ticket t ON t.id = p.ticket_id WHERE t.status NOT IN ('resolved', 'closed') ORDER BY t.id DESC LIMIT {_OPEN}""",
         (rows.address_key(sender),),

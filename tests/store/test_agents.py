@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from smtpgate.errors import StoreMisuse
 from smtpgate.listing import Listed, Listing
 from smtpgate.model import DeliveryState, EntryKind, Participant, Role, Status, Ticket
 from smtpgate.store.api import LEFT_OUT, TO_AGENT, AckNote, Changes, Facts, MessageRef, NewTicket, TicketUpdate
@@ -68,10 +71,10 @@ async def test_an_answer_waits_as_long_as_none_of_its_copies_has_left_and_all_ar
         )
     ]
     await changed(store, Changes(entries=(entry,), outgoing=tuple(mails)))
-    waiting = (await facts_of(store, ticket)).said.waiting[ticket.id]
+    (waiting,) = (await facts_of(store, ticket)).said.waiting[ticket.id]
     assert (waiting.outgoing_id in {mails[0].id, mails[1].id}, waiting.entry_id) == (True, entry.id)
     await store.claim_deliveries(worker="w", now=NOW, limit=9, next_at=lambda _: NOW + 300)
-    assert (await facts_of(store, ticket)).said.waiting[ticket.id] == waiting
+    assert (await facts_of(store, ticket)).said.waiting[ticket.id] == (waiting,)
     await changed(store, Changes(withdrawn=(waiting,)))
     states = {row.address: row.state for row in await store.queue(states=list(DeliveryState), ticket_number=None, limit=9)}
     assert states["wang@example.org"] is states["boss@other.example"] is DeliveryState.DROPPED
@@ -181,3 +184,46 @@ async def test_of_an_agents_mail_a_reference_counts_whoever_made_it(store: VerbS
     assert (await store.facts(strangers)).by_message_id == {}
     agents = (await store.facts(replace(strangers, of_agent=True))).by_message_id
     assert {name: ref.ticket_id for name, ref in agents.items()} == {"<theirs@x>": ticket.id}
+
+
+async def test_another_customer_takes_part_alone_and_what_was_said_before_is_marked(store: VerbStore) -> None:
+    wang = Participant("wang@example.org", "王", Role.CUSTOMER)
+    ticket = a_ticket(participants=(wang, Participant(LI, "李", Role.JOINED), Participant("boss@example.org", "", Role.CC)))
+    await open_ticket(store, ticket)
+    kinds = (EntryKind.CUSTOMER, EntryKind.NOTE, EntryKind.REPLY, EntryKind.EVENT, EntryKind.STATUS)
+    before = [an_entry(ticket.id, kind=kind, marks=("weak",)) for kind in kinds]
+    await changed(store, Changes(entries=tuple(before)))
+    li, kept = Participant("li@EXAMPLE.org", "李", Role.CUSTOMER, since=NOW, subject=False), replace(wang, role=Role.JOINED)
+    answer = an_entry(ticket.id, kind=EntryKind.REPLY)
+    await changed(store, Changes(updates=(TicketUpdate(ticket.id, customer=li, add_participants=(kept,)),), entries=(answer,)))
+    detail = await store.ticket(ticket.number)
+    assert detail is not None
+    assert detail.ticket.participants == (li, kept)
+    marks = {e.id: e.marks for e in detail.entries}
+    said = ("weak", "with wang@example.org")
+    assert [marks[e.id] for e in before] == [said, ("weak",), said, ("weak",), said]
+    assert marks[answer.id] == ()
+    back = Participant("wang@example.org", "王", Role.CUSTOMER)
+    await changed(store, Changes(updates=(TicketUpdate(ticket.id, customer=back),)))
+    detail = await store.ticket(ticket.number)
+    assert detail is not None
+    assert detail.ticket.participants == (back,)
+    marks = {e.id: e.marks for e in detail.entries}
+    assert (marks[answer.id], marks[before[0].id]) == (("with li@EXAMPLE.org",), said)
+    assert [
+        (await store.facts(a_query(sender=who, open_tickets=True, conversation=True))).open_tickets != ()
+        for who in (LI, wang.address)
+    ] == [False, True]
+
+
+async def test_a_ticket_without_a_customer_gets_one_and_one_that_is_not_there_none(store: VerbStore) -> None:
+    ticket = a_ticket(participants=(), unverified=True)
+    await open_ticket(store, ticket)
+    entry = an_entry(ticket.id, kind=EntryKind.MACHINE)
+    li = Participant(LI, "李", Role.CUSTOMER, since=NOW)
+    await changed(store, Changes(entries=(entry,), updates=(TicketUpdate(ticket.id, customer=li),)))
+    assert (await seen(store, ticket)).participants == (li,)
+    facts = await store.facts(a_query(ticket_ids=(ticket.id,), conversation=True, began=True))
+    assert facts.said.began == {ticket.id: "wang@example.org"}
+    with pytest.raises(StoreMisuse, match="no ticket 7 "):
+        await changed(store, Changes(updates=(TicketUpdate(7, customer=li),)))

@@ -80,6 +80,8 @@ CREATE TABLE ticket (
 CREATE INDEX ticket_status ON ticket (status, id);
 CREATE INDEX ticket_desk ON ticket (desk, status, id);
 
+-- since: when an agent put this one in the place of the ticket's customer, 0 for one who was it from the start. subject: he may read
+-- the ticket's.
 CREATE TABLE participant (
     id INTEGER PRIMARY KEY,
     ticket_id INTEGER NOT NULL REFERENCES ticket (id),
@@ -87,6 +89,8 @@ CREATE TABLE participant (
     address TEXT NOT NULL,
     name TEXT NOT NULL,
     role TEXT NOT NULL,
+    since REAL NOT NULL DEFAULT 0,
+    subject INTEGER NOT NULL DEFAULT 1,
     UNIQUE (ticket_id, address_key)
 ) STRICT;
 CREATE INDEX participant_address ON participant (address_key, ticket_id);
