@@ -138,7 +138,7 @@ class Later:
 
     async def _digest(self, agent: Agent, key: str, desks: Sequence[Desk], where: ZoneInfo, now: float) -> None:
         try:
-            waits = await self.store.daily(key, [desk.name for desk in desks], daily.end_of_day(where, now))
+            waits = await self.store.daily(key, [desk.name for desk in desks], now, daily.end_of_day(where, now))
             day, post = daily.today(agent, where, now), self.pipeline.post
             mails = () if waits.nothing else (post.digest(desk=desks[0], agent=agent, daily=waits, now=now),)
             sent = await self.store.send_digest(key, day, Changes(outgoing=mails, digested=((key, day),)))

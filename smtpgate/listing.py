@@ -49,12 +49,15 @@ class Some:
 
 @dataclass(frozen=True, slots=True)
 class Daily:
-    """What waits for an agent. mine: open, those that wait for us first, the longest before all; back: to come today."""
+    """What waits for an agent. overdue, today: his or nobody's, and in no further list; mine: open, those that wait for us
+    first, the longest before all; back: to come today."""
 
+    overdue: Some = Some()
+    today: Some = Some()
     mine: Some = Some()
     unassigned: Some = Some()
     back: Some = Some()
 
     @property
     def nothing(self) -> bool:
-        return not (self.mine.all or self.unassigned.all or self.back.all)
+        return not any(some.all for some in (self.overdue, self.today, self.mine, self.unassigned, self.back))

@@ -19,7 +19,7 @@ from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.listing import Listed, Listing
 from smtpgate.mail import address as mail_address
-from smtpgate.mail import letters
+from smtpgate.mail import duewords, letters
 from smtpgate.mail.agentwords import STATUS, WORDS
 from smtpgate.mail.token import Token
 from smtpgate.model import Entry, EntryKind, ParsedMail, Ticket
@@ -171,9 +171,10 @@ def _line(case: Case, agent: Agent, ticket: Ticket) -> str:
     subject = letters.shown_subject(letters.one_line(ticket.subject, _SUBJECT), ticket.number)
     who = ticket.customer.address if ticket.customer else "-"
     state, age = STATUS[language][ticket.status], letters.age_text(case.now - ticket.created_at, language)
-    line = f"{ticket.number} · {state} · {age} · {subject or '-'} · {who}"
+    desk = case.config.desk_named(ticket.desk) or case.config.desk[0]
+    due = duewords.short_text(ticket.clock, desk, language, case.now, agent.timezone or "")
+    line = " · ".join(filter(None, (ticket.number, state, due, age, subject or "-", who)))
     if ticket.snoozed_until is None:
         return line
-    desk = case.config.desk_named(ticket.desk) or case.config.desk[0]
     when = letters.date_text(ticket.snoozed_until, desk, language, agent.timezone or "")
     return f"{line} · {WORDS[language]['snoozed']} {when}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from smtpgate.handlers import targets
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.doing import SPAM, conversation
 from smtpgate.mail.customerwords import Asked
@@ -117,6 +118,7 @@ def _send(
             in_reply_to=case.parsed,
             standing=standing,
             ending=ending,
+            promised=targets.promised(case, work, ticket) if purpose in ("received", "status") else None,
             other=work.follows.number if work.follows is not None and purpose == "received" else "",
         )
     except ComposeError as error:  # the ticket matters more than its acknowledgement

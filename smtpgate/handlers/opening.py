@@ -14,7 +14,7 @@ from smtpgate.desk.commands import Given, Reading
 from smtpgate.desk.commandtable import Place, Verb
 from smtpgate.desk.life import language_for
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers import canned, doubts, notify, outcome, tell, thread
+from smtpgate.handlers import canned, doubts, notify, outcome, targets, tell, thread
 from smtpgate.handlers import ticket as tickets
 from smtpgate.handlers.agentwords import LINES
 from smtpgate.handlers.case import Case, Work
@@ -210,6 +210,7 @@ def _acknowledge(case: Case, work: Work, desk: Desk, ticket: Ticket, original: O
             now=case.now,
             send_at=at,
             references=(seen,) if seen else (),
+            promised=targets.promised(case, work, ticket),
         )
     except ComposeError as error:  # the ticket matters more than its acknowledgement
         work.because(NAME, f"no acknowledgement: {error}")

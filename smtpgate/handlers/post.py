@@ -16,6 +16,7 @@ from smtpgate.desksettings import Agent, Desk
 from smtpgate.languages import Language, written_in
 from smtpgate.listing import Daily
 from smtpgate.mail import address as mail_address
+from smtpgate.mail import duewords
 from smtpgate.mail.answers import Answer, compose_answer
 from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_receipt, late_lines, late_title
 from smtpgate.mail.compose import Templates, compose
@@ -64,12 +65,15 @@ class Post:
         ending: Ending | None = None,
         matter: Matter | None = None,
         copies: bool = False,
+        promised: float | None = None,
     ) -> OutgoingMail:
-        """One status mail to one customer. It threads below in_reply_to, the mail that it answers, else references."""
+        """One status mail to one customer. It threads below in_reply_to, the mail that it answers, else references. promised: until
+        when he is to be answered."""
         answered = in_reply_to.message_id if in_reply_to else None
+        language = written_in(ticket.language)
         letter = Letter(
             purpose=Purpose(purpose),
-            language=written_in(ticket.language),
+            language=language,
             desk=desk,
             ticket_number=ticket.number,
             to=to,
@@ -87,6 +91,7 @@ class Post:
             ending=ending,
             matter=matter,
             copies=copies,
+            promise="" if promised is None else duewords.promise(promised, desk, language, now),
         )
         composed = compose(letter, self.templates)
         return self._outgoing(composed, purpose, desk, ticket, to.address, now, now if send_at is None else send_at, entry_id)

@@ -18,7 +18,7 @@ from smtpgate.links import LinkKind, MovedEntry
 from smtpgate.mail.customerwords import Asked
 from smtpgate.model import Entry, EntryKind, Status, Ticket
 from smtpgate.store.api import Changes, Choice, TicketUpdate
-from smtpgate.target import TargetClock
+from smtpgate.target import Target, TargetClock
 
 
 def kept(case: Known, work: Work) -> None:
@@ -46,6 +46,18 @@ def current(case: Known, work: Work, ticket: Ticket) -> Ticket:
     """The ticket with its clock as the work stands. The result is for showing: what is done goes on from the other one."""
     found = _moved(case, work, ticket)
     return ticket if found is None else replace(ticket, clock=found.clock)
+
+
+def promised(case: Known, work: Work, ticket: Ticket) -> float | None:
+    """Until when its customer is told that he is answered; None where nothing is promised, or another date was set."""
+    desk = case.config.desk_named(ticket.desk)
+    if desk is None or desk.targets is None or not desk.targets.promise:
+        return None
+    clock = current(case, work, ticket).clock
+    if clock is None or clock.date is not None or clock.answer is None:
+        return None
+    found = targets.items(case.config, clock, ticket.status, ticket.priority)
+    return next((item.at for item in found if item.target is not Target.SOLUTION), None)
 
 
 def following(config: Config, ticket: Ticket, update: TicketUpdate, happened: Happened) -> Changes:

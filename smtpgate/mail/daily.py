@@ -10,7 +10,7 @@ from urllib.parse import quote
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.languages import colon
 from smtpgate.listing import Daily, Some, Waiting
-from smtpgate.mail import briefing, letters, safe
+from smtpgate.mail import briefing, duewords, letters, safe
 from smtpgate.mail.agentwords import STATUS
 from smtpgate.mail.compose import Templates
 from smtpgate.mail.wire import Composed
@@ -19,6 +19,8 @@ _SUBJECT = 80  # characters of a ticket's
 _WORDS: dict[str, dict[str, str]] = {
     "en": {
         "headline": "What waits for you",
+        "overdue": "Overdue",
+        "today": "Due today",
         "mine": "Yours",
         "unassigned": "Nobody has them",
         "back": "Snoozed, back today",
@@ -31,6 +33,8 @@ _WORDS: dict[str, dict[str, str]] = {
     },
     "zh": {
         "headline": "等待您处理的工单",
+        "overdue": "已逾期",
+        "today": "今天到期",
         "mine": "由您负责",
         "unassigned": "无人负责",
         "back": "暂缓后今天恢复",
@@ -43,6 +47,8 @@ _WORDS: dict[str, dict[str, str]] = {
     },
     "zh-Hant": {
         "headline": "等待您處理的工單",
+        "overdue": "已逾期",
+        "today": "今天到期",
         "mine": "由您負責",
         "unassigned": "無人負責",
         "back": "暫緩後今天恢復",
@@ -88,7 +94,13 @@ def compose_digest(digest: Digest, templates: Templates) -> Composed:
 
 
 def _lists(daily: Daily) -> tuple[tuple[str, Some], ...]:
-    return (("mine", daily.mine), ("unassigned", daily.unassigned), ("back", daily.back))
+    return (
+        ("overdue", daily.overdue),
+        ("today", daily.today),
+        ("mine", daily.mine),
+        ("unassigned", daily.unassigned),
+        ("back", daily.back),
+    )
 
 
 def _list(digest: Digest, name: str, some: Some) -> dict[str, Any]:
@@ -105,7 +117,8 @@ def _line(digest: Digest, name: str, one: Waiting) -> dict[str, Any]:
     ticket, language = one.ticket, digest.agent.language
     words = _WORDS[language]
     subject = letters.shown_subject(letters.one_line(ticket.subject, _SUBJECT), ticket.number)
-    facts = [STATUS[language][ticket.status], letters.age_text(digest.date - ticket.created_at, language)]
+    due = duewords.short_text(ticket.clock, digest.desk, language, digest.date, digest.agent.timezone or "")
+    facts = [*filter(None, (due,)), STATUS[language][ticket.status], letters.age_text(digest.date - ticket.created_at, language)]
     if one.since is not None:
         facts.append(words["waits"].format(age=letters.age_text(digest.date - one.since, language)))
     if one.back_at is not None:
@@ -119,6 +132,6 @@ def _line(digest: Digest, name: str, one: Waiting) -> dict[str, Any]:
         "who": safe.line(ticket.customer.address, 200) if ticket.customer else "-",
         "links": [
             (words[link], f"{base}&body={quote(f'#{link}')}%0D%0A")
-            for link in (("take", "show") if name == "unassigned" else ("show",))
+            for link in (("take", "show") if name != "back" and not ticket.assignee else ("show",))
         ],
     }

@@ -127,6 +127,7 @@ class Letter:
     references: tuple[str, ...] = ()
     reply_to: str | None = None
     standing: Standing | None = None
+    promise: str = ""  # until when an answer comes, as we say it
     matter: Matter | None = None  # of BULLETIN alone
     other: str = ""  # the number of the ticket that was merged into this one, that it was taken out of, or that it goes on from
     fewer: bool = False
@@ -227,6 +228,7 @@ def variables(letter: Letter) -> dict[str, str]:
         "date": date_text(letter.date, desk, language),
         "other": letter.other,
         "copies": "yes" if letter.copies else "",
+        "promise": letter.promise,
         "matter": MATTER[language][letter.matter] if letter.matter else "",
         **of_desk(desk, language),
         **_standing(letter),

@@ -11,6 +11,7 @@ from smtpgate.bulletin import Matter
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.languages import Language
 from smtpgate.listing import Daily, Some, Waiting
+from smtpgate.mail import duewords
 from smtpgate.mail.answers import Answer, compose_answer
 from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_receipt
 from smtpgate.mail.compose import STEMS, Templates, compose
@@ -31,6 +32,7 @@ from smtpgate.model import (
     Ticket,
 )
 from smtpgate.parsed import Attachment, Detail
+from smtpgate.target import Target, TargetClock
 
 NAMES = STEMS
 _NUMBER, _OTHER = "20260102-EML-0042", "20260102-EML-0043"
@@ -146,6 +148,7 @@ def _letter(purpose: Purpose, language: Language, desk: Desk) -> Letter:
         message=message.get(purpose, ""),
         reply_to=_signed(desk, "r"),
         standing=_standing(words) if purpose is Purpose.STATUS else None,
+        promise=duewords.promise(_NOW + 5 * 3600, desk, language, _NOW) if purpose is Purpose.RECEIVED else "",
         matter=Matter.OUTAGE if purpose is Purpose.BULLETIN else None,
         ending=Ending(closes_at=_NOW + 7 * 86_400) if purpose is Purpose.REMIND else None,
         fewer=purpose is Purpose.FEWER,
@@ -179,6 +182,7 @@ def _ticket(language: Language, desk: Desk) -> Ticket:
         ),
         priority=Priority.HIGH,
         tags=("printer", "floor-2"),
+        clock=TargetClock(1, desk.name, due_at=_NOW + 6 * 3600, due=Target.NEXT),
     )
 
 
@@ -223,12 +227,15 @@ def _briefing(language: Language, desk: Desk, agent: Agent) -> Briefing:
 def _digest(language: Language, desk: Desk, agent: Agent) -> Digest:
     words, ticket = _WORDS[language], _ticket(language, desk)
     ticket = replace(ticket, created_at=_NOW - 3 * 86_400)
-    other = replace(ticket, id=2, number=_OTHER, subject=words.other, status=Status.RECEIVED)
+    other = replace(ticket, id=2, number=_OTHER, subject=words.other, status=Status.RECEIVED, clock=None)
+    late = replace(ticket, number="20260101-EML-0003", clock=TargetClock(1, desk.name, due_at=_NOW - 5400, due=Target.FIRST))
     return Digest(
         desk=desk,
         agent=agent,
         daily=Daily(
-            mine=Some((Waiting(ticket, since=_NOW - 7200),), 1),
+            overdue=Some((Waiting(late),), 1),
+            today=Some((Waiting(ticket),), 1),
+            mine=Some((Waiting(replace(ticket, clock=None), since=_NOW - 7200),), 1),
             unassigned=Some((Waiting(other, since=_NOW - 86_400),), 12),
             back=Some((Waiting(replace(other, number="20251230-EML-0007"), back_at=_NOW + 7200),), 1),
         ),

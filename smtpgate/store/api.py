@@ -317,7 +317,7 @@ class Store(IntakeStore, DeliveryStore, Protocol):
     async def members(self) -> dict[str, Member]:
         """What is kept of agents, by mail.address.key."""
 
-    async def daily(self, agent: str, desks: Sequence[str], until: float) -> Daily:
+    async def daily(self, agent: str, desks: Sequence[str], now: float, until: float) -> Daily:
         """What waits for an agent; until: the end of his day."""
 
     async def send_digest(self, agent: str, day: str, changes: Changes) -> bool:

@@ -10,27 +10,34 @@ from collections.abc import Iterable, Sequence
 
 from smtpgate.listing import Daily, Some, Waiting
 from smtpgate.model import Status
+from smtpgate.store import targets
 from smtpgate.store.api import Changes
 from smtpgate.store.changes import apply
 from smtpgate.store.facts import tickets_by_id
 from smtpgate.store.linking import MERGED
 from smtpgate.store.listing import OURS, SNOOZED
-from smtpgate.store.statement import Query, Verb
+from smtpgate.store.statement import Query, Rows, Verb
 
 _SHOWN = 20  # of each list
 _COMING = 10_000  # snoozed tickets that come back first, of all desks
 _LATE = float("inf")
 _ENDED = "('resolved', 'closed')"
+_OPEN = (Status.RECEIVED, Status.PROGRESS, Status.WAITING)
+_HIS = f"AND t.assignee IN ($3, '') AND NOT {SNOOZED}"
+_DUE = "EXISTS (SELECT 1 FROM target g WHERE g.ticket_id = t.id AND g.due_at <= $3)"
 _UNANSWERED = """(SELECT min(e.created_at) FROM entry e WHERE e.ticket_id = t.id AND e.kind = 'customer' AND e.seq >
     coalesce((SELECT max(r.seq) FROM entry r WHERE r.ticket_id = t.id AND r.kind = 'reply'), 0))"""
 
 
-def daily(agent: str, desks: Sequence[str], until: float) -> Verb[Daily]:
+def daily(agent: str, desks: Sequence[str], now: float, until: float) -> Verb[Daily]:
     """agent: mail.address.key; until: the end of his day."""
     mine, unassigned, back = [], 0, []
     oldest: list[int] = []
+    due: Rows = []
     for desk in dict.fromkeys(desks):
-        for status in (Status.RECEIVED, Status.PROGRESS, Status.WAITING):
+        soon = yield from targets.due_of(desk, _OPEN, until=until, where=_HIS, agent=agent)
+        due += soon
+        for status in _OPEN:
             unanswered = _UNANSWERED if status in OURS else "NULL"
             mine += yield Query(
                 f"""SELECT t.id, {unanswered} FROM ticket t
@@ -39,8 +46,11 @@ def daily(agent: str, desks: Sequence[str], until: float) -> Verb[Daily]:
             )
         for status in OURS:
             where = f"FROM ticket t WHERE t.desk = $1 AND t.status = $2 AND t.assignee = '' AND NOT {SNOOZED}"
-            unassigned += (yield Query(f"SELECT count(*) {where}", (desk, status)))[0][0]
-            oldest += [row[0] for row in (yield Query(f"SELECT t.id {where} ORDER BY t.id LIMIT {_SHOWN}", (desk, status)))]
+            values: tuple[str | float, ...] = (desk, status)
+            if soon:
+                where, values = f"{where} AND NOT {_DUE}", (*values, until)
+            unassigned += (yield Query(f"SELECT count(*) {where}", values))[0][0]
+            oldest += [row[0] for row in (yield Query(f"SELECT t.id {where} ORDER BY t.id LIMIT {_SHOWN}", values))]
         back += yield Query(
             # what comes back first, then its tickets: a planner that knows nothing would go through all of the desk's
             f"""SELECT t.id, chosen.at FROM (SELECT ticket_id, at, state FROM due WHERE at IS NOT NULL AND at <= $1 AND
@@ -49,9 +59,14 @@ def daily(agent: str, desks: Sequence[str], until: float) -> Verb[Daily]:
                     AND (t.status NOT IN {_ENDED} OR chosen.state IN {_ENDED})""",  # else it ended, and stays away
             (until, desk, agent),
         )
+    listed = {ticket_id for _, ticket_id in due}
+    mine = [row for row in mine if row[0] not in listed]
     mine.sort(key=lambda row: (_LATE if row[1] is None else row[1], row[0]))
     back.sort(key=lambda row: (row[1], row[0]))
+    overdue, today = ([(row[1], None, None) for row in sorted(due) if (row[0] <= now) is late] for late in (True, False))
     return Daily(
+        overdue=(yield from _some(overdue[:_SHOWN], len(overdue))),
+        today=(yield from _some(today[:_SHOWN], len(today))),
         mine=(yield from _some([(row[0], row[1], None) for row in mine[:_SHOWN]], len(mine))),
         unassigned=(yield from _some([(ticket_id, None, None) for ticket_id in sorted(oldest)[:_SHOWN]], unassigned)),
         back=(yield from _some([(row[0], None, row[1]) for row in back[:_SHOWN]], len(back))),

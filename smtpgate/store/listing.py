@@ -29,18 +29,24 @@ def found(asked: Listing) -> Verb[tuple[int, ...]]:
         for status in _states(asked.what):
             ids += yield from _of(asked, desk, status)
         if asked.what is not Listed.WORDS:
-            due += yield from targets.due_of(desk, _states(asked.what), where=_where(asked.what), agent=asked.agent, most=_MOST)
+            due += yield from _due(asked, desk)
     most = 1 if asked.what is Listed.NEXT else _MOST
     first = (ticket_id for _, ticket_id in sorted(due))  # what is due goes before what only waits
     others = sorted(set(ids), reverse=asked.what is Listed.WORDS)  # an id is as old as its ticket
     return tuple(dict.fromkeys((*first, *others)))[:most]
 
 
-def _where(what: Listed) -> str:
-    """The same as in `_of`, of what is due."""
-    if what is Listed.MINE:
-        return "AND t.assignee = $4"
-    return f"AND NOT {SNOOZED}" + (" AND t.assignee = ''" if what is Listed.NEXT else "")
+def _due(asked: Listing, desk: str) -> Verb[Rows]:
+    """The same as `_of`, of what is due. One is found among the first few, most often."""
+    where = "AND t.assignee = $3" if asked.what is Listed.MINE else f"AND NOT {SNOOZED}"
+    if asked.what is Listed.NEXT:
+        where += " AND t.assignee = ''"
+    found: Rows = []
+    for among in (_MOST * 2, targets.MOST):
+        found = yield from targets.due_of(desk, _states(asked.what), where=where, agent=asked.agent, among=among)
+        if len(found) >= (1 if asked.what is Listed.NEXT else _MOST):
+            break
+    return found
 
 
 def _states(what: Listed) -> tuple[Status, ...]:

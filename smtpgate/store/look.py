@@ -57,7 +57,7 @@ def due_tickets(desks: Sequence[str], statuses: Sequence[Status], until: float |
     """No status means every status; until: None for all that is due at all."""
     found: Rows = []
     for desk in dict.fromkeys(desks):
-        found += yield from targets.due_of(desk, statuses or tuple(Status), until=until, most=limit)
+        found += yield from targets.due_of(desk, statuses or tuple(Status), until=until)
     by_id = yield from tickets_by_id(row[1] for row in found)
     return tuple(by_id[ticket_id] for _, ticket_id in sorted(found)[:limit])
 

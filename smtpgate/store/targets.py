@@ -16,7 +16,7 @@ from smtpgate.store.statement import Many, Query, Row, Rows, Verb
 from smtpgate.target import Count, Met, Target, TargetClock, Told, Unmet, Watch
 
 _COUNTED = 10_000
-_LOOKED_AT = 10_000  # tickets of a desk, what is due first of all
+MOST = 10_000  # tickets of a desk that are looked at, what is due first of all
 _NEVER = 1e18
 _UPSERT = """INSERT INTO target (ticket_id, desk, due_at, alert_at, tries, kept) VALUES ($1, $2, $3, $4, 0, $5)
     ON CONFLICT (ticket_id) DO UPDATE SET desk = excluded.desk, due_at = excluded.due_at, alert_at = excluded.alert_at,
@@ -148,16 +148,15 @@ def overdue(desk: str, now: float) -> Verb[int]:
 
 
 def due_of(
-    desk: str, statuses: Sequence[Status], *, until: float | None = None, where: str = "", agent: str = "", most: int
+    desk: str, statuses: Sequence[Status], *, until: float | None = None, where: str = "", agent: str = "", among: int = MOST
 ) -> Verb[Rows]:
-    """When each is due, and the ids, of a desk's tickets in these states: what is due first stands first. where: of ticket t, with
-    the agent as $4; of a desk's first ten thousand alone where it leaves any out."""
+    """When each is due, and the ids, the first due first, of tickets in these states. among: of the desk's so many that are due
+    first; where: of ticket t, with the agent as $3."""
     states = ", ".join(f"'{status.value}'" for status in statuses)
-    return (
-        yield Query(
-            f"""SELECT g.due_at, t.id FROM (SELECT due_at, ticket_id FROM target WHERE desk = $1 AND due_at IS NOT NULL
-                    AND due_at <= $2 ORDER BY due_at LIMIT {_LOOKED_AT}) AS g JOIN ticket t ON t.id = g.ticket_id
-                WHERE t.status IN ({states}) {where} ORDER BY g.due_at, t.id LIMIT $3""",
-            (desk, _NEVER if until is None else until, most, *((agent,) if "$4" in where else ())),
-        )
+    found = yield Query(
+        f"""SELECT chosen.due_at, t.id FROM (SELECT due_at, ticket_id FROM target WHERE desk = $1 AND due_at IS NOT NULL
+                AND due_at <= $2 ORDER BY due_at LIMIT {among}) AS chosen JOIN ticket t ON t.id = chosen.ticket_id
+            WHERE t.status IN ({states}) {where}""",
+        (desk, _NEVER if until is None else until, *((agent,) if "$3" in where else ())),
     )
+    return sorted(found)

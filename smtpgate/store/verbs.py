@@ -365,9 +365,9 @@ class VerbStore(ABC):
         """What is kept of agents, by mail.address.key."""
         return await self._read(due.members)
 
-    async def daily(self, agent: str, desks: Sequence[str], until: float) -> Daily:
+    async def daily(self, agent: str, desks: Sequence[str], now: float, until: float) -> Daily:
         """What waits for an agent; until: the end of his day."""
-        return await self._read(lambda: daily.daily(agent, desks, until))
+        return await self._read(lambda: daily.daily(agent, desks, now, until))
 
     async def send_digest(self, agent: str, day: str, changes: Changes) -> bool:
         """The day's digest goes out with these changes. False: it has done so before."""

@@ -13,7 +13,7 @@ import pytest
 from smtpgate.model import Status
 from smtpgate.target import TargetClock
 from tests.filing.test_agent import DESKS, KIM, LEE, Colleague, begin, read, text_of, to
-from tests.filing.test_later import QUIET, customer_says, newest, pass_by
+from tests.filing.test_later import QUIET, ask_desk, customer_says, newest, pass_by
 from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail
 
 HOUR, DAY = 3600.0, 86_400.0  # it is Friday, 2 January 2026, 10:00 UTC
@@ -305,3 +305,76 @@ async def test_times_that_were_changed_meanwhile_count_as_they_are_now(desk: Hel
     object.__setattr__(desk.config, "desk", [calm, desk.config.desk[1]])
     assert await pass_by(desk, 5 * HOUR) == []
     assert await due(desk, first) == ""
+
+
+# --- lists and the day's digest ---------------------------------------------------------------------------------------
+
+
+async def test_what_is_due_first_stands_first_in_lists_and_is_taken_first(desk: Helpdesk) -> None:
+    plain = await desk.post(mail("Chair", "It squeaks."))
+    late = await desk.post(mail("Fire", "It burns."))
+    soon = await desk.post(mail("Toner", "It leaks."))
+    await answer(desk, plain, "#due friday 17:00")
+    await answer(desk, late, "#due today 11:00")
+    await answer(desk, soon, "#due today 14:00")
+    desk.clock.advance(3 * HOUR)
+    lines = [line for line in text_of(to(await ask_desk(desk, "#list"), LEE, "receipt")).splitlines() if "EML" in line]
+    assert [line[:17] for line in lines] == [late.number, soon.number, plain.number]
+    assert "OVERDUE for 2 h" in lines[0]
+    assert "due 2 January 2026, 14:00" in lines[1]
+    for said, expected in (("#next", late), ("#下一个", soon), ("#下一张", plain)):
+        assert (await ask_desk(desk, said)).number == expected.number
+    assert [line[:17] for line in text_of(to(await ask_desk(desk, "#mine"), LEE, "receipt")).splitlines() if "EML" in line] == [
+        late.number,
+        soon.number,
+        plain.number,
+    ]
+
+
+async def test_the_digest_begins_with_what_is_late_and_what_is_due_today(tmp_path: Path) -> None:
+    early = [{"address": LEE, "digest": "12:00"}, {"address": KIM, "digest": ""}]
+    async with helpdesk(tmp_path, desk=COUNTED, agent=early) as desk:
+        await pass_by(desk, 0)  # who is new has his first one today
+        late = await desk.post(mail("Fire", "It burns."))
+        today = await desk.post(mail("Toner", "It leaks."))
+        other = await desk.post(mail("Chair", "It squeaks."))
+        mine = await desk.post(mail("Desk", "It is low."))
+        await answer(desk, late, "#due today 11:00")
+        await answer(desk, today, "#take\n#due today 14:00")
+        await answer(desk, other, "#assign kim\n#due today 15:00")
+        await answer(desk, mine, "#take\n#due monday 15:00")
+        await pass_by(desk, 2 * HOUR + 60)
+        letter = await newest(desk, "digest")
+        assert str(read(letter)["Subject"]) == "What waits for you: Overdue 1, Due today 1, Yours 1"
+        text = text_of(letter)
+        places = [text.index(str(one.number)) for one in (late, today, mine)]
+        assert places == sorted(places)
+        assert other.number not in text
+        assert "OVERDUE for 61 min" in text or "OVERDUE for 1 h" in text
+
+
+# --- the promise ------------------------------------------------------------------------------------------------------
+
+PROMISING: list[dict[str, Any]] = [
+    {**SUPPORT, "timezone": "Asia/Shanghai", "hours": ["mon-fri 09:00-17:00"], "targets": {**TARGETS, "promise": True}},
+    DESKS[1],
+]
+
+
+async def test_the_customer_is_told_until_when_in_his_language_and_the_desks_zone(tmp_path: Path) -> None:
+    async with helpdesk(tmp_path, desk=PROMISING, agent=QUIET) as desk:  # it is 18:00 there, and the weekend begins
+        first = await begin(desk)
+        promised = "You get an answer from one of us by Monday, 5 January 2026, 13:00 (UTC+8) at the latest."
+        assert promised in " ".join(text_of(to(first, CUSTOMER, "received")).split())
+        chinese = await desk.post(mail("打印机坏了", "您好，打印机一直卡纸，请尽快帮忙处理，谢谢。"))
+        assert "最迟在 2026年1月5日（星期一）13:00（UTC+8） 之前给您答复" in text_of(to(chinese, CUSTOMER, "received"))
+        traditional = await desk.post(mail("印表機壞了", "您好，印表機一直卡紙，請儘快幫忙處理，謝謝。"))
+        assert "2026年1月5日（星期一）13:00（UTC+8） 之前答覆您" in text_of(to(traditional, CUSTOMER, "received"))
+        status = await customer_says(desk, first, "status")
+        assert promised in " ".join(text_of(to(status, CUSTOMER, "status")).split())
+        desk.clock.advance(4 * DAY)
+        status = await customer_says(desk, first, "any news?")
+        assert "We meant to answer by Monday, 5 January 2026, 13:00" in " ".join(text_of(to(status, CUSTOMER, "status")).split())
+        await answer(desk, first, "Switch it off.")
+        status = await customer_says(desk, first, "progress")
+        assert NEVER_PROMISED not in text_of(status.sent[0])

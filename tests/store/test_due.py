@@ -209,14 +209,14 @@ async def test_what_waits_for_an_agent_counted_whole(store: VerbStore) -> None:
         await open_ticket(store, ticket)
     reply = an_entry(answered.id, kind=EntryKind.REPLY)
     await changed(store, Changes(entries=(reply,), due=(snooze(his_later, NOW + 50),)))
-    found = await store.daily(lee, ["support", "support"], NOW + 60)
+    found = await store.daily(lee, ["support", "support"], NOW, NOW + 60)
     assert [one.ticket.id for one in found.mine.first] == [asked.id, answered.id, waits.id]
     assert [one.since is None for one in found.mine.first] == [False, True, True]
     assert [one.ticket.id for one in found.unassigned.first] == [nobodys.id]
     assert [(one.ticket.id, one.back_at) for one in found.back.first] == [(his_later.id, NOW + 50)]
     assert (found.mine.all, found.unassigned.all, found.back.all) == (3, 1, 1)
-    assert (await store.daily(lee, ["support"], NOW + 40)).back.all == 0
-    assert (await store.daily("kim@corp.example", ["nowhere"], NOW)).nothing
+    assert (await store.daily(lee, ["support"], NOW, NOW + 40)).back.all == 0
+    assert (await store.daily("kim@corp.example", ["nowhere"], NOW, NOW)).nothing
 
 
 async def test_a_digest_goes_out_once_a_day_whoever_sends_it(store: VerbStore, open_store: OpenStore) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from smtpgate.errors import StoreError, StoreFatal
+from smtpgate.listing import Listed, Listing
 from smtpgate.model import DeliveryState, MailState, Status
 from smtpgate.store import (
     changes,
@@ -26,6 +27,7 @@ from smtpgate.store import (
     history,
     imported,
     incoming,
+    listing,
     look,
     meta,
     overview,
@@ -33,10 +35,12 @@ from smtpgate.store import (
     schema,
     sqlite_file,
     sqlite_writer,
+    targets,
 )
 from smtpgate.store.api import AckNote, Changes, TicketUpdate
 from smtpgate.store.sqlite import SqliteStore
 from smtpgate.store.statement import Verb, asking_at_once, statements
+from smtpgate.target import Target, TargetClock
 from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, accepted, an_attempt, an_outgoing
 from tests.support.store_steps import accept_one, opening
 
@@ -347,7 +351,13 @@ def daily_verbs() -> list[tuple[str, Verb[Any]]]:
         ("next_due", due.next_due()),
         ("first_due", due.first(NOW)),
         ("coming", due.coming(NOW)),
-        ("daily", daily.daily("lee@corp.example", ["support"], NOW)),
+        ("daily", daily.daily("lee@corp.example", ["support"], NOW, NOW)),
+        ("listing", listing.found(Listing(Listed.OPEN, ("support",)))),
+        ("listing", targets.due_of("support", tuple(Status), where="AND t.assignee = $3", agent="lee@corp.example")),
+        ("due_tickets", look.due_tickets(["support"], (), NOW, 10)),
+        ("overdue", look.overdue(["support"], NOW)),
+        ("targets_met", targets.met("support", 0.0, NOW)),
+        ("targets_kept", targets.kept([TargetClock(ticket.id, "support")], [], [(ticket.id, Target.FIRST, NOW)])),
         ("release_leases", incoming.release_leases("w")),
         ("release_leases", queue.release_leases("w")),
     ]
