@@ -378,8 +378,3 @@ TAKES = {
     },
     "zh-Hant": agentwords_hant.TAKES,
 }
-LANGUAGES = {
-    "en": {"en": "English", "zh": "Simplified Chinese", "zh-Hant": "Traditional Chinese"},
-    "zh": {"en": "英文", "zh": "简体中文", "zh-Hant": "繁体中文"},
-    "zh-Hant": agentwords_hant.LANGUAGES,
-}

@@ -187,4 +187,3 @@ TAKES: Final = {
     Argument.MOMENT: "將來的時間：3天、明天14:00、下週一、2026-12-01",
     Argument.WORDS: "一些文字",
 }
-LANGUAGES: Final = {"en": "英文", "zh": "簡體中文", "zh-Hant": "繁體中文"}

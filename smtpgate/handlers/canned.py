@@ -7,9 +7,10 @@ from dataclasses import replace
 from smtpgate.desk.commands import Reading
 from smtpgate.desk.commandtable import COMMANDS, Verb
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers.agentwords import LANGUAGES, LINES
+from smtpgate.handlers.agentwords import LINES
 from smtpgate.handlers.case import Case
 from smtpgate.languages import Language, colon
+from smtpgate.mail.agentwords import LANGUAGES
 from smtpgate.mail.letters import ComposeError, desk_name, greeting_name, one_line, shown_subject
 from smtpgate.model import Ticket
 

@@ -16,12 +16,12 @@ from smtpgate.config import Config
 from smtpgate.desk.commands import Given, Reading
 from smtpgate.desk.commandtable import Verb
 from smtpgate.desksettings import Desk
-from smtpgate.handlers.agentwords import LANGUAGES
 from smtpgate.handlers.case import Case, own
 from smtpgate.handlers.doing import KNOWN, SPAM, Doing, participant, thread
 from smtpgate.handlers.post import Post
 from smtpgate.mail import wire
 from smtpgate.mail.address import key
+from smtpgate.mail.agentwords import LANGUAGES
 from smtpgate.mail.letters import ComposeError, one_line
 from smtpgate.model import COPIES, NOBODY, SAID_WITH, Address, Entry, EntryKind, OutgoingMail, Participant, Role, Status, Ticket
 from smtpgate.store.api import Facts, TicketUpdate

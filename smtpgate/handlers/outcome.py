@@ -13,12 +13,12 @@ from smtpgate.errors import ParseFailed
 from smtpgate.handlers import block, handing, merging, snooze, splitting, tell, undo
 from smtpgate.handlers import doing as on_ticket
 from smtpgate.handlers import ticket as opened
-from smtpgate.handlers.agentwords import FAULTS, LANGUAGES, LINES, TAKES, TITLES
+from smtpgate.handlers.agentwords import FAULTS, LINES, TAKES, TITLES
 from smtpgate.handlers.case import Case, Work, entry_of, said
 from smtpgate.handlers.doing import Doing
-from smtpgate.languages import Language, colon, is_chinese
+from smtpgate.languages import Language, colon, is_chinese, written_in
 from smtpgate.mail import outward
-from smtpgate.mail.agentwords import PRIORITY, STATUS
+from smtpgate.mail.agentwords import LANGUAGES, PRIORITY, STATUS
 from smtpgate.mail.letters import ComposeError
 from smtpgate.mail.token import Token
 from smtpgate.model import Address, Entry, EntryKind, Participant, Priority, Status, Ticket
@@ -323,7 +323,7 @@ def _language(doing: Doing, given: Given) -> None:
     doing.change(language=given.value)
     doing.ticket = replace(doing.ticket, language=given.value)
     doing.events.append(f"language: {given.value}")
-    doing.say("language", new=LANGUAGES[doing.agent.language][given.value])
+    doing.say("language", new=LANGUAGES[doing.agent.language][written_in(given.value)])
 
 
 def _show(doing: Doing, _: Given) -> None:

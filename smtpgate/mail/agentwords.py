@@ -53,6 +53,11 @@ PRIORITY: dict[str, dict[Priority, str]] = {
     "zh": {Priority.LOW: "低", Priority.NORMAL: "普通", Priority.HIGH: "高", Priority.URGENT: "紧急"},
     "zh-Hant": agentwords_hant.PRIORITY,
 }
+LANGUAGES: dict[str, dict[str, str]] = {
+    "en": {"en": "English", "zh": "Simplified Chinese", "zh-Hant": "Traditional Chinese"},
+    "zh": {"en": "英文", "zh": "简体中文", "zh-Hant": "繁体中文"},
+    "zh-Hant": agentwords_hant.LANGUAGES,
+}
 SAID: dict[str, dict[EntryKind, str]] = {
     "en": {
         EntryKind.CUSTOMER: "customer",

@@ -26,6 +26,7 @@ STATUS: Final = {
     Status.CLOSED: "已結案",
 }
 PRIORITY: Final = {Priority.LOW: "低", Priority.NORMAL: "一般", Priority.HIGH: "高", Priority.URGENT: "緊急"}
+LANGUAGES: Final = {"en": "英文", "zh": "簡體中文", "zh-Hant": "繁體中文"}
 SAID: Final = {
     EntryKind.CUSTOMER: "客戶",
     EntryKind.THIRD_PARTY: "其他人",
@@ -86,6 +87,7 @@ WORDS: Final = {
     "written-in": "寫給客戶的語言",
     "wishes": "客戶希望",
     "fewer": "少收通知：只要編號、答覆和結果",
+    "erased": "應客戶要求，其個人資料已刪除：工單已結案",
     "left-out": "先前【未】通知",
     "left-out-many": "一小時內郵件過多，至少有 {count} 封給您的通知沒有寄出",
     "take": "我來處理",

@@ -13,9 +13,9 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.languages import NAMES, Language, colon, written_in
-from smtpgate.mail import duewords, letters, safe, wire
-from smtpgate.mail.agentwords import EVIDENCE, LINKED, PRIORITY, SAID, STATUS, WORDS
+from smtpgate.languages import Language, colon, written_in
+from smtpgate.mail import duewords, letters, markwords, safe, wire
+from smtpgate.mail.agentwords import EVIDENCE, LANGUAGES, LINKED, PRIORITY, SAID, STATUS, WORDS
 from smtpgate.mail.compose import Templates
 from smtpgate.mail.letters import ComposeError
 from smtpgate.mail.wire import Composed
@@ -81,7 +81,7 @@ def compose_briefing(briefing: Briefing, templates: Templates) -> Composed:
     values = {
         **common(desk, ticket, language, briefing.date),
         "headline": words[briefing.what],
-        "who": words["delivery"] if _returned(briefing) else safe.line(briefing.entry.author, _VALUE) or "-",
+        "who": words["delivery"] if _returned(briefing) else _who(briefing.entry.author, ticket),
         "evidence": "" if _returned(briefing) else _evidence(briefing.entry, language),
         "text": _text(briefing.entry.text, _TEXT),
         "facts": _facts(briefing, language),
@@ -171,6 +171,14 @@ def _returned(briefing: Briefing) -> bool:
     return briefing.what in ("lost", "late")
 
 
+def _who(author: str, ticket: Ticket) -> str:
+    """The address, which is what was checked; and a name that can be no other address, when the ticket knows one."""
+    address = safe.line(author, _VALUE) or "-"
+    named = next((p.name for p in ticket.participants if p.address.lower() == author.lower()), "")
+    name = letters.greeting_name(named)
+    return f"{name} <{address}>" if name else address
+
+
 def _evidence(entry: Entry, language: Language) -> str:
     return next((words for known, words in EVIDENCE[language].items() if known.value == entry.evidence and entry.mail_id), "")
 
@@ -190,11 +198,11 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
         (words["tags"], ", ".join(ticket.tags)),
         (words["joined"], ", ".join(p.address for p in ticket.joined)),
         (words["copied"], ", ".join(p.address for p in ticket.participants if p.role is Role.CC)),
-        *((detail.name, detail.value) for detail in briefing.entry.details if detail.where != "quoted"),
-        (words["written-in"], "" if ticket.language == language else NAMES[written_in(ticket.language)]),
+        *((markwords.found(detail.name, language), detail.value) for detail in briefing.entry.details if detail.where != "quoted"),
+        (words["written-in"], "" if ticket.language == language else LANGUAGES[language][written_in(ticket.language)]),
         (words["wishes"], words["fewer"] if ticket.customer is not None and ticket.customer.fewer else ""),
         (words["files"], "" if _returned(briefing) else ", ".join(a.filename for a in briefing.entry.attachments if not a.seen)),
-        (words["marks"], ", ".join(briefing.entry.marks)),
+        (words["marks"], ", ".join(markwords.mark(one, language) for one in briefing.entry.marks)),
         *((words["linked"], LINKED[language][link.kind].format(number=link.number)) for link in ticket.links[-_LINKS:]),
         *((words["others"], f"{o.number} ({STATUS[language][o.status]}) {o.subject}") for o in briefing.others),
     ]

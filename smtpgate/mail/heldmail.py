@@ -27,7 +27,7 @@ WORDS: dict[str, dict[str, str]] = {
         "many": "{count} mails are held for you to decide",
         "more": "More than {count} mails are held for you to decide",
         "subject": "Held mail",
-        "join": "it would join a ticket, and nothing proves that it is from who takes part there.",
+        "join": "it would join a ticket, and nothing proves that it is from somebody there.",
         "unproved": "nothing proves that it is from who it says.",
         "agents-address": "it came to an address that an agent was given, from somebody else.",
         "other": "the gateway could not tell what it may do.",

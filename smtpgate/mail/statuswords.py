@@ -49,7 +49,7 @@ NEXT: dict[str, dict[Status, str]] = {
     "en": {
         Status.RECEIVED: "One of us will read your message and answer you by e-mail.",
         Status.PROGRESS: "We are working on it and will write to you as soon as there is news.",
-        Status.WAITING: "We need your answer to our last message before we can go on. Please reply to it.",
+        Status.WAITING: "We cannot go on without your answer to our last message. Please reply to it.",
         Status.RESOLVED: "As far as we can see, it is solved. If it is not, a reply opens it again.",
         Status.CLOSED: "Nothing more is planned. A reply opens it again.",
     },

@@ -93,7 +93,7 @@ async def test_all_agents_of_the_desk_hear_of_a_new_ticket(desk: Helpdesk) -> No
     assert sent_to(first) == [("received", CUSTOMER), ("to-agent", KIM), ("to-agent", LEE)]
     letter = to(first, LEE, "to-agent")
     text = text_of(letter)
-    assert f"From: {CUSTOMER}" in text
+    assert f"From: Alice <{CUSTOMER}>" in text
     assert "sender proved by the domain's signature" in text
     assert "It burns." in text
     assert read(letter)["Subject"] == f"[#{first.number}] Printer on fire"

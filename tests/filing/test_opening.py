@@ -204,7 +204,7 @@ async def test_a_forwarded_mail_is_the_customers_ticket(desk: Helpdesk) -> None:
         assert secret not in letter.data.decode().replace("=\r\n", "")
     told = text_of(to(filed, KIM, "to-agent"))
     assert "He is angry." in told
-    assert f"forwarded by {LEE}" in told
+    assert f"由 {LEE} 转发" in told
     later = await desk.post(
         mail("Re: Scanner", "Any news? It is slower.", sender=BOB, headers=("References: <bobs@other.example>",)), sender=BOB
     )

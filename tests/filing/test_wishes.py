@@ -100,7 +100,7 @@ async def test_agents_are_told_which_language_is_wanted(desk: Helpdesk) -> None:
     first = await desk.post(mail())
     briefing = text_of(to(await say(desk, first, "請用繁體中文"), LEE, "to-agent"))
     assert "The customer wants another language" in briefing
-    assert "We write to the customer in: 繁體中文" in briefing
+    assert "We write to the customer in: Traditional Chinese" in briefing
 
 
 @pytest.mark.parametrize("command", ["#language zh-Hant", "#语言 繁體", "#language zh-TW"])

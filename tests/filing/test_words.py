@@ -157,7 +157,7 @@ async def test_status_is_answered_and_changes_nothing(desk: Helpdesk) -> None:
     assert f"    {first.number}\n" in text
     assert "State:    waiting for your answer" in text
     assert "Last:     2 January 2026, 11:00: we wrote how it stands" in text
-    assert "We need your answer" in text
+    assert "We cannot go on without your answer" in text
     assert f"{other.number} (received): Fax is <slow>" in text
     assert f"{forged.number} (received)\n" in text
     assert f"{gone.number}" not in text

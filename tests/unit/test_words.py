@@ -60,7 +60,9 @@ def texts(value: object) -> Iterator[str]:
 
 
 def takes(text: str) -> set[str]:
-    return {field for _, field, _, _ in string.Formatter().parse(text) if field}
+    """The values that it is filled with, and how many without a name."""
+    fields = [field for _, field, _, _ in string.Formatter().parse(text) if field is not None]
+    return {*fields, str(fields.count(""))}
 
 
 def test_the_tables_are_found() -> None:

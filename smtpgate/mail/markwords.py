@@ -1,0 +1,161 @@
+"""What stands beside a mail in a ticket (marks) and the names of what was found in it, as agents read them. Pure; never fails.
+
+In the store and at the command line they are one English word or two, which programs can rely on. `{}` is what follows such a
+word: a number, an address, a file.
+"""
+
+from __future__ import annotations
+
+from smtpgate.mail.customerwords import Asked
+
+MARKS: dict[str, dict[str, str]] = {
+    "en": {
+        "thanks": "says thanks",
+        "automatic": "automatic mail",
+        "weak": "sender weakly proved",
+        "unverified": "sender not proved",
+        "third-party": "from somebody who takes no part",
+        "also to {}": "sent to desk {} as well",
+        "claims #{}": "names #{}, in which its sender takes no part",
+        "answers #{}": "answers a mail about #{}, in which its sender takes no part",
+        "follows #{}": "follows #{}, which ended long ago",
+        "forwarded by {}": "forwarded by {}",
+        "written {}": "written {}",
+        "program: {}": "PROGRAM: {}",
+        "wrong label: {} is {}": "{} is not what it says: {}",
+        "encrypted or signed: {}": "encrypted or signed: {}",
+        Asked.STATUS: "asks how it is going",
+        Asked.SOLVED: "says that it is solved",
+        Asked.UNSOLVED: "says that it is not solved",
+        Asked.ENGLISH: "wants English",
+        Asked.SIMPLIFIED: "wants Simplified Chinese",
+        Asked.TRADITIONAL: "wants Traditional Chinese",
+        Asked.FEWER: "wants fewer notices",
+        Asked.ALL: "wants all notices again",
+    },
+    "zh": {
+        "thanks": "表示感谢",
+        "automatic": "自动邮件",
+        "weak": "发件人证实较弱",
+        "unverified": "发件人未证实",
+        "third-party": "来信人没有参与本工单",
+        "also to {}": "同时发给服务台 {}",
+        "claims #{}": "提到 #{}，但来信人没有参与该工单",
+        "answers #{}": "回复了关于 #{} 的邮件，但来信人没有参与该工单",
+        "follows #{}": "接续早已结束的 #{}",
+        "forwarded by {}": "由 {} 转发",
+        "written {}": "写于 {}",
+        "program: {}": "【程序】{}",
+        "wrong label: {} is {}": "{} 与标注不符，实为 {}",
+        "encrypted or signed: {}": "加密或签名：{}",
+        Asked.STATUS: "询问进度",
+        Asked.SOLVED: "表示已解决",
+        Asked.UNSOLVED: "表示未解决",
+        Asked.ENGLISH: "希望用英文",
+        Asked.SIMPLIFIED: "希望用简体中文",
+        Asked.TRADITIONAL: "希望用繁体中文",
+        Asked.FEWER: "希望少收通知",
+        Asked.ALL: "希望恢复全部通知",
+    },
+    "zh-Hant": {
+        "thanks": "表示感謝",
+        "automatic": "自動郵件",
+        "weak": "寄件人證實較弱",
+        "unverified": "寄件人未證實",
+        "third-party": "來信人沒有參與本工單",
+        "also to {}": "同時寄給服務台 {}",
+        "claims #{}": "提到 #{}，但來信人沒有參與該工單",
+        "answers #{}": "回覆了關於 #{} 的郵件，但來信人沒有參與該工單",
+        "follows #{}": "接續早已結束的 #{}",
+        "forwarded by {}": "由 {} 轉寄",
+        "written {}": "寫於 {}",
+        "program: {}": "【程式】{}",
+        "wrong label: {} is {}": "{} 與標示不符，實為 {}",
+        "encrypted or signed: {}": "加密或簽章：{}",
+        Asked.STATUS: "詢問進度",
+        Asked.SOLVED: "表示已解決",
+        Asked.UNSOLVED: "表示未解決",
+        Asked.ENGLISH: "希望用英文",
+        Asked.SIMPLIFIED: "希望用簡體中文",
+        Asked.TRADITIONAL: "希望用繁體中文",
+        Asked.FEWER: "希望少收通知",
+        Asked.ALL: "希望恢復全部通知",
+    },
+}
+# What the built-in patterns find (mail/topics); a pattern of the admin's has the name that he gave it.
+FOUND: dict[str, dict[str, str]] = {
+    "en": {
+        "order": "Order",
+        "shipment": "Shipment",
+        "invoice": "Invoice",
+        "rma": "RMA",
+        "ticket": "Their ticket",
+        "contract": "Contract",
+        "customer": "Customer number",
+        "serial": "Serial number",
+        "product": "Product",
+        "version": "Version",
+        "error": "Error",
+        "phone": "Phone",
+        "domain": "Domain",
+        "log": "Log",
+        "type": "Kind",
+        "description": "About",
+    },
+    "zh": {
+        "order": "订单",
+        "shipment": "运单",
+        "invoice": "发票",
+        "rma": "RMA",
+        "ticket": "对方工单",
+        "contract": "合同",
+        "customer": "客户编号",
+        "serial": "序列号",
+        "product": "产品",
+        "version": "版本",
+        "error": "错误",
+        "phone": "电话",
+        "domain": "域名",
+        "log": "日志",
+        "type": "类型",
+        "description": "描述",
+    },
+    "zh-Hant": {
+        "order": "訂單",
+        "shipment": "貨運單號",
+        "invoice": "發票",
+        "rma": "RMA",
+        "ticket": "對方工單",
+        "contract": "合約",
+        "customer": "客戶編號",
+        "serial": "序號",
+        "product": "產品",
+        "version": "版本",
+        "error": "錯誤",
+        "phone": "電話",
+        "domain": "網域",
+        "log": "記錄",
+        "type": "類型",
+        "description": "描述",
+    },
+}
+
+
+def mark(text: str, language: str) -> str:
+    """A mark of a later version, or one that is no word of ours, stands as it is."""
+    for form, said in MARKS[language].items():
+        before, *after = form.split("{}")
+        if not after:
+            if text == form:
+                return said
+        elif text.startswith(before) and after[0].strip():
+            left, middle, right = text[len(before) :].rpartition(after[0])
+            if middle:
+                return said.format(left, right)
+        elif text.startswith(before):
+            return said.format(text[len(before) :])
+    return text
+
+
+def found(name: str, language: str) -> str:
+    return FOUND[language].get(name, name)
