@@ -83,7 +83,7 @@ def _merged(
     changes = replace(clocks, links=(done.link,), updates=done.updates, entries=events)
     if done.left_out:
         said.append(f"no more copies to {', '.join(p.address for p in done.left_out)}")
-    desk = pipeline.config.desk_named(new.desk) or pipeline.config.desk[0]
+    desk = pipeline.config.desk_at(new.desk)
     letter = None if quiet else merging.told_customer(pipeline.post, desk, old, done.ticket, now, references, author)
     if letter is None:
         said.append("no mail was sent")
@@ -117,7 +117,7 @@ async def split(
         serials=tuple({serial_key(pipeline.patterns[0], desk, now): None for desk in config.desk}),
         numbers_of=lambda counter, serial: pipeline.numbers_of(config.desk, now, counter, serial),
         desks=tuple(desk.name for desk in config.desk),
-        members={desk.name: tuple(desk.agents) for desk in config.desk if desk.notify},
+        members=config.members(),
         told_most=config.limits.notifications_per_hour,
         conversation=True,
         taken=Taken(config.tickets.split_reach, which, mail_id),
@@ -286,7 +286,7 @@ def _change(
     told = Entry(new_id(clock), ticket.id, EntryKind.STATUS, author, now, message or f"({purpose} mail)")
     mail = pipeline.post.to_customer(
         purpose=purpose,
-        desk=config.desk_named(ticket.desk) or config.desk[0],
+        desk=config.desk_at(ticket.desk),
         ticket=ticket,
         to=Address(customer.name, customer.address),
         now=now,

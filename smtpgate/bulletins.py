@@ -147,7 +147,7 @@ class _Batch:
         entry = Entry(new_id(self.pipeline.clock), ticket.id, EntryKind.STATUS, bulletin.author, now, text)
         mail = post.to_customer(
             purpose="bulletin",
-            desk=config.desk_named(ticket.desk) or config.desk[0],
+            desk=config.desk_at(ticket.desk),
             ticket=replace(ticket, language=language),
             to=to,
             now=now,

@@ -263,6 +263,16 @@ class Config(Section):
     def desk_named(self, name: str) -> Desk | None:
         return next((d for d in self.desk if d.name == name), None)
 
+    def desk_at(self, name: str) -> Desk:
+        """The desk that looks after the tickets of a desk: of one that is gone, or has another name now, the first, as it does
+        after the mail to addresses of ours that are gone."""
+        return self.desk_named(name) or self.desk[0]
+
+    def members(self) -> dict[str, tuple[str, ...]]:
+        """The agents who are told, by desk; under "" those of tickets whose desk is gone."""
+        told = {desk.name: tuple(desk.agents) if desk.notify else () for desk in self.desk}
+        return {"": told[self.desk[0].name], **told}
+
     @property
     def domains(self) -> frozenset[str]:
         """The domains that we take mail for."""

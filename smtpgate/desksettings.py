@@ -31,7 +31,12 @@ class Texts(Section):
 class Desk(Section):
     """One support team with its addresses."""
 
-    name: str = Field(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$", description="Short name for commands and logs.")
+    name: str = Field(
+        min_length=1,
+        max_length=40,
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        description="Short name for commands, logs and tickets: those of a name that is gone are looked after by the first desk.",
+    )
     address: MailAddress = Field(description="The address customers write to and our mail comes from.")
     aliases: list[MailAddress] = Field(default=[], description="Further addresses of the same desk.")
     display_name: Texts = Field(default=Texts(), description="The name in From, for each language; empty: the desk's name.")

@@ -115,8 +115,7 @@ class Case:
 
     def desk_of_agent(self, ticket: Ticket) -> Desk | None:
         """The desk of the ticket that the sender is an agent of, as the configuration is now."""
-        for name in (ticket.desk, *ticket.other_desks):
-            desk = self.config.desk_named(name)
+        for desk in (self.config.desk_at(ticket.desk), *map(self.config.desk_named, ticket.other_desks)):
             if desk is not None and any(self.post.key(a) == self.sender for a in desk.agents):
                 return desk
         return None

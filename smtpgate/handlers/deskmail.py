@@ -171,7 +171,7 @@ def _line(case: Case, agent: Agent, ticket: Ticket) -> str:
     subject = letters.shown_subject(letters.one_line(ticket.subject, _SUBJECT), ticket.number)
     who = ticket.customer.address if ticket.customer else "-"
     state, age = STATUS[language][ticket.status], letters.age_text(case.now - ticket.created_at, language)
-    desk = case.config.desk_named(ticket.desk) or case.config.desk[0]
+    desk = case.config.desk_at(ticket.desk)
     due = duewords.short_text(ticket.clock, desk, language, case.now, agent.timezone or "")
     line = " · ".join(filter(None, (ticket.number, state, due, age, subject or "-", who)))
     if ticket.snoozed_until is None:

@@ -60,7 +60,7 @@ def told(case: Case, work: Work) -> None:
         return
     if case.agent:  # his own matter: he has been asked often enough
         return
-    desk = (case.config.desk_named(work.ticket.desk) if work.ticket is not None else None) or case.desks[0]
+    desk = case.config.desk_at(work.ticket.desk) if work.ticket is not None else case.desks[0]
     if not desk.notify:
         return
     for address in concerned(case, desk, work.ticket):
@@ -107,7 +107,7 @@ def _held(case: Case, work: Work, desk: Desk) -> Held:
 
 def noted(case: Case, work: Work) -> dict[str, object]:
     """For the decision that is kept with a held mail: what a later mail about it lists."""
-    desk = (case.config.desk_named(work.ticket.desk) if work.ticket is not None else None) or next(iter(case.desks), None)
+    desk = case.config.desk_at(work.ticket.desk) if work.ticket is not None else next(iter(case.desks), None)
     if desk is None:
         return {}
     held = _held(case, work, desk)

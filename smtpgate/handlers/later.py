@@ -61,7 +61,10 @@ def query(config: Config, post: Post, ticket: Ticket, now: float) -> FactsQuery:
         fingerprints=(),
         serials=(),
         desks=(ticket.desk,),
-        members={desk.name: (*desk.agents, *(desk.targets.managers if desk.targets else ())) for desk in config.desk},
+        members={
+            "": tuple(config.desk[0].agents),
+            **{desk.name: (*desk.agents, *(desk.targets.managers if desk.targets else ())) for desk in config.desk},
+        },
         told_most=config.limits.notifications_per_hour,
         conversation=True,
     )

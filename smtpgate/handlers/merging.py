@@ -110,8 +110,8 @@ def merged(config: Config, old: Ticket, new: Ticket, now: float, by: str) -> Mer
     people = tuple(replace(p, role=Role.CC, since=0.0) for p in old.participants if key(p.address) not in known)
     tags = tuple(dict.fromkeys((*new.tags, *(tag for tag in old.tags if tag != SPAM))))[:50]
     reopened = old.status.open and not new.status.open
-    desks = [desk for name in (new.desk, *new.other_desks) if (desk := config.desk_named(name)) is not None]
-    works_there = any(key(a) == key(old.assignee) for desk in desks for a in desk.agents)
+    desks = (config.desk_at(new.desk), *map(config.desk_named, new.other_desks))
+    works_there = any(key(a) == key(old.assignee) for desk in desks if desk is not None for a in desk.agents)
     assignee = new.assignee or (old.assignee if works_there else "")
     update = TicketUpdate(
         new.id,

@@ -99,7 +99,7 @@ def _send(
     case: Case, work: Work, ticket: Ticket, purpose: str, standing: Standing | None = None, ending: Ending | None = None
 ) -> None:
     assert case.person is not None
-    desk = case.config.desk_named(ticket.desk) or case.config.desk[0]
+    desk = case.config.desk_at(ticket.desk)
     if purpose in ("received", "notice") and not desk.acknowledge:
         work.because(NAME, f"nothing sent: desk {desk.name} does not acknowledge")
         return

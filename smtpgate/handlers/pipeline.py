@@ -131,7 +131,7 @@ class Pipeline:
             pictures=tuple(dict.fromkeys(a.sha256 for a in parsed.attachments if a.content_type.startswith("image/")))[:_PICTURES],
             subjects=tuple(subject.key(desk.name, parsed.subject) for desk in desks) if imported and subject.alone(parsed) else (),
             desks=tuple(desk.name for desk in desks),
-            members={desk.name: tuple(desk.agents) for desk in self.config.desk if desk.notify},
+            members=self.config.members(),
             told_most=self.config.limits.notifications_per_hour,
             conversation=asks
             or listing is not None

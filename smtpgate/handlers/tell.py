@@ -76,8 +76,8 @@ def told(
     the customer."""
     if others is None:  # they are those of the sender: of an agent they say nothing about the customer
         others = () if case.agent else tuple(o for o in case.facts.said.others if o.id != ticket.id)
-    desk = case.config.desk_named(ticket.desk)
-    if desk is None or not (desk.notify or wanted):
+    desk = case.config.desk_at(ticket.desk)
+    if not (desk.notify or wanted):
         return
     ticket = targets.current(case, work, ticket)
     back = away_until(case, ticket.assignee, desk) if ticket.assignee else None

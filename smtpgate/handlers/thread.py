@@ -151,7 +151,8 @@ def _may_join(case: Case, work: Work, ticket: Ticket) -> None:
 def _somebody_else(case: Case, work: Work, ticket: Ticket) -> None:
     """A colleague of the customer's or of ours, who was given our mail, has something to say about it: shown in the ticket. Anybody
     else has a matter of his own, whoever let him read along: a ticket of his own, which agents see beside this one."""
-    ours = (agent for name in (ticket.desk, *ticket.other_desks) if (desk := case.config.desk_named(name)) for agent in desk.agents)
+    desks = (case.config.desk_at(ticket.desk), *map(case.config.desk_named, ticket.other_desks))
+    ours = (agent for desk in desks if desk is not None for agent in desk.agents)
     customer = (ticket.customer.address,) if ticket.customer is not None else ()
     if any(freemail.colleague(known, case.sender) for known in (*customer, *ours)):
         work.mark("third-party")

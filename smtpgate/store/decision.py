@@ -65,7 +65,7 @@ class FactsQuery:
     parents: tuple[str, ...] = ()  # Message-IDs of mails that it may quote, two at most, whose texts are wanted
     subjects: tuple[str, ...] = ()  # of history that answers and names no mail: keys of its subject, one for each desk
     desks: tuple[str, ...] = ()  # names of those that it is addressed to
-    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # agents to be told, by desk
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # agents to be told, by desk; "" for all others
     told_most: int = 0  # mails to one of them in an hour; twice as many left out are counted
     conversation: bool = False  # what was said in the tickets that it reaches, and which others its sender has, is wanted
     listing: Listing | None = None  # tickets that an agent asks for
@@ -79,6 +79,9 @@ class FactsQuery:
     holding: HoldingQuery | None = None  # what is told and decided of held mail
     taken: Taken | None = None  # which mail of the customer an agent takes out of the tickets that it reaches
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
+
+    def members_of(self, desk: str) -> tuple[str, ...]:
+        return self.members[desk] if desk in self.members else self.members.get("", ())
 
 
 @dataclass(frozen=True, slots=True)

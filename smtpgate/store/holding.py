@@ -26,7 +26,7 @@ def with_holding(facts: Facts, query: FactsQuery) -> Verb[Facts]:
     if not asked.may_be_held or not (asked.fresh or facts.tickets):
         return replace(facts, holding=Holding(mails=mails))
     desks = {*query.desks, *(desk for ticket in facts.tickets.values() for desk in (ticket.desk, *ticket.other_desks))}
-    agents = tuple(dict.fromkeys(agent for desk in desks for agent in query.members.get(desk, ())))
+    agents = tuple(dict.fromkeys(agent for desk in desks for agent in query.members_of(desk)))
     told = {}
     for agent in agents:
         told[agent] = yield from _sent(agent, HELD, query.now - _HOUR)

@@ -70,7 +70,7 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
             first = yield Query(_BEGAN, (ticket_id,))
             began[ticket_id] = first[0][0] if first else ""
     told = {}
-    for agent in dict.fromkeys(agent for name in names for agent in query.members.get(name, ())):
+    for agent in dict.fromkeys(agent for name in names for agent in query.members_of(name)):
         told[agent] = yield from _told(agent, query)
     others = yield from others_of(query.sender)
     answered, about = yield from _made_at(query.references)
