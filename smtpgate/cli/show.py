@@ -38,13 +38,13 @@ def moment(seconds: float) -> str:
     return utc(seconds).astimezone().isoformat(timespec="seconds")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(map(_shown, value))
+        return ", ".join(map(shown, value))
     text = safe.line(str(value), 1000)
     # "2026-01-02T10:00:00+08:00" reads better without its T and zone, which is the reader's own
     return f"{text[:10]} {text[11:19]}" if len(text) == 25 and text[10] == "T" and text[4] == text[7] == "-" else text
@@ -56,7 +56,7 @@ def listing(columns: Sequence[Column], rows: Iterable[Row], *, as_json: bool, em
         for row in rows:
             as_line(row)
         return
-    cells = [[_shown(row.get(column.key)) for column in columns] for row in rows]
+    cells = [[shown(row.get(column.key)) for column in columns] for row in rows]
     if not cells:
         click.echo(empty, err=True)
     elif not sys.stdout.isatty():
@@ -133,7 +133,7 @@ def pairs(items: Sequence[tuple[str, Any]]) -> None:
     """Names and values below each other."""
     width = max((len(name) for name, _ in items), default=0)
     for name, value in items:
-        click.echo(f"{name:{width}}  {_shown(value)}".rstrip())
+        click.echo(f"{name:{width}}  {shown(value)}".rstrip())
 
 
 def person(name: str, address: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smtpgate.cli import show
+from smtpgate.cli import show, targets
 from smtpgate.cli.common import Context, json_option, pass_context
 from smtpgate.cli.show import Column, moment
 from smtpgate.clock import SystemClock, id_text
@@ -32,6 +32,12 @@ _COLUMNS = (
     Column("updated_at", "last change", minor=True),
 )
 
+_DUE_COLUMNS = (
+    *_COLUMNS[:-1],
+    Column("due_at", "due", whole=True),
+    Column("due", "for", minor=True),
+    Column("assignee", "agent", minor=True),
+)
 
 _COMES = {
     ("snooze", False): "snoozed until",
@@ -45,11 +51,16 @@ def ticket() -> None:
     """Look at tickets and change their state."""
 
 
+ticket.add_command(targets.targets)
+
+
 @ticket.command("list")
 @click.option("--desk", help="Only this desk's.")
 @click.option("--status", "statuses", multiple=True, type=click.Choice([s.value for s in Status]), help="May be repeated.")
 @click.option("--from", "sender", metavar="ADDRESS", help="Only tickets that this person takes part in.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many. Default: 50; with --entries all.")
+@click.option("--overdue", is_flag=True, help="Only those that are late, the latest first.")
+@click.option("--sort", type=click.Choice(["new", "due"]), default="new", help="due: only what is due at all, the first due first.")
 @click.option("--entries", is_flag=True, help="With --json: what was written in each, and how it found its ticket.")
 @json_option
 @pass_context
@@ -59,6 +70,8 @@ def list_(
     statuses: tuple[str, ...],
     sender: str | None,
     limit: int | None,
+    overdue: bool,
+    sort: str,
     entries: bool,
     as_json: bool,
 ) -> None:
@@ -67,7 +80,11 @@ def list_(
     \b
     Examples: smtpgate ticket list --from ann@customer.example
               smtpgate ticket list --desk support --status received --status waiting
+              smtpgate ticket list --overdue
     """
+    by_due = overdue or sort == "due"
+    if by_due and (entries or sender is not None):
+        raise UsageError("--overdue and --sort due go with --desk, --status and --limit alone")
     if entries and not as_json:
         raise UsageError("--entries is for programs: add --json, or use `smtpgate ticket show NUMBER`")
     config = context.config(read_files=False)
@@ -77,13 +94,17 @@ def list_(
     asked: dict[str, Any] = {"desk": desk, "statuses": [Status(s) for s in statuses], "sender": sender}
 
     async def work(store: Store) -> Any:
+        if by_due:
+            desks = [desk] if desk is not None else [d.name for d in config.desk]
+            until = SystemClock().now() if overdue else None
+            return await store.due_tickets(desks, statuses=asked["statuses"], until=until, limit=limit or _LIMIT)
         return await store.tickets(**asked, limit=limit or _LIMIT)
 
     if entries:
         context.with_store(lambda store: _with_entries(store, asked, limit), config=config)
         return
     found = context.with_store(work, config=config)
-    show.listing(_COLUMNS, map(_ticket_row, found), as_json=as_json, empty="no such tickets")
+    show.listing(_DUE_COLUMNS if by_due else _COLUMNS, map(_ticket_row, found), as_json=as_json, empty="no such tickets")
 
 
 async def _with_entries(store: Store, asked: dict[str, Any], limit: int | None) -> None:
@@ -138,6 +159,8 @@ def _ticket_row(found: Ticket) -> show.Row:
         "tags": list(found.tags),
         "created_at": moment(found.created_at),
         "updated_at": moment(found.updated_at),
+        "due_at": None if found.clock is None or found.clock.due_at is None else moment(found.clock.due_at),
+        "due": None if found.clock is None or found.clock.due_at is None else targets.NAMES[found.clock.due.value],
         "unverified": found.unverified,
         "other_desks": list(found.other_desks),
         "links": [{"kind": link.kind.value, "number": link.number} for link in found.links],
@@ -195,6 +218,7 @@ def show_(context: Context, number: str, as_json: bool) -> None:
     items += [("linked", [f"{link['number']} ({link['kind']})" for link in row["links"]])]
     items += [("customer since", row["customer_since"]), ("last change", row["updated_at"]), ("marks", marks)]
     items += [(_COMES[d.what.value, bool(d.reminded)], moment(d.at)) for d in detail.due if d.at is not None]
+    items += [("due", f"{show.shown(row['due_at'])} ({row['due']})" if row["due_at"] else "")]
     items += list(about.items())
     show.pairs([item for item in items if item[1]])
     for entry in entries:

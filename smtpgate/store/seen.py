@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from smtpgate.model import Attempt, Entry, Ticket
 from smtpgate.store.api import Incoming
@@ -100,3 +100,4 @@ class Overview:
     schema: int
     nodes: tuple[Node, ...] = ()
     coming: Coming = Coming()
+    overdue: dict[str, int] = field(default_factory=dict)  # tickets, by desk, where it was asked for

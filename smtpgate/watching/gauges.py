@@ -48,6 +48,7 @@ _G = (
     Gauge("smtpgate_lease_holders", "Processes that hold them, on all nodes.", "work"),
     Gauge("smtpgate_paused_destinations", "Destinations to which nothing is sent until somebody mends something."),
     Gauge("smtpgate_tickets_open", "Tickets that are not resolved or closed."),
+    Gauge("smtpgate_tickets_overdue", "Tickets that should have been answered or solved by now; 10,000 stands for more.", "desk"),
 )
 GAUGES = {gauge.name.removeprefix("smtpgate_"): gauge for gauge in _G}
 
@@ -94,6 +95,7 @@ def of_store(seen: Overview, now: float) -> Read:
         "lease_holders": dict(_leases(seen, by_mail=False)),
         "paused_destinations": {"": float(len(seen.pauses))},
         "tickets_open": {"": float(seen.counts.get("ticket.open", 0))},
+        "tickets_overdue": {desk: float(count) for desk, count in seen.overdue.items()},
     }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import structlog
@@ -68,7 +68,9 @@ class OfGateway:
         return free, config.limits.least_free(size)
 
     async def overview(self) -> Overview:
-        return await self._gateway.store.overview(self._gateway.clock.now())
+        now, desks = self._gateway.clock.now(), [desk.name for desk in self._gateway.config.desk]
+        seen = await self._gateway.store.overview(now)
+        return replace(seen, overdue=await self._gateway.store.overdue(desks, now))
 
     async def probe(self) -> None:
         await self._gateway.store.probe(self._gateway.clock.now())
