@@ -25,7 +25,7 @@ from smtpgate.clock import Clock, id_text
 from smtpgate.config import Config
 from smtpgate.errors import LeaseLost, ParseFailed, ParserUnavailable, StoreError, StoreFatal, StoreMisuse
 from smtpgate.handlers.pipeline import Pipeline
-from smtpgate.mail.worker import ParserPool
+from smtpgate.mail.worker import ParserPool, Unread
 from smtpgate.model import Evidence, MailState, ParsedMail
 from smtpgate.store.api import Accepted, Changes, Facts, Incoming, Store
 
@@ -37,6 +37,7 @@ _AGAIN = (5.0, 60.0)  # seconds before the second and the third try
 _STORE_AGAIN = 2.0  # seconds before the store is asked again after it refused
 _LEASE_USED = 0.8  # of a lease, in which a mail may wait for its turn, and the store is asked again
 _AHEAD = 2  # times filing.concurrency: mails in hand that wait for their turn
+_TOGETHER = 256 * 1024  # octets of mail that are read together; one that is larger is read alone
 _SHOWN = 10  # mails in hand that `status` names
 _TRACEBACK = 4000  # characters of a traceback kept with a poison mail
 
@@ -68,6 +69,7 @@ class Filing:
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
     _coming: int = 0  # mails that `accept` is storing for this worker
     _octets: int = 0  # of all mail that is coming, waiting or under way
+    _reading: int = 0  # groups of mails that parsers have
     _look: bool = True  # the store may have mail for us that nobody has
     _timer: asyncio.Task[None] | None = None  # for the next look
     _timer_at: float = 0.0  # when it rings (monotonic)
@@ -105,12 +107,12 @@ class Filing:
                 self.beat = self.clock.monotonic()
                 if (limit := self._claimable()) > 0:
                     await self._claim(limit)
-                while self._waiting and len(self._under_way) < self.config.filing.concurrency:
-                    self._take(self._waiting.popleft())
+                while self._waiting and self._may_begin():
+                    self._begin()
                 self._ring_after(self.config.filing.poll)
                 if self._claimable() <= 0:
                     await self._wake.wait()
-            if self._under_way:
+            while self._under_way:  # one that was read goes on in a task of its own
                 await asyncio.wait(self._under_way)
         finally:
             # only when a stop is out of time: no failure of the mail, its lease ends at the next start
@@ -142,7 +144,7 @@ class Filing:
 
     def _room(self) -> tuple[int, int]:
         """Mails and octets that may still be taken in hand; one mail is always let in alone."""
-        mails = (1 + _AHEAD) * self.config.filing.concurrency - len(self._under_way) - len(self._waiting) - self._coming
+        mails = (1 + _AHEAD) * self.config.filing.concurrency - len(self._in_hand) - len(self._waiting) - self._coming
         octets = self.config.filing.memory - self._octets
         return (mails if octets > 0 or not self._octets else 0), max(octets, 0)
 
@@ -175,18 +177,42 @@ class Filing:
         cut = len(mails) == limit or octets - taken < self.config.limits.message_size  # there may be more that did not fit
         self._look = self._look or (len(mails) > 0 and cut)
 
-    def _take(self, leased: _Leased) -> None:
-        """Begin with a mail; or leave it to whoever comes first, when it has waited for most of its lease."""
+    def _may_begin(self) -> bool:
+        """A parser has nothing to do, and there is room for one more mail."""
+        return self._reading < self.parser.processes and len(self._in_hand) < self.config.filing.concurrency
+
+    def _begin(self) -> None:
+        """With as many mails as fit together: what a parser, the event loop and the writer do for several in a row costs them less
+        than for one and one again (docs/performance.md). No more than half of what may be under way, so that some are read
+        while others are written."""
+        most = min((self.config.filing.concurrency + 1) // 2, self.config.filing.concurrency - len(self._in_hand))
+        group: list[Incoming] = []
+        octets = 0
+        while self._waiting and len(group) < most and (not group or octets + len(self._waiting[0].mail.raw) <= _TOGETHER):
+            mail = self._taken(self._waiting.popleft())
+            if mail is not None:
+                group.append(mail)
+                octets += len(mail.raw)
+        if group:
+            self._reading += 1
+            self._start(self._read(group))
+
+    def _taken(self, leased: _Leased) -> Incoming | None:
+        """A mail to read; None where there is none to be read. One that has waited for most of its lease is left to whoever comes
+        first."""
         mail = leased.mail
         late = self.clock.monotonic() >= leased.until
         if not mail.tries and mail.claims <= 1:
             metrics.took(metrics.WAIT, max(0.0, self.clock.now() - mail.received_at), mail.id)
-        task = self._start(self._leave(mail.id, mail.reason) if late else self._one(mail))
-
-        def done(_: object) -> None:
+        if late:
             self._octets -= len(mail.raw)
-
-        task.add_done_callback(done)
+            self._start(self._leave(mail.id, mail.reason))
+            return None
+        self._in_hand[mail.id] = self.clock.monotonic()
+        if mail.claims > CRASHES or mail.fault is not None:
+            self._start(self._one(mail, None))
+            return None
+        return mail
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -226,15 +252,16 @@ class Filing:
 
     # --- one mail -----------------------------------------------------------------------------------------------------
 
-    async def _one(self, mail: Incoming) -> None:
+    async def _one(self, mail: Incoming, read: ParsedMail | Exception | None) -> None:
+        """read: what became of reading it; None when it was not tried."""
         structlog.contextvars.bind_contextvars(mail=mail.id)  # of this task
-        self._in_hand[mail.id] = self.clock.monotonic()
         try:
-            await self._process(mail)
+            await self._process(mail, read)
         finally:
-            self._in_hand.pop(mail.id, None)
+            self._octets -= len(mail.raw)
+            del self._in_hand[mail.id]
 
-    async def _process(self, mail: Incoming) -> None:
+    async def _process(self, mail: Incoming, read: ParsedMail | Exception | None) -> None:
         if mail.claims > CRASHES:
             reason = f"taken {mail.claims - 1} times and never finished: it may be what ends the process"
             await self._give_back(mail, reason, poison_after=1)
@@ -244,8 +271,7 @@ class Filing:
             await self._give_back(mail, str(mail.fault), poison_after=POISON_AFTER if mail.fault.lasting else None)
             return
         try:
-            parsed = await self._read(mail)
-            changes = await self._file(mail, parsed)
+            changes = await self._file(mail, self._parsed(mail, read))
         except LeaseLost:
             metrics.TROUBLE.inc("lease")
             log.warning("lease lost, somebody else files it")
@@ -276,19 +302,40 @@ class Filing:
             if changes.outgoing:
                 self.on_outgoing()
 
-    async def _read(self, mail: Incoming) -> ParsedMail:
+    async def _read(self, mails: list[Incoming]) -> None:
+        """Have them read; each goes on by itself then."""
         began = self.clock.monotonic()
+        found: Sequence[ParsedMail | Exception]
         try:
-            agent = self.config.agent_address(mail.verdict.author) != ""  # whose formatting may be sent on
-            return await self.parser.parse(mail.raw, mail.envelope.mail_from, html=agent)
-        except ParseFailed as error:
-            metrics.TROUBLE.inc("unreadable")
-            log.warning("mail cannot be read, filed whole", reason=str(error))
-            from smtpgate.mail.parse import opaque  # only now: the readers of mail are dear to load, and parsers have them
-
-            return opaque(mail.raw, mail_from=mail.envelope.mail_from, limits=self.config.limits, reason=str(error))
+            found = await self.parser.parse_together([self._unread(mail) for mail in mails])
+        except Exception as error:
+            found = [error] * len(mails)
+        except BaseException:
+            for mail in mails:
+                self._octets -= len(mail.raw)
+                del self._in_hand[mail.id]
+            raise
         finally:
+            self._reading -= 1
+        for mail, read in zip(mails, found, strict=True):
             metrics.took(metrics.PARSE, self.clock.monotonic() - began, mail.id)
+            self._start(self._one(mail, read))
+
+    def _unread(self, mail: Incoming) -> Unread:
+        agent = self.config.agent_address(mail.verdict.author) != ""  # whose formatting may be sent on
+        return Unread(mail.raw, mail.envelope.mail_from, html=agent)
+
+    def _parsed(self, mail: Incoming, read: ParsedMail | Exception | None) -> ParsedMail:
+        """Raises what kept it from being tried."""
+        if isinstance(read, ParsedMail):
+            return read
+        if not isinstance(read, ParseFailed):
+            raise read or AssertionError("a mail that was not read is not filed")
+        metrics.TROUBLE.inc("unreadable")
+        log.warning("mail cannot be read, filed whole", reason=str(read))
+        from smtpgate.mail.parse import opaque  # only now: the readers of mail are dear to load, and parsers have them
+
+        return opaque(mail.raw, mail_from=mail.envelope.mail_from, limits=self.config.limits, reason=str(read))
 
     async def _file(self, mail: Incoming, parsed: ParsedMail) -> Changes:
         """COMMIT 2. While the store refuses, again and again, as long as the lease is ours: a full disk heals at once."""

@@ -1,7 +1,8 @@
 """The parser process: reads one mail at a time, with its standard input and output for the only way in and out.
 
 The pool (mail/worker.py) starts it on a pipe, or systemd on a connection (smtpgate-parser@.service). First come the
-limits, then one frame for each mail: a length, then JSON (and the raw mail); nothing is pickled. It ends when its input
+limits, then one frame for each mail: a length, then JSON (and the raw mail); nothing is pickled. Where the pool says that
+the next mail follows at once, an answer may wait for the next one, but not for long. It ends when its input
 ends, and of itself when a mail takes more CPU, wall clock or memory than the limits: nobody has to kill it. Before it
 reads the first mail it gives up whatever it can (`_confine`): the mail that takes it over finds no files, no network
 and no other process to start, as far as the kernel holds that.
@@ -19,6 +20,7 @@ import stat
 import struct
 import sys
 import sysconfig
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +40,9 @@ ANSWER = struct.Struct("!?II")  # ends after this one?, octets of the result, oc
 READY = b"+"
 MAIL: TypeAdapter[ParsedMail] = TypeAdapter(ParsedMail)
 
+_ROOM = 128 * 1024  # octets of answers that may wait
 _FILES = 32  # open files: modules of rare charsets are still loaded
+_TOGETHER = 0.02  # seconds that an answer waits for the next one, about
 _LATER = 1.0  # seconds after parse_wall: the pool, which can say why, comes first
 
 
@@ -52,7 +56,7 @@ def work(parse: Callable[..., ParsedMail] | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal and systemd send these to the whole group,
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # but only the gateway decides when a mail is finished
     source = os.fdopen(os.dup(0), "rb")
-    sink = os.fdopen(os.dup(1), "wb")
+    sink = os.fdopen(os.dup(1), "wb", _ROOM)
     os.dup2(2, 1)  # a stray print must not get into the frames
     head = source.read(LIMITS.size)
     if len(head) < LIMITS.size:  # connected and gone
@@ -64,16 +68,26 @@ def work(parse: Callable[..., ParsedMail] | None) -> None:
     _confine(limits)
     sink.write(READY)
     sink.flush()
+    waiting = 0.0  # since when the first answer that has not left does (monotonic)
     while len(head := source.read(REQUEST.size)) == REQUEST.size:
         about, size = REQUEST.unpack(head)
-        mail_from, html = json.loads(source.read(about))
+        mail_from, html, *follows = json.loads(source.read(about))
         raw = source.read(size)
         if len(raw) < size:  # the gateway is gone
             return
+        began = time.monotonic()
+        if waiting and began - waiting > _TOGETHER:
+            sink.flush()
+            waiting = 0.0
         last = _grant(limits)
         again, result, reason = _parsed(parse, raw, mail_from, limits, html=html)
         _answer(sink, last or not again, result, reason)
         signal.setitimer(signal.ITIMER_REAL, 0)
+        if not any(follows) or last or not again:
+            sink.flush()
+            waiting = 0.0
+        else:
+            waiting = waiting or began
         if last or not again:
             return
 
@@ -159,7 +173,6 @@ def _answer(sink: BinaryIO, last: bool, result: bytes, reason: str) -> None:
     words = reason.encode("utf-8", "replace")
     sink.write(ANSWER.pack(last, len(result), len(words)))
     sink.write(result or words)
-    sink.flush()
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ async def test_the_same_short_answer_to_two_questions_is_no_repeat(desk: Helpdes
 async def test_two_copies_at_the_same_moment_give_one_ticket(desk: Helpdesk) -> None:
     ids = await asyncio.gather(*(desk.accept(mail(message_id=f"<{i}@c>")) for i in range(10)))
     mails = await desk.store.claim(worker="test", now=desk.clock.now(), lease=60, limit=10)
-    await asyncio.gather(*(desk.filing._one(m) for m in mails))
+    await desk.take(*mails)
     outcomes = sorted([(await desk.look(i)).outcome for i in ids])
     assert outcomes == ["new", *["repeat"] * 9]
     assert len(await desk.tickets()) == 1

@@ -121,7 +121,7 @@ async def test_a_reply_that_comes_before_its_parent_is_filed_waits_for_it(desk: 
     parent_id = await desk.accept(mail(message_id="<parent@customer.example>"))
     claimed = await desk.store.claim(worker="test", now=desk.clock.now(), lease=60, limit=1)
     assert [m.id for m in claimed] == [reply_id]
-    await desk.filing._one(claimed[0])
+    await desk.take(claimed[0])
     assert (await desk.look(reply_id)).mail.state is MailState.ACCEPTED
     await desk.work()
     parent = await desk.look(parent_id)

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,9 +17,11 @@ from typing import Any
 from smtpgate.app import build_pipeline
 from smtpgate.clock import id_text, new_id
 from smtpgate.config import Config
-from smtpgate.filing import Filing
+from smtpgate.errors import ParseFailed
+from smtpgate.filing import Filing, _Leased
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.mail.parse import parse
+from smtpgate.mail.worker import Unread
 from smtpgate.model import (
     ArcResult,
     DeliveryState,
@@ -58,9 +62,19 @@ class InProcessParser:
 
     def __init__(self, config: Config) -> None:
         self._limits = config.limits
+        self.processes = 2
 
     async def parse(self, raw: bytes, mail_from: str | None, *, html: bool = False) -> ParsedMail:
         return parse(raw, mail_from=mail_from, limits=self._limits, html=html)
+
+    async def parse_together(self, mails: Sequence[Unread]) -> list[ParsedMail | ParseFailed]:
+        found: list[ParsedMail | ParseFailed] = []
+        for mail in mails:
+            try:
+                found.append(await self.parse(mail.raw, mail.mail_from, html=mail.html))
+            except ParseFailed as error:
+                found.append(error)
+        return found
 
 
 @dataclass(frozen=True)
@@ -128,7 +142,17 @@ class Helpdesk:
             if not mails:
                 return
             for mail in mails:
-                await self.filing._one(mail)
+                await self.take(mail)
+
+    async def take(self, *mails: Incoming) -> None:
+        """File these claimed mails, all at once."""
+        for mail in mails:
+            self.filing._octets += len(mail.raw)
+            self.filing._waiting.append(_Leased(mail, math.inf))
+        while self.filing._waiting or self.filing._under_way:
+            while self.filing._waiting and self.filing._may_begin():
+                self.filing._begin()
+            await asyncio.wait(self.filing._under_way)
 
     async def look(self, mail_id: str) -> Filed:
         mail = await self.store.mail(mail_id)

@@ -50,6 +50,15 @@ def deadly(raw: bytes, mail_from: str | None, limits: Limits, html: bool) -> Non
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def picky(raw: bytes, mail_from: str | None, limits: Limits, html: bool) -> ParsedMail:
+    """Only some mails do it harm."""
+    if b"deadly" in raw:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if b"sleepy" in raw:
+        time.sleep(60)
+    return parse.parse(raw, mail_from=mail_from, limits=limits)
+
+
 def wordy(raw: bytes, mail_from: str | None, limits: Limits, html: bool) -> None:
     print(raw, file=sys.stderr)
     raise KeyError(raw)
@@ -61,7 +70,7 @@ def liar(raw: bytes, mail_from: str | None, limits: Limits, html: bool) -> None:
 
 
 def main() -> None:
-    what = {does.__name__: does for does in (curious, asleep, deadly, wordy, liar)}[sys.argv[-1]]
+    what = {does.__name__: does for does in (curious, asleep, deadly, picky, wordy, liar)}[sys.argv[-1]]
     parserprocess.loaded = lambda: what  # type: ignore[assignment]
     parserprocess.main()
 

@@ -17,7 +17,7 @@ import pytest
 from smtpgate.errors import ParseFailed, ParserUnavailable
 from smtpgate.limitsettings import Limits
 from smtpgate.mail import landlock, parse, worker
-from smtpgate.mail.worker import ParserPool
+from smtpgate.mail.worker import ParserPool, Unread
 from tests.support.gateway import ROOT, wait_for
 from tests.support.inetd import PARSER, Inetd, inetd
 from tests.unit.mail.test_worker import COSTLY, HEAD, LARGE, SMALL, limits, works
@@ -74,6 +74,19 @@ async def test_one_that_was_given_up_ends_by_its_own_alarm(tmp_path: Path) -> No
             await p.parse(SMALL, None)
         async with asyncio.timeout(5):
             assert await server.processes[0].wait() == -signal.SIGALRM
+
+
+async def test_of_mails_that_are_read_together_those_that_stop_it_cost_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_GROUP_WALL", 0.3)
+    for harm, why in ((b"deadly", "ended"), (b"sleepy", "longer than 1 s")):
+        async with pool(tmp_path, *TAKEN_OVER, "picky", processes=2, parse_wall="1s") as (p, _):
+            words = (b"mail 0", b"mail 1", harm, b"mail 3")
+            found = await p.parse_together([Unread(HEAD + b"\r\n" + word, None) for word in words])
+            assert [one.text for one in found if not isinstance(one, ParseFailed)] == ["mail 0", "mail 1", "mail 3"]
+            assert why in str(found[2])
+            await works(p)
 
 
 async def test_a_death_from_outside_costs_no_mail(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from benchmarks import tree
 from smtpgate.errors import ParseFailed, ParserUnavailable
 from smtpgate.limitsettings import Limits
 from smtpgate.mail import parse, worker
-from smtpgate.mail.worker import ParserPool
-from smtpgate.model import Kind
+from smtpgate.mail.worker import ParserPool, Unread
+from smtpgate.model import Kind, ParsedMail
 
 pytestmark = pytest.mark.usefixtures("forked")
 HEAD = b"From: a@b.example\r\nSubject: x\r\n"
@@ -70,6 +70,19 @@ async def test_many_at_once_are_not_mixed_up() -> None:
     async with pool(2) as p:
         found = await asyncio.gather(*(p.parse(HEAD + b"\r\nmail %d" % i, "a@b.example") for i in range(100)))
         assert [m.text for m in found] == [f"mail {i}" for i in range(100)]
+
+
+async def test_several_read_together_each_have_their_own_answer() -> None:
+    async with pool(2) as p:
+        before = {c.pid for c in p._children}
+        beyond = b"X: y\r\n" * 1001 + SMALL
+        groups = [[HEAD + b"\r\nmail %d of %d" % (i, n) for i in range(7)] + [beyond] for n in range(5)]
+        found = await asyncio.gather(*(p.parse_together([Unread(raw, "a@b.example") for raw in group]) for group in groups))
+        for n, answers in enumerate(found):
+            assert [one.text for one in answers[:7] if isinstance(one, ParsedMail)] == [f"mail {i} of {n}" for i in range(7)]
+            assert "fields" in str(answers[7])
+        assert await p.parse_together([]) == []
+        assert {c.pid for c in p._children} == before
 
 
 async def test_limits_are_told_and_the_child_goes_on() -> None:
