@@ -15,7 +15,7 @@ from smtpgate.desk.duty import Leaves
 from smtpgate.desk.life import letter_for, told_of
 from smtpgate.desk.targets import Happened
 from smtpgate.errors import UsageError
-from smtpgate.handlers import handing, merging, splitting, targets, tell
+from smtpgate.handlers import handing, merging, splitting, targets, tell, unmerging
 from smtpgate.handlers.agentwords import LINES
 from smtpgate.handlers.case import Work
 from smtpgate.handlers.doing import thread
@@ -91,6 +91,44 @@ def _merged(
     entry, mail = letter
     said.append(f"merged mail queued for {mail.recipients[0].address}")
     return replace(changes, entries=(*events, entry), outgoing=(mail,), message_refs=(pipeline.post.reference(mail),))
+
+
+async def unmerge(pipeline: Pipeline, store: Store, *, number: str, author: str, quiet: bool) -> str:
+    """Take a merge of this ticket back, by the rules of #undo. quiet: its customer is not told. Returns what was done."""
+    now, config = pipeline.clock.now(), pipeline.config
+    query = FactsQuery("", now, "", None, (), (number,), (), (), (), (), conversation=True, undoes=True)
+    said: list[str] = []
+
+    def decide(new: Ticket | None, facts: Facts) -> Changes:
+        if new is None:
+            raise UsageError(f"there is no ticket {number}")
+        merge = facts.said.merges.get(new.id)
+        if new.number == number:
+            raise UsageError(f"{number} is part of no other ticket")
+        if merge is None:
+            raise UsageError(f"{number} became part of {new.number} too long ago to be taken back, or for good")
+        if merge.old.number != number:
+            raise UsageError(f"{number} became part of {new.number} before {merge.old.number} did, which must be taken back first")
+        why = unmerging.why_not(merge, facts, now)
+        if why is not None:
+            raise UsageError(LINES["en"][why[0]].format(**why[1]))
+        done = unmerging.unmerged(merge, new, facts, now)
+        work = Work(updates=list(done.updates), unmerged=[done.unmerge])
+        work.withdrawn += [done.withdrawn] if done.withdrawn else []
+        for ticket, event in zip((done.old, done.new), done.events, strict=True):
+            work.entries.append(Entry(new_id(pipeline.clock), ticket.id, EntryKind.EVENT, author, now, event))
+        desk = config.desk_named(done.old.desk) or config.desk[0]
+        letter = None if quiet else unmerging.told_customer(pipeline.post, desk, done, merge, facts, now, author)
+        said[:] = [f"{number} is a ticket of its own again"]
+        if letter is not None:
+            work.entries.append(letter[0])
+            work.outgoing.append(letter[1])
+            work.message_refs.append(pipeline.post.reference(letter[1]))
+        said.append(f"unmerged mail queued for {letter[1].recipients[0].address}" if letter is not None else "no mail was sent")
+        return work.changes(None, "")
+
+    await store.change(ticket_number=number, query=query, decide=decide)
+    return "; ".join(said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,15 @@ class NewLink:
     other_id: int
     at: float
     by: str = ""
+    undo_within: float = 0.0  # of a merge: seconds for which it may be taken back, 0 for one that is for good
+
+
+@dataclass(frozen=True, slots=True)
+class Unmerge:
+    """A merge that is taken back. Nothing else may have happened in the other ticket since (store/unmerging)."""
+
+    ticket_id: int
+    other_id: int
 
 
 @dataclass(frozen=True, slots=True)

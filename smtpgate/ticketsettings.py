@@ -54,6 +54,11 @@ class Tickets(Section):
         description="An answer reopens a resolved or closed ticket within this time; later it opens a new one that is linked to it."
         " 0s: it always reopens.",
     )
+    unmerge_within: Seconds = Field(
+        default=7 * 86400.0,
+        description="How long a merge may be taken back with #undo or `ticket unmerge`, as long as nothing else has happened in the"
+        " ticket that is left. 0s: a merge is for good.",
+    )
     split_reach: int = Field(
         default=1000,
         ge=12,

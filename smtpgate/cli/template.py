@@ -46,6 +46,7 @@ _WHEN = {
     "merged": "an agent made one ticket of two",
     "handed": "an agent put somebody else in the customer's place",
     "remind": "the customer has not answered for long; once",
+    "unmerged": "and has taken that back",
     "split": "an agent took a mail out into a ticket of its own",
     "bulletin": "an admin tells everybody whom something concerns (smtpgate notice)",
     "status": "the customer asked how it stands",

@@ -1,4 +1,4 @@
-"""`smtpgate ticket`: list, show, status, customer, merge, split."""
+"""`smtpgate ticket`: list, show, status, customer, merge, unmerge, split."""
 
 from __future__ import annotations
 
@@ -343,10 +343,10 @@ def customer(context: Context, number: str, address: str, name: str, copy: bool,
 @json_option
 @pass_context
 def merge(context: Context, number: str, into: str, quiet: bool, author: str, as_json: bool) -> None:
-    """Make the ticket NUMBER part of the ticket INTO, for ever.
+    """Make the ticket NUMBER part of the ticket INTO.
 
     What was said in it stands there; its number, signed addresses and Message-IDs lead there. As with #merge in an agent's mail,
-    tickets of two customers are merged only when the one takes part in the other's.
+    tickets of two customers are merged only when the one takes part in the other's. `ticket unmerge` takes it back.
 
     \b
     Example: smtpgate ticket merge 20261121-EML-0042 20261120-EML-0007
@@ -369,6 +369,37 @@ def merge(context: Context, number: str, into: str, quiet: bool, author: str, as
 
 @ticket.command()
 @click.argument("number")
+@click.option("--quiet", is_flag=True, help="Do not tell the customer, even if he was told of the merge.")
+@click.option("--as", "author", default="", metavar="ADDRESS", help="Who does it, for the ticket's history.")
+@json_option
+@pass_context
+def unmerge(context: Context, number: str, quiet: bool, author: str, as_json: bool) -> None:
+    """Take back that the ticket NUMBER became part of another one.
+
+    All that it brought leads back to it. As with #undo in an agent's mail it is possible for tickets.unmerge_within, and only while
+    nothing else has happened in the other ticket; the newest of several merges goes first.
+
+    \b
+    Example: smtpgate ticket unmerge 20261121-EML-0042
+    """
+    from smtpgate import actions, app
+
+    config = context.config()
+    wanted = _number(number)
+
+    async def work(store: Store) -> str:
+        pipeline = await app.build_pipeline(config, store, SystemClock())
+        return await actions.unmerge(pipeline, store, number=wanted, author=author, quiet=quiet)
+
+    said = context.with_store(work, config=config, change=True)
+    if as_json:
+        show.as_line({"number": wanted, "said": said})
+    else:
+        click.echo(said)
+
+
+@ticket.command()
+@click.argument("number")
 @click.argument("which", metavar="WHICH")
 @click.option("--subject", default="", help="Of the new ticket. Default: that of the old one.")
 @click.option("--quiet", is_flag=True, help="Tell neither the customer nor the agents.")
@@ -382,7 +413,7 @@ def split(context: Context, number: str, which: str, subject: str, quiet: bool, 
     `ticket show --json` has it. As with #split in an agent's mail, answers to what was written about that mail go with it.
 
     \b
-    Example: smtpgate ticket split 20261121-EML-0042 2 --subject 'The other matter'
+    Example: smtpgate ticket split 20261121-EML-0042 2 --subject 'Dead fax'
     """
     from smtpgate import actions, app
 

@@ -14,7 +14,7 @@ from smtpgate.desk import commands
 from smtpgate.desk.commands import Reading
 from smtpgate.desk.commandtable import Verb
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.handlers import canned, deskmail, doubts, handing, held, merging, outcome, splitting
+from smtpgate.handlers import canned, deskmail, doubts, handing, held, merging, outcome, splitting, undo
 from smtpgate.handlers.agentwords import LINES, TITLES
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.heldwords import DECIDED
@@ -37,6 +37,7 @@ class Wants:
     blocks: bool = False  # whether the customer is blocked
     customer: str = ""  # what is known of a person who is to be the customer
     began: bool = False  # whose mail the ticket began with
+    undoes: bool = False  # what was last merged into it
 
 
 def wants(parsed: ParsedMail, patterns: tuple[NumberPattern, ...], reach: int) -> Wants | None:
@@ -47,8 +48,9 @@ def wants(parsed: ParsedMail, patterns: tuple[NumberPattern, ...], reach: int) -
     reading = commands.read(text)
     blocks = any(reading.of(verb) is not None for verb in (Verb.BLOCK, Verb.UNBLOCK, Verb.CUSTOMER))
     customer = given.value if (given := reading.of(Verb.CUSTOMER)) is not None else ""
-    began = bool(customer) or reading.of(Verb.UNDO) is not None
-    return Wants(merging.numbers_in(reading, patterns), splitting.taken(reading, reach), blocks, customer, began)
+    undoes = reading.of(Verb.UNDO) is not None
+    numbers, taken = merging.numbers_in(reading, patterns), splitting.taken(reading, reach)
+    return Wants(numbers, taken, blocks, customer, began=bool(customer) or undoes, undoes=undoes)
 
 
 def handle(case: Case, work: Work) -> None:
@@ -194,6 +196,8 @@ _INSIDE = frozenset({Verb.NOTE, Verb.TAKE, Verb.DROP, Verb.ASSIGN, Verb.PRIORITY
 def _stays_inside(case: Case, ticket: Ticket, reading: Reading) -> bool:
     """Nothing of it would go out: a note, commands about colleagues, or words that the customer has from the agent himself."""
     if any(given.verb not in _INSIDE for given in reading.commands):
+        return False
+    if reading.of(Verb.UNDO) is not None and undo.about_merge(case, ticket):
         return False
     return not reading.text or not reading.outward or bool(outcome.copied(case, ticket))
 

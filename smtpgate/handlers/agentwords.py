@@ -85,6 +85,16 @@ LINES = {
         "merge-reopened": "{new} is open again, since the other one was open.",
         "merge-copies": "{who} got copies of the other ticket's answers and gets none here, unless you say #cc.",
         "merge-stays": "This cannot be undone; #split takes single mails of the customer out again.",
+        "merge-undo": "#undo takes it back, as long as nothing else has happened in the ticket; after that #split takes single"
+        " mails of the customer out again.",
+        "unmerged": "{old} is a ticket of its own again: what was said in it, its people, number, addresses and mails lead back"
+        " to it, and {new} is as it was before.",
+        "unmerge-late": "It is too long ago that {old} became part of {new} to be taken back; #split takes single mails of the"
+        " customer out.",
+        "unmerge-since": "That {old} became part of {new} cannot be taken back: something else has happened in it since. #split"
+        " takes single mails of the customer out.",
+        "unmerge-answered": "That {old} became part of {new} cannot be taken back: the answer that was sent with it has left.",
+        "unmerge-desk": "{old} belongs to a desk of which you are no agent.",
         "merge-self": "{number} is this ticket, or leads to it already.",
         "merge-spam": "{number} is closed as spam: nothing would ever be answered there.",
         "merge-nobody": "{number} has no customer who could be answered. Merge that one into this one instead.",
@@ -219,6 +229,12 @@ LINES = {
         "merge-reopened": "{new} 已重新打开，因为并入的工单尚未完成。",
         "merge-copies": "{who} 原来会收到那张工单答复的抄送，在这里不再收到；如需要请用 #抄送。",
         "merge-stays": "合并不能撤销；可用 #拆分 把客户的单封来信再拆出来。",
+        "merge-undo": "在工单没有其他变化之前，可用 #撤销 恢复；之后可用 #拆分 把客户的单封来信再拆出来。",
+        "unmerged": "{old} 恢复为独立工单：其中的内容、参与人、编号、地址和邮件都归还给它，{new} 也恢复到合并前的样子。",
+        "unmerge-late": "{old} 并入 {new} 已经太久，不能再撤销；可用 #拆分 把客户的单封来信拆出来。",
+        "unmerge-since": "{old} 并入 {new} 后，工单又有了其他变化，不能再撤销；可用 #拆分 把客户的单封来信拆出来。",
+        "unmerge-answered": "{old} 并入 {new} 不能撤销：随合并一起发给客户的答复已经发出。",
+        "unmerge-desk": "{old} 属于另一个服务台，您不是那里的客服。",
         "merge-self": "{number} 就是本工单，或者已经归到本工单。",
         "merge-spam": "{number} 已作为垃圾邮件关闭，并入后不会再有答复。",
         "merge-nobody": "{number} 没有可以答复的客户，请反过来把它并入本工单。",

@@ -20,7 +20,7 @@ from smtpgate.desksettings import Desk
 from smtpgate.due import Due, Leave
 from smtpgate.handlers.post import Post
 from smtpgate.holding import HoldNotice
-from smtpgate.links import MovedEntry, NewLink
+from smtpgate.links import MovedEntry, NewLink, Unmerge
 from smtpgate.mail import calendar, files
 from smtpgate.mail.address import split_sub
 from smtpgate.mail.customerwords import Asked
@@ -198,6 +198,7 @@ class Work:
     clocks: list[TargetClock] = field(default_factory=list)
     met: list[Met] = field(default_factory=list)
     unmet: list[Unmet] = field(default_factory=list)
+    unmerged: list[Unmerge] = field(default_factory=list)
     blocked: list[Block] = field(default_factory=list)
     unblocked: list[tuple[str, str]] = field(default_factory=list)
 
@@ -229,7 +230,7 @@ class Work:
             rare.clear()
         for agents in (self.withdrawn, self.released, self.silenced, self.discarded, self.links, self.moved, self.due, self.leaves):
             agents.clear()
-        for blocks in (self.blocked, self.unblocked, self.dates):
+        for blocks in (self.blocked, self.unblocked, self.dates, self.unmerged):
             blocks.clear()
 
     def changes(self, state: MailState | None, decision: str) -> Changes:
@@ -261,6 +262,7 @@ class Work:
             hold_notices=tuple(self.hold_notices),
             links=tuple(self.links),
             moved=tuple(self.moved),
+            unmerged=tuple(self.unmerged),
             blocked=tuple(self.blocked),
             unblocked=tuple(self.unblocked),
             postpone_until=self.postpone_until,

@@ -132,7 +132,7 @@ def merged(config: Config, old: Ticket, new: Ticket, now: float, by: str) -> Mer
     return Merged(
         ticket=ticket,
         updates=(TicketUpdate(old.id, status=Status.CLOSED, updated_at=now, assignee=""), update),
-        link=NewLink(old.id, LinkKind.INTO, new.id, now, by),
+        link=NewLink(old.id, LinkKind.INTO, new.id, now, by, config.tickets.unmerge_within),
         event=f"merged into {new.number}",
         left_out=tuple(p for p in old.joined if key(p.address) not in known),
         reopened=reopened,
@@ -157,7 +157,7 @@ def merge(doing: Doing, given: Given) -> None:
         doing.say("merge-reopened", new=new.number)
     if done.left_out:
         doing.say("merge-copies", who=", ".join(p.address for p in done.left_out))
-    doing.say("merge-stays")
+    doing.say("merge-undo" if case.config.tickets.unmerge_within else "merge-stays")
     latest = next(iter(case.facts.said.entries.get(old.id, ())), None)
     for agent in dict.fromkeys((new.assignee, old.assignee)):
         if agent and agent != case.sender and latest is not None:

@@ -140,6 +140,7 @@ class Pipeline:
             listing=listing,
             also=wants.numbers if wants is not None else (),
             blocks=wants is not None and wants.blocks,
+            undoes=wants is not None and wants.undoes,
             taken=wants.taken if wants is not None else None,
             of_agent=bool(member),
             customer=opening.customer(parsed) if opens else wants.customer if wants is not None else "",

@@ -24,7 +24,7 @@ _CUSTOMER = (
     "overdue",
 )  # somebody should look at it
 # an agent asked for it, or nobody else would hear: told in any case
-_WANTED = ("assigned", "handed", "moved", "merged", "split", "shown", "lost", "remind", "erased")
+_WANTED = ("assigned", "handed", "moved", "merged", "unmerged", "split", "shown", "lost", "remind", "erased")
 
 
 def handle(case: Case, work: Work) -> None:

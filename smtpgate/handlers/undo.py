@@ -1,9 +1,10 @@
-"""#undo: an answer that has not left is taken back, with the state and the customer that were set with it."""
+"""#undo: an answer that has not left is taken back, with the state and the customer that were set with it; else the newest
+merge (unmerging)."""
 
 from __future__ import annotations
 
 from smtpgate.desk.commands import Given
-from smtpgate.handlers import handing
+from smtpgate.handlers import handing, unmerging
 from smtpgate.handlers.case import Case
 from smtpgate.handlers.doing import CONVERSATION, KNOWN, Doing
 from smtpgate.mail.agentwords import STATUS
@@ -13,6 +14,10 @@ from smtpgate.model import Entry, EntryKind, Status, Ticket, Withdrawn
 def against(case: Case, ticket: Ticket, words: dict[str, str]) -> list[str]:
     """Why it cannot be done."""
     found = _waiting(case, ticket)
+    merge = unmerging.meant(case, ticket, _newest(case, ticket))
+    if merge is not None:
+        why = unmerging.against(case, merge, words)
+        return [words["too-late"], *why] if why and (merge.since or case.now > merge.until) else why  # which may be meant
     if not found:
         return [words["too-late"]]
     if not _own(case, ticket):
@@ -23,6 +28,9 @@ def against(case: Case, ticket: Ticket, words: dict[str, str]) -> list[str]:
 def undo(doing: Doing, _: Given) -> None:
     """The customer hears of no state that he was not told. A ticket that began with the answer ends: nobody outside knows of it."""
     case, ticket = doing.case, doing.ticket
+    if (merge := unmerging.meant(case, ticket, _newest(case, ticket))) is not None:
+        unmerging.undo(doing, merge)
+        return
     own, entries = _own(case, ticket), case.facts.said.entries.get(ticket.id, ())
     entry = own[0][0]
     doing.work.withdrawn += [withdrawn for _, withdrawn in own]
@@ -66,6 +74,16 @@ def _own(case: Case, ticket: Ticket) -> list[tuple[Entry, Withdrawn]]:
     mine = [one for one in _waiting(case, ticket) if case.post.key(one[0].author) == case.sender]
     of_it = [one for one in mine if one[0].created_at == max(entry.created_at for entry, _ in mine)]
     return sorted(of_it, key=lambda one: one[0].kind is not EntryKind.REPLY)
+
+
+def about_merge(case: Case, ticket: Ticket) -> bool:
+    """It would take a merge back, of which the customer may hear."""
+    return unmerging.meant(case, ticket, _newest(case, ticket)) is not None
+
+
+def _newest(case: Case, ticket: Ticket) -> Entry | None:
+    """Of what could be taken back."""
+    return next((entry for entry, _ in _waiting(case, ticket)), None)
 
 
 def _before(entries: tuple[Entry, ...], answer: Entry, now: Status) -> Status | None:

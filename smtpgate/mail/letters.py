@@ -53,6 +53,7 @@ class Purpose(StrEnum):
     CLOSED = "closed"
     REOPENED = "reopened"
     MERGED = "merged"  # an agent has made one ticket of two
+    UNMERGED = "unmerged"  # and has taken that back
     HANDED = "handed"  # an agent has put somebody else in this customer's place
     SPLIT = "split"  # an agent has taken one of the customer's mails out into a ticket of its own
     REMIND = "remind"  # of what was not answered, or was believed to be solved

@@ -152,7 +152,7 @@ def _letter(purpose: Purpose, language: Language, desk: Desk) -> Letter:
         matter=Matter.OUTAGE if purpose is Purpose.BULLETIN else None,
         ending=Ending(closes_at=_NOW + 7 * 86_400) if purpose is Purpose.REMIND else None,
         fewer=purpose is Purpose.FEWER,
-        other=_OTHER if purpose in (Purpose.MERGED, Purpose.SPLIT) else "",
+        other=_OTHER if purpose in (Purpose.MERGED, Purpose.UNMERGED, Purpose.SPLIT) else "",
     )
 
 

@@ -141,6 +141,8 @@ def _changes(changes: Changes) -> Iterator[tuple[str, object]]:
     if changes.state is MailState.HELD or changes.released or changes.discarded or changes.hold_notices:
         yield "held mail", None  # what is held, and who was told of it, is asked for as a whole
     yield from (("ticket", id_) for id_ in _tickets(changes))
+    yield from (("ticket", clock.ticket_id) for clock in changes.clocks)
+    yield from (("ticket", id_) for one in changes.unmerged for id_ in (one.ticket_id, one.other_id))
 
 
 def _tickets(changes: Changes) -> Iterator[int]:

@@ -50,7 +50,7 @@ from smtpgate.store.decision import (
     Taken,
     TicketUpdate,
 )
-from smtpgate.store.shown import Choice, OutgoingDetail, Pause, RecipientStatus, TicketDetail
+from smtpgate.store.shown import Choice, OutgoingDetail, Pause, RecipientStatus, Reversal, TicketDetail
 from smtpgate.target import Count
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ __all__ = [
     "NumbersOf",
     "OldMail",
     "QueryOf",
+    "Reversal",
     "SentRecipient",
     "Store",
     "Taken",

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 from smtpgate.blocks import mailbox_key
 from smtpgate.errors import StoreMisuse
+from smtpgate.links import LinkKind
 from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
-from smtpgate.store import blocking, customer, due, holding, incoming, linking, rows, tally, targets, wishes
+from smtpgate.store import blocking, customer, due, holding, incoming, linking, rows, tally, targets, unmerging, wishes
 from smtpgate.store.api import AckNote, Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
 from smtpgate.store.facts import facts, tickets_by_id
 from smtpgate.store.statement import Many, Query, Verb, select_in, together, written
@@ -103,7 +104,10 @@ def apply(changes: Changes, mail_id: str | None) -> Verb[None]:
 def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
     """In the order in which the parts need each other: new rows first, in one go with `also`, then changes of rows."""
     updates = [update for changes, _ in several for update in changes.updates]
-    yield from linking.merged(link for changes, _ in several for link in changes.links)
+    merged = [link for changes, _ in several for link in changes.links if link.kind is LinkKind.INTO]
+    unmerged = [one for changes, _ in several for one in changes.unmerged]
+    yield from linking.merged(merged)
+    yield from unmerging.taken_back(unmerged)
     yield from customer.changed(updates)
     counted = yield from _moved(updates, [new.ticket for changes, _ in several for new in changes.tickets])
     for changes, _ in several:
@@ -128,6 +132,8 @@ def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
         yield from blocking.changed(changes.blocked, changes.unblocked)
         yield from due.kept(changes)
         yield from targets.kept(changes.clocks, changes.met, changes.unmet)
+    yield from unmerging.ended(unmerged)
+    yield from unmerging.kept(merged)
 
 
 def _taken_back(changes: Changes) -> Verb[None]:

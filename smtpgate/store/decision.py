@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from smtpgate.blocks import Block
 from smtpgate.due import Circumstances, Due, Leave
 from smtpgate.holding import Holding, HoldingQuery, HoldNotice
-from smtpgate.links import MovedEntry, NewLink
+from smtpgate.links import MovedEntry, NewLink, Unmerge
 from smtpgate.listing import Listing
 from smtpgate.model import (
     DeliveryState,
@@ -77,6 +77,7 @@ class FactsQuery:
     began: bool = False  # with the conversation: whose mail each ticket began with
     copies: bool = False  # what was said of who gets copies of answers, in the tickets that it reaches, however long ago
     holding: HoldingQuery | None = None  # what is told and decided of held mail
+    undoes: bool = False  # the newest merge into each ticket that it reaches is wanted
     taken: Taken | None = None  # which mail of the customer an agent takes out of the tickets that it reaches
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 
@@ -239,6 +240,7 @@ class Changes:
     silenced: tuple[int, ...] = ()  # ids of tickets whose automatic mail to people outside is taken back where it has not left
     links: tuple[NewLink, ...] = ()  # one of kind INTO also moves all that the ticket holds
     moved: tuple[MovedEntry, ...] = ()
+    unmerged: tuple[Unmerge, ...] = ()
     blocked: tuple[Block, ...] = ()
     unblocked: tuple[tuple[str, str], ...] = ()  # (who, desk) of a Block
     due: tuple[Due, ...] = ()  # each in place of the one before

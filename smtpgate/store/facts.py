@@ -10,10 +10,10 @@ from typing import Any
 from smtpgate.blocks import Block, mailbox_key, names
 from smtpgate.links import LinkKind
 from smtpgate.model import DeliveryState, Participant, Ticket
-from smtpgate.store import blocking, linking, listing, rows
+from smtpgate.store import blocking, linking, listing, rows, unmerging
 from smtpgate.store.api import AckCounts, Facts, FactsQuery, Fingerprint, MessageRef, NumbersOf, SentRecipient
 from smtpgate.store.holding import with_holding
-from smtpgate.store.shown import Known
+from smtpgate.store.shown import Known, Reversal
 from smtpgate.store.statement import Query, Verb, one, select_in, together
 from smtpgate.store.talk import others_of, with_talk
 from smtpgate.wish import Wish
@@ -51,7 +51,21 @@ def facts(query: FactsQuery) -> Verb[Facts]:
         letters=letters,
         customer=(yield from _known(query)),
     )
-    return (yield from with_holding((yield from with_talk(whole, query)), query))
+    whole = yield from with_talk(whole, query)
+    if query.undoes:
+        whole = replace(whole, said=replace(whole.said, merges=(yield from _merges(whole.tickets))))
+    return (yield from with_holding(whole, query))
+
+
+def _merges(tickets: dict[int, Ticket]) -> Verb[dict[int, Reversal]]:
+    """The newest merge into each of them."""
+    found = {}
+    for new in tickets.values():
+        kept = yield from unmerging.newest(new.id)
+        if kept is not None:
+            old = (yield from tickets_by_id((kept.ticket_id,)))[kept.ticket_id]
+            found[new.id] = kept.reversal(old, new)
+    return found
 
 
 def _reached(query: FactsQuery) -> Verb[dict[str, Any]]:

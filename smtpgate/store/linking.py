@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from smtpgate.errors import StoreMisuse
 from smtpgate.links import Link, LinkKind, MovedEntry, NewLink
 from smtpgate.model import Ticket
+from smtpgate.store import unmerging
 from smtpgate.store.statement import Query, Verb, select_in
 
 LINKED = "EXISTS (SELECT 1 FROM link l WHERE l.ticket_id = t.id)"  # so that a ticket without links costs no further question
@@ -66,6 +67,7 @@ def merged(links: Iterable[NewLink]) -> Verb[None]:
     """Before the new rows: what is said in the old ticket from now on stays there."""
     for link in links:
         if link.kind is LinkKind.INTO:
+            yield from unmerging.noted(link)
             yield from _merged(link.ticket_id, link.other_id)
 
 

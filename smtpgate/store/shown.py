@@ -82,6 +82,19 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Reversal:
+    """The newest merge into a ticket. old and new: both as they were before, with what the merge has not changed as it is now."""
+
+    old: Ticket
+    new: Ticket
+    at: float
+    by: str
+    until: float  # it may be taken back
+    since: bool  # something else has happened in one of them
+    told: bool  # the customer's mail about it has left, or is just leaving
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What an agent is shown of the tickets that a mail reaches, and what guards an agent's answer. By ticket id."""
 
@@ -95,4 +108,5 @@ class Said:
     copies: dict[int, tuple[Entry, ...]] = field(
         default_factory=dict
     )  # when asked for: who gets copies, and no longer, newest first
+    merges: dict[int, Reversal] = field(default_factory=dict)  # where the question asks for it, by the ticket that is left
     choices: dict[int, Choice] = field(default_factory=dict)  # where the question asks for it

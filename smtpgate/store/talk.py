@@ -79,7 +79,9 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
     if query.taken is not None:
         for ticket_id in reached:
             choices[ticket_id] = yield from _choice(ticket_id, query.taken, about)
-    return replace(facts, said=Said(talk, others, waiting, began, told, answered, about, copies, choices), open_tickets=opened)
+    return replace(
+        facts, said=Said(talk, others, waiting, began, told, answered, about, copies, choices=choices), open_tickets=opened
+    )
 
 
 def _told(agent: str, query: FactsQuery) -> Verb[Told]:

@@ -71,7 +71,7 @@ async def test_one_ticket_becomes_part_of_the_other(desk: Helpdesk) -> None:
     assert filed.outcome == "note"
     assert sorted(sent_to(filed)) == [("merged", CUSTOMER), ("receipt", LEE), ("to-agent", KIM)]
     assert f"{b.number} is part of {a.number} now." in receipt(filed)
-    assert "cannot be undone" in receipt(filed)
+    assert "#undo takes it back" in receipt(filed)
     detail = await desk.ticket(b.number)
     assert detail.ticket.number == a.number
     assert [e.text for e in detail.entries if e.kind is EntryKind.CUSTOMER] == ["It burns.", "It smells."]

@@ -239,7 +239,7 @@ class TestRound:
             *("desks", "members", "told_most"),  # a cap of mail to agents that is about so many: see AckNote.of_agent
             "listing",
             "open_tickets",
-            *("also", "blocks", "copies", "taken"),
+            *("also", "blocks", "copies", "taken", "undoes", "began"),
             "customer",
             "of_agent",
             "holding",
@@ -249,8 +249,9 @@ class TestRound:
             *("outgoing", "acks", "bounced", "subjects", "unseen_refs", "postpone_until", "withdrawn", "released"),
             *("wishes", "blocked", "unblocked"),
             *("due", "leaves", "digested"),  # the latter two no mail asks for
-            *("links", "moved", "silenced"),  # the last one with an update of its ticket
+            *("links", "moved", "unmerged", "silenced"),  # the last one with an update of its ticket
             *("discarded", "hold_notices"),
+            *("clocks", "met", "unmet"),  # of tickets that it names elsewhere, or by their clocks
         }
         assert {field.name for field in dataclasses.fields(Facts)} == {
             *(
