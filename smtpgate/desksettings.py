@@ -69,8 +69,9 @@ class Desk(Section):
         description="Held mail that belongs to no ticket is told to the agents together, so long after the first of it. 0s: each at"
         " once.",
     )
-    quote: bool = Field(
-        default=True, description="Below an agent's answer stands what the customer last wrote, up to 1,500 characters."
+    quote: bool = Field(default=True, description="Below an agent's answer stands what the customer last wrote.")
+    quote_length: int = Field(
+        default=1500, ge=75, le=20_000, description="Characters of that at most; and lines, one for each 75 of them."
     )
 
     hours: list[Hours] = Field(

@@ -32,6 +32,12 @@ class Tickets(Section):
         default=60.0,
         description="How long an agent's answer stays here before it leaves, so that it can be taken back. 0s: it leaves at once.",
     )
+    automatic_within: Seconds = Field(
+        default=15.0,
+        le=3600.0,
+        description="Within this time after our mail nobody has read it and written an answer: an agent's mail that quotes nothing"
+        " and comes so fast may be an automatic one, so it is held and he is asked. 0s: no mail is held for its haste.",
+    )
     close_after: Seconds = Field(
         default=7 * 86400.0,
         description="A resolved ticket closes by itself after this time without an answer, and its customer is told. 0s: never.",

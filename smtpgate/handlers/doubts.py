@@ -11,7 +11,6 @@ from smtpgate.handlers.case import Case
 from smtpgate.mail import kind, outward, trim
 from smtpgate.model import Ticket
 
-AT_ONCE = 15.0  # seconds after a mail of ours in which nobody has read it and written an answer
 _ADDRESSES = 50  # in To and Cc that are looked at
 
 
@@ -22,7 +21,7 @@ def automatic(case: Case) -> bool:
     if quotes(case):
         return False
     answered = case.facts.said.answered_at
-    if answered and case.mail.received_at - answered < AT_ONCE:
+    if answered and case.mail.received_at - answered < case.config.tickets.automatic_within:
         return True
     return kind.of_absence(parsed.reply) or not (answered or parsed.in_reply_to or parsed.references or case.numbers)
 

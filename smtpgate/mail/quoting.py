@@ -12,8 +12,7 @@ from smtpgate.languages import Language
 from smtpgate.mail import letters, outward, safe, trim
 from smtpgate.model import Entry
 
-MOST = 1500  # characters
-_LINES = 20
+_LINE = 75  # characters of quote_length for which there may be a line
 _CUT = "[…]"
 _WRITTEN = "written "  # a mark of a mail that an agent brought says so when (handlers/opening)
 # Such lines are known to every program for what they are: a date, an address, and the verb.
@@ -39,13 +38,13 @@ def quote(entry: Entry, desk: Desk, language: Language) -> Quote | None:
         return None
     lines = [line.rstrip() for line in safe.block(own).expandtabs(4).split("\n") if not line.lstrip().startswith((">", "＞"))]
     kept: list[str] = []
-    left = MOST
-    for line in lines[:_LINES]:
+    left, most = desk.quote_length, desk.quote_length // _LINE
+    for line in lines[:most]:
         kept.append(line[:left])
-        left -= len(line) + 1
-        if left <= 0:
+        if len(line) > left:
             break
-    if len(kept) < len(lines) or left <= 0:
+        left = max(left - len(line) - 1, 0)
+    if kept != lines:
         kept.append(_CUT)
     text = "\n".join(kept).strip("\n")
     said = next((mark.removeprefix(_WRITTEN) for mark in entry.marks if mark.startswith(_WRITTEN)), "")

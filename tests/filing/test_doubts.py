@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from smtpgate.handlers.doubts import AT_ONCE
 from smtpgate.mail.token import TokenKind
 from smtpgate.model import EntryKind, Evidence, OutgoingMail, Role, Status
 from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, begin, read, sent_to, text_of, to
@@ -133,12 +132,17 @@ async def test_an_absence_note_that_does_not_name_itself_is_held_and_the_agent_a
     assert sent_to(await desk.look(held.mail.id)) == [("answer", CUSTOMER)]
 
 
-@pytest.mark.parametrize(("after", "outcome"), [(AT_ONCE - 1, "held"), (AT_ONCE, "answer")])
-async def test_nobody_answers_at_once_and_quotes_nothing(desk: Helpdesk, after: float, outcome: str) -> None:
-    told = to(await begin(desk), LEE, "to-agent")
-    desk.clock.advance(after)
-    filed = await write(desk, f"Re: {read(told)['Subject']}", "Vielen Dank!", f"In-Reply-To: {told.message_id}", rcpt=address(told))
-    assert filed.outcome == outcome
+@pytest.mark.parametrize(
+    ("within", "after", "outcome"),
+    [("15s", 14, "held"), ("15s", 15, "answer"), ("1h", 3599, "held"), ("1h", 3600, "answer"), ("0s", 0, "answer")],
+)
+async def test_nobody_answers_at_once_and_quotes_nothing(tmp_path: Path, within: str, after: float, outcome: str) -> None:
+    async with helpdesk(tmp_path, desk=DESKS, agent=AGENTS, tickets={"automatic_within": within}) as desk:
+        told = to(await begin(desk), LEE, "to-agent")
+        desk.clock.advance(after)
+        about, answers = f"Re: {read(told)['Subject']}", f"In-Reply-To: {told.message_id}"
+        filed = await write(desk, about, "Vielen Dank!", answers, rcpt=address(told))
+        assert filed.outcome == outcome
 
 
 async def test_words_about_an_absence_with_the_mail_that_they_answer_are_an_answer(desk: Helpdesk) -> None:

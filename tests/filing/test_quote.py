@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smtpgate.mail.quoting import MOST, quote
+from smtpgate.mail.quoting import quote
 from smtpgate.mail.trim import reply_part
 from smtpgate.model import Entry, EntryKind, Evidence
 from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, begin, html_of, text_of, to
@@ -91,18 +91,21 @@ def an_entry(text: str) -> Entry:
     return Entry(1, 1, EntryKind.CUSTOMER, CUSTOMER, 1_767_348_000.0, text)
 
 
-def test_it_is_bounded(desk: Helpdesk) -> None:
-    support = desk.config.desk[0]
-    for text in ("x" * 5000, "line\n" * 100, "y" * MOST + "\n\nz", "a\u202eb\r\n\x00\x1b[31mc" * 300):
+@pytest.mark.parametrize("length", [75, 1500, 20_000])
+def test_it_is_bounded(desk: Helpdesk, length: int) -> None:
+    support = desk.config.desk[0].model_copy(update={"quote_length": length})
+    lines = length // 75
+    for text in ("x" * 30_000, "line\n" * 400, "y" * length + "\n\nz", "a\u202eb\r\n\x00\x1b[31mc" * 5000):
         found = quote(an_entry(text), support, "en")
         assert found is not None
-        assert len(found.text) <= MOST + 10
-        assert found.text.count("\n") <= 21
+        assert len(found.text) <= length + 10
+        assert found.text.count("\n") <= lines + 1
         assert found.text.endswith("[…]")
         assert "\u202e" not in found.text
-    whole = quote(an_entry("x" * 100), support, "en")
-    assert whole is not None
-    assert whole.text == "x" * 100
+    for text in ("x" * length, "\n".join("word" for _ in range(lines))):
+        whole = quote(an_entry(text), support, "en")
+        assert whole is not None
+        assert whole.text == text
     assert quote(an_entry("support+r" + "a" * 40 + "@help.example says"), support, "en") is None
     assert quote(an_entry("> only\n> quoted"), support, "en") is None
     assert quote(an_entry(""), support, "en") is None
