@@ -8,7 +8,8 @@ another one goes on from there. So each mail that is filed ends a sequence of it
 
 Each text has a word of its own. Who may ever read it follows from what its writer did, by docs/agents.md and not by the code: a
 note and what stands beside a command for colleagues, agents; an answer, the customer of that ticket and who had a copy by then; a
-customer's words, himself and the agents of his ticket. Each mail that is sent is searched for all words.
+customer's words, himself and the agents of his ticket. Each mail that is sent is searched for all words. Now and then the store is
+looked through at the end of one.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any
 
 from smtpgate.model import Evidence, OutgoingMail, Role, Ticket
 from smtpgate.store.api import Changes
+from smtpgate.store.check import check
 from smtpgate.store.facts import tickets_by_id
 from smtpgate.store.statement import one as asked
 from tests.support.helpdesk import DESK, START, mail
@@ -44,6 +46,7 @@ DESKS = [
 ]
 MEMBERS = {"support": {LEE, KIM}, "sales": {SAL, LEE}}
 DEPTH = 12
+_CHECKED = 4  # of so many sequences of that length one has its store looked through
 _DAY = 86_400.0
 _PAUSES = (1.0, 1.0, 1.0, 40.0, 70.0, 4000.0, 4000.0, 2.5 * _DAY, 5.5 * _DAY, 40 * _DAY)
 _CHILDREN = (1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 1)  # of a sequence with so many mails: how many go on from it
@@ -515,6 +518,8 @@ def run(count: int, seed: int, seconds: float = 1e9) -> Counter[str]:
 
 def _go_on(walk: Walk, state: State, depth: int, count: int) -> None:
     if depth == DEPTH:
+        if walk.serial % _CHECKED == 0 and (faults := walk.desk.run(check())):
+            raise Leak(f"the store is not in order: {faults}")
         return
     for _ in range(_CHILDREN[depth]):
         if walk.told["sequences"] >= count:
