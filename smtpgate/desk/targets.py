@@ -95,10 +95,8 @@ def _at_desk(config: Config, clock: TargetClock, happened: Happened) -> TargetCl
     """What was counted at another desk was so by its hours."""
     if clock.desk == happened.desk:
         return clock
-    going = replace(
-        clock, answer=_going_on(config, clock, clock.answer, happened), solution=_going_on(config, clock, clock.solution, happened)
-    )
-    return replace(going, desk=happened.desk)
+    answer, before, solution = (_going_on(config, clock, one, happened) for one in (clock.answer, clock.before, clock.solution))
+    return replace(clock, desk=happened.desk, answer=answer, before=before, solution=solution)
 
 
 def _going_on(config: Config, clock: TargetClock, watch: Watch | None, happened: Happened) -> Watch | None:
@@ -141,6 +139,7 @@ def _answered(config: Config, now: Moved, happened: Happened) -> None:
     clock, watch = now.clock, now.clock.answer
     if watch is not None:
         _noted(config, now, watch, _of_answer(clock), happened)
+        watch = replace(watch, since=happened.at) if watch.since is None else watch  # should it turn out that he still waits
     now.clock = replace(clock, answered=True, answer=None, before=watch, before_first=not clock.answered, answered_at=happened.at)
 
 
@@ -223,8 +222,13 @@ def items(config: Config, clock: TargetClock, status: Status, priority: Priority
         limit = _limit(config, clock.desk, target, priority)
         if watch is None or watch.since is None or limit is None:
             continue
-        warn = calendar.after(watch.since, limit * percent / 100 - watch.spent) if percent else None
-        yield Item(target, calendar.after(watch.since, limit - watch.spent), warn, watch.told)
+        at, warn = (_when(calendar, watch.since, limit * part - watch.spent) for part in (1.0, percent / 100))
+        yield Item(target, at, warn if percent else None, watch.told)
+
+
+def _when(calendar: worktime.Calendar, since: float, left: float) -> float:
+    """When so much more has passed; what had passed before the watch stood is past since it goes again."""
+    return calendar.after(since, left) if left > 0 else since
 
 
 def reckoned(config: Config, clock: TargetClock, now: Happened) -> TargetClock:

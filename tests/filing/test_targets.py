@@ -15,6 +15,7 @@ from smtpgate.model import Status
 from smtpgate.target import TargetClock
 from tests.filing.test_agent import DESKS, KIM, LEE, Colleague, begin, read, text_of, to
 from tests.filing.test_later import QUIET, ask_desk, customer_says, newest, pass_by
+from tests.filing.test_lost import REFUSED, told, tried
 from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail
 
 HOUR, DAY = 3600.0, 86_400.0  # it is Friday, 2 January 2026, 10:00 UTC
@@ -170,6 +171,15 @@ async def test_an_answer_that_is_taken_back_was_none(desk: Helpdesk) -> None:
     assert await met(desk) == {}
 
 
+async def test_an_answer_that_did_not_arrive_was_none(desk: Helpdesk) -> None:
+    first = await begin(desk)
+    await answer(desk, first, "#resolved\nIt was the fuser.")
+    returned = await told(desk, *await tried(desk, CUSTOMER, "answer", REFUSED, after=61))
+    assert returned.outcome == "bounce"
+    assert await due(desk, first) == "Fri 02 14:00 first"
+    assert await met(desk) == {}
+
+
 async def test_spam_is_never_late(desk: Helpdesk) -> None:
     first = await begin(desk)
     await answer(desk, first, "#spam")
@@ -263,8 +273,8 @@ async def test_agents_hear_before_it_is_late_and_once_when_it_is_and_managers_th
     first = await begin(desk)
     assert await pass_by(desk, 3 * HOUR - 60) == []
     assert sorted(await pass_by(desk, 61)) == [("to-agent", KIM), ("to-agent", LEE)]
-    told = [text_of(m) for m in (await desk.outgoing())[-2:]]
-    assert sorted(re.split(r" |（", text)[0] for text in told) == ["Due", "即将到期"]
+    texts = [text_of(m) for m in (await desk.outgoing())[-2:]]
+    assert sorted(re.split(r" |（", text)[0] for text in texts) == ["Due", "即将到期"]
     assert await pass_by(desk, HOUR - 60) == []
     assert sorted(await pass_by(desk, 60)) == [("alert", BOSS), ("to-agent", KIM), ("to-agent", LEE)]
     letter = await newest(desk, "alert")
