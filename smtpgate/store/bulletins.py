@@ -8,6 +8,7 @@ nothing twice. Raises what decide raises, and StoreMisuse when what it wants to 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from smtpgate.bulletin import Bulletin, BulletinSeen, Matter, Place, Run
 from smtpgate.errors import StoreMisuse
@@ -16,7 +17,7 @@ from smtpgate.store import rows
 from smtpgate.store.api import DecideBatch
 from smtpgate.store.changes import apply
 from smtpgate.store.facts import tickets_by_id
-from smtpgate.store.linking import MERGED
+from smtpgate.store.linking import MERGED, leads_to
 from smtpgate.store.statement import FOR_UPDATE, Many, Query, Row, Verb, Where, select_in
 
 _COLUMNS = "id, tag, matter, texts, author, created_at, desk, since, follows, run"
@@ -65,7 +66,10 @@ def affected(bulletin: Bulletin, place: Place, limit: int) -> Verb[tuple[tuple[T
     else:
         found = yield _tagged(bulletin, place, limit)
     ids = [row[0] for row in found]
-    tickets = yield from tickets_by_id(ids)
+    merged = (yield from leads_to(ids)) if bulletin.follows is not None else {}
+    tickets = yield from tickets_by_id((*ids, *merged.values()))
+    for old, new in merged.items():  # to the same person, in his own words, about the number that leads on
+        tickets[old] = replace(tickets[old], id=new, number=tickets[new].number)
     if len(ids) == limit:
         following: Place | None = Place(place.ended, ids[-1])
     else:

@@ -73,6 +73,20 @@ async def test_a_reply_lands_in_the_ticket(desk: Helpdesk) -> None:
     assert (await desk.post(by_reference)).number == first.number
 
 
+async def test_that_it_is_over_is_told_about_the_number_that_leads_on(desk: Helpdesk) -> None:
+    """Of a ticket that has become part of another one meanwhile."""
+    first, second = await desk.post(mail()), await desk.post(mail("The other printer"))
+    await tag(desk, first)
+    assert await send(desk) == [CUSTOMER]
+    await Colleague(desk).answer(to(first, LEE, "to-agent"), f"#merge {second.number}")
+    over = Bulletin(9, "printer", Matter.OVER, {"en": "It works again."}, "root", OUTAGE.created_at + 1, follows=OUTAGE.id)
+    assert await send(desk, over) == [CUSTOMER]
+    letter = next(m for m in await desk.outgoing() if m.purpose == "bulletin" and "It works again." in text_of(m))
+    assert read(letter)["Subject"] == f"[#{second.number}] The disruption is over"
+    assert (await desk.ticket(second.number)).entries[-1].text == "It works again."
+    assert await desk.store.check() == []
+
+
 async def test_who_gets_none(desk: Helpdesk) -> None:
     forged = await desk.post(mail("Forged", sender="eve@evil.example"), sender="eve@evil.example", evidence=Evidence.NONE)
     junk = await desk.post(mail("Junk", sender="junk@spam.example"), sender="junk@spam.example")
