@@ -20,15 +20,16 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from smtpgate.bulletin import Matter
 from smtpgate.desksettings import Desk
 from smtpgate.languages import LANGUAGES, TAGS
-from smtpgate.mail import letters, wire
+from smtpgate.mail import letters, skeleton, wire
 from smtpgate.mail.canned import Canned, Text
 from smtpgate.mail.forward import forward_for_postmaster
 from smtpgate.mail.letters import ComposeError, Ending, Letter, Purpose, Standing, desk_name, one_line, shown_subject, variables
+from smtpgate.mail.skeleton import Mark, Skeleton
 from smtpgate.mail.wire import Composed
 from smtpgate.model import Address, Entry, EntryKind, OtherTicket, Status
 
@@ -38,6 +39,7 @@ PAGES = ("answer",)  # mails that are made of more than a letter's values
 AGENTS_PAGES = ("to-agent", "receipt", "digest", "held")  # those that agents get
 STEMS: tuple[str, ...] = (*(purpose.value for purpose in Purpose), *PAGES, *AGENTS_PAGES)  # all, without their endings
 _SHARED = ("page.html", "letter.html", "links.html", "foot.txt")  # what several mails of a language are made of
+_PAGES_KEPT = 256  # made of built-in templates, for each desk and language
 _LARGEST_TEXT = 1024**2  # characters that a template may make
 
 
@@ -46,6 +48,18 @@ class Rendered:
     subject: str
     text: str
     html: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The built-in templates of one letter."""
+
+    subject: Skeleton
+    text: Skeleton
+    html: Skeleton
+
+    def shown_subject(self, values: Mapping[str, str]) -> str:
+        return shown_subject(self.subject.filled(values), values["number"])
 
 
 # --- templates --------------------------------------------------------------------------------------------------------
@@ -91,8 +105,8 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters["lines"] = _lines
-        self._skeletons: dict[tuple[str | bool, ...], list[str]] = {}  # text and names of values in turn
+        self._environment.filters["lines"] = skeleton.lines
+        self._skeletons: dict[tuple[str, ...], _Page] = {}
         self._compiled: dict[str, jinja2.Template] = {}
         self._problems: dict[str, str] = {}
         for name in _names():
@@ -135,11 +149,41 @@ class Templates:
         """Subject (without the number), text and HTML. Raises ComposeError with file and line."""
         values = variables(letter)
         stem = f"{letter.language}/{letter.purpose.value}"
-        head, _, text = self._one(f"{stem}.txt", values).partition("\n")
-        label, _, subject = head.partition(":")
-        if label.strip() != "Subject" or not subject.strip():
-            raise ComposeError(f"{stem}.txt:1: the first line is not `Subject: …`")
-        return Rendered(shown_subject(subject, letter.ticket_number), text.strip("\n") + "\n", self._one(f"{stem}.html", values))
+        if self._directory is None:
+            page = self._page(stem, values)
+            return Rendered(page.shown_subject(values), page.text.filled(values), page.html.filled(values))
+        subject, text = _parted(stem, self._one(f"{stem}.txt", values))
+        return Rendered(shown_subject(subject, letter.ticket_number), text, self._one(f"{stem}.html", values))
+
+    def parts(self, letter: Letter) -> tuple[str, list[bytes]]:
+        """The subject, and text and HTML as parts of a mail. Raises ComposeError with file and line."""
+        if self._directory is not None:
+            rendered = self.render(letter)
+            return rendered.subject, [wire.text_part("plain", rendered.text), wire.text_part("html", rendered.html)]
+        values = variables(letter)
+        stem = f"{letter.language}/{letter.purpose.value}"
+        page = self._page(stem, values)
+        made = [page.text.part("plain", values), page.html.part("html", values)]
+        if max(made[0][1], made[1][1]) > _LARGEST_TEXT:
+            raise ComposeError(f"{stem}: makes more than {_LARGEST_TEXT} characters")
+        return page.shown_subject(values), [made[0][0], made[1][0]]
+
+    def _page(self, stem: str, values: dict[str, str]) -> _Page:
+        """A built-in template at a twentieth of the cost. What is the same in all letters of a desk is part of it."""
+        key = (stem, *[values[name] for name in letters.OF_DESK], *[name for name, value in values.items() if not value])
+        page = self._skeletons.get(key)
+        if page is None:
+            marks = {
+                name: value if not value or (name in letters.OF_DESK and not skeleton.confuses(value)) else Mark(name)
+                for name, value in values.items()
+            }
+            subject, text = _parted(stem, self._one(f"{stem}.txt", marks))
+            html = self._one(f"{stem}.html", marks)
+            page = _Page(Skeleton(subject, html=False), Skeleton(text, html=False), Skeleton(html, html=True))
+            if len(self._skeletons) >= _PAGES_KEPT:
+                self._skeletons.clear()
+            self._skeletons[key] = page
+        return page
 
     def page(self, stem: str, values: dict[str, Any]) -> Rendered:
         """Text and HTML of a mail that is more than a letter (PAGES). Raises ComposeError with file and line."""
@@ -170,7 +214,7 @@ class Templates:
     def _one(self, name: str, values: dict[str, str]) -> str:
         if name in self._problems:
             raise ComposeError(self._problems[name])
-        text = self._filled(name, values) if self._directory is None else self._rendered(name, values)
+        text = self._rendered(name, values)
         if len(text) > _LARGEST_TEXT:
             raise ComposeError(f"{name}: makes more than {_LARGEST_TEXT} characters")
         return text
@@ -180,19 +224,6 @@ class Templates:
             return self._template(name).render(values)
         except Exception as error:  # a template is the admin's own program: whatever it raises is its fault
             raise ComposeError(_blame(name, error) + _meant(error, values)) from error
-
-    def _filled(self, name: str, values: dict[str, str]) -> str:
-        """The same for a built-in template, at a twentieth of the cost: it is rendered once with a mark for each value.
-        Our own templates only place values, and leave out what belongs to an empty one; a test holds them to that."""
-        key: tuple[str | bool, ...] = (name, *(not value for value in values.values()))
-        pieces = self._skeletons.get(key)
-        if pieces is None:
-            marks = {variable: _Mark(variable) if value else "" for variable, value in values.items()}
-            pieces = self._skeletons[key] = _MARK.split(self._rendered(name, marks))
-        html = name.endswith(".html")
-        filled = pieces.copy()
-        filled[1::2] = [_shown(place, values, html=html) for place in pieces[1::2]]
-        return "".join(filled)
 
     def _strangers(self) -> Iterator[str]:
         """Files of the admin that no letter will ever use: most likely a slip in the name."""
@@ -205,35 +236,17 @@ class Templates:
                     yield f"{path}: no mail uses a template of this name; use one of the names in templates/README.md"
 
 
+def _parted(stem: str, whole: str) -> tuple[str, str]:
+    """Subject and text of a letter. Raises ComposeError."""
+    head, _, text = whole.partition("\n")
+    label, _, subject = head.partition(":")
+    if label.strip() != "Subject" or not subject.strip():
+        raise ComposeError(f"{stem}.txt:1: the first line is not `Subject: …`")
+    return subject, text.strip("\n") + "\n"
+
+
 def _names() -> list[str]:
     return [f"{language}/{stem}.{kind}" for language in LANGUAGES for stem in STEMS for kind in ("txt", "html")]
-
-
-_MARK = re.compile("\ue000([a-z:]+)\ue001")
-
-
-class _Mark(str):
-    """Where a value stands in a template, and whether the filter `lines` has seen it."""
-
-    __slots__ = ()
-
-    def __new__(cls, variable: str) -> _Mark:
-        return super().__new__(cls, f"\ue000{variable}\ue001")
-
-
-def _shown(place: str, values: dict[str, str], *, html: bool) -> str:
-    variable, lines, _ = place.partition(":")
-    if not html:
-        return values[variable]
-    return str(_lines(values[variable]) if lines else escape(values[variable]))
-
-
-def _lines(text: str) -> Markup:
-    """Plain text of several lines as HTML: escaped, with <br> at line ends and indentation kept."""
-    if isinstance(text, _Mark):
-        return Markup(text[:-1] + ":" + text[-1])  # noqa: S704  # ours alone
-    shown = (str(escape(line)).replace("  ", "\u00a0 ") for line in text.split("\n"))
-    return Markup("<br>\n".join(shown))  # noqa: S704  # every piece is escaped above
 
 
 def _blame(name: str, error: Exception) -> str:
@@ -379,7 +392,7 @@ def _held_sample(text: str) -> dict[str, str]:
 
 def compose(letter: Letter, templates: Templates) -> Composed:
     """The mail, not yet signed. Raises ComposeError when it cannot be what it is meant to be."""
-    rendered = templates.render(letter)
+    title, parts = templates.parts(letter)
     desk, name = letter.desk, desk_name(letter.desk, letter.language)
     to = wire.checked_address(letter.to.address)
     own_id, parent = wire.message_id(letter.message_id), wire.message_id(letter.in_reply_to)
@@ -390,7 +403,7 @@ def compose(letter: Letter, templates: Templates) -> Composed:
         ("From", wire.mailbox(name, desk.address)),
         ("To", wire.mailbox("" if letter.purpose is Purpose.NOTICE else one_line(letter.to.name, 80), to)),
         ("Reply-To", wire.mailbox(name, wire.checked_address(letter.reply_to or desk.address))),
-        ("Subject", wire.subject(f"[#{letter.ticket_number}]", rendered.subject)),
+        ("Subject", wire.subject(f"[#{letter.ticket_number}]", title)),
         ("Date", format_datetime(datetime.fromtimestamp(letter.date, ZoneInfo(desk.timezone)))),
         ("Message-ID", own_id),
         *([("In-Reply-To", parent)] if parent else []),
@@ -398,6 +411,5 @@ def compose(letter: Letter, templates: Templates) -> Composed:
         *wire.automatic("auto-replied" if letter.purpose.replies else "auto-generated"),
         ("Content-Language", TAGS[letter.language]),
     ]
-    parts = [wire.text_part("plain", rendered.text), wire.text_part("html", rendered.html)]
     data = wire.assemble(fields, wire.Multipart("alternative", own_id, parts))
     return wire.finished(data, own_id, to)

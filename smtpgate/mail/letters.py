@@ -205,6 +205,9 @@ def age_text(seconds: float, language: Language) -> str:
     return f"{minutes // 60}{hour}" if minutes < 48 * 60 else f"{minutes // 1440}{day}"
 
 
+OF_DESK = ("desk", "address", "lang", "color", "darkcolor")  # what of_desk gives
+
+
 def of_desk(desk: Desk, language: Language) -> dict[str, str]:
     """What every page of the desk's mail may use."""
     return {

@@ -138,14 +138,23 @@ def references(ids: Iterable[str], parent: str | None) -> str:
 
 def text_body(text: str) -> tuple[str, bytes]:
     """Content-Transfer-Encoding and octets of a text with \\n line ends: quoted-printable while most of it is ASCII."""
-    octets = (len(text) if text.isascii() else len(text.encode("utf-8"))) + text.count("\n")
-    if 6 * (octets - len(text)) <= octets:  # roughly: few characters of more than one octet
+    if is_legible(len(text), octets(text)):
         return "quoted-printable", quoted_printable(text)
     return "base64", base64_lines(text.replace("\n", "\r\n").encode("utf-8"))
 
 
+def octets(text: str) -> int:
+    """Of it in UTF-8, with two for each line end."""
+    return (len(text) if text.isascii() else len(text.encode("utf-8"))) + text.count("\n")
+
+
+def is_legible(characters: int, octets: int) -> bool:
+    """Few of its characters take more than one octet."""
+    return 6 * (octets - characters) <= octets
+
+
 def quoted_printable(text: str) -> bytes:
-    """Line by line, and short ones that were quoted lately are at hand: most lines of a letter are those of its template."""
+    """Line by line, and short ones that were quoted lately are at hand: most lines of a page are those of its template."""
     lines = text.split("\n")
     return b"".join([_kept_line(line) if len(line) <= _KEPT else _quoted_line(line) for line in lines])[:-2]
 
@@ -164,7 +173,16 @@ def base64_lines(octets: bytes) -> bytes:
 
 def text_part(subtype: str, text: str) -> bytes:
     encoding, body = text_body(text)
-    return f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body
+    return _part_header(subtype, encoding) + body
+
+
+def quoted_part(subtype: str, body: bytes) -> bytes:
+    """A part whose text is in quoted-printable already."""
+    return _part_header(subtype, "quoted-printable") + body
+
+
+def _part_header(subtype: str, encoding: str) -> bytes:
+    return f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,11 +281,12 @@ def assemble(fields: Fields, content: Multipart) -> bytes:
     """Header and body as one mail. Raises ComposeError when the octets do not carry exactly these fields (CVE-2024-6923)."""
     content_type, body = content.finish()
     fields = [*fields, ("MIME-Version", "1.0"), ("Content-Type", content_type)]
-    data = "".join(f"{name}: {value}\r\n" for name, value in fields).encode("utf-8") + b"\r\n" + body
-    found, offset = header.split(data)
-    if [f.name for f in found] != [name.lower() for name, _ in fields] or data[offset:] != body:
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields).encode("utf-8") + b"\r\n"
+    found, offset = header.split(head)
+    if [f.name for f in found] != [name.lower() for name, _ in fields] or offset != len(head):
         raise ComposeError("the header of the mail is not the intended one")
-    if not data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r") or b"\0" in data[:offset]:
+    data = head + body
+    if not data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r") or b"\0" in head:
         raise ComposeError("the mail has a line end or a NUL that does not belong there")
     return data
 

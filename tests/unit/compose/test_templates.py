@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import itertools
 import re
 import shutil
@@ -16,6 +17,7 @@ from smtpgate.mail import compose as compose_module
 from smtpgate.mail.compose import Templates, built_in_directory, compose
 from smtpgate.mail.letters import ComposeError, Purpose, variables
 from smtpgate.mail.samples import sample
+from smtpgate.mail.wire import text_part
 from tests.support.letters import NUMBER, letter, templates
 
 
@@ -149,9 +151,23 @@ def test_filling_in_a_built_in_template_says_what_rendering_it_says(purpose: Pur
         values = variables(letter(purpose=purpose, language=language))
         values = {name: f"{name} {evil}" for name in values}
         values |= {name: "" for names, gone in zip(groups, empty, strict=True) if gone for name in names}
-        for kind in ("txt", "html"):
-            name = f"{language}/{purpose.value}.{kind}"
-            assert ours._filled(name, values) == ours._rendered(name, values)
+        stem = f"{language}/{purpose.value}"
+        page = ours._page(stem, values)
+        head, text = f"Subject:{page.subject.filled(values)}\n", ours._rendered(f"{stem}.txt", values)
+        assert text.startswith(head)
+        html = ours._rendered(f"{stem}.html", values)
+        for made, whole in ((page.text, text[len(head) :].strip("\n") + "\n"), (page.html, html)):
+            assert made.filled(values) == whole
+            part, characters = made.part("x", values)
+            assert (characters, max(map(len, part.split(b"\r\n"))) <= 76) == (len(whole), True)
+            assert _unpacked(part) == _unpacked(text_part("x", whole)) == ("text/x", whole)
+
+
+def _unpacked(part: bytes) -> tuple[str, str]:
+    read = email.message_from_bytes(part)
+    data = read.get_payload(decode=True)
+    assert isinstance(data, bytes)
+    return read.get_content_type(), data.decode().replace("\r\n", "\n")
 
 
 def test_of_our_own_a_start_misses_those_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
