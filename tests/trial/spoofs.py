@@ -66,6 +66,7 @@ _BODIES = (
     "#away 2d",
     "#release",
     "#discard",
+    "Yes, it is mine.\n\nOn Fri, 2 Jan 2026, Support wrote:\n> Is this yours?",  # what vouches for a held one quotes
 )
 
 
@@ -88,6 +89,7 @@ class Scene:
     second: Ticket  # of the same customer as ours
     held: int  # a mail of a stranger's that an agent may decide over
     first: Filed
+    doubted: int  # a held mail in an agent's name, for which he may vouch
 
     def address(self, kind: str, case: Case, rng: random.Random) -> str:
         tokens, now = self.desk.pipeline.tokens, self.desk.clock.now()
@@ -109,7 +111,7 @@ class Scene:
                 at = rng.randrange(own.index("+") + 2, own.index("@"))
                 return own[:at] + ("b" if own[at] != "b" else "c") + own[at + 1 :]
             case "confirm":
-                return tokens.reply_address(DESK, id_number(self.first.mail.id), case.sender, now, TokenKind.CONFIRM)
+                return tokens.reply_address(DESK, self.doubted, case.sender, now, TokenKind.CONFIRM)
             case "held":
                 return tokens.reply_address(DESK, self.held, case.sender, now, TokenKind.HELD)
             case "customers":
@@ -206,13 +208,23 @@ def notifies(outgoing: tuple[OutgoingMail, ...]) -> bool:
 def moves(changes: Changes) -> bool:
     """Did it make one ticket of two, or two of one, or block somebody?"""
     merged = [link for link in changes.links if link.kind is LinkKind.INTO]
-    return bool(merged or changes.moved or changes.blocked or changes.unblocked)
+    return bool(merged or changes.unmerged or changes.moved or changes.blocked or changes.unblocked)
 
 
 def lists(case: Case, outgoing: tuple[OutgoingMail, ...]) -> bool:
     """Was it told of tickets? A receipt of a mail about one names its number alone, a list its customer too."""
     asked = case.body in ("#next", "#list", "#find printer")
     return asked and any(m.purpose == "receipt" and CUSTOMER.encode() in m.data.replace(b"=\r\n", b"") for m in outgoing)
+
+
+# Each of what may be done, as it must be done: by chance alone none of it may come up among a few hundred.
+PERMITTED = (
+    Case(LEE, Evidence.DMARC_DKIM, "own", "notification", machine=False, body="#reply\nSend it."),
+    Case(LEE, Evidence.DMARC_DKIM, "own", "notification", machine=False, body="#merge 20260102-EML-0003"),
+    Case(LEE, Evidence.DMARC_DKIM, "desk", "nothing", machine=False, body="#find printer"),
+    Case(LEE, Evidence.DMARC_DKIM, "held", "nothing", machine=False, body="#release"),
+    Case(LEE, Evidence.DMARC_SPF, "confirm", "nothing", machine=False, body=_BODIES[-1]),
+)
 
 
 async def run(count: int, seed: int) -> Counter[str]:
@@ -228,9 +240,12 @@ async def run(count: int, seed: int) -> Counter[str]:
             second = await desk.post(mail("Lamp", "Dark."))
             held = await desk.post(mail("Offer", "Buy."), sender="eve@stranger.example", evidence=Evidence.FAIL)
             ours, theirs, another = [(await desk.ticket(filed.number)).ticket for filed in (first, other, second)]
-            scene = Scene(desk, ours, theirs, another, id_number(held.mail.id), first)
+            own = desk.pipeline.tokens.reply_address(DESK, ours.id, LEE, desk.clock.now(), TokenKind.ACTION)
+            doubted = await desk.post(mail("Re: it", "Mine.", sender=LEE), sender=LEE, rcpts=(own,), evidence=Evidence.NONE)
+            assert doubted.outcome == "held"
+            scene = Scene(desk, ours, theirs, another, id_number(held.mail.id), first, id_number(doubted.mail.id))
             for number in range(count):
-                case = make(rng)
+                case = PERMITTED[number] if number < len(PERMITTED) else make(rng)
                 changes = await decided(scene, case, number, rng)
                 out = changes.outgoing
                 assert may_decide(case) or not decides(changes), f"seed {seed}, case {number}: decided {case}"
