@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from dkim.canonicalization import CanonicalizationPolicy, Relaxed, Simple
 
-from smtpgate.mail.header import TRUNCATED, Field, split
+from smtpgate.mail.header import TRUNCATED, Field, Header, split
 
 SINGLETONS = frozenset(
     {"from", "sender", "reply-to", "to", "cc", "bcc", "message-id", "in-reply-to", "references", "subject", "date"}
@@ -93,10 +93,13 @@ class Message:
     problem: str
 
     @classmethod
-    def read(cls, raw: bytes) -> Message:
-        if any(piece.count(b"\n") != piece.count(b"\r\n") for piece in _pieces(raw)):
-            raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-        fields, body = split(raw)
+    def read(cls, raw: bytes, head: Header | None = None) -> Message:
+        """head: of this very raw mail, when it has been split already and its lines end with CRLF alone."""
+        if head is None:
+            if any(piece.count(b"\n") != piece.count(b"\r\n") for piece in _pieces(raw)):
+                raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+            head = split(raw)
+        fields, body = head
         if fields and fields[0].name == "" and fields[0].raw.startswith((b"From ", b">From ")):
             fields = fields[1:]  # the line that mbox files begin with
         by_name: dict[str, list[Field]] = {}

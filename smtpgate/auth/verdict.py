@@ -26,6 +26,7 @@ from smtpgate.auth.results import Relayed
 from smtpgate.clock import Clock
 from smtpgate.config import Config
 from smtpgate.mail import address, header, safe
+from smtpgate.mail.header import Header
 from smtpgate.model import LOCAL, ArcResult, DkimResult, DmarcResult, Envelope, Evidence, SpfResult, Verdict
 
 log = structlog.get_logger(__name__)
@@ -45,10 +46,12 @@ class _Findings:
     chain: Chain
 
 
-async def judge(*, envelope: Envelope, raw: bytes, config: Config, resolver: Resolver, clock: Clock) -> Verdict:
-    """The verdict about one mail. Takes at most dns.deadline seconds of waiting for DNS."""
+async def judge(
+    *, envelope: Envelope, raw: bytes, config: Config, resolver: Resolver, clock: Clock, head: Header | None = None
+) -> Verdict:
+    """The verdict about one mail. Takes at most dns.deadline seconds of waiting for DNS. head: as for Message.read."""
     try:
-        return await _judge(envelope, raw, config, resolver, clock)
+        return await _judge(envelope, raw, head, config, resolver, clock)
     except Exception:
         log.exception("authentication failed on our side", mail=envelope.mail_id)
         reason = "something went wrong on our side; nothing is known about this mail"
@@ -56,7 +59,7 @@ async def judge(*, envelope: Envelope, raw: bytes, config: Config, resolver: Res
         return Verdict(Evidence.TEMPERROR, "", *trouble, (reason,), results.write_none(config.server.name))
 
 
-async def _judge(envelope: Envelope, raw: bytes, config: Config, resolver: Resolver, clock: Clock) -> Verdict:
+async def _judge(envelope: Envelope, raw: bytes, head: Header | None, config: Config, resolver: Resolver, clock: Clock) -> Verdict:
     if envelope.login:  # the door has seen that From is this agent's (intake.submitted)
         reason = f"{envelope.login} has logged in to send it: not checked"
         unchecked = SpfResult("none", reason=reason), (), DmarcResult("none", reason=reason), ArcResult()
@@ -64,11 +67,12 @@ async def _judge(envelope: Envelope, raw: bytes, config: Config, resolver: Resol
             Evidence.TRUSTED, envelope.login, *unchecked, (reason,), results.write_login(config.server.name, envelope.login)
         )
     trusted = within(envelope.peer, config.server.trusted_networks)
-    if trusted and (author := address.author(header.split(raw)[0])[0]):
+    if trusted and (author := address.author((head or header.split(raw))[0])[0]):
         reason = f"the client {envelope.peer} is in server.trusted_networks: not checked"
         unchecked = SpfResult("none", reason=reason), (), DmarcResult("none", reason=reason), ArcResult()
         return Verdict(Evidence.TRUSTED, author, *unchecked, (reason,), results.write_none(config.server.name))
-    mail = await asyncio.to_thread(Message.read, raw) if len(raw) > message.LARGE else Message.read(raw)  # once for all checks
+    large = len(raw) > message.LARGE
+    mail = await asyncio.to_thread(Message.read, raw, head) if large else Message.read(raw, head)  # once for all checks
     author, no_author = address.author(mail.fields)
     ambiguous = [no_author] if not author else []
     if twice := doubled(mail.by_name):

@@ -90,6 +90,7 @@ async def _take(config: Any, content: bytes, client: Any, rcpts: tuple[str, ...]
     from smtpgate.clock import SystemClock
     from smtpgate.intake.accept import Acceptor
     from smtpgate.intake.stdin import take
+    from smtpgate.mail.header import Header
     from smtpgate.mail.token import Tokens
     from smtpgate.model import Envelope, Verdict
     from smtpgate.store import file as store_file
@@ -102,8 +103,8 @@ async def _take(config: Any, content: bytes, client: Any, rcpts: tuple[str, ...]
     clock = SystemClock()
     resolver = make_resolver(config.dns, clock)
 
-    async def verify(envelope: Envelope, raw: bytes) -> Verdict:
-        return await judge(envelope=envelope, raw=raw, config=config, resolver=resolver, clock=clock)
+    async def verify(envelope: Envelope, raw: bytes, head: Header) -> Verdict:
+        return await judge(envelope=envelope, raw=raw, config=config, resolver=resolver, clock=clock, head=head)
 
     store = await open_store(config.store, create=False)
     try:

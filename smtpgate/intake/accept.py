@@ -30,7 +30,7 @@ from smtpgate.store.api import Accepted, IntakeStore
 
 log = structlog.get_logger(__name__)
 
-Judge = Callable[[Envelope, bytes], Awaitable[Verdict]]
+Judge = Callable[[Envelope, bytes, header.Header], Awaitable[Verdict]]  # what the door has read of a header is not read again
 
 _LARGE = 1024**2  # octets; such a mail is copied several times on its way into the store, so few go there at once
 _FEW = 2
@@ -157,13 +157,14 @@ class Acceptor:
         raw = police(data, server.bare_newline)
         if raw is None:
             return "550 5.6.0 Bare CR or LF in the mail: lines end with CR LF"
-        fields, _ = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
-        if len(header.named(fields, "received")) > limits.hops:
+        head = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
+        fields = head[0]
+        if sum([field.name == "received" for field in fields]) > limits.hops:
             return "554 5.4.6 Too many hops: the mail is in a loop"  # RFC 5321 §6.3
         if envelope.login and (refused := submitted.refusal(fields, envelope.login)):
             return refused
         began = self.clock.monotonic()
-        verdict = await self._judge(envelope, raw)  # sees the mail whole: what is taken out below may be signed
+        verdict = await self._judge(envelope, raw, head)  # sees the mail whole: what is taken out below may be signed
         metrics.took(metrics.VERDICT, self.clock.monotonic() - began, envelope.mail_id)
         metrics.VERDICTS.inc(verdict.evidence.value)
         notes |= {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -78,45 +79,64 @@ def peer_address(host: str) -> str:
     return str(address)
 
 
-class Patience:
-    """One timer for a session: silence, and a whole stretch. Cheap to prolong: looks at the times only when it rings."""
+class Timer:
+    """Calls `ring` at a time that is moved at little cost: the loop's own timer is set anew only if it would ring too late."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[], None]) -> None:
         self._loop = loop
         self._ring = ring
         self._handle: asyncio.TimerHandle | None = None
-        self._idle = self._heard = 0.0
-        self._end: float | None = None
+        self._due = math.inf
 
-    def wait(self, idle: float, total: float | None = None) -> None:
-        """Ring after `idle` seconds without heard(), or `total` seconds from now, whichever is first."""
-        now = self._loop.time()
-        self._idle, self._heard = idle, now
-        self._end = None if total is None else now + total
-        due = self._due()
-        if self._handle is None or self._handle.when() > due:
-            self._set(due)
-
-    def heard(self) -> None:
-        self._heard = self._loop.time()
+    def at(self, due: float) -> None:
+        """At this time of the loop's clock, and at no other; math.inf: not at all, for now."""
+        self._due = due
+        if due != math.inf and (self._handle is None or self._handle.when() > due):
+            if self._handle is not None:
+                self._handle.cancel()
+            self._handle = self._loop.call_at(due, self._check)
 
     def stop(self) -> None:
+        """Not at all, and nothing of it stays with the loop."""
+        self._due = math.inf
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
-    def _due(self) -> float:
-        due = self._heard + self._idle
-        return due if self._end is None else min(due, self._end)
-
-    def _set(self, due: float) -> None:
-        self.stop()
-        self._handle = self._loop.call_at(due, self._check)
-
     def _check(self) -> None:
         self._handle = None
-        due = self._due()
-        if due > self._loop.time():
-            self._set(due)
+        if self._due > self._loop.time():
+            self.at(self._due)
         else:
+            self._due = math.inf
             self._ring()
+
+
+class Patience:
+    """The timer of a session: silence, and a whole stretch."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[], None]) -> None:
+        self._loop = loop
+        self._timer = Timer(loop, ring)
+        self._idle = self._end = math.inf
+
+    def wait(self, idle: float, total: float | None = None) -> None:
+        """Ring after `idle` seconds without heard(), or `total` seconds from now, whichever is first."""
+        now = self._loop.time()
+        self._idle = idle
+        self._end = math.inf if total is None else now + total
+        self._timer.at(min(now + idle, self._end))
+
+    def heard(self) -> None:
+        """For nothing while it is paused."""
+        self._timer.at(min(self._loop.time() + self._idle, self._end))
+
+    def pause(self) -> None:
+        """Ring no more until the next wait()."""
+        self._idle = self._end = math.inf
+        self._timer.at(math.inf)
+
+    def stop(self) -> None:
+        """The session is over."""
+        self.pause()
+        self._timer.stop()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Any
@@ -22,7 +23,7 @@ from smtpgate import metrics
 from smtpgate.config import Config
 from smtpgate.intake import command
 from smtpgate.intake.accept import failure
-from smtpgate.intake.budget import Patience
+from smtpgate.intake.budget import Patience, Timer
 from smtpgate.intake.crowd import Pace
 from smtpgate.intake.data import DataReader
 from smtpgate.intake.host import Host
@@ -64,7 +65,7 @@ class Connection(Quiet, SMTP, ABC):
         self._unsaid = bytearray()  # replies that go out together
         self._content: DataReader | None = None  # set from 354 to the end of data
         self._content_began = self._content_total = 0.0  # when 354 was said, and when the mail must be here
-        self._rate_check: asyncio.TimerHandle | None = None
+        self._rate = Timer(loop, self._check_rate)
         self._full = False  # nothing more is read until the inbox is emptier
         self._blocked = False  # the client does not take our replies
         self._handshaking = False
@@ -251,7 +252,7 @@ class Connection(Quiet, SMTP, ABC):
             return
         if self._content is not None:
             self._patience.wait(self.pace.data_timeout, self._content_total - self.loop.time())
-            self._watch_rate(self._content)
+            self._check_rate()
         elif not self._busy:
             self._wait_for_command()
 
@@ -296,8 +297,9 @@ class Connection(Quiet, SMTP, ABC):
         self._content, self._busy = content, True
         self._content_began = self.loop.time()
         self._content_total = self._content_began + self._limits.data_total
-        self._patience.wait(self.pace.data_timeout, self._limits.data_total)
-        self._watch_rate(content)
+        pace = self.pace
+        self._patience.wait(pace.data_timeout, self._limits.data_total)
+        self._rate.at(self._content_began + pace.data_rate_after)
 
     def mail_done(self, reply: str) -> None:
         """What became of it."""
@@ -312,28 +314,22 @@ class Connection(Quiet, SMTP, ABC):
 
     def _end_content(self, *, complete: bool) -> None:
         content, self._content = self._content, None
-        self._stop_rate_check()
+        self._rate.at(math.inf)
         assert content is not None
         if not complete:
             content.release()
         self.received(content, complete=complete)
 
-    def _watch_rate(self, content: DataReader) -> None:
+    def _check_rate(self) -> None:
         """Cut off who sends so slowly that he only holds a place (slow loris)."""
-        self._stop_rate_check()
-        if self._content is not content:
+        if self._content is None:
             return
         wait = self.pace.data_rate_after
         elapsed = self.loop.time() - self._content_began
-        if elapsed >= wait and content.seen < self._limits.data_rate * elapsed:
+        if elapsed >= wait and self._content.seen < self._limits.data_rate * elapsed:
             self.hang_up(f"421 4.4.2 {self.hostname} too slow, closing", "too slow")
             return
-        self._rate_check = self.loop.call_later(max(wait - elapsed, wait / 8), self._watch_rate, content)
-
-    def _stop_rate_check(self) -> None:
-        if self._rate_check is not None:
-            self._rate_check.cancel()
-            self._rate_check = None
+        self._rate.at(self.loop.time() + max(wait - elapsed, wait / 8))
 
     # --- ways to end --------------------------------------------------------------------------------------------------
 
@@ -387,7 +383,7 @@ class Connection(Quiet, SMTP, ABC):
     def _end(self) -> None:
         """The connection is closed or lost: nothing more is waited for, and what has begun to wait is given up."""
         self._patience.stop()
-        self._stop_rate_check()
+        self._rate.stop()
         if self._greeting is not None:
             self._greeting.cancel()
         if self._content is not None:

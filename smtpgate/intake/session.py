@@ -270,7 +270,7 @@ class Session(Connection):
             )
             self._mail_ended(mail, reply)
         else:
-            self._patience.stop()
+            self._patience.pause()
             try:
                 self._accept(mail, content)
             except Exception as error:

@@ -43,7 +43,10 @@ class Field(NamedTuple):
     raw: bytes  # the whole field with name and line ends
 
 
-def split(raw: bytes, *, limit: int = 131072, fields: int = 1000, part: bool = False) -> tuple[tuple[Field, ...], int]:
+Header = tuple[tuple[Field, ...], int]  # the fields in order, and the offset at which the body begins
+
+
+def split(raw: bytes, *, limit: int = 131072, fields: int = 1000, part: bool = False) -> Header:
     """The fields in order, and the offset at which the body begins. The raws of all fields are a prefix of `raw`.
 
     limit: octets of header section read; fields: how many. What lies beyond is one last Field named TRUNCATED.

@@ -8,6 +8,7 @@ from smtpgate.clock import Clock
 from smtpgate.config import Config
 from smtpgate.intake.accept import Judge
 from smtpgate.intake.server import Door
+from smtpgate.mail.header import Header
 from smtpgate.mail.token import Tokens
 from smtpgate.model import Envelope, Verdict
 from smtpgate.processes.words import Terms
@@ -36,8 +37,8 @@ def renew_door(door: Door, terms: Terms, resolver: Resolver, clock: Clock) -> No
 
 
 def _judge(config: Config, resolver: Resolver, clock: Clock) -> Judge:
-    async def verify(envelope: Envelope, raw: bytes) -> Verdict:
-        return await judge(envelope=envelope, raw=raw, config=config, resolver=resolver, clock=clock)
+    async def verify(envelope: Envelope, raw: bytes, head: Header) -> Verdict:
+        return await judge(envelope=envelope, raw=raw, config=config, resolver=resolver, clock=clock, head=head)
 
     return verify
 

@@ -12,6 +12,7 @@ from smtpgate.config import Config
 from smtpgate.intake.lmtp import LmtpSession
 from smtpgate.intake.server import Door
 from smtpgate.intake.session import Session
+from smtpgate.mail.header import Header
 from smtpgate.mail.token import TokenKind, Tokens
 from smtpgate.model import Envelope, Verdict
 from smtpgate.store.api import Accepted, IntakeStore
@@ -132,8 +133,8 @@ class Desk:
         """What the door said. Each mail finds a door that has seen nobody yet, so that no rate plays a part."""
         config, clock, resolver = self.configs[name], self.instant.clock, ZoneResolver(sent.zone)
 
-        async def judge(envelope: Envelope, data: bytes) -> Verdict:
-            return await verdict.judge(envelope=envelope, raw=data, config=config, resolver=resolver, clock=clock)
+        async def judge(envelope: Envelope, data: bytes, head: Header) -> Verdict:
+            return await verdict.judge(envelope=envelope, raw=data, config=config, resolver=resolver, clock=clock, head=head)
 
         door = Door(
             config,

@@ -77,7 +77,7 @@ def verdict(evidence: Evidence = Evidence.NONE, *, policy: str = "none") -> Verd
     )
 
 
-async def judge(envelope: Envelope, raw: bytes) -> Verdict:
+async def judge(envelope: Envelope, raw: bytes, _: object) -> Verdict:
     """By the local part of the sender: boom raises, slow takes a while, fail and temp have that verdict."""
     match (envelope.mail_from or "").partition("@")[0]:
         case "boom":

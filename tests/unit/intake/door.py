@@ -96,7 +96,7 @@ class Peer:
         self.writer.close()
 
 
-async def calm(envelope: Envelope, raw: bytes) -> Verdict:
+async def calm(envelope: Envelope, raw: bytes, _: object) -> Verdict:
     return verdict()
 
 

@@ -200,7 +200,7 @@ async def test_shutdown_waits_for_the_commit() -> None:
 async def test_shutdown_ends_after_the_grace() -> None:
     begun = asyncio.Event()
 
-    async def endless(envelope: Envelope, raw: bytes) -> Verdict:
+    async def endless(envelope: Envelope, raw: bytes, _: object) -> Verdict:
         begun.set()
         await asyncio.Event().wait()
         return verdict()

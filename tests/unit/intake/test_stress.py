@@ -66,7 +66,7 @@ async def test_who_is_known_from_an_earlier_life_gets_what_strangers_do_not() ->
 
 
 async def test_a_stranger_becomes_known_by_authenticated_mail() -> None:
-    async def proved(envelope: Envelope, raw: bytes) -> Verdict:
+    async def proved(envelope: Envelope, raw: bytes, _: object) -> Verdict:
         return dataclasses.replace(verdict(Evidence.DMARC_DKIM), author="kunde@client.example")
 
     async with running(setting(unknown=10), judge=proved) as up:
@@ -105,7 +105,7 @@ async def test_stress_allows_one_error() -> None:
 
 
 async def test_a_domain_that_is_proved_has_so_many_mails_in_a_minute() -> None:
-    async def proved(envelope: Envelope, raw: bytes) -> Verdict:
+    async def proved(envelope: Envelope, raw: bytes, _: object) -> Verdict:
         domain = (envelope.mail_from or "").rpartition("@")[2]
         evidence = Evidence.NONE if domain == "none.example" else Evidence.DMARC_SPF
         return dataclasses.replace(verdict(evidence), author=f"kunde@{domain}")

@@ -52,7 +52,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 async def door(certificate: dict[str, Any], settings: dict[str, Any]) -> AsyncIterator[Running]:
     whole = make_config(certificate, settings)
 
-    async def check(envelope: Envelope, raw: bytes) -> Verdict:
+    async def check(envelope: Envelope, raw: bytes, _: object) -> Verdict:
         return await judge(envelope=envelope, raw=raw, config=whole, resolver=ZoneResolver({}), clock=SystemClock())
 
     async with running(certificate, settings, judge=check) as up:

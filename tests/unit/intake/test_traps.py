@@ -22,7 +22,7 @@ MAIL = b"Subject: x\r\n\r\nhello\r\n.\r\n"
 
 
 async def test_exception_is_451_with_an_opaque_id_and_a_traceback_in_the_log() -> None:
-    async def broken(envelope: Envelope, raw: bytes) -> Verdict:
+    async def broken(envelope: Envelope, raw: bytes, _: object) -> Verdict:
         raise RuntimeError("secret /var/lib/db path")
 
     with structlog.testing.capture_logs() as logs:
@@ -112,7 +112,7 @@ async def test_client_that_vanishes_after_the_dot_does_not_cancel_the_commit(how
 async def test_client_that_vanishes_during_the_verdict_does_not_cancel_it() -> None:
     go, begun = asyncio.Event(), asyncio.Event()
 
-    async def slow(envelope: Envelope, raw: bytes) -> Verdict:
+    async def slow(envelope: Envelope, raw: bytes, _: object) -> Verdict:
         begun.set()
         await go.wait()
         return verdict()
