@@ -12,7 +12,9 @@ import json
 import logging
 import secrets
 import sys
+import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TextIO
 
 import structlog
@@ -30,6 +32,7 @@ _NAMES = frozenset({"timestamp", "level", "event", "logger", "mail", "connection
 
 Fields = structlog.typing.EventDict
 
+_PLAIN = frozenset({bool, int, float, type(None)})
 _COUNTED = frozenset({"warning", "error", "critical"})
 
 _key = secrets.token_bytes(32)  # until use_key
@@ -45,7 +48,7 @@ def configure(settings: Log, stream: TextIO | None = None) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             _counted,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _stamped,
             structlog.processors.format_exc_info,
             _cleaned(settings),
             lambda _, __, fields: render(fields),
@@ -63,6 +66,18 @@ def _counted(_: Any, __: str, fields: Fields) -> Fields:
     if (level := fields["level"]) in _COUNTED:
         metrics.LOGGED.inc(level)
     return fields
+
+
+def _stamped(_: Any, __: str, fields: Fields) -> Fields:
+    """The time, in UTC. Many lines come in one second."""
+    second, part = divmod(time.time_ns(), 1_000_000_000)
+    fields["timestamp"] = f"{_second(second)}.{part // 1000:06}Z"
+    return fields
+
+
+@lru_cache(4)
+def _second(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def address_key(secret: bytes) -> bytes:
@@ -114,7 +129,15 @@ def _cleaned(settings: Log) -> structlog.typing.Processor:
     sign = "+" if full else "@"  # what a text needs to have an address that is shown otherwise
 
     def process(_: Any, __: str, fields: Fields) -> Fields:
-        odd = [key for key, value in fields.items() if not _harmless(value, sign)]
+        odd = [  # what does not stand in the log as it is: short, printable, and without this sign
+            key
+            for key, value in fields.items()
+            if not (
+                len(value) <= _LONGEST_VALUE and sign not in value and value.isprintable()
+                if type(value) is str
+                else type(value) in _PLAIN
+            )
+        ]
         shown = Shown(settings.addresses, _key)
         if full or not odd:  # then each value is by itself
             for key in odd:
@@ -125,13 +148,6 @@ def _cleaned(settings: Log) -> structlog.typing.Processor:
         return {key: _shown(key, value, shown, hidden) for key, value in texts.items()}
 
     return process
-
-
-def _harmless(value: Any, sign: str) -> bool:
-    """Stands in the log as it is: short, printable, and without this sign."""
-    if isinstance(value, str):
-        return len(value) <= _LONGEST_VALUE and sign not in value and value.isprintable()
-    return value is None or isinstance(value, (bool, int, float))
 
 
 def _longest(key: str) -> int:
@@ -174,18 +190,18 @@ def _json(fields: Fields) -> str:
 
 def _console(*, colours: bool) -> Callable[[Fields], str]:
     def render(fields: Fields) -> str:
-        time, level, event = (str(fields.pop(key, "")) for key in ("timestamp", "level", "event"))
+        moment, level, event = (str(fields.pop(key, "")) for key in ("timestamp", "level", "event"))
         traceback = fields.pop("exception", None)
         shown = f"{level:7}"
         if colours and level in _COLOURS:
             shown = f"{_COLOURS[level]}{shown}\x1b[0m"
-        line = " ".join([time, shown, event, *(f"{key}={_quoted(value)}" for key, value in fields.items())])
+        pairs = [f"{key}={value if type(value) in _PLAIN else _quoted(str(value))}" for key, value in fields.items()]
+        line = " ".join([moment, shown, event, *pairs])
         return line if traceback is None else f"{line}\n" + "\n".join(f"    {row}" for row in traceback.split("\n"))
 
     return render
 
 
-def _quoted(value: Any) -> str:
+def _quoted(text: str) -> str:
     """A value with a blank or quote in it is quoted, so that it cannot look like two fields."""
-    text = str(value)
     return json.dumps(text, ensure_ascii=False) if not text or " " in text or "=" in text or '"' in text else text
