@@ -1,10 +1,10 @@
 """The one thread that writes to the SQLite file, and group commit.
 
-Everything that waits in the queue, up to a bound, becomes one transaction; each verb has its own savepoint, so that one
-that fails takes nothing along. A verb that nobody outside waits for has patience: for a few milliseconds it waits for
-others to share its commit, and it goes at once with the first that has none. Callers hear of success only after COMMIT.
-A caller that is cancelled changes nothing: its verb runs whole. A failed BEGIN or COMMIT fails all of the batch;
-StoreFatal ends the writer's work for good.
+Everything that waits in the queue, up to a bound, becomes one transaction; each verb but the first has its own savepoint,
+so that one that fails takes nothing along; when the first fails, the transaction begins anew. A verb that nobody outside
+waits for has patience: for a few milliseconds it waits for others to share its commit, and it goes at once with the first
+that has none. Callers hear of success only after COMMIT. A caller that is cancelled changes nothing: its verb runs whole. A
+failed BEGIN or COMMIT fails all of the batch; StoreFatal ends the writer's work for good.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ class Writer:
             return
         locked = time.monotonic()
         try:
-            for job in batch:
-                self._run_job(job)
+            for place, job in enumerate(batch):
+                self._run_job(job, alone=place == 0)
             ready = time.monotonic()
             connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -139,10 +139,11 @@ class Writer:
         self.commits += 1
         self._since_checkpoint += sum(job.size for job in batch)
 
-    def _run_job(self, job: _Job) -> None:
-        """Raises sqlite3.Error only when the whole transaction is gone."""
+    def _run_job(self, job: _Job, *, alone: bool) -> None:
+        """alone: nothing else has been written in this transaction. Raises sqlite3.Error only when all of it is gone."""
         connection = self._connection
-        connection.execute("SAVEPOINT verb")
+        if not alone:
+            connection.execute("SAVEPOINT verb")
         try:
             job.result = run(connection, job.make())
         except BaseException as error:
@@ -152,8 +153,11 @@ class Writer:
                     raise
             else:
                 job.error = error
-            connection.execute("ROLLBACK TO verb")
-        connection.execute("RELEASE verb")
+            connection.execute("ROLLBACK" if alone else "ROLLBACK TO verb")
+            if alone:
+                connection.execute("BEGIN IMMEDIATE")
+        if not alone:
+            connection.execute("RELEASE verb")
 
     def _roll_back(self) -> StoreFatal | None:
         """Leave no transaction open. A rollback that fails leaves a connection that cannot be used."""

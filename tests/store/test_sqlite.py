@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import pwd
 import re
@@ -39,7 +40,7 @@ from smtpgate.store import (
 )
 from smtpgate.store.api import AckNote, Changes, TicketUpdate
 from smtpgate.store.sqlite import SqliteStore
-from smtpgate.store.statement import Verb, asking_at_once, statements
+from smtpgate.store.statement import Query, Verb, asking_at_once, statements
 from smtpgate.target import Target, TargetClock
 from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, accepted, an_attempt, an_outgoing
 from tests.support.store_steps import accept_one, opening
@@ -83,6 +84,35 @@ class TestPatience:
         patient = self.submit(store, 3600)
         await store.close()
         await patient
+
+
+class TestTogether:
+    """Changes that share a transaction: one that fails takes no other one along, wherever it stands."""
+
+    @pytest.mark.parametrize("bad", [{0}, {0, 1}, {1}, {0, 2}, {3}, {0, 1, 2, 3}, set()])
+    @pytest.mark.parametrize("how", ["a statement", "our own code"])
+    async def test_those_that_fail_leave_nothing_and_the_others_are_written(self, path: Path, bad: set[int], how: str) -> None:
+        def verb(place: int) -> Verb[int]:
+            yield Query("INSERT INTO pause (destination, since, reason) VALUES ($1, 0, 'x')", (f"d{place}",))
+            if place in bad:
+                if how == "our own code":
+                    raise KeyError(place)
+                yield Query("INSERT INTO pause (destination, since, reason) VALUES ($1, 0, 'x')", (f"d{place}",))  # there already
+            return place
+
+        store = await SqliteStore.open(path)
+        try:
+            assert store._writer is not None
+            before, patience = store.commits, 3600.0
+            waiting = [store._writer.submit(functools.partial(verb, place), 0, patience) for place in range(4)]
+            await accept_one(store)  # which has none
+            found = await asyncio.gather(*waiting, return_exceptions=True)
+            assert [isinstance(one, Exception) for one in found] == [place in bad for place in range(4)]
+            assert {pause.destination for pause in await store.pauses()} == {f"d{place}" for place in range(4) if place not in bad}
+            assert store.commits == before + 1
+            assert await store.check() == []
+        finally:
+            await store.close()
 
 
 class TestOpen:
