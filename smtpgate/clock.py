@@ -51,6 +51,17 @@ class FixedClock(SystemClock):
         return self._now
 
 
+def stamp() -> str:
+    """The machine's time as the log has it: UTC, to the microsecond."""
+    second, part = divmod(time.time_ns(), 1_000_000_000)
+    return f"{_second(second)}.{part // 1000:06}Z"
+
+
+@functools.lru_cache(4)  # many lines come in one second
+def _second(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
 def local_day(now: float, zone: str) -> str:
     """The calendar day of a moment in a zone, as YYYYMMDD."""
     return _day_of(int(now // 1), zone)

@@ -12,14 +12,12 @@ import json
 import logging
 import secrets
 import sys
-import time
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, TextIO
 
 import structlog
 
-from smtpgate import metrics
+from smtpgate import clock, metrics
 from smtpgate.config import Log
 from smtpgate.logaddresses import Shown, locals_of
 
@@ -69,15 +67,9 @@ def _counted(_: Any, __: str, fields: Fields) -> Fields:
 
 
 def _stamped(_: Any, __: str, fields: Fields) -> Fields:
-    """The time, in UTC. Many lines come in one second."""
-    second, part = divmod(time.time_ns(), 1_000_000_000)
-    fields["timestamp"] = f"{_second(second)}.{part // 1000:06}Z"
+    """The time, in UTC."""
+    fields["timestamp"] = clock.stamp()
     return fields
-
-
-@lru_cache(4)
-def _second(second: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def address_key(secret: bytes) -> bytes:
