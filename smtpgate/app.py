@@ -41,6 +41,7 @@ from smtpgate.processes.apart import DeliveryApart, DoorApart
 from smtpgate.processes.cores import several
 from smtpgate.processes.inside import DeliveryInside, DoorInside
 from smtpgate.processes.words import PULSE_EVERY, Terms
+from smtpgate.requested import Requested
 from smtpgate.service import live, systemd
 from smtpgate.service import reload as reloading
 from smtpgate.service.files import make_room
@@ -179,7 +180,8 @@ class Gateway:
             self.door = DoorInside(terms, intake, clock, self._resolver)
             self.delivery = DeliveryInside(terms, store, clock, worker, self._resolver, self._broken)
         self._run(self.filing.run, "filing")
-        self.later = Later(config, self.store, pipeline, clock, self._outgoing)
+        requested = Requested(self.store, pipeline, clock, self._outgoing)
+        self.later = Later(config, self.store, pipeline, clock, self._outgoing, requested)
         self._run(self.later.run, "later")
         await self.delivery.start()
         await self.door.start(self.passed)
@@ -209,6 +211,8 @@ class Gateway:
         self._parser.limits = config.limits
         self.filing.config, self.filing.pipeline = config, pipeline
         self.later.config, self.later.pipeline = config, pipeline
+        if self.later.requested is not None:
+            self.later.requested.pipeline = pipeline
         self._certificate_until = live.certificate_until(config.server.tls_certificate)
         self.config = config
         return waiting

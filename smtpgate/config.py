@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, SecretBytes, model_validator
 from smtpgate.deliverysettings import DeliverySettings, DkimKey
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.limitsettings import Blocklist, Greylist, Limits, Stress
+from smtpgate.privacysettings import Privacy
 from smtpgate.settingtypes import Bytes, File, HostName, Listen, Lmtp, MailAddress, NameServer, Network, Seconds, Section
 from smtpgate.storesettings import Store
 from smtpgate.submissionsettings import Submission
@@ -202,6 +203,7 @@ class Config(Section):
     secrets: Secrets = Secrets()
     parser: Parser = Parser()
     filing: Filing = Filing()
+    privacy: Privacy = Privacy()
     watch: Watch = Watch()
     log: Log = Log()
 

@@ -25,6 +25,7 @@ from smtpgate.handlers import later
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.mail import address as mail_address
 from smtpgate.model import Ticket
+from smtpgate.requested import Requested
 from smtpgate.store.api import Changes, Facts, FactsQuery, Store
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,7 @@ class Later:
     pipeline: Pipeline
     clock: Clock
     on_outgoing: Callable[[], None]
+    requested: Requested | None = None  # what people asked for about their own data
     beat: float = 0.0  # when the loop last came round, for the watchdog
     _stop: asyncio.Event | None = None
     _readers: tuple[Config, tuple[_Reader, ...]] | None = None
@@ -70,6 +72,8 @@ class Later:
             more = await self.round()
             if not more:
                 await self._rest()
+        if self.requested is not None:
+            await self.requested.stop()
 
     def stop(self) -> None:
         if self._stop is not None:
@@ -80,6 +84,8 @@ class Later:
         try:
             members = await self._look()
             await self._digests(members)
+            if self.requested is not None:
+                await self.requested.look()
             for _ in range(_IN_A_ROW):
                 self.beat = self.clock.monotonic()
                 now = self.clock.now()

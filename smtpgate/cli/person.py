@@ -15,7 +15,7 @@ import click
 
 from smtpgate.cli import show
 from smtpgate.cli.bulk import at_a_terminal
-from smtpgate.cli.common import Context, json_option, limit_option, pass_context, plural
+from smtpgate.cli.common import Context, Id, json_option, limit_option, pass_context, plural
 from smtpgate.cli.show import Column, moment
 from smtpgate.clock import SystemClock, id_text
 from smtpgate.errors import StoreError, UsageError
@@ -84,21 +84,30 @@ def show_(context: Context, address: str, as_json: bool) -> None:
 
 @person.command()
 @click.argument("address")
-@click.option("--to", "target", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The zip file to make.")
+@click.option("--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="The zip file to make.")
+@click.option("--mail", "by_mail", is_flag=True, help="Instead send it to the person, who has asked for it and confirmed it.")
 @click.option("--notes", is_flag=True, help="With what agents noted in the person's own tickets.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @click.option("--as", "author", default="", metavar="NAME", help="Who does it, for the record. Default: your user name.")
 @json_option
 @pass_context
-def export(context: Context, address: str, target: Path, notes: bool, force: bool, author: str, as_json: bool) -> None:
+def export(
+    context: Context, address: str, target: Path | None, by_mail: bool, notes: bool, force: bool, author: str, as_json: bool
+) -> None:
     """Write what is kept of a person into a zip file: person.json, their mails as .eml, and what was sent to them.
 
     It holds what they wrote and what was sent to them, and nothing of other people: no mail that may be forged in their name,
     no notes of agents unless you say --notes. The file is yours alone (0600), whole or not there.
 
     \b
-    Example: smtpgate person export wang@example.org --to wang.zip
+    Examples: smtpgate person export wang@example.org --to wang.zip
+              smtpgate person export wang@example.org --mail
     """
+    if (target is None) is not by_mail or (by_mail and notes):
+        raise click.UsageError("say where it goes: --to FILE, or --mail, which never takes notes along")
+    if target is None:
+        _by_mail(context, _address(address), author or getpass.getuser(), as_json=as_json)
+        return
     from smtpgate import personexport
     from smtpgate.erasure import new_request
     from smtpgate.person import State, What
@@ -203,6 +212,38 @@ def list_(context: Context, limit: int, as_json: bool) -> None:
     show.listing(_COLUMNS, rows, as_json=as_json, empty="nobody asked for anything, and nobody was erased")
 
 
+@person.command()
+@click.argument("request_id", metavar="ID", type=Id())
+@click.option("--as", "author", default="", metavar="NAME", help="Who does it, for the record. Default: your user name.")
+@json_option
+@pass_context
+def refuse(context: Context, request_id: int, author: str, as_json: bool) -> None:
+    """Say no to what a person asked for and confirmed. Nobody is told: write to them why.
+
+    \b
+    Example: smtpgate person refuse ahl36nsad7ll6
+    """
+    from smtpgate.person import State
+    from smtpgate.store import requests
+
+    async def work(store: VerbStore) -> Request:
+        before = await store._read(lambda: requests.by_id(request_id))
+        if before is None or before.state is not State.CONFIRMED:
+            state = "there is no such request" if before is None else f"it is {before.state.value}"
+            raise UsageError(f"{id_text(request_id)}: {state}, and not one that was confirmed; nothing was changed")
+        at = before.asked_at + 86_400.0  # when its address is no longer counted
+        after = replace(before, state=State.LAPSED, by=author or getpass.getuser(), at=at)
+        if not await store._write(lambda: requests.changed(before, after), ordered=True):
+            raise UsageError(f"{id_text(request_id)} has become something else just now; look again")
+        return after
+
+    done = context.with_store(work, change=True)
+    if as_json:
+        show.as_line(_row(done))
+    else:
+        click.echo(f"{id_text(done.id)}: refused; {done.address} has not been told")
+
+
 def _address(address: str) -> str:
     """As it is compared. Raises UsageError."""
     from smtpgate.mail.address import key
@@ -217,6 +258,28 @@ def _trail(context: Context, config: Config, address: str) -> Trail:
     from smtpgate.store import personal
 
     return context.with_store(lambda store: personal.trail(store, address), config=config)
+
+
+def _by_mail(context: Context, address: str, author: str, *, as_json: bool) -> None:
+    from smtpgate import app, requested
+    from smtpgate.person import State, What
+    from smtpgate.store import requests
+
+    config, clock = context.config(), SystemClock()
+
+    async def work(store: VerbStore) -> Request:
+        asked = [one for one in await store._read(lambda: requests.of_person(address)) if one.what is What.EXPORT]
+        confirmed = [one for one in asked if one.state is State.CONFIRMED]
+        if not confirmed:
+            raise UsageError(f"{address} has not asked for it, or not confirmed it; --to FILE makes a file. Nothing was sent")
+        pipeline = await app.build_pipeline(config, store, clock)
+        return await requested.export_mail(pipeline, store, replace(confirmed[0], by=author))
+
+    done = context.with_store(work, config=config, change=True)
+    if as_json:
+        show.as_line(_row(done))
+    else:
+        click.echo(f"queued for {address}; what is kept of that mail goes once it has left")
 
 
 def _begun(context: Context, config: Config, address: str) -> Request | None:

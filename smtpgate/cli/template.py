@@ -53,6 +53,7 @@ _WHEN = {
     "language": "the customer asked for another language",
     "fewer": "the customer asked for fewer notices",
     "all": "the customer wants all notices again",
+    "privacy": "the customer asks for a copy or the erasure of his data",
     "notice": "nothing vouches for the sender of a mail",
     "answer": "an agent answers",
     "to-agent": "something happened in a ticket, to an agent",

@@ -41,6 +41,7 @@ from smtpgate.model import (
     Withdrawn,
 )
 from smtpgate.numbers import NumberPattern
+from smtpgate.person import Request
 from smtpgate.rules.rights import MACHINE, Rights
 from smtpgate.store.api import (
     AckNote,
@@ -97,6 +98,7 @@ class Case:
     actions: tuple[Token, ...]  # valid signed addresses of agents in the envelope, for answers and for notes
     confirms: tuple[Token, ...]  # valid signed addresses in the envelope by which an agent vouches for a held mail
     holds: tuple[Token, ...]  # valid signed addresses in the envelope by which an agent decides about a held mail
+    personal: tuple[Token, ...]  # valid signed addresses in the envelope by which a person confirms what he asked about his data
     claimed: tuple[str, ...]  # agents' addresses in From, whether or not it is theirs
     numbers: tuple[str, ...]  # candidates in the subject
     pattern: NumberPattern
@@ -201,6 +203,7 @@ class Work:
     unmerged: list[Unmerge] = field(default_factory=list)
     blocked: list[Block] = field(default_factory=list)
     unblocked: list[tuple[str, str]] = field(default_factory=list)
+    personal: list[Request] = field(default_factory=list)
 
     def because(self, handler: str, reason: str) -> None:
         self.reasons.append(f"{handler}: {reason}")
@@ -230,7 +233,7 @@ class Work:
             rare.clear()
         for agents in (self.withdrawn, self.released, self.silenced, self.discarded, self.links, self.moved, self.due, self.leaves):
             agents.clear()
-        for blocks in (self.blocked, self.unblocked, self.dates, self.unmerged):
+        for blocks in (self.blocked, self.unblocked, self.dates, self.unmerged, self.personal):
             blocks.clear()
 
     def changes(self, state: MailState | None, decision: str) -> Changes:
@@ -265,6 +268,7 @@ class Work:
             unmerged=tuple(self.unmerged),
             blocked=tuple(self.blocked),
             unblocked=tuple(self.unblocked),
+            personal=tuple(self.personal),
             postpone_until=self.postpone_until,
         )
 

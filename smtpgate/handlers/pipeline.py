@@ -27,6 +27,7 @@ from smtpgate.handlers import (
     identify,
     notify,
     opening,
+    privacy,
     recognise,
     route,
     subject,
@@ -57,6 +58,7 @@ HANDLERS: tuple[ModuleType, ...] = (
     agent,
     route,
     ticket,
+    privacy,
     notify,
     tell,
 )
@@ -137,6 +139,7 @@ class Pipeline:
             or listing is not None
             or (not imported and (bool(member) or any(desk.notify for desk in self.config.desk))),
             open_tickets=asks,
+            personal=not imported and (words.personal(parsed) or any(t.kind == "p" for t in tokens)),
             listing=listing,
             also=wants.numbers if wants is not None else (),
             blocks=wants is not None and wants.blocks,
@@ -190,6 +193,7 @@ class Pipeline:
             actions=tuple(t for t in tokens if t.kind in "na"),
             confirms=tuple(t for t in tokens if t.kind == "c"),
             holds=tuple(t for t in tokens if t.kind == "h"),
+            personal=tuple(t for t in tokens if t.kind == "p"),
             claimed=ready.claimed,
             numbers=query.numbers,
             pattern=self.patterns[0],

@@ -7,6 +7,7 @@ cannot be built as it is meant. No I/O.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from smtpgate.bulletin import Matter
@@ -23,11 +24,13 @@ from smtpgate.mail.compose import Templates, compose
 from smtpgate.mail.daily import Digest, compose_digest
 from smtpgate.mail.forward import forward_for_postmaster
 from smtpgate.mail.heldmail import HeldItem, HeldNotice, compose_held
-from smtpgate.mail.letters import Ending, Letter, Purpose, Standing, new_message_id
+from smtpgate.mail.letters import ComposeError, Ending, Letter, Personal, Purpose, Standing, new_message_id
 from smtpgate.mail.outward import Carried
+from smtpgate.mail.privacywords import Occasion
 from smtpgate.mail.token import TokenKind, Tokens
 from smtpgate.mail.wire import Composed
 from smtpgate.model import Address, Entry, OtherTicket, OutgoingMail, OutgoingRecipient, ParsedMail, Ticket
+from smtpgate.person import Request
 from smtpgate.store.api import Incoming, MessageRef
 
 
@@ -95,6 +98,46 @@ class Post:
         )
         composed = compose(letter, self.templates)
         return self._outgoing(composed, purpose, desk, ticket, to.address, now, now if send_at is None else send_at, entry_id)
+
+    def personal(
+        self,
+        *,
+        occasion: Occasion,
+        request: Request,
+        desk: Desk,
+        number: str,
+        to: Address,
+        now: float,
+        until: float | None = None,
+        counts: Mapping[str, int] | None = None,
+        send_at: float | None = None,
+        ticket: Ticket | None = None,
+        in_reply_to: ParsedMail | None = None,
+        files: tuple[Carried, ...] = (),
+    ) -> OutgoingMail:
+        """About what a person asked about his own data; with an address for this request where it asks for an answer. ticket: whose
+        mail it is; None for what goes once it has left."""
+        answered = in_reply_to.message_id if in_reply_to else None
+        reply_to = desk.address
+        if occasion.answered:
+            reply_to = self.tokens.reply_address(desk.address, request.id, to.address, now, TokenKind.PERSON)
+            if reply_to == desk.address:
+                raise ComposeError(f"the address of the desk {desk.name} is too long for a signed one")
+        letter = Letter(
+            purpose=Purpose.PRIVACY,
+            language=written_in(request.language),
+            desk=desk,
+            ticket_number=number,
+            to=to,
+            message_id=new_message_id(request.id, desk.domain, secrets.token_bytes(10)),
+            date=now,
+            in_reply_to=answered,
+            references=(*in_reply_to.references, answered) if in_reply_to and answered else (),
+            reply_to=reply_to,
+            personal=Personal(occasion, until, counts or {}, id_text(request.id)),
+        )
+        composed = compose(letter, self.templates, files)
+        return self._outgoing(composed, "privacy", desk, ticket, to.address, now, now if send_at is None else send_at, None)
 
     def answer(
         self,

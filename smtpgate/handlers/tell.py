@@ -24,7 +24,10 @@ _CUSTOMER = (
     "overdue",
 )  # somebody should look at it
 # an agent asked for it, or nobody else would hear: told in any case
-_WANTED = ("assigned", "handed", "moved", "merged", "unmerged", "split", "shown", "lost", "remind", "erased")
+_WANTED = (
+    *("assigned", "handed", "moved", "merged", "unmerged", "split", "shown", "lost", "remind"),
+    *("erased", "wants-export", "wants-erase"),
+)
 
 
 def handle(case: Case, work: Work) -> None:
@@ -56,6 +59,8 @@ def _what(work: Work, entry: Entry) -> str:
         return "closed"
     if work.asked is not None and work.asked.language is not None:
         return "language"
+    if work.asked is Asked.CONFIRM and work.personal:
+        return f"wants-{work.personal[-1].what.value}"
     return "new" if work.opened else "answer"
 
 

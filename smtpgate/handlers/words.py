@@ -1,5 +1,5 @@
 """A reply of one word by which a customer steers a ticket: how is it going, it is solved, it is not solved; or our mail to
-himself, in all of his tickets: another language, fewer notices.
+himself, in all of his tickets: another language, fewer notices; or his own data (handlers/privacy).
 
 It counts only from the ticket's own customer, by the table of rights: a sender who is proved well enough to join (column
 `joins`: yes), or one with less evidence who writes to the signed address that this very person was given. An answer to
@@ -9,6 +9,7 @@ It stands before dedupe: "not solved" after another answer of ours is no repeat 
 
 from __future__ import annotations
 
+from smtpgate.handlers import privacy
 from smtpgate.handlers.case import Case, Work
 from smtpgate.mail import customerwords
 from smtpgate.mail.customerwords import Asked
@@ -20,9 +21,18 @@ NAME = "words"
 
 def wanted(parsed: ParsedMail) -> bool:
     """May it turn out to ask for the status, once what is new in it is known? Then the question to the store must be wider."""
+    return Asked.STATUS in _may_ask(parsed)
+
+
+def personal(parsed: ParsedMail) -> bool:
+    """The same of the person's own data."""
+    return bool({Asked.EXPORT, Asked.ERASE} & _may_ask(parsed))
+
+
+def _may_ask(parsed: ParsedMail) -> set[Asked | None]:
     top = parsed.text[:1000].strip().partition("\n")[0]
     said = parsed.reply[:1000].strip().partition("\n")[0]
-    return any(customerwords.read(line) is Asked.STATUS for line in {top, said})
+    return {customerwords.read(line) for line in {top, said}}
 
 
 def handle(case: Case, work: Work) -> None:
@@ -34,6 +44,8 @@ def handle(case: Case, work: Work) -> None:
         why = why or _unanswerable(case, work, ticket)
     elif asked.wish and work.rights.acknowledged is not Acknowledging.YES:  # it lasts, and is for all of his tickets
         why = why or "the sender is not proved well enough"
+    elif asked.personal:
+        why = why or privacy.why_not(case, asked)
     if why:
         work.because(NAME, f"says {asked.value!r}, taken as an ordinary answer: {why}")
         return
@@ -47,7 +59,7 @@ def _read(case: Case) -> Asked | None:
     if parsed.nothing_new or any(not file.inline for file in parsed.attachments):
         return None
     who = f"{case.person.name} {case.person.address}" if case.person else ""
-    return customerwords.read(parsed.reply, who)
+    return customerwords.decided(parsed.reply, who) if case.personal else customerwords.read(parsed.reply, who)
 
 
 def _not_owner(case: Case, work: Work, ticket: Ticket) -> str:

@@ -53,6 +53,8 @@ WORDS: Final = {
     "closed": "客戶表示問題已解決：工單已結案",
     "language": "客戶希望改用另一種語言",
     "third-party": "有其他人來信",
+    "wants-export": "客戶已確認：要求取得其全部個人資料的副本（smtpgate person list）",
+    "wants-erase": "客戶已確認：要求刪除其全部個人資料（smtpgate person list）",
     "note": "同事的內部備註",
     "assigned": "這張工單現在由您負責",
     "taken-away": "這張工單現在由同事負責",

@@ -19,7 +19,7 @@ from smtpgate.languages import Language
 from smtpgate.mail import letters, outward, quoting, wire
 from smtpgate.mail.compose import Templates
 from smtpgate.mail.letters import ComposeError
-from smtpgate.mail.outward import Carried
+from smtpgate.mail.outward import Carried, attached
 from smtpgate.mail.wire import Composed
 from smtpgate.model import Address, Entry, Ticket
 
@@ -146,22 +146,7 @@ def _paragraphs(text: str) -> Markup:
 def _content(text: str, page: str, pictures: Sequence[Carried], files: Sequence[Carried], own_id: str) -> wire.Multipart:
     both = wire.Multipart("alternative", f"{own_id} alternative", [wire.text_part("plain", text), wire.text_part("html", page)])
     if pictures:
-        both = wire.Multipart("related", f"{own_id} related", [wire.nested(both), *(_file(p, inline=True) for p in pictures)])
+        both = wire.Multipart("related", f"{own_id} related", [wire.nested(both), *(attached(p, inline=True) for p in pictures)])
     if files:
-        both = wire.Multipart("mixed", f"{own_id} mixed", [wire.nested(both), *(_file(f, inline=False) for f in files)])
+        both = wire.Multipart("mixed", f"{own_id} mixed", [wire.nested(both), *(attached(f) for f in files)])
     return both
-
-
-def _file(file: Carried, *, inline: bool) -> bytes:
-    kind = file.content_type if wire.MEDIA_TYPE.fullmatch(file.content_type) else "application/octet-stream"
-    if kind.startswith(("multipart/", "message/")):
-        kind = "application/octet-stream"  # a mail within a mail may not be in base64 (RFC 2046 §5.2.1)
-    name, filename = wire.file_name(file.name)
-    head = [
-        f"Content-Type: {kind}{name}",
-        "Content-Transfer-Encoding: base64",
-        f"Content-Disposition: {'inline' if inline else 'attachment'}{filename}",
-    ]
-    if inline and file.content_id:
-        head.append(f"Content-ID: <{file.content_id}>")
-    return "\r\n".join(head).encode("ascii") + b"\r\n\r\n" + wire.base64_lines(file.data)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
@@ -28,7 +28,20 @@ from smtpgate.languages import LANGUAGES, TAGS
 from smtpgate.mail import letters, skeleton, wire
 from smtpgate.mail.canned import Canned, Text
 from smtpgate.mail.forward import forward_for_postmaster
-from smtpgate.mail.letters import ComposeError, Ending, Letter, Purpose, Standing, desk_name, one_line, shown_subject, variables
+from smtpgate.mail.letters import (
+    ComposeError,
+    Ending,
+    Letter,
+    Personal,
+    Purpose,
+    Standing,
+    desk_name,
+    one_line,
+    shown_subject,
+    variables,
+)
+from smtpgate.mail.outward import Carried, attached
+from smtpgate.mail.privacywords import Occasion
 from smtpgate.mail.skeleton import Mark, Skeleton
 from smtpgate.mail.wire import Composed
 from smtpgate.model import Address, Entry, EntryKind, OtherTicket, Status
@@ -267,6 +280,9 @@ def _meant(error: Exception, values: Mapping[str, object]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
+_OCCASIONS = {purpose: tuple(Occasion) if purpose is Purpose.PRIVACY else () for purpose in Purpose}
+
+
 def _samples() -> Iterator[Letter]:
     """Letters that between them take every way through a template."""
     desk = Desk(name="sample", address="support@example.com")
@@ -295,6 +311,7 @@ def _samples() -> Iterator[Letter]:
             letter = replace(full, language=language, purpose=purpose)
             yield replace(letter, matter=Matter.OUTAGE)
             yield replace(letter, ending=Ending("time", 7))
+            yield from (replace(letter, personal=Personal(one, 1767312000.0, {"sent": 2}, "x")) for one in _OCCASIONS[purpose])
             yield replace(letter, ending=Ending(closes_at=1767312000.0, waiting=True))
             bare = replace(
                 letter, subject="", show_subject=False, message="", standing=None, to=Address("", "zoe@example.org"), copies=False
@@ -390,8 +407,8 @@ def _held_sample(text: str) -> dict[str, str]:
 # --- letters ----------------------------------------------------------------------------------------------------------
 
 
-def compose(letter: Letter, templates: Templates) -> Composed:
-    """The mail, not yet signed. Raises ComposeError when it cannot be what it is meant to be."""
+def compose(letter: Letter, templates: Templates, files: Sequence[Carried] = ()) -> Composed:
+    """The mail, not yet signed. files: that come along. Raises ComposeError when it cannot be what it is meant to be."""
     title, parts = templates.parts(letter)
     desk, name = letter.desk, desk_name(letter.desk, letter.language)
     to = wire.checked_address(letter.to.address)
@@ -411,5 +428,7 @@ def compose(letter: Letter, templates: Templates) -> Composed:
         *wire.automatic("auto-replied" if letter.purpose.replies else "auto-generated"),
         ("Content-Language", TAGS[letter.language]),
     ]
-    data = wire.assemble(fields, wire.Multipart("alternative", own_id, parts))
-    return wire.finished(data, own_id, to)
+    content = wire.Multipart("alternative", own_id, parts)
+    if files:
+        content = wire.Multipart("mixed", f"{own_id} mixed", [wire.nested(content), *map(attached, files)])
+    return wire.finished(wire.assemble(fields, content), own_id, to)

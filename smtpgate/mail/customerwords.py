@@ -8,6 +8,7 @@ mail client puts below a new mail: a closing and a name. So no word stands here 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from enum import StrEnum
 
 from smtpgate.languages import Language
@@ -31,11 +32,20 @@ class Asked(StrEnum):
     TRADITIONAL = "wants Traditional Chinese"
     FEWER = "wants fewer notices"
     ALL = "wants all notices"
+    EXPORT = "wants a copy of the data"
+    ERASE = "wants to be erased"
+    CONFIRM = "confirms it"
+    CANCEL = "calls it off"
 
     @property
     def language(self) -> Language | None:
         """That of our mail from now on."""
         return _LANGUAGES.get(self)
+
+    @property
+    def personal(self) -> bool:
+        """It is about the person's own data."""
+        return self in (Asked.EXPORT, Asked.ERASE, Asked.CONFIRM, Asked.CANCEL)
 
     @property
     def wish(self) -> bool:
@@ -99,24 +109,48 @@ WORDS: dict[Asked, dict[Language, tuple[str, ...]]] = {
         "zh": ("恢复通知", "恢复全部通知", "全部通知", "取消静音"),
         "zh-Hant": ("恢復通知", "恢復全部通知", "全部通知", "取消靜音"),
     },
+    Asked.EXPORT: {
+        "en": ("export my data", "send me my data", "export all my data"),
+        "zh": ("导出我的数据", "导出我的资料", "导出我的个人数据"),
+        "zh-Hant": ("匯出我的資料", "匯出我的數據", "匯出我的個人資料"),
+    },
+    Asked.ERASE: {
+        "en": ("erase my data", "delete my data", "erase all my data", "delete all my data"),
+        "zh": ("删除我的数据", "删除我的资料", "删除我的个人数据"),
+        "zh-Hant": ("刪除我的資料", "刪除我的數據", "刪除我的個人資料"),
+    },
+}
+# The answer to our question whether that is meant: at the address of that question alone, for customers write them otherwise too.
+DECISIONS: dict[Asked, dict[Language, tuple[str, ...]]] = {
+    Asked.CONFIRM: {"en": ("confirm", "I confirm"), "zh": ("确认", "我确认"), "zh-Hant": ("確認", "我確認")},
+    Asked.CANCEL: {"en": ("cancel", "keep my data"), "zh": ("取消", "保留我的数据"), "zh-Hant": ("取消", "保留我的資料")},
 }
 # fmt: on
 
 
 def offered(asked: Asked, language: Language) -> str:
     """The word that our mail in this language names, and that a tap on its link writes."""
-    return WORDS[asked][asked.language or language][0]
+    return (WORDS | DECISIONS)[asked][asked.language or language][0]
 
 
 def read(reply: str, who: str = "") -> Asked | None:
     """What the reply asks for; None when it is anything else. reply: what is new in a mail; who: its sender's name and address."""
+    return _read(reply, who, _BY_WORD)
+
+
+def decided(reply: str, who: str = "") -> Asked | None:
+    """The same of an answer to our question about the person's data."""
+    return _read(reply, who, _BY_DECISION)
+
+
+def _read(reply: str, who: str, table: Mapping[str, Asked]) -> Asked | None:
     whole = reply.strip()
     if not whole or len(whole) > _SIGNED:
         return None
     text, *below = whole.splitlines()
     if len(text) > _LONGEST or (below and not _signs([line.strip() for line in below], who)):
         return None
-    asked = _BY_WORD.get(_bare(text))
+    asked = table.get(_bare(text))
     if asked in (Asked.SOLVED, Asked.UNSOLVED) and ("?" in text or "？" in text):
         return None  # "solved?" is a question and closes nothing
     return asked
@@ -158,13 +192,14 @@ def _bare(text: str) -> str:
 _NOT_BARE = {code: None for code in range(128) if chr(code) == "~" or unicodedata.category(chr(code))[0] in "PZC"}
 
 
-def _by_word() -> dict[str, Asked]:
+def _by_word(words: Mapping[Asked, Mapping[Language, tuple[str, ...]]]) -> dict[str, Asked]:
     table: dict[str, Asked] = {}
-    for asked, languages in WORDS.items():
-        for word in (word for words in languages.values() for word in words):
+    for asked, languages in words.items():
+        for word in (word for several in languages.values() for word in several):
             bare = _bare(word)
             assert table.setdefault(bare, asked) is asked, f"{word} means two things"
     return table
 
 
-_BY_WORD = _by_word()
+_BY_WORD = _by_word(WORDS)
+_BY_DECISION = _by_word(DECISIONS)

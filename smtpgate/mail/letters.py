@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from base64 import b32encode
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
@@ -22,6 +23,7 @@ from smtpgate.errors import GatewayError
 from smtpgate.languages import LANGUAGES, TAGS, Language, colon, is_chinese
 from smtpgate.mail import safe
 from smtpgate.mail.customerwords import Asked, offered
+from smtpgate.mail.privacywords import BUTTONS, COUNTS, TEXTS, TITLES, Occasion
 from smtpgate.mail.statuswords import LAST, MATTER, NEXT, STATE
 from smtpgate.model import Address, Entry, OtherTicket, Status
 
@@ -62,6 +64,7 @@ class Purpose(StrEnum):
     LANGUAGE = "language"  # he asked for another language: this one
     FEWER = "fewer"  # he asked for fewer notices
     ALL = "all"  # and wants all of them again
+    PRIVACY = "privacy"  # about what he asked about his own data
     NOTICE = "notice"  # to a sender that nothing vouches for: no text of theirs, no name
 
     @property
@@ -72,12 +75,12 @@ class Purpose(StrEnum):
     @property
     def offers_words(self) -> bool:
         """Names the words by which the customer may steer the ticket, with a link for each."""
-        return self not in (Purpose.CLOSED, Purpose.NOTICE, Purpose.HANDED)
+        return self not in (Purpose.CLOSED, Purpose.PRIVACY, Purpose.NOTICE, Purpose.HANDED)
 
     @property
     def offers_wishes(self) -> bool:
         """The same of the words for our mail itself."""
-        return self not in (Purpose.NOTICE, Purpose.HANDED)
+        return self not in (Purpose.PRIVACY, Purpose.NOTICE, Purpose.HANDED)
 
 
 _AT_ONCE = frozenset(
@@ -134,6 +137,18 @@ class Letter:
     fewer: bool = False
     ending: Ending | None = None
     copies: bool = False  # of HANDED: he gets copies of our answers from now on
+    personal: Personal | None = None  # of PRIVACY alone
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """What a person is told of his own data. until: a moment that it names; counts: of "tickets", "received", "sent"; record: of
+    what was done."""
+
+    occasion: Occasion
+    until: float | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    record: str = ""
 
 
 def new_message_id(ticket_id: int, domain: str, rand: bytes) -> str:
@@ -238,6 +253,30 @@ def variables(letter: Letter) -> dict[str, str]:
         **_standing(letter),
         **_ending(letter),
         **_links(letter, subject),
+        **_personal(letter, subject),
+    }
+
+
+def _personal(letter: Letter, subject: str) -> dict[str, str]:
+    found, language = letter.personal, letter.language
+    if found is None:
+        return dict.fromkeys(("title", "confirmlink", "button"), "")
+    word = found.occasion.answered
+    decision = {"confirm": Asked.CONFIRM, "cancel": Asked.CANCEL}.get(word)
+    comma = "，" if is_chinese(language) else ", "
+    text = TEXTS[language][found.occasion].format(
+        word=offered(decision, language) if decision else "",
+        until="" if found.until is None else date_text(found.until, letter.desk, language),
+        counts=comma.join(COUNTS[language][name].format(n=count) for name, count in found.counts.items()),
+        record=found.record,
+    )
+    address = letter.reply_to or letter.desk.address
+    body = "&body=" + quote(offered(decision, language)) if decision else ""
+    return {
+        "title": TITLES[language][found.occasion],
+        "message": text,
+        "confirmlink": mailto(address, letter.ticket_number, subject) + body if decision else "",
+        "button": BUTTONS[language][word] if word else "",
     }
 
 

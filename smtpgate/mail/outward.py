@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from smtpgate.errors import ParseFailed
 from smtpgate.limitsettings import Limits
-from smtpgate.mail import charset, header, html, safe, structure, transfer, trim
+from smtpgate.mail import charset, header, html, safe, structure, transfer, trim, wire
 from smtpgate.mail.htmltokens import VOID
 from smtpgate.mail.structure import MESSAGES
 from smtpgate.mail.token import TokenKind
@@ -208,3 +208,19 @@ def renamed(clean: str, names: dict[str, str]) -> str:
         return f"{match[1]}cid:{name}{match[3]}" if name else f"{match[1]}{match[3]}"
 
     return _PICTURE.sub(new, clean)
+
+
+def attached(file: Carried, *, inline: bool = False) -> bytes:
+    """The part of a mail that carries it."""
+    kind = file.content_type if wire.MEDIA_TYPE.fullmatch(file.content_type) else "application/octet-stream"
+    if kind.startswith(("multipart/", "message/")):
+        kind = "application/octet-stream"  # a mail within a mail may not be in base64 (RFC 2046 §5.2.1)
+    name, filename = wire.file_name(file.name)
+    head = [
+        f"Content-Type: {kind}{name}",
+        "Content-Transfer-Encoding: base64",
+        f"Content-Disposition: {'inline' if inline else 'attachment'}{filename}",
+    ]
+    if inline and file.content_id:
+        head.append(f"Content-ID: <{file.content_id}>")
+    return "\r\n".join(head).encode("ascii") + b"\r\n\r\n" + wire.base64_lines(file.data)

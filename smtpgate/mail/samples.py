@@ -17,7 +17,8 @@ from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_
 from smtpgate.mail.compose import STEMS, Templates, compose
 from smtpgate.mail.daily import Digest, compose_digest
 from smtpgate.mail.heldmail import HeldItem, HeldNotice, compose_held
-from smtpgate.mail.letters import Ending, Letter, Purpose, Standing
+from smtpgate.mail.letters import Ending, Letter, Personal, Purpose, Standing
+from smtpgate.mail.privacywords import Occasion
 from smtpgate.mail.wire import Composed
 from smtpgate.model import (
     Address,
@@ -146,13 +147,14 @@ def _letter(purpose: Purpose, language: Language, desk: Desk) -> Letter:
         subject=words.subject,
         show_subject=True,
         message=message.get(purpose, ""),
-        reply_to=_signed(desk, "r"),
+        reply_to=_signed(desk, "p" if purpose is Purpose.PRIVACY else "r"),
         standing=_standing(words) if purpose is Purpose.STATUS else None,
         promise=duewords.promise(_NOW + 5 * 3600, desk, language, _NOW) if purpose is Purpose.RECEIVED else "",
         matter=Matter.OUTAGE if purpose is Purpose.BULLETIN else None,
         ending=Ending(closes_at=_NOW + 7 * 86_400) if purpose is Purpose.REMIND else None,
         fewer=purpose is Purpose.FEWER,
         other=_OTHER if purpose in (Purpose.MERGED, Purpose.UNMERGED, Purpose.SPLIT) else "",
+        personal=Personal(Occasion.ASK_ERASE, _NOW + 2 * 86_400) if purpose is Purpose.PRIVACY else None,
     )
 
 

@@ -1,9 +1,11 @@
 """Signed addresses of ours: `support+<kind><payload><mac>@example.com`, in reply addresses and return paths.
 
-    kind     1 letter   r reply, n note, a action, c confirm, h decide about a held mail, b bounce
-    payload  10 octets  id (8: ticket, for c and h held mail, for b recipient), expiry (2: last day it is believed since 1970)
+    kind     1 letter   r reply, n note, a action, c confirm, h decide about a held mail, p a person's data,
+                        b bounce
+    payload  10 octets  id (8: ticket, for c and h held mail, for p what was asked,
+                        for b recipient), expiry (2: last day it is believed since 1970)
     mac      10 octets  HMAC-SHA256 over kind, payload and desk address
-    person   r 4; n, a, c and h 6; b 0 octets: HMAC-SHA256 over all of the above and mail.address.key of the person
+    person   r 4; n, a, c, h and p 6; b 0 octets: HMAC-SHA256 over all of the above and mail.address.key of the person
 
 The octets stand in lower-case base32 without padding; case does not matter on reading, relays change it. An agent's
 address counts only with its person, 128 bits together. There is no room for a key number: each key is tried, they are
@@ -34,16 +36,18 @@ class TokenKind(StrEnum):
     ACTION = "a"
     CONFIRM = "c"
     HELD = "h"
+    PERSON = "p"
     BOUNCE = "b"
 
 
-_PERSON = {TokenKind.REPLY: 4, TokenKind.NOTE: 6, TokenKind.ACTION: 6, TokenKind.CONFIRM: 6, TokenKind.HELD: 6, TokenKind.BOUNCE: 0}
+_PERSON = dict.fromkeys(TokenKind, 6) | {TokenKind.REPLY: 4, TokenKind.BOUNCE: 0}
 _TEXT = {kind: math.ceil((_PAYLOAD + _MAC + size) * 8 / 5) for kind, size in _PERSON.items()}  # base32 characters
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A signed address that we made and still believe. id is a ticket, a held mail for kinds c and h, or a recipient for kind b."""
+    """A signed address that we made and still believe. id is a ticket, a held mail for kinds c and h, what was
+    asked for kind p, or a recipient for kind b."""
 
     kind: TokenKind
     id: int

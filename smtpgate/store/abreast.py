@@ -75,7 +75,7 @@ class Round:
     def add(self, query: FactsQuery, facts: Facts, changes: Changes) -> None:
         """What was decided about a mail that was admitted."""
         # history asks about much more; whom a block concerns is not known by one address
-        self._alone = query.imported or bool(changes.blocked or changes.unblocked)
+        self._alone = query.imported or bool(changes.blocked or changes.unblocked or changes.personal)
         self._touched.add(("mail", query.mail_id))
         if query.message_id is not None:
             self._touched.add(("message", query.message_id))  # it is no unfiled parent any more

@@ -15,7 +15,7 @@ from smtpgate.blocks import mailbox_key
 from smtpgate.errors import StoreMisuse
 from smtpgate.links import LinkKind
 from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
-from smtpgate.store import blocking, customer, due, holding, incoming, linking, rows, tally, targets, unmerging, wishes
+from smtpgate.store import blocking, customer, due, holding, incoming, linking, requests, rows, tally, targets, unmerging, wishes
 from smtpgate.store.api import AckNote, Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
 from smtpgate.store.facts import facts, tickets_by_id
 from smtpgate.store.statement import Many, Query, Verb, select_in, together, written
@@ -131,6 +131,8 @@ def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
         yield from linking.moved(changes.moved)
         yield from blocking.changed(changes.blocked, changes.unblocked)
         yield from due.kept(changes)
+        for request in changes.personal:
+            yield from requests.kept(request)
         yield from targets.kept(changes.clocks, changes.met, changes.unmet)
     yield from unmerging.ended(unmerged)
     yield from unmerging.kept(merged)

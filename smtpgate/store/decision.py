@@ -25,6 +25,7 @@ from smtpgate.model import (
     Ticket,
     Withdrawn,
 )
+from smtpgate.person import Request
 from smtpgate.store.shown import Known, Said
 from smtpgate.target import Met, TargetClock, Unmet
 from smtpgate.wish import NewWish, Wish
@@ -79,6 +80,7 @@ class FactsQuery:
     holding: HoldingQuery | None = None  # what is told and decided of held mail
     undoes: bool = False  # the newest merge into each ticket that it reaches is wanted
     taken: Taken | None = None  # which mail of the customer an agent takes out of the tickets that it reaches
+    personal: bool = False  # what the sender asked about his own data
     numbers_of: NumbersOf | None = None  # what a counter's serial would make, to pass by numbers that an earlier pattern made
 
     def members_of(self, desk: str) -> tuple[str, ...]:
@@ -158,6 +160,7 @@ class Facts:
     open_tickets: tuple[OtherTicket, ...] = ()  # of the sender, the newest first, when the question asks for them
     customer: Known | None = None  # whom the question names
     holding: Holding = field(default_factory=Holding)
+    personal: tuple[Request, ...] = ()  # what the sender asked about his own data within a day, or waits still
 
 
 # --- what filing changes, all at once ---------------------------------------------------------------------------------
@@ -248,6 +251,7 @@ class Changes:
     clocks: tuple[TargetClock, ...] = ()  # each in place of the one before
     met: tuple[Met, ...] = ()
     unmet: tuple[Unmet, ...] = ()
+    personal: tuple[Request, ...] = ()  # what people ask about their own data, new or in place of what it was
     digested: tuple[tuple[str, str], ...] = ()  # agents and the day that now had its digest
     postpone_until: float | None = None  # leave it accepted and look again then; nothing else may be set
 

@@ -16,8 +16,8 @@ from typing import Protocol
 
 from smtpgate.errors import StoreError
 from smtpgate.model import Ticket
-from smtpgate.person import Request, State, Trail
-from smtpgate.store import erasing, packs, personal, requests
+from smtpgate.person import Request, State, Trail, What
+from smtpgate.store import erasing, packs, personal, requests, rows
 from smtpgate.store.api import Changes, Facts, FactsQuery
 from smtpgate.store.changes import apply
 from smtpgate.store.erasing import Erasure, Loose, Make
@@ -26,6 +26,7 @@ from smtpgate.store.statement import Query, Verb
 from smtpgate.store.verbs import OUTGOING, VerbStore
 
 LEASE = 300.0  # seconds that one who erases has it without saying so again
+TOLD = 60.0  # seconds after which it is looked whether the mail that says so has left
 _REST = 0.005  # seconds between bites, at least; and twice as long as the bite took
 _ROUNDS, _PATIENT = 12, 6  # looks for what is left; those after which mail that nobody files goes unfiled
 _WAIT = 1.5  # seconds between rounds in which something was just being filed or delivered
@@ -52,10 +53,10 @@ class Eraser:
     longest: float = 0.0
     _said: float = 0.0
 
-    async def begin(self) -> bool:
-        """Have it. False: another one is under way."""
-        self.request = replace(self.request, state=State.RUNNING, at=None)
+    async def begin(self, again: float | None = None) -> bool:
+        """Have it. False: another one is under way. again: seconds after which a gateway takes it up, if this one dies."""
         self._said = self.now()
+        self.request = replace(self.request, state=State.RUNNING, at=None if again is None else self._said + again)
         return await self.store._write(
             lambda: requests.taken(self.request, self.worker, self._said, self._said + LEASE), ordered=True
         )
@@ -136,7 +137,9 @@ class Eraser:
         """Nothing is left but the record, and the mail in `changes` that says so, which goes once it has left."""
         outgoing = changes.outgoing[0].id if changes.outgoing else None
         state, address = (State.DONE, "") if outgoing is None else (State.TELLING, self.request.address)
-        done = replace(self.request, state=state, address=address, done_at=self.now(), outgoing_id=outgoing, at=None)
+        now = self.now()
+        at = None if outgoing is None else now + TOLD
+        done = replace(self.request, state=state, address=address, done_at=now, outgoing_id=outgoing, at=at)
         await self.store._write(lambda: finished(done, changes), ordered=True, news=OUTGOING)
         self.request = done
         if outgoing is None:
@@ -158,7 +161,9 @@ def finished(done: Request, changes: Changes) -> Verb[None]:
 
 
 async def forget_told(store: VerbStore, one: Request) -> bool:
-    """The mail that says that a person was erased has left, or never will: it goes too, and with it the last that names them."""
+    """The mail that says that it is done has left, or never will: its bytes go, and of who was erased the last that names them."""
+    if one.what is not What.ERASE:
+        return await store._write(lambda: _exported(one))
     trail = Trail(one.address, outgoing=set() if one.outgoing_id is None else {one.outgoing_id})
     erasure = Erasure(trail, one.pseudonym, store.files)
 
@@ -167,10 +172,29 @@ async def forget_told(store: VerbStore, one: Request) -> bool:
         if pending:
             return False
         yield from erasing.letters(erasure, sorted(trail.outgoing))
-        yield from requests.left(replace(one, state=State.DONE, address=""))
+        yield from requests.left(replace(one, state=State.DONE, address="", at=None))
         return True
 
     gone = await store._write(verb)
     if gone:
         await store.forgotten()
     return gone
+
+
+def _exported(one: Request) -> Verb[bool]:
+    """A second copy of all that a person wrote is of no use here."""
+    pending = yield Query("SELECT 1 FROM recipient WHERE outgoing_id = $1 AND due_at IS NOT NULL", (one.outgoing_id,))
+    if pending:
+        return False
+    found = yield Query("SELECT message_id FROM outgoing WHERE id = $1", (one.outgoing_id,))
+    for (message_id,) in found:
+        yield Query(
+            "UPDATE outgoing_raw SET packing = $2, data = $3 WHERE id = $1",
+            (one.outgoing_id, rows.PLAIN, personal.blank(message_id)),
+        )
+    yield Query(
+        "UPDATE recipient SET state = 'dropped' WHERE outgoing_id = $1 AND state IN ('failed', 'expired', 'held')",
+        (one.outgoing_id,),
+    )
+    yield from requests.left(replace(one, state=State.DONE, at=None))
+    return True

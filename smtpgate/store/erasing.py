@@ -11,12 +11,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from smtpgate.blocks import hashed
-from smtpgate.model import Ticket
+from smtpgate.model import SAID_WITH, Ticket
 from smtpgate.person import ERASED, Trail, redaction, same
 from smtpgate.store import packs, rows
 from smtpgate.store.api import Changes, Facts, FactsQuery
@@ -28,7 +27,7 @@ from smtpgate.store.statement import FOR_UPDATE, Many, Query, Row, Value, Verb, 
 
 _MAILS, _ENTRIES, _LETTERS, _OTHERS = 8, 100, 20, 200  # rows of one bite
 _NOTHING = hashlib.sha256(b"").hexdigest()
-_WAS = re.compile("was #")
+_KEPT = ("was #", SAID_WITH)  # begin marks that say where an entry belongs
 Make = Callable[[], Verb[int]]  # how many rows of it must wait: they are just being filed or tried
 _PAGE = 2000  # fingerprints looked at in one reading
 
@@ -120,7 +119,7 @@ def _entries(one: Erasure, ids: Sequence[int]) -> Verb[int]:
         if not one.trail.entries[id_]:
             changed.append((id_, who, one.named(text), message_id, one.named(marks), attachments, details))
             continue
-        kept = tuple(mark for mark in rows.tuple_of_strings(marks) if _WAS.match(mark))
+        kept = tuple(one.named(mark) for mark in rows.tuple_of_strings(marks) if mark.startswith(_KEPT))
         changed.append((id_, who, ERASED, None, rows.strings(kept), "[]", "[]"))
         if message_id is not None:
             forgotten.append((message_id, ticket_id))
@@ -292,6 +291,10 @@ def end(one: Erasure, ticket_ids: Sequence[int]) -> Verb[int]:
     own = [id_ for id_ in ticket_ids if id_ in one.trail.own]
     yield Many("UPDATE ticket SET subject = $2 WHERE id = $1", tuple((id_, ERASED) for id_ in own))
     yield Many("UPDATE due SET at = NULL WHERE ticket_id = $1 AND what = 'snooze'", tuple((id_,) for id_ in own))
+    for merged in ("ticket_id", "other_id"):  # what a merge was that may be taken back: not any more
+        notes = yield from select_in(f"SELECT ticket_id FROM merge_state WHERE {merged} IN (...)", ticket_ids)
+        yield Many("DELETE FROM merge_moved WHERE ticket_id = $1", tuple((row[0],) for row in notes))
+        yield Many("DELETE FROM merge_state WHERE ticket_id = $1", tuple((row[0],) for row in notes))
     there = yield from select_in(
         "SELECT ticket_id, address_key FROM participant WHERE (lower(address_key) = $1 OR address_key = $2) AND ticket_id IN (...)",
         ticket_ids,

@@ -10,7 +10,7 @@ from typing import Any
 from smtpgate.blocks import Block, mailbox_key, names
 from smtpgate.links import LinkKind
 from smtpgate.model import DeliveryState, Participant, Ticket
-from smtpgate.store import blocking, linking, listing, rows, unmerging
+from smtpgate.store import blocking, linking, listing, requests, rows, unmerging
 from smtpgate.store.api import AckCounts, Facts, FactsQuery, Fingerprint, MessageRef, NumbersOf, SentRecipient
 from smtpgate.store.holding import with_holding
 from smtpgate.store.shown import Known, Reversal
@@ -50,6 +50,7 @@ def facts(query: FactsQuery) -> Verb[Facts]:
         blocks=(*blocks, *(yield from _blocks(query, reached))),
         letters=letters,
         customer=(yield from _known(query)),
+        personal=(yield from requests.of_late(query.sender, query.now)) if query.personal else (),
     )
     whole = yield from with_talk(whole, query)
     if query.undoes:

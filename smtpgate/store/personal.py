@@ -257,10 +257,10 @@ def _sent(found: Trail) -> Verb[None]:
         list(found.sent),
     )
     others: Rows = yield from select_in(
-        "SELECT DISTINCT o.entry_id FROM outgoing o WHERE o.purpose = 'answer' AND o.ticket_id IN (...)",
+        "SELECT o.entry_id, o.id FROM outgoing o WHERE o.purpose = 'answer' AND o.ticket_id IN (...)",
         list({row[1] for row in entries if row[1] not in found.own}),
     )
-    shared = {row[0] for row in others}
+    shared = {row[0] for row in others if row[1] not in found.sent}
     for entry_id, ticket_id, _ in entries:
         _entry(found, entry_id, ticket_id, ticket_id in found.own or entry_id not in shared)
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from smtpgate.person import Request, State, What
 from smtpgate.store.statement import Query, Row, Verb, Where
 
+_DAY = 86_400.0
 _COLUMNS = "id, what, state, address, pseudonym, by_whom, asked_at, done_at, at, ticket_id, desk, language, counts, outgoing_id"
 
 
@@ -74,6 +75,24 @@ def of_person(address: str) -> Verb[tuple[Request, ...]]:
     return tuple(map(_request, found))
 
 
+def of_late(address: str, now: float) -> Verb[tuple[Request, ...]]:
+    """What a person asked for within a day, and whatever is not done yet; the newest first."""
+    found = yield Query(
+        f"""SELECT {_COLUMNS} FROM privacy WHERE (lower(address) = $1 OR address = $2) AND address <> ''
+            AND (asked_at > $3 OR state IN ('asked', 'confirmed', 'running')) ORDER BY id DESC LIMIT 100""",
+        (address.lower(), address, now - _DAY),
+    )
+    return tuple(map(_request, found))
+
+
+def next_due(now: float) -> Verb[Request | None]:
+    """What has been due for longest, and is nobody's just now."""
+    found = yield Query(
+        f"SELECT {_COLUMNS} FROM privacy WHERE at IS NOT NULL AND at <= $1 AND leased_until <= $1 ORDER BY at, id LIMIT 1", (now,)
+    )
+    return _request(found[0]) if found else None
+
+
 def taken(one: Request, worker: str, now: float, until: float) -> Verb[bool]:
     """It is this worker's until then, unless another one does something of the kind just now."""
     others = yield Query("SELECT 1 FROM privacy WHERE worker <> $1 AND worker <> '' AND leased_until > $2 LIMIT 1", (worker, now))
@@ -82,6 +101,20 @@ def taken(one: Request, worker: str, now: float, until: float) -> Verb[bool]:
     yield from kept(one)
     yield Query("UPDATE privacy SET worker = $2, leased_until = $3 WHERE id = $1", (one.id, worker, until))
     return True
+
+
+def changed(before: Request, after: Request) -> Verb[bool]:
+    """Kept as it is after, where it still is as it was before, and nobody's."""
+    found = yield from by_id(before.id)
+    if found is None or (found.state, found.at) != (before.state, before.at):
+        return False
+    yield from kept(after)
+    return True
+
+
+def put_off(request_id: int, at: float) -> Verb[None]:
+    """It failed, and is nobody's until then."""
+    yield Query("UPDATE privacy SET at = $2, worker = '', leased_until = 0, tries = tries + 1 WHERE id = $1", (request_id, at))
 
 
 def left(one: Request) -> Verb[None]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from smtpgate import erasure
+from smtpgate import actions, erasure
 from smtpgate.blocks import Block
 from smtpgate.errors import StoreError
 from smtpgate.model import Attempt, DeliveryState, EntryKind, Evidence, MailState, Status
@@ -89,6 +89,8 @@ async def story(desk: Helpdesk) -> Told:
     await desk.post(hers(f"Re: [#{own.number}] x", "eierwoord held"), sender=WENDY, evidence=Evidence.NONE)
     await desk.post(mail("#list", "#list", sender=LEE), sender=LEE)
     await desk.post(hers("kanarie sings", "geheimwoord, please help.", message_id="<again@person-host.example>"), sender=WENDY)
+    second = await desk.post(hers("kanarie second", "vogeltje too"), sender=WENDY)
+    await actions.merge(desk.pipeline, desk.store, number=str(second.number), into=str(own.number), author=LEE, quiet=False)
     block = Block(WENDY, "sales", desk.clock.now(), LEE, f"{WENDY} writes daily")
     await desk.store.change(ticket_number=None, query=None, decide=lambda _t, _f: Changes(blocked=(block,)))
     others = await desk.post(mail("Mine alone", "A matter of my own.", sender=BOSS), sender=BOSS)
@@ -117,8 +119,8 @@ async def test_nothing_of_the_person_is_left_and_everything_of_others_is(desk: H
     assert await left(desk) == OTHERS_STAY  # her name in Cc of Alice's mail, her subject in the answer of her colleague
     assert in_files(tmp_path, (w for w in WORDS if w not in ("kanarie", "Canaryson", WENDY))) == []
     assert (record.state, record.address, record.by, is_pseudonym(record.pseudonym)) == (State.DONE, "", "root", True)
-    assert record.counts["tickets"] == len(found.own) == 2
-    assert record.counts["mails received"] == len(found.mails) == 12
+    assert record.counts["tickets"] == len(found.own) == 3
+    assert record.counts["mails received"] == len(found.mails) == 13
     assert longest < 1
     assert await desk.store.verify(desk.clock.now()) == []
     after = await desk.store.counts()
@@ -243,7 +245,7 @@ async def test_what_is_just_being_filed_or_sent_is_waited_for(desk: Helpdesk) ->
         if rounds == 2:
             mail = await desk.store.mail(waiting)
             assert mail is not None
-            await desk.filing._one(mail)
+            await desk.take(mail)
         others = await desk.store.claim_deliveries(worker="d", now=now, limit=9, next_at=lambda _: now)
         await desk.store.unclaim([one.recipient_id for one in others], now=now)
 

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from smtpgate.cli import person
+from smtpgate.clock import id_text
+from smtpgate.person import Request, State, What
+from smtpgate.store import requests
+from smtpgate.store.sqlite import SqliteStore
 from tests.support.everywhere import in_rows
+from tests.support.store_data import NOW
 from tests.unit.cli.conftest import RAW, Shop
 
 WANG = "wang@example.org"
@@ -79,3 +84,25 @@ def test_erase_asks_then_erases_and_keeps_a_record(shop: Shop, tmp_path: Path, m
 
 def test_desks_are_nobody(shop: Shop) -> None:
     assert "is the desk support" in shop.bad("person", "erase", "support+x@desk.example", "--yes")[1]
+
+
+def test_what_a_person_asked_for_and_confirmed_is_sent_or_refused(shop: Shop, tmp_path: Path) -> None:
+    assert "not confirmed it" in shop.bad("person", "export", WANG, "--mail")[1]
+    for args in ((), ("--mail", "--to", "x.zip"), ("--mail", "--notes")):
+        assert shop.bad("person", "export", WANG, *args)[0] == 2
+    asked = [
+        Request(i, what, State.CONFIRMED, WANG, "p@erased.invalid", "", NOW, desk="sales", language="zh")
+        for i, what in ((7, What.EXPORT), (8, What.ERASE))
+    ]
+
+    async def ask(store: SqliteStore) -> None:
+        for one in asked:
+            await store._write(lambda one=one: requests.kept(one))  # type: ignore[misc]
+
+    shop.store(ask)
+    assert "refused" in shop.good("person", "refuse", id_text(8), "--as", "amy")
+    assert "it is lapsed" in shop.bad("person", "refuse", id_text(8))[1]
+    (row,) = shop.rows("person", "export", WANG, "--mail", "--as", "amy")
+    assert (row["state"], row["by"], "4 received" in row["counts"]) == ("telling", "amy", True)
+    (letter,) = [one for one in shop.rows("queue", "list") if one["purpose"] == "privacy"]
+    assert letter["address"] == WANG

@@ -238,9 +238,10 @@ def test_each_link_answers_with_one_word(purpose: Purpose, language: Any, *, few
     """The signed address, the subject kept, a word that we read; and the text names the same words."""
     text, html = bodies(made(purpose=purpose, language=language, subject='Fax & "x" 打印机', fewer=fewer))
     links = [urlsplit(unescape(link)) for link in re.findall(r'href="([^"]*)"', html)]
-    steers = [] if purpose in (Purpose.CLOSED, Purpose.HANDED, Purpose.NOTICE) else [Asked.STATUS, Asked.SOLVED, Asked.UNSOLVED]
+    nothing = (Purpose.HANDED, Purpose.PRIVACY, Purpose.NOTICE)
+    steers = [] if purpose in (Purpose.CLOSED, *nothing) else [Asked.STATUS, Asked.SOLVED, Asked.UNSOLVED]
     languages = [one for one in (Asked.SIMPLIFIED, Asked.TRADITIONAL, Asked.ENGLISH) if one.language != language]
-    wanted = [] if purpose in (Purpose.HANDED, Purpose.NOTICE) else [*steers, *languages, Asked.ALL if fewer else Asked.FEWER]
+    wanted = [] if purpose in nothing else [*steers, *languages, Asked.ALL if fewer else Asked.FEWER]
     said = [parse_qs(link.query) for link in links]
     assert [(link.scheme, link.path) for link in links] == [("mailto", "support+rabc@example.com")] * len(wanted)
     assert [customerwords.read(one["body"][0]) for one in said] == wanted

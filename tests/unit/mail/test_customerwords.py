@@ -7,7 +7,7 @@ from hypothesis import given as prop
 from hypothesis import strategies as st
 
 from smtpgate.languages import LANGUAGES
-from smtpgate.mail.customerwords import WORDS, Asked, offered, read
+from smtpgate.mail.customerwords import DECISIONS, WORDS, Asked, decided, offered, read
 from tests.support.doubling import assert_linear
 
 ALL = [(word, asked) for asked, languages in WORDS.items() for words in languages.values() for word in words]
@@ -33,7 +33,9 @@ def test_every_word_is_read_in_every_dress(word: str, asked: Asked) -> None:
 
 def test_what_our_mail_offers_is_read_as_it_is_meant() -> None:
     for language in LANGUAGES:
-        assert [read(offered(asked, language)) for asked in Asked] == list(Asked)
+        assert [read(offered(asked, language)) for asked in WORDS] == list(WORDS)
+        assert [decided(offered(asked, language)) for asked in DECISIONS] == list(DECISIONS)
+        assert [read(offered(asked, language)) for asked in DECISIONS] == [None, None]  # customers answer so to anything
 
 
 @pytest.mark.parametrize(
