@@ -62,7 +62,7 @@ class Later:
     beat: float = 0.0  # when the loop last came round, for the watchdog
     _stop: asyncio.Event | None = None
     _readers: tuple[Config, tuple[_Reader, ...]] | None = None
-    _again: dict[str, float] = field(default_factory=dict)  # agents whose digest could not be built, and when to try again
+    _again: dict[str, float] = field(default_factory=dict)  # whose digest could not be built: when to try again, by monotonic()
 
     async def run(self) -> None:
         """Until stopped; what is under way is finished first."""
@@ -126,8 +126,8 @@ class Later:
             kept = members.get(key, Member())
             if not kept.digested:
                 new.append((key, daily.first_day(agent, where, now)))
-            elif daily.due(agent, kept, where, now) and self._again.get(key, now) <= now:
-                await self._digest(agent, key, desks, where, now)
+            elif daily.due(agent, kept, where, now) and self._again.get(key, 0.0) <= self.clock.monotonic():
+                await self._digest(agent, key, kept, desks, where, now)
         if new:
             await self.store.begin_digests(new)
 
@@ -142,17 +142,17 @@ class Later:
             self._readers = self.config, tuple(found)
         return self._readers[1]
 
-    async def _digest(self, agent: Agent, key: str, desks: Sequence[Desk], where: ZoneInfo, now: float) -> None:
+    async def _digest(self, agent: Agent, key: str, kept: Member, desks: Sequence[Desk], where: ZoneInfo, now: float) -> None:
         try:
             waits = await self.store.daily(key, [desk.name for desk in desks], now, daily.end_of_day(where, now))
             day, post = daily.today(agent, where, now), self.pipeline.post
             mails = () if waits.nothing else (post.digest(desk=desks[0], agent=agent, daily=waits, now=now),)
-            sent = await self.store.send_digest(key, day, Changes(outgoing=mails, digested=((key, day),)))
+            sent = await self.store.send_digest(key, kept.digested, Changes(outgoing=mails, digested=((key, day),)))
         except Exception as error:  # of whatever kind: other agents and what is due must go on
             if not _of_one(error):
                 raise
             log.error("digest failed", agent=agent.address, kind=type(error).__name__, error=str(error))
-            self._again[key] = now + _PUT_OFF[1]
+            self._again[key] = self.clock.monotonic() + _PUT_OFF[1]
             return
         if sent and mails:
             log.info("digest sent", agent=agent.address, outgoing=[id_text(mail.id) for mail in mails])

@@ -15,6 +15,8 @@ from smtpgate.desk import duty
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.due import Leave, Member
 
+_AHEAD = 7 * 86_400.0  # seconds that a clock may be put back without a second digest
+
 
 def desks_of(config: Config, address: str) -> tuple[Desk, ...]:
     """Those whose agent gets a digest: of a quiet desk only where he is given one by name."""
@@ -41,7 +43,9 @@ def is_time(agent: Agent, said: Leave | None, where: ZoneInfo, now: float) -> bo
 
 
 def due(agent: Agent, kept: Member, where: ZoneInfo, now: float) -> bool:
-    return kept.digested < today(agent, where, now) and is_time(agent, kept.leave, where, now)
+    """What is kept from a day far ahead was written by a clock that was wrong, and must not take the digests until then."""
+    done = today(agent, where, now) <= kept.digested <= today(agent, where, now + _AHEAD)
+    return not done and is_time(agent, kept.leave, where, now)
 
 
 def first_day(agent: Agent, where: ZoneInfo, now: float) -> str:

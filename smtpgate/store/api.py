@@ -321,8 +321,8 @@ class Store(IntakeStore, DeliveryStore, Protocol):
     async def daily(self, agent: str, desks: Sequence[str], now: float, until: float) -> Daily:
         """What waits for an agent; until: the end of his day."""
 
-    async def send_digest(self, agent: str, day: str, changes: Changes) -> bool:
-        """The day's digest goes out with these changes. False: it has done so before."""
+    async def send_digest(self, agent: str, before: str, changes: Changes) -> bool:
+        """A digest goes out with these changes. before: the day of the last one, as it was seen. False: there is a newer one."""
 
     async def targets_met(self, desk: str, begin: float, end: float) -> Sequence[Count]:
         """What became of a desk's targets from the one moment until before the other."""

@@ -78,10 +78,10 @@ def _some(shown: Sequence[tuple[int, float | None, float | None]], count: int) -
     return Some(tuple(Waiting(tickets[ticket_id], since, back) for ticket_id, since, back in shown), count)
 
 
-def digested(agent: str, day: str, changes: Changes) -> Verb[bool]:
-    """The day's digest goes out with these changes, unless it has done so already."""
+def digested(agent: str, before: str, changes: Changes) -> Verb[bool]:
+    """A digest goes out with these changes, unless another has gone out since the one of that day before."""
     found = yield Query("SELECT digested FROM member WHERE agent = $1", (agent,))
-    if found and found[0][0] >= day:
+    if not found or found[0][0] != before:
         return False
     yield from apply(changes, None)
     return True

@@ -369,9 +369,9 @@ class VerbStore(ABC):
         """What waits for an agent; until: the end of his day."""
         return await self._read(lambda: daily.daily(agent, desks, now, until))
 
-    async def send_digest(self, agent: str, day: str, changes: Changes) -> bool:
-        """The day's digest goes out with these changes. False: it has done so before."""
-        return await self._write(lambda: daily.digested(agent, day, changes), ordered=True, news=OUTGOING)
+    async def send_digest(self, agent: str, before: str, changes: Changes) -> bool:
+        """A digest goes out with these changes. before: the day of the last one, as it was seen. False: there is a newer one."""
+        return await self._write(lambda: daily.digested(agent, before, changes), ordered=True, news=OUTGOING)
 
     async def targets_met(self, desk: str, begin: float, end: float) -> Sequence[Count]:
         return await self._read(lambda: targets.met(desk, begin, end))

@@ -58,7 +58,8 @@ async def last(desk: Helpdesk) -> OutgoingMail:
         ("2026-11-26 08:00", "20261125", {}, True),
         ("2026-11-26 23:59", "20261101", {}, True),  # after an outage
         ("2026-11-26 08:00", "20261126", {}, False),
-        ("2026-11-25 12:00", "20261126", {}, False),  # a clock that was put back
+        ("2026-11-25 12:00", "20261126", {}, False),  # a clock that was put back, or another zone
+        ("2026-11-25 12:00", "20270101", {}, True),  # one that was wrong for once must not take the digests of a month
         ("2026-11-28 12:00", "20261126", {}, False),  # a Saturday
         ("2026-11-28 12:00", "20261126", {"hours": ["sat 10:00-14:00"]}, True),
         ("2026-11-26 12:00", "20261125", {"hours": ["sat 10:00-14:00"]}, False),

@@ -231,8 +231,9 @@ async def test_a_digest_goes_out_once_a_day_whoever_sends_it(store: VerbStore, o
     def sending(day: str) -> Changes:
         return Changes(outgoing=(an_outgoing(a_recipient(lee), purpose="digest"),), digested=((lee, day),))
 
-    sent = await asyncio.gather(*(one.send_digest(lee, "20261126", sending("20261126")) for one in (store, other, store)))
+    sent = await asyncio.gather(*(one.send_digest(lee, "20261125", sending("20261126")) for one in (store, other, store)))
     assert sorted(sent) == [False, False, True]
-    assert not await store.send_digest(lee, "20261125", sending("20261125"))
-    assert await other.send_digest(lee, "20261127", sending("20261127"))
+    assert not await store.send_digest(lee, "20261125", sending("20261126"))
+    assert not await store.send_digest("new@corp.example", "", sending("20261126"))  # of whom nothing is kept
+    assert await other.send_digest(lee, "20261126", sending("20261127"))
     assert len(await store.queue(states=list(DeliveryState), ticket_number=None, limit=9)) == 2
