@@ -317,6 +317,12 @@ async def test_assigning_tells_the_one_who_has_it_now_and_the_text_stays_inside(
     assert "Please look, he is a big customer." in text_of(to(filed, KIM, "to-agent"))
 
 
+async def test_who_is_given_a_ticket_without_a_word_reads_what_the_customer_last_wrote(desk: Helpdesk) -> None:
+    first = await begin(desk)
+    told = text_of(to(await Colleague(desk).answer(to(first, LEE, "to-agent"), "#tag red\n#assign kim"), KIM, "to-agent"))
+    assert f"发件人：Alice <{CUSTOMER}>\r\n发件人已由其域名签名证实\r\n\r\nIt burns.\r\n" in told
+
+
 async def test_a_state_beside_a_note_is_told_to_the_customer_without_the_note(desk: Helpdesk) -> None:
     first = await begin(desk)
     filed = await Colleague(desk).answer(to(first, LEE, "to-agent"), "#resolved\n#note\nHe was wrong.")

@@ -85,6 +85,16 @@ async def test_the_nearest_and_the_list(desk: Helpdesk) -> None:
         assert "needs the name" in receipt(refused)
 
 
+async def test_a_long_list_is_cut_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "many" / "canned").mkdir(parents=True)
+    for i in range(101):
+        (tmp_path / "many" / "canned" / f"n{i:03}.en.txt").write_text(f"Text {i}.", "utf-8")
+    async with helpdesk(tmp_path, desk=DESKS, agent=AGENTS, templates={"directory": tmp_path / "many"}) as desk:
+        said = receipt(await Colleague(desk).answer(to(await begin(desk), LEE, "to-agent"), "#template"))
+        assert said.count("#template n") == 99  # beside the one that comes with the program
+        assert "more" in said.partition("n098")[2]
+
+
 async def test_what_is_unclear_sends_nothing(desk: Helpdesk) -> None:
     first = await begin(desk)
     told = to(first, LEE, "to-agent")

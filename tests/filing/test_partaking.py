@@ -154,7 +154,7 @@ async def test_files_that_are_too_large_for_so_many_people(tmp_path: Path, peopl
         answer = EmailMessage()
         answer["From"], answer["To"], answer["Message-ID"] = LEE, str(read(told)["Reply-To"]), "<big@corp.example>"
         answer.set_content(f"#cc {' '.join(f'p{i}@x.example' for i in range(people))}\nSee the file.\n")
-        answer.add_attachment(bytes(60 * 1024), maintype="application", subtype="pdf", filename="steps.pdf")
+        answer.add_attachment(bytes(64 * 1024), maintype="application", subtype="pdf", filename="steps.pdf")
         where = str(read(told)["Reply-To"].addresses[0].addr_spec)
         filed = await desk.post(answer.as_bytes(policy=email.policy.SMTP), sender=LEE, rcpts=(where,))
         assert filed.outcome == outcome
