@@ -13,10 +13,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from html import unescape
 
-from smtpgate.mail import html, trim, wire
+from smtpgate.mail import headerblock, html, trim, wire
+from smtpgate.mail.attribution import BLANKS
 from smtpgate.mail.trim import Split
 
 _LONGEST = 64 * 1024  # characters of all parents together
+_HEAD_LINES = 20  # of an original that its header takes at most
 _MOST_LINES = 2000  # lines that are compared
 _TELLING = 12  # characters without blanks and punctuation from which a line says whose it is
 _UNMARKED = 50  # such characters that a parent must have to be looked for without any mark,
@@ -109,7 +111,7 @@ def _find_answers(said: Split, whose: list[str], roles: list[str]) -> None:
     """New lines between known ones, below the header of an original without marks, as far as the parent reaches."""
     if said.tail < 0:
         return
-    first = next((i for i in range(said.tail, len(whose)) if whose[i] == "k"), -1)
+    first = next((i for i in range(_below_head(said.lines, said.tail), len(whose)) if whose[i] == "k"), -1)
     if first < 0:
         return
     stop = len(whose)
@@ -123,6 +125,24 @@ def _find_answers(said: Split, whose: list[str], roles: list[str]) -> None:
     for i in range(first, stop):
         if whose[i] == "n" and (i < last or _stands_apart(said.lines, i, last)):
             roles[i] = "o"
+
+
+def _below_head(lines: tuple[str, ...], tail: int) -> int:
+    """The first line below the header that a client has set over the original, if there is one: a name or an address in it may be
+    known, and what stands between is no answer."""
+    below = tail
+    for i in range(tail, min(tail + _HEAD_LINES, len(lines))):
+        line = lines[i].strip(BLANKS)
+        if headerblock.field(line):
+            below = i + 1
+        elif line and below > tail and not (lines[i - 1].strip(BLANKS) and _soon(lines, i)):
+            break
+    return below
+
+
+def _soon(lines: tuple[str, ...], i: int) -> bool:
+    """It is the rest of a long value: the next field follows."""
+    return any(headerblock.field(line.strip(BLANKS)) for line in lines[i + 1 : i + 3])
 
 
 def _stands_apart(lines: tuple[str, ...], i: int, last: int) -> bool:

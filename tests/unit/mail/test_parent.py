@@ -62,6 +62,18 @@ def test_an_answer_below_everything_is_found() -> None:
     assert refined(f"Hello,\n\n{HEADER}{sent[0]}\n\nNothing of this helps.", sent) == "Hello,\n\nNothing of this helps."
 
 
+@pytest.mark.parametrize("gap", ["", "\n"], ids=["as it is", "with blank lines"])
+@pytest.mark.parametrize("to", ["lee@corp.example", "lee@corp.example; kim@corp.example;\n sal@corp.example; li@corp.example"])
+def test_no_line_of_the_header_over_an_original_is_an_answer(to: str, gap: str) -> None:
+    """An address in it stands in the original too."""
+    ours = f"It burns since this morning.\n\nState: in progress\nAssigned to: {to}\nTags: red\n\n{MESSAGE}"
+    head = (f"From: Support <support@example.com>\n{gap}Sent: Friday, January 2, 2026 3:04 PM\n{gap}"
+            f"To: {to}\n{gap}Subject: [#1] Printer\n\n")  # fmt: skip
+    below = ours.replace("morning.", "morning.\n\nSince when?")
+    text = f"{OWN}\n\n{head}{below}"
+    assert refined(text, (ours,)) == f"{OWN}\n\nSince when?"
+
+
 def test_a_quote_that_nothing_marks_is_left_out() -> None:
     sent = texts(Purpose.WAITING, "en")
     assert refined(f"{sent[0]}\n\nMine is below it all.", sent) == "Mine is below it all."
