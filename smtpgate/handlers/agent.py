@@ -257,12 +257,13 @@ def _seen(case: Case) -> float:
 
 
 def _meant_another(case: Case, ticket: Ticket, reading: Reading) -> float:
-    """When a colleague named the customer, if its author may not know that yet: his words are for the one of before. 0.0 else."""
+    """When the customer was named, if its author may not have known that: his words are for the one of before. 0.0 else."""
     customer = ticket.customer
     if customer is None or _seen(case) >= customer.since or reading.of(Verb.CUSTOMER) is not None:
         return 0.0
     by = handing.by_whom(ticket, case.facts.said.entries.get(ticket.id, ()))
-    return 0.0 if by and case.post.key(by) == case.sender else customer.since
+    his_own = bool(by) and case.post.key(by) == case.sender and case.mail.received_at >= customer.since  # not held since before
+    return 0.0 if his_own else customer.since
 
 
 def _refused(case: Case, work: Work, ticket: Ticket, desk: Desk, agent: Agent, lines: tuple[str, ...]) -> None:

@@ -5,7 +5,8 @@
 The places are the agent's new words, the targets of links and the places of pictures among them, and the names and octets of the
 files that he attached. Everything else has words that must not come through: each header field, names and comments of people,
 boundaries, what stands before and behind the parts, their names, descriptions and ids, comments and attributes of HTML, remote
-pictures; and the inside, which the quoted notification holds: notes, tags, colleagues, signed addresses, other tickets.
+pictures; and the inside, which the quoted notification holds: notes, tags, colleagues, signed addresses, other tickets, what was
+said with the customer of before, in whose place an agent put this one.
 `count` is how many answers were sent on; what was refused is counted apart, and may not reach anybody.
 """
 
@@ -33,6 +34,7 @@ _WORD = re.compile(rb"zq(?:no|yes|inside)\d+x")
 _ENCODED = re.compile(rb"=\?[A-Za-z0-9-]+\?[BbQq]\?[^?\s]*\?=")
 _BASE64 = re.compile(rb"Content-Transfer-Encoding: base64\r\n(?:[^\r\n]+\r\n)*\r\n([A-Za-z0-9+/=\r\n]+)")
 _INSIDE = (LEE, KIM, "corp.example", ".agents@", "#resolved", "sender proved")  # besides the words
+OLD, _BEFORE = "wang@old.example", b"zqbefore1x"  # the customer of before; a word of his subject
 _PICTURE = b"\x89PNG\r\n\x1a\n"
 
 _NAMES = """
@@ -261,23 +263,31 @@ class Scene:
     def __init__(self) -> None:
         self.desk = Instant(desk=DESKS, agent=AGENTS, limits={"notifications_per_hour": 10_000})
         self._post(mail("zqinside1x lamp", "Other matter.", sender=f"Alice <{CUSTOMER}>"), CUSTOMER)
-        first = self._post(mail("Printer", "It burns."), CUSTOMER)
+        subject = f"Printer {_BEFORE.decode()}"
+        first = self._post(
+            mail(subject, "zqinside7x burns.", sender=f"zqinside8x <{OLD}>", message_id="<zqinside9x@old.example>"), OLD
+        )
         letter = next(Letter(LEE, m) for m in first if m.recipients[0].address == LEE)
-        for text in (
-            "#note\nzqinside2x he is rude",
+        texts = (
             "#tag zqinside3x red",
             "#priority urgent\nzqinside4x hurry",
-            f"#cc {FRIEND}",
             "#assign kim\nzqinside5x yours",
             "#take\nzqinside6x mine again",
-        ):
-            self._post(
-                mail("Re: Printer", text, sender=LEE, headers=(f"In-Reply-To: {letter.mail.message_id}",)), LEE, letter.answer_to
-            )
+            "#reply\nzqinside10x is it?",
+            "#note\nzqinside2x he is rude",
+            f"#customer {CUSTOMER}\n#cc {FRIEND}\n#reply\nIs it yours?",
+        )
+        for text in texts:
+            headers = (f"In-Reply-To: {letter.mail.message_id}",)
+            sent = self._post(mail("Re: Printer", text, sender=LEE, headers=headers), LEE, letter.answer_to)
+        his = next(Letter(CUSTOMER, m) for m in sent if m.recipients[0].address == CUSTOMER)
+        headers = (f"In-Reply-To: {his.mail.message_id}",)
+        answered = self._post(mail("Re: Printer", "It burns.", headers=headers), CUSTOMER, his.answer_to)
+        letter = next(Letter(LEE, m) for m in answered if m.recipients[0].address == LEE)
         sent = self._post(mail("Re: Printer", "#show", sender=LEE), LEE, letter.answer_to)
         self.told = next(Letter(LEE, m) for m in sent if m.purpose == "to-agent")
-        assert b"zqinside2x" in self.told.mail.data.replace(b"=\r\n", b"")
-        secrets = {self.told.answer_to, self.told.note_to(), self.told.answer_to.partition("@")[0][-30:]}
+        assert all(word in self.told.mail.data.replace(b"=\r\n", b"") for word in (_BEFORE, b"zqinside2x", b"zqinside10x"))
+        secrets = {OLD, self.told.answer_to, self.told.note_to(), self.told.answer_to.partition("@")[0][-30:]}
         self.secrets = {s.encode() for s in (*secrets, *_INSIDE)}
 
     def _post(self, raw: bytes, sender: str, to: str = DESK) -> tuple[OutgoingMail, ...]:
@@ -301,7 +311,7 @@ def run(count: int, seed: int) -> Counter[str]:
                 continue
             assert to in (CUSTOMER, FRIEND), f"seed {seed}, mail {serial}: to {to}"
             told[f"to {to}"] += 1
-            wrong = _leaks(sent.data, w, scene.secrets)
+            wrong = _leaks(sent.data, w, scene.secrets | ({_BEFORE} if to == CUSTOMER else set()))
             assert not wrong, f"seed {seed}, mail {serial}, to {to}: {wrong}"
             told["words that must not come through"] += len(w.where) - len(w.allowed)
         scene.desk.back()

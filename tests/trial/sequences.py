@@ -1,15 +1,16 @@
 """Random sequences of what agents, customers, strangers and machines write: no note leaves the house, nobody is reached about
 another one's ticket.
 
-    python -m tests.trial.sequences [--count 1000000] [--seed 1]
+    python -m tests.trial.sequences [--count 1000000] [--seed 1] [--customers]
 
 A sequence has one to twelve mails. Sequences that begin alike share their beginning: the desk goes back to where it was, and
 another one goes on from there. So each mail that is filed ends a sequence of its own, and `count` is the number of these.
 
 Each text has a word of its own. Who may ever read it follows from what its writer did, by docs/agents.md and not by the code: a
 note and what stands beside a command for colleagues, agents; an answer, the customer of that ticket and who had a copy by then; a
-customer's words, himself and the agents of his ticket. Each mail that is sent is searched for all words. Now and then the store is
-looked through at the end of one.
+customer's words, himself and the agents of his ticket; a subject, whoever takes part, but not a customer whom an agent put in
+another one's place, who gets no text of before that either and no name of a mail. Each mail that is sent is searched for all words.
+Now and then the store is looked through at the end of one.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ LEE, KIM, SAL, GONE = "lee@corp.example", "kim@corp.example", "sal@corp.example"
 AGENTS = (LEE, KIM, SAL)
 ALICE, BOB, CAROL = "alice@customer.example", "bob@customer.example", "carol@other.example"
 FRIEND, MALLORY = "friend@third.example", "mallory@evil.example"
+PEOPLE = (ALICE, BOB, CAROL, FRIEND)  # whom an agent may make a customer
 SALES = "sales@help.example"
 DESKS = [
     {"name": "support", "address": DESK, "agents": [LEE, KIM]},
@@ -52,6 +54,7 @@ _PAUSES = (1.0, 1.0, 1.0, 40.0, 70.0, 4000.0, 4000.0, 2.5 * _DAY, 5.5 * _DAY, 40
 _CHILDREN = (1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 1)  # of a sequence with so many mails: how many go on from it
 _WORD = re.compile(rb"zq\d{6}x")
 _RELEASE = re.compile(r"write #release to (\S+)")
+_NAMED = re.compile(rb"<(\d+)@x\.example>")  # a mail from outside, by its serial
 _NUMBER = re.compile(r"\d{8}-[A-Z]{3}-\d{4}")
 _PART = re.compile(rb"Content-Transfer-Encoding: base64\r\n(?:[^\r\n]+\r\n)*\r\n([A-Za-z0-9+/=\r\n]+)")
 _STRONG = (Evidence.DMARC_DKIM, Evidence.TRUSTED)
@@ -104,6 +107,7 @@ class Written:
     author: str
     inside: bool
     ticket: int
+    subject: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,16 +121,24 @@ class Move:
     evidence: Evidence
     written: Written
     mail_from: str | None = ""
+    answered: float = 0.0  # when the letter was made that it answers
+    subject: Written | None = None  # a word in its subject
+    customer: str = ""  # whom it makes the customer
+    keeps: tuple[str, ...] = ()  # who then takes part beside
 
 
 @dataclass(frozen=True)
 class State:
-    """What is known after some mails. since: for a ticket and a person, the serial from which on he may read."""
+    """What is known after some mails. since: for a ticket and a person, the serial from which on he may read. handed: for a ticket
+    when it got another customer, and by whom; unseen: words of subjects, and who must not see them."""
 
     letters: tuple[Letter, ...] = ()
     words: dict[bytes, Written] = field(default_factory=dict)
     since: dict[tuple[int, str], int] = field(default_factory=dict)
-    held: dict[str, bytes] = field(default_factory=dict)  # the word of a mail that is held, by the mail's id
+    held: dict[str, Move] = field(default_factory=dict)  # mails that are held, by id
+    customers: dict[int, str] = field(default_factory=dict)  # of tickets
+    handed: dict[int, tuple[float, str]] = field(default_factory=dict)
+    unseen: frozenset[tuple[bytes, str]] = frozenset()
 
 
 class Leak(AssertionError):
@@ -154,6 +166,8 @@ _INSIDE = (
     "#block\n{}",
     "#template hello\n#note\n{}",
     "#cc friend@third.example\n#note\n{}",
+    "#customer {person}\n{}",
+    "#customer {person}\n#cc {kept}\n#note\n{}",
 )
 _OUTWARD = (
     "{}",
@@ -170,6 +184,9 @@ _OUTWARD = (
     "#cc carol@other.example\n{}",
     "#cc -friend@third.example\n{}",
     "#解决\n{}",
+    "#customer {person}\n#reply\n{}",
+    "#cc {kept}\n#客户 {person}\n#reply\n{}",
+    "#customer {person}\n#waiting\n#reply\n{}",
 )
 _ALONE: tuple[str, ...] = (
     "#undo",
@@ -183,16 +200,36 @@ _ALONE: tuple[str, ...] = (
     "#cc friend@third.example",
     "#nonsense",
 )
+_ALONE += ("#customer {person}", "#customer {person}\n#resolved", "#undo")
 _ALONE += ("#move sales", "#language en", "#snooze 2d", "#merge {number}", "#tag -red blue", "#assign sal", "#notify", "#split")
 _FRESH = ("#list", "#mine", "#next", "#find printer", "#show {number}", "#help", "#fwd\n{}", "#away 2d", "#back")
 _NEW = "#new bob@customer.example\n{}"
 _REPLIES = ("{}", "{}", "status {}", "It is solved. {}", "Thank you! {}", "未解决 {}", "#note {}", "#resolved {}", "#take\n{}")
+_REPLIES += ("#customer mallory@evil.example\n{}",)
+
+
+# instead of the first three: about whose ticket it is, and little else
+ABOUT_CUSTOMERS = {
+    "_INSIDE": (
+        *(text for text in _INSIDE if "#customer" in text),
+        *("#note\n{}", "#merge {number}\n{}", "#split\n{}", "#take\n{}", "#assign kim\n{}", "#customer {person}\n{}"),
+    ),
+    "_OUTWARD": (
+        *(text for text in _OUTWARD if "{person}" in text),
+        *("#cc friend@third.example\n{}", "#resolved\n{}", "#waiting\n{}", "{}", "{}", "{}"),
+    ),
+    "_ALONE": (
+        *("#customer {person}", "#customer {person}\n#waiting", "#undo", "#undo", "#undo", "#resolved", "#waiting"),
+        *("#merge {number}", "#split", "#show", "#closed"),
+    ),
+}
 
 
 class Walk:
     """Draws what happens next, and checks it."""
 
     def __init__(self, desk: Instant, rng: random.Random, told: Counter[str]) -> None:
+        self.was = State()  # before the mail that comes just now
         self.desk, self.rng, self.told = desk, rng, told
         self.serial = 0
         self.path: list[str] = []
@@ -233,6 +270,10 @@ class Walk:
     ) -> Move:
         ticket = letter.mail.ticket_id or 0 if letter else 0
         body, written = self._word(text, author=sender, inside=inside, ticket=ticket)
+        topic, answered = None, letter.mail.created_at if letter else 0.0
+        if subject and letter is None:
+            word, topic = self._word(" {}", author=sender, inside=False)
+            subject, topic = subject + word, replace(topic, subject=True)
         if letter is not None:
             subject = subject or f"Re: {letter.field('Subject')}"
             headers += (f"In-Reply-To: {letter.mail.message_id}", f"References: {letter.mail.message_id}")
@@ -246,7 +287,12 @@ class Walk:
             message_id=f"<{self.serial}@x.example>",
             headers=headers,
         )
-        return Move(what, raw, sender, to, evidence or self.rng.choice(_STRONG), written, mail_from)
+        named = re.search(r"#(?:customer|客户) (\S+)", text)
+        kept = re.findall(r"#cc ([^-\s]\S*)", text)
+        return Move(
+            *(what, raw, sender, to, evidence or self.rng.choice(_STRONG), written, mail_from, answered, topic),
+            *(named[1] if named else "", tuple(kept)),
+        )
 
     def _of(self, state: State, people: tuple[str, ...], *purposes: str) -> Letter | None:
         found = [x for x in state.letters if x.to in people and (not purposes or x.mail.purpose in purposes)]
@@ -289,7 +335,7 @@ class Walk:
         copy = ", ".join((to, *(person for of, person in state.since if of == ticket))) if kind == "copied" else ""
         if not to or copy == to:
             return None
-        text = text.replace("{number}", number)
+        text = text.replace("{number}", number).replace("{person}", rng.choice(PEOPLE)).replace("{kept}", rng.choice(PEOPLE))
         return self._move(
             f"agent {kind} {text[:12]!r}", letter.to, text, to=to, inside=inside, letter=letter, quote=quote, copy=copy
         )
@@ -341,6 +387,7 @@ class Walk:
         to = self.rng.choice((letter.answer_to, DESK, letter.note_to() or DESK))
         evidence = self.rng.choice((*_STRONG, *_WEAK))
         text = self.rng.choice((*_REPLIES, *_OUTWARD, "#show", "#cc mallory@evil.example\n{}"))
+        text = text.replace("{person}", MALLORY).replace("{kept}", sender)
         move = self._move(
             "stranger", sender, text, to=to, inside=False, letter=letter, evidence=evidence, quote=self.rng.random() < 0.3
         )
@@ -368,22 +415,30 @@ class Walk:
 
     def step(self, state: State, move: Move) -> State:
         """Time passes, which may bring mail of its own; then this one comes."""
-        now = State(state.letters, dict(state.words), dict(state.since), dict(state.held))
+        copies = (dict(one) for one in (state.words, state.since, state.held, state.customers, state.handed))
+        now, self.was = State(state.letters, *copies, state.unseen), state
         self.desk.clock.advance(self.rng.choice(_PAUSES))
         for changes in self.desk.later():
             self.told["brought by time"] += 1
-            now = self._happened(now, changes, "")
+            now = self._happened(now, changes, "", None)
         done = self.desk.post(move.raw, sender=move.sender, rcpts=(move.to,), evidence=move.evidence, mail_from=move.mail_from)
         word = b"zq%06dx" % move.written.serial
         now.words[word] = self._placed(move.written, done[0])
+        if move.subject is not None:
+            now.words[b"zq%06dx" % move.subject.serial] = replace(self._placed(move.subject, done[0]), subject=True)
         for one in done:
-            author = move.sender
+            whose = move
             if one.outcome == "held":
-                now.held.setdefault(one.mail_id, word)  # once more, when a colleague has answered since
-            elif (late := now.held.get(one.mail_id)) is not None:  # vouched for: said now
-                now.words[late] = replace(now.words[late], serial=move.written.serial)
-                author = now.words[late].author  # of the mail that was held, who is answered
-            now = self._happened(now, one.changes, author)
+                now.held.setdefault(one.mail_id, move)  # once more, when a colleague has answered since
+            elif (late := now.held.get(one.mail_id)) is not None:  # vouched for: said now, by who wrote it, who is answered
+                said = b"zq%06dx" % late.written.serial
+                text = now.words[said]
+                to_both = late.what.startswith("agent copied") and text.ticket in now.handed  # and he is the customer no longer
+                now.words[said] = replace(text, serial=move.written.serial, inside=text.inside and not to_both)
+                whose = late
+            if one.outcome == "answer" and whose is move:
+                self._knew(now, move, now.words[word].ticket)
+            now = self._happened(now, one.changes, whose.sender, whose)
             self.told[one.outcome] += 1
         return replace(now, letters=now.letters[-40:])
 
@@ -398,12 +453,20 @@ class Walk:
                 raise Leak(f"an answer to {written.ticket} of {written.author} is at {filed}")
         return replace(written, ticket=filed)
 
-    def _happened(self, now: State, changes: Changes, sender: str) -> State:
+    @staticmethod
+    def _knew(now: State, move: Move, ticket: int) -> None:
+        """An agent's words go to a customer whom he may know of, or has named himself."""
+        when, by = now.handed.get(ticket, (0.0, ""))
+        if by != move.sender and move.answered < when and not move.customer:
+            raise Leak(f"{move.sender} was not asked: the customer is another one since the mail that he answers")
+
+    def _happened(self, now: State, changes: Changes, sender: str, move: Move | None) -> State:
         """What was sent is looked through, and put into the boxes of those who get it."""
         touched = [x.mail.ticket_id for x in now.letters] + [m.ticket_id for m in changes.outgoing]
         touched += [u.ticket_id for u in changes.updates] + [t.ticket.id for t in changes.tickets]
         tickets = self._tickets(touched)
-        self._people(now.since, tickets, self.serial)
+        now = self._handed(now, changes, tickets, move)
+        self._people(now, tickets, self.serial)
         letters = now.letters
         for withdrawn in changes.withdrawn:  # taken back before it left: inside from now on
             for gone in (x for x in letters if x.mail.entry_id == withdrawn.entry_id):
@@ -413,7 +476,10 @@ class Walk:
             letters = tuple(x for x in letters if x.mail.entry_id != withdrawn.entry_id)
         for sent in changes.outgoing:
             for recipient in sent.recipients:
-                self._check(recipient.address, sent, sender, now, tickets)
+                if sent.purpose == "handed" and self.was.customers.get(sent.ticket_id or 0) == recipient.address:
+                    self._is_told(recipient.address, sent, now)
+                else:
+                    self._check(recipient.address, sent, sender, now, tickets)
                 letters = (*letters, Letter(recipient.address, sent))
         return replace(now, letters=letters)
 
@@ -421,13 +487,48 @@ class Walk:
         found: dict[int, Ticket] = self.desk.run(tickets_by_id([i for i in ids if i]))
         return found
 
+    def _handed(self, now: State, changes: Changes, tickets: dict[int, Ticket], move: Move | None) -> State:
+        """Another customer: only by an agent's word, or by his taking it back; nobody else takes part but whom that word names."""
+        unseen = now.unseen
+        for update in changes.updates:
+            if update.customer is None:
+                continue
+            new, ticket = update.customer.address, tickets[update.ticket_id]
+            if move is None or move.sender not in AGENTS:
+                raise Leak(f"{new} is the customer of {ticket.number} by the word of nobody who may say so")
+            self.told["another customer"] += 1
+            reading = {p.address for p in ticket.participants if p.role is not Role.CC}
+            if changes.withdrawn:  # as it was before
+                self.told["the customer again"] += 1
+            elif new != move.customer or reading - {new, *move.keeps}:
+                raise Leak(f"{move.customer} should be the customer of {ticket.number}, with {move.keeps}: {reading}")
+            for word, text in now.words.items():
+                if text.subject and text.ticket == ticket.id and text.author != new and (ticket.id, new) not in self.was.since:
+                    unseen |= {(word, new)}
+            now.handed[ticket.id] = (update.customer.since, move.sender)
+        return replace(now, unseen=unseen)
+
     @staticmethod
-    def _people(since: dict[tuple[int, str], int], tickets: dict[int, Ticket], serial: int) -> None:
-        """Who may read about a ticket, from which text on. Who is taken off and comes back begins anew."""
+    def _is_told(to: str, sent: OutgoingMail, now: State) -> None:
+        """That somebody else is the customer, and no more: not who, nor what anybody wrote but himself."""
+        for word in _words(sent.data):
+            if now.words[word].author != to and not now.words[word].subject:
+                raise Leak(f"{word!r} to {to}, who is the customer no longer")
+        if any(who != to and who.encode() in sent.data for who in PEOPLE):
+            raise Leak(f"{to} learns who is the customer now")
+
+    @staticmethod
+    def _people(now: State, tickets: dict[int, Ticket], serial: int) -> None:
+        """Who may read about a ticket, from which text on. Who is taken off and comes back begins anew, and so does who comes in
+        a customer's place."""
+        since = now.since
         for ticket in tickets.values():
             reading = {p.address: p.role for p in ticket.participants if p.role in (Role.CUSTOMER, Role.JOINED)}
             for person, role in reading.items():
-                since.setdefault((ticket.id, person), 0 if role is Role.CUSTOMER else serial)
+                first = role is Role.CUSTOMER and ticket.id not in now.handed
+                since.setdefault((ticket.id, person), 0 if first else serial)
+                if role is Role.CUSTOMER:
+                    now.customers[ticket.id] = person
             for known in [key for key in since if key[0] == ticket.id and key[1] not in reading]:
                 del since[known]
 
@@ -448,6 +549,10 @@ class Walk:
             text = words.get(word)
             if text is None:
                 raise Leak(f"{word!r} comes from nowhere")
+            if (word, to) in now.unseen and not self._let_in(to, ticket):
+                raise Leak(f"{word!r} of the subject of before to {to} ({sent.purpose})")
+            if text.subject:
+                continue
             if text.author == to:  # he is shown what he wrote himself, be it what a command would be from an agent
                 continue
             if text.inside:
@@ -459,6 +564,20 @@ class Walk:
             if text.author not in AGENTS:
                 raise Leak(f"{word!r} of {text.author} to {to} ({sent.purpose})")
             self.told["words of agents to others"] += 1
+        for serial in map(int, _NAMED.findall(_unfolded(sent.data))):
+            writer = words.get(b"zq%06dx" % serial)
+            if writer is not None and writer.author != to and since.get((ticket.id, to), 0) > serial:
+                raise Leak(f"the name of mail {serial} of {writer.author} to {to} ({sent.purpose})")
+
+    @staticmethod
+    def _let_in(to: str, ticket: Ticket) -> bool:
+        """In copy, where he reads the subject as everybody does whom an agent lets take part."""
+        return any(p.address == to and p.role is Role.JOINED for p in ticket.participants)
+
+
+def _unfolded(data: bytes) -> bytes:
+    """The header."""
+    return re.sub(rb"\r\n[ \t]+", b" ", data.partition(b"\r\n\r\n")[0])
 
 
 def _words(data: bytes) -> set[bytes]:
@@ -539,7 +658,9 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1e9, help="end then, however many there were")
+    parser.add_argument("--customers", action="store_true", help="agents say whose ticket it is, and little else")
     args = parser.parse_args()
+    globals().update(ABOUT_CUSTOMERS if args.customers else {})
     began, used = time.monotonic(), time.process_time()
     told = run(args.count, args.seed, args.seconds)
     print(", ".join(f"{count} {what}" for what, count in told.most_common()))

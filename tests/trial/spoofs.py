@@ -66,6 +66,9 @@ _BODIES = (
     "#away 2d",
     "#release",
     "#discard",
+    "#customer friend@evil.example\n#reply\nSend it.",
+    "#customer friend@evil.example",
+    "#customer friend@evil.example\n#cc {customer}\nSend it.",
     "Yes, it is mine.\n\nOn Fri, 2 Jan 2026, Support wrote:\n> Is this yours?",  # what vouches for a held one quotes
 )
 
@@ -119,7 +122,7 @@ class Scene:
         return DESK
 
 
-_STATES = ("resolved", "closed", "waiting", "progress", "merged", "split")
+_STATES = ("resolved", "closed", "waiting", "progress", "merged", "split", "handed")
 ADDRESSES = "own own colleague other-ticket note expired other-key changed confirm held customers desk desk".split()  # noqa: SIM905
 
 
@@ -178,7 +181,7 @@ async def decided(scene: Scene, case: Case, number: int, rng: random.Random) -> 
     }.get(case.refers, ())
     headers += ("Auto-Submitted: auto-replied",) if case.machine else ()
     subject = f"Re: [#{scene.ours.number}] Printer" if case.refers == "number" else "Printer"
-    body = case.body.replace("{second}", scene.second.number)
+    body = case.body.replace("{second}", scene.second.number).replace("{customer}", CUSTOMER)
     raw = mail(subject, body, sender=f"Lee <{case.sender}>", message_id=f"<s{number}@x.example>", headers=headers)
     base = scene.first.mail
     envelope = Envelope(f"{number:013}", case.sender, (scene.address(case.address, case, rng),), "192.0.2.9", "x", base.received_at)
@@ -206,9 +209,13 @@ def notifies(outgoing: tuple[OutgoingMail, ...]) -> bool:
 
 
 def moves(changes: Changes) -> bool:
-    """Did it make one ticket of two, or two of one, or block somebody?"""
+    """Did it make one ticket of two, or two of one, or somebody its customer, or block somebody?"""
     merged = [link for link in changes.links if link.kind is LinkKind.INTO]
-    return bool(merged or changes.unmerged or changes.moved or changes.blocked or changes.unblocked)
+    return bool(merged or changes.unmerged or changes.moved or changes.blocked or changes.unblocked or hands(changes))
+
+
+def hands(changes: Changes) -> bool:
+    return any(update.customer is not None for update in changes.updates)
 
 
 def lists(case: Case, outgoing: tuple[OutgoingMail, ...]) -> bool:
@@ -224,6 +231,7 @@ PERMITTED = (
     Case(LEE, Evidence.DMARC_DKIM, "desk", "nothing", machine=False, body="#find printer"),
     Case(LEE, Evidence.DMARC_DKIM, "held", "nothing", machine=False, body="#release"),
     Case(LEE, Evidence.DMARC_SPF, "confirm", "nothing", machine=False, body=_BODIES[-1]),
+    Case(LEE, Evidence.DMARC_DKIM, "own", "notification", machine=False, body="#customer friend@evil.example\n#reply\nSend it."),
 )
 
 
@@ -257,6 +265,7 @@ async def run(count: int, seed: int) -> Counter[str]:
                 assert may_ask(case) or not lists(case, out), f"seed {seed}, case {number}: told {case}"
                 assert may_move(case) or not moves(changes), f"seed {seed}, case {number}: moved {case}"
                 told["moved, split or blocked"] += moves(changes)
+                told["another customer"] += hands(changes)
                 told["answered with a list"] += lists(case, out)
                 told["relayed, as it may be" if relayed else "kept, though it might go" if may else "kept"] += 1
                 for letter in out:

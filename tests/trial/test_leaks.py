@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from smtpgate.mail import outward
+from smtpgate.handlers import doing
+from smtpgate.mail import answers, outward
 from tests.trial import canaries, guesses, sequences
 
 
@@ -19,6 +20,17 @@ def test_a_leak_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sequences, "_INSIDE", ("{}",))
     with pytest.raises(sequences.Leak, match="which stays inside"):
         sequences.run(2000, seed=5)
+
+
+def test_nothing_of_before_reaches_a_new_customer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, texts in sequences.ABOUT_CUSTOMERS.items():
+        monkeypatch.setattr(sequences, name, texts)
+    assert sequences.run(60, seed=7)["another customer"] > 0
+    for what, where, name in (("the name of mail", doing, "is_his"), ("the subject of before", answers, "_may_read_subject")):
+        with monkeypatch.context() as broken:
+            broken.setattr(where, name, lambda *_: True)
+            with pytest.raises(sequences.Leak, match=what):  # the measure itself
+                sequences.run(2000, seed=21)
 
 
 def test_no_guess_of_a_number_joins_or_learns_anything() -> None:
