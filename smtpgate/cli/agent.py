@@ -18,7 +18,7 @@ def agent() -> None:
     """Look after the agents' logins at the submission listener."""
 
 
-@agent.command()
+@agent.command(short_help="Set an agent's password, or print its hash.")
 @click.argument("address")
 @click.option("--print", "printed", is_flag=True, help="Print the line, also when submission.passwords names a file.")
 @click.option("--remove", is_flag=True, help="Take the agent's line out of the file.")

@@ -224,7 +224,7 @@ def mail_list(context: Context, /, states: tuple[str, ...], limit: int, as_json:
     _list(context, [MailState(s) for s in states], Filter(**options), limit, as_json, "no such mail", _WITH_STATE)
 
 
-@mail.command("show")
+@mail.command("show", short_help="Show an incoming mail: its sender, verdict and text.")
 @_id
 @_raw
 @json_option
@@ -253,7 +253,7 @@ def hold_list(context: Context, /, limit: int, as_json: bool, **options: Any) ->
     _list(context, [MailState.HELD], Filter(**options), limit, as_json, "nothing is held", _COLUMNS)
 
 
-@hold.command("show")
+@hold.command("show", short_help="Show a held mail: its sender, verdict and text.")
 @_id
 @_raw
 @json_option
@@ -267,7 +267,7 @@ def hold_show(context: Context, mail_id: str, as_raw: bool, as_json: bool) -> No
     _show(context, mail_id, MailState.HELD, as_raw, as_json)
 
 
-@hold.command()
+@hold.command(short_help="Let held mail through, as if its sender had been proved.")
 @_ids
 @filters
 @bulk_options("Everything that is held.")

@@ -74,7 +74,7 @@ def notice() -> None:
     """Tell everybody whom a delay, maintenance or an outage concerns."""
 
 
-@notice.command()
+@notice.command(short_help="Write to the customers of all open tickets with a tag.")
 @click.option("--tag", default="", help="To the customers of open tickets that have this tag.")
 @click.option("--kind", type=click.Choice([m.value for m in Matter if m is not Matter.OVER]), help="What it is. Default: notice.")
 @_texts
@@ -187,7 +187,7 @@ def resume(context: Context, per_minute: int | None, as_json: bool) -> None:
         click.echo(f"{plural(len(left), 'notice')} went on; {plural(people, 'mail')} queued" if left else "nothing is left to send")
 
 
-@notice.command("list")
+@notice.command("list", short_help="List the newest notices and what became of their mails.")
 @json_option
 @pass_context
 def list_(context: Context, as_json: bool) -> None:

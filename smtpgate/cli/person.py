@@ -54,7 +54,7 @@ def person() -> None:
     """Show, export and erase what is kept of a person, by the address that they write from."""
 
 
-@person.command("show")
+@person.command("show", short_help="Tell what is kept of a person, since when and where.")
 @click.argument("address")
 @json_option
 @pass_context
@@ -82,7 +82,7 @@ def show_(context: Context, address: str, as_json: bool) -> None:
                 show.body(number + (" (open)" if ticket_id in found.open else ""))
 
 
-@person.command()
+@person.command(short_help="Write what is kept of a person into a zip file.")
 @click.argument("address")
 @click.option("--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="The zip file to make.")
 @click.option("--mail", "by_mail", is_flag=True, help="Instead send it to the person, who has asked for it and confirmed it.")
@@ -142,7 +142,7 @@ def export(
         click.echo(f"{target}: {target.stat().st_size} bytes ({words})")
 
 
-@person.command()
+@person.command(short_help="Erase a person from mails, tickets and what is to be sent.")
 @click.argument("address")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be erased.")
@@ -193,7 +193,7 @@ def erase(context: Context, address: str, yes: bool, dry_run: bool, author: str,
         click.echo(f"still there: {copy}")
 
 
-@person.command("list")
+@person.command("list", short_help="List what people asked for and what was done.")
 @limit_option
 @json_option
 @pass_context

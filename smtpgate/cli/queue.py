@@ -140,7 +140,7 @@ def _until(at: float) -> str:
     return f"in {duration(left)}" if left > 0 else "now"
 
 
-@queue.command("show")
+@queue.command("show", short_help="Show one outgoing mail: its recipients and every attempt.")
 @click.argument("id_", metavar="ID", type=Id())
 @click.option("--raw", "as_raw", is_flag=True, help="Print the mail itself.")
 @json_option
@@ -321,7 +321,7 @@ async def _check(store: Store, ids: Iterable[int], takes: Sequence[DeliveryState
     return all_
 
 
-@queue.command()
+@queue.command(short_help="List destinations that wait for somebody to mend something.")
 @json_option
 @pass_context
 def paused(context: Context, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import faulthandler
 import gc
 import sys
@@ -79,8 +80,22 @@ def serve(context: Context, tryout: bool) -> None:
     except StoreError as error:
         raise UsageError(f"the store cannot be used: {error}") from None
     except OSError as error:
-        raise UsageError(f"cannot start: {error}") from None
+        raise UsageError(f"cannot start: {error}{_mend(error, tryout=tryout)}") from None
     sys.exit(code)
+
+
+def _mend(error: OSError, *, tryout: bool) -> str:
+    """What to do when a listener could not be opened."""
+    if error.errno == errno.EADDRINUSE:
+        where = (
+            "server.listen in var/smtpgate.toml, then `smtpgate --config var/smtpgate.toml serve`" if tryout else "server.listen"
+        )
+        return f"; `ss -ltnp` shows who listens there. Stop that, or choose another port: {where}"
+    if error.errno == errno.EACCES:
+        return "; ports below 1024 are for root, or for who has CAP_NET_BIND_SERVICE, as systemd/smtpgate.service gives it"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "; this machine has no such address (`ip address` shows those that it has)"
+    return ""
 
 
 def _structlog_without_rich() -> None:

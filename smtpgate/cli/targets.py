@@ -31,7 +31,7 @@ _COLUMNS = (
 NAMES = {"first": "first answer", "next": "next answer", "solution": "solution", "date": "date set by an agent"}
 
 
-@click.command("targets")
+@click.command("targets", short_help="Count tickets answered and solved in time, and late.")
 @click.option("--desk", help="Only this desk's.")
 @click.option("--months", type=click.IntRange(1, 120), default=12, help="So many, this one included. Default: 12.")
 @json_option

@@ -125,7 +125,7 @@ def list_(context: Context, directory: Path | None, as_json: bool) -> None:
     show.listing(_COLUMNS, rows, as_json=as_json, empty="there are no templates")
 
 
-@template.command()
+@template.command(short_help="Render every mail and say what is wrong, and where.")
 @click.option("--directory", type=click.Path(path_type=Path), help="Your templates are here, whatever the configuration says.")
 @json_option
 @click.pass_context
@@ -159,7 +159,7 @@ def check(context: Context, ctx: click.Context, directory: Path | None, as_json:
     click.echo(f"{where}: good; {plural(len(NAMES), 'mail')}, languages: {', '.join(LANGUAGES)}")
 
 
-@template.command()
+@template.command(short_help="Show a mail as it would be sent, about a sample ticket.")
 @click.argument("name")
 @click.option("--lang", "wanted", default="", metavar="LANGUAGE", help="en, zh-CN, zh-TW or all. Default: the desk's.")
 @click.option("--desk", "desk_name", metavar="NAME", help="With this desk's name and colour. Default: the first one's.")

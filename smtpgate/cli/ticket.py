@@ -168,7 +168,7 @@ def _ticket_row(found: Ticket) -> show.Row:
     }
 
 
-@ticket.command("show")
+@ticket.command("show", short_help="Show one ticket: what was written in it, what mail it sent.")
 @click.argument("number")
 @json_option
 @pass_context

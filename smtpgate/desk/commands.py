@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from smtpgate.desk import moments
@@ -60,6 +60,11 @@ class Given:
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
     name: str = ""  # of a person whose address is the value
+    said: str = field(default="", compare=False)  # its name as it was written, with its #
+
+    @property
+    def written(self) -> str:
+        return self.said or f"#{self.verb.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +107,13 @@ def read(text: str, place: Place = Place.TICKET) -> Reading:
         if isinstance(found, Fault):
             faults.append(found)
         else:
-            given.append(found)
+            given.append(replace(found, said=f"#{_parts(line)[0]}"))
     body = "\n".join(rest).strip()
     faults += _misplaced(rest)
     faults += _against_each_other(given, body, bool(faults))
     if place is Place.DESK:
         others = [one for one in given if one.verb not in beside and one.verb is not opens] if opens else given[1:]
-        faults += [Fault(f"#{one.verb.value}", Why.ALONE) for one in others[:1]]
+        faults += [Fault(one.written, Why.ALONE) for one in others[:1]]
     note = next((g.value for g in given if g.verb is Verb.NOTE), "")
     return Reading(tuple(given), "\n\n".join(filter(None, (note, body))), _outward(given), tuple(faults))
 
@@ -177,7 +182,8 @@ def _find(name: str) -> tuple[Command, str] | None:
 
 def _nearest(name: str, place: Place) -> str:
     fitting = [known for known, (command, _) in _NAMES.items() if command.place in (place, Place.BOTH)]
-    close = difflib.get_close_matches(name[:40], fitting, 1, 0.5)
+    close = difflib.get_close_matches(name[:40], fitting, 5, 0.5)
+    close.sort(key=lambda known: known[:1] != name[:1])  # of Chinese names, which are short, many are as near
     return f"#{close[0]}" if close else ""
 
 
@@ -194,24 +200,25 @@ def _against_each_other(given: list[Given], body: str, faulty: bool) -> Iterator
     seen: set[Verb] = set()
     for one in given:
         if one.verb in seen:
-            yield Fault(f"#{one.verb.value}", Why.TWICE)
+            yield Fault(one.written, Why.TWICE)
         seen.add(one.verb)
     for pair in _CONTRARY:
         if pair <= seen:
-            yield Fault(" ".join(sorted(f"#{verb.value}" for verb in pair)), Why.TWICE)
+            yield Fault(" ".join(one.written for one in given if one.verb in pair), Why.TWICE)
     for verb, fitting in _APART.items():
         if verb in seen and seen - fitting - {verb}:
-            yield Fault(" ".join(f"#{one.verb.value}" for one in given), Why.TWICE)
-    alone = next((verb for verb in seen if _BY_VERB[verb].alone), None)
+            yield Fault(" ".join(one.written for one in given), Why.TWICE)
+    alone = next((one for one in given if _BY_VERB[one.verb].alone), None)
     if alone is not None and (len(given) > 1 or body):
-        yield Fault(f"#{alone.value}", Why.ALONE)
-    if Verb.TEMPLATE in seen and not seen & {Verb.REPLY, Verb.NEW} and body and _inside(seen):
-        yield Fault("#template", Why.UNCLEAR)
+        yield Fault(alone.written, Why.ALONE)
+    canned = next((one for one in given if one.verb is Verb.TEMPLATE), None)
+    if canned is not None and not seen & {Verb.REPLY, Verb.NEW} and body and _inside(seen):
+        yield Fault(canned.written, Why.UNCLEAR)
     if faulty or body or Verb.TEMPLATE in seen:
         return
     for one in given:
         if one.verb in (Verb.REPLY, Verb.NEW) or (one.verb is Verb.NOTE and not one.value):
-            yield Fault(f"#{one.verb.value}", Why.EMPTY)
+            yield Fault(one.written, Why.EMPTY)
 
 
 _CONTRARY = (

@@ -112,6 +112,11 @@ class Command:
         """The one that an agent is shown who reads this language."""
         return {"en": self.verb.value, "zh": self.chinese[0], "zh-Hant": (*self.traditional, self.chinese[0])[0]}[language]
 
+    def shown(self, language: Language) -> str:
+        """The example with that name; "" when it is the name alone."""
+        _, _, argument = self.example.partition(" ")
+        return f"#{self.name(language)} {argument}" if argument else ""
+
     def help(self, language: Language) -> str:
         return {"en": self.english_help, "zh": self.chinese_help, "zh-Hant": self.traditional_help or self.chinese_help}[language]
 

@@ -38,7 +38,8 @@ def mail_id_of(token: Token) -> str:
 def fault_line(fault: Fault, language: str) -> str:
     takes = TAKES[language].get(fault.takes, "")
     line = FAULTS[language][fault.why].format(line=fault.line, takes=takes)
-    return f"{line} {FAULTS[language]['nearest'].format(nearest=fault.nearest)}" if fault.nearest else line
+    blank = "" if is_chinese(language) else " "
+    return f"{line}{blank}{FAULTS[language]['nearest'].format(nearest=fault.nearest)}" if fault.nearest else line
 
 
 def impossible(case: Case, ticket: Ticket, desk: Desk, reading: Reading, language: str) -> tuple[str, ...]:
@@ -375,7 +376,9 @@ def help_lines(language: Language, place: Place, desk: Desk) -> tuple[str, ...]:
         name = f"#{command.name(language)}"
         if command.place in (place, Place.BOTH):
             english = f" (#{command.verb.value})" if is_chinese(language) else ""
-            lines.append(f"{name}{english}{colon(language)}{command.help(language)} {command.example}")
+            shown = command.shown(language)
+            example = LINES[language]["help-example"].format(shown=shown) if shown else ""
+            lines.append(f"{name}{english}{colon(language)}{command.help(language)}{example}")
         if command.place is not place:
             others.append(name)
     elsewhere = LINES[language]["help-desk" if place is Place.TICKET else "help-ticket"]

@@ -17,6 +17,8 @@ from smtpgate.languages import Language, colon, written_in
 from smtpgate.mail import duewords, letters, markwords, safe, wire
 from smtpgate.mail.agentwords import EVIDENCE, LANGUAGES, LINKED, PRIORITY, SAID, STATUS, WORDS
 from smtpgate.mail.compose import Templates
+from smtpgate.mail.customerwords import Asked
+from smtpgate.mail.folding import fold
 from smtpgate.mail.letters import ComposeError
 from smtpgate.mail.wire import Composed
 from smtpgate.model import Entry, EntryKind, OtherTicket, Priority, Role, Ticket
@@ -25,6 +27,7 @@ _TEXT = 20_000  # characters of the new text that are shown; the whole is in the
 _EARLIER = 4000  # of each earlier entry
 _VALUE = 500
 _LET_JOIN = 3  # people in copy with a link of their own
+_TOLD = {"closed": (Asked.SOLVED,), "language": (Asked.ENGLISH, Asked.SIMPLIFIED, Asked.TRADITIONAL)}
 _LINKS = 10  # the newest ones that are shown
 
 
@@ -104,7 +107,8 @@ def compose_receipt(receipt: Receipt, templates: Templates) -> Composed:
         **common(desk, ticket, agent.language, receipt.date),
         **({} if ticket else {"subject": receipt.title}),
         "headline": receipt.title,
-        "lines": [safe.line(line, 1000) for line in receipt.lines],
+        "lines": (lines := [safe.line(line, 1000) for line in receipt.lines]),
+        "folded": [fold(line) for line in lines],
         "text": _text(receipt.text, _TEXT),
     }
     return finish(
@@ -171,6 +175,12 @@ def _returned(briefing: Briefing) -> bool:
     return briefing.what in ("lost", "late")
 
 
+def _marks(briefing: Briefing) -> tuple[str, ...]:
+    """Without what the headline says already."""
+    told = _TOLD.get(briefing.what, ())
+    return tuple(one for one in briefing.entry.marks if one not in told)
+
+
 def _who(author: str, ticket: Ticket) -> str:
     """The address, which is what was checked; and a name that can be no other address, when the ticket knows one."""
     address = safe.line(author, _VALUE) or "-"
@@ -202,7 +212,7 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
         (words["written-in"], "" if ticket.language == language else LANGUAGES[language][written_in(ticket.language)]),
         (words["wishes"], words["fewer"] if ticket.customer is not None and ticket.customer.fewer else ""),
         (words["files"], "" if _returned(briefing) else ", ".join(a.filename for a in briefing.entry.attachments if not a.seen)),
-        (words["marks"], ", ".join(markwords.mark(one, language) for one in briefing.entry.marks)),
+        (words["marks"], ", ".join(markwords.mark(one, language) for one in _marks(briefing))),
         *((words["linked"], LINKED[language][link.kind].format(number=link.number)) for link in ticket.links[-_LINKS:]),
         *((words["others"], f"{o.number} ({STATUS[language][o.status]}) {o.subject}") for o in briefing.others),
     ]
@@ -251,7 +261,7 @@ def _said(entry: Entry, desk: Desk, language: Language) -> dict[str, str]:
         "kind": SAID[language][entry.kind],
         "who": safe.line(entry.author, _VALUE),
         "when": letters.date_text(entry.created_at, desk, language),
-        "text": _text(entry.text, _EARLIER),
+        "text": _text(markwords.event(entry.text, language) if entry.kind is EntryKind.EVENT else entry.text, _EARLIER),
     }
 
 

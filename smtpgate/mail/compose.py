@@ -354,7 +354,7 @@ def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
             "note_to": "support+n@example.com",
             "inside": False,
         },
-        "receipt": {"headline": "Done", "lines": ["one", "two"], "text": "mine"},
+        "receipt": {"headline": "Done", "lines": ["one", "two"], "folded": ["one", "two"], "text": "mine"},
         "digest": {
             "headline": "What waits",
             "lists": [
@@ -382,7 +382,7 @@ def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
             **letters.links("en", desk.address, common["number"], "", words=False, wishes=False, fewer=False),
         },
         "to-agent": {**rich["to-agent"], "evidence": "", "text": "", "facts": [], "earlier": [], "links": [], "inside": True},
-        "receipt": {"headline": "Done", "lines": [], "text": ""},
+        "receipt": {"headline": "Done", "lines": [], "folded": [], "text": ""},
         "digest": {"headline": "x", "lists": [{"title": "x", "lines": [], "more": ""}]},
         "held": {"headline": "Held", "items": [_held_sample("")], "more": False},
     }

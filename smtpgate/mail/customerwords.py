@@ -150,7 +150,8 @@ def _read(reply: str, who: str, table: Mapping[str, Asked]) -> Asked | None:
     text, *below = whole.splitlines()
     if len(text) > _LONGEST or (below and not _signs([line.strip() for line in below], who)):
         return None
-    asked = table.get(_bare(text))
+    bare = _bare(text)
+    asked = table.get(bare) or table.get(bare.translate(_SIMPLIFIED))
     if asked in (Asked.SOLVED, Asked.UNSOLVED) and ("?" in text or "？" in text):
         return None  # "solved?" is a question and closes nothing
     return asked
@@ -192,12 +193,21 @@ def _bare(text: str) -> str:
 _NOT_BARE = {code: None for code in range(128) if chr(code) == "~" or unicodedata.category(chr(code))[0] in "PZC"}
 
 
+# Who copies a word out of our mail and writes the rest himself may mix the scripts: 请用繁體中文.
+_SIMPLIFIED = str.maketrans(
+    "進狀態單處詢決還經關閉結問題沒開啟請簡體語減發郵靜訂閱復", "进状态单处询决还经关闭结问题没开启请简体语减发邮静订阅复"
+)
+
+
 def _by_word(words: Mapping[Asked, Mapping[Language, tuple[str, ...]]]) -> dict[str, Asked]:
+    """Each word as it is, then in one script."""
     table: dict[str, Asked] = {}
     for asked, languages in words.items():
         for word in (word for several in languages.values() for word in several):
             bare = _bare(word)
             assert table.setdefault(bare, asked) is asked, f"{word} means two things"
+    for bare, asked in tuple(table.items()):
+        table.setdefault(bare.translate(_SIMPLIFIED), asked)
     return table
 
 

@@ -97,6 +97,8 @@ class _Search:
         owner = self._owner.setdefault(value.casefold(), name)
         if not value or owner != name or value.casefold() in seen:
             return bool(value)
+        if any(value.casefold() in longer and value.casefold() != longer for longer in self._owner):
+            return True  # the beginning of an order's number is no error's
         if len(seen) >= _SAME or len(self.details) >= self._most:
             return False
         seen.add(value.casefold())

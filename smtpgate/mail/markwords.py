@@ -1,11 +1,12 @@
-"""What stands beside a mail in a ticket (marks) and the names of what was found in it, as agents read them. Pure; never fails.
+"""What stands beside a mail in a ticket (marks), what happened there (events) and the names of what was found, as agents read them.
 
-In the store and at the command line they are one English word or two, which programs can rely on. `{}` is what follows such a
-word: a number, an address, a file.
+In the store and at the command line they are a few English words, which programs can rely on. `{}` is what follows them: a number,
+an address, a file. Pure; never fails: what is not known here stands as it is.
 """
 
 from __future__ import annotations
 
+from smtpgate.mail.agentwords import STATUS
 from smtpgate.mail.customerwords import Asked
 
 MARKS: dict[str, dict[str, str]] = {
@@ -32,6 +33,10 @@ MARKS: dict[str, dict[str, str]] = {
         Asked.TRADITIONAL: "wants Traditional Chinese",
         Asked.FEWER: "wants fewer notices",
         Asked.ALL: "wants all notices again",
+        Asked.EXPORT: "wants a copy of the data",
+        Asked.ERASE: "wants the data erased",
+        Asked.CONFIRM: "confirms it",
+        Asked.CANCEL: "calls it off",
     },
     "zh": {
         "thanks": "表示感谢",
@@ -56,6 +61,10 @@ MARKS: dict[str, dict[str, str]] = {
         Asked.TRADITIONAL: "希望用繁体中文",
         Asked.FEWER: "希望少收通知",
         Asked.ALL: "希望恢复全部通知",
+        Asked.EXPORT: "索取个人数据副本",
+        Asked.ERASE: "要求删除个人数据",
+        Asked.CONFIRM: "确认",
+        Asked.CANCEL: "取消",
     },
     "zh-Hant": {
         "thanks": "表示感謝",
@@ -80,6 +89,63 @@ MARKS: dict[str, dict[str, str]] = {
         Asked.TRADITIONAL: "希望用繁體中文",
         Asked.FEWER: "希望少收通知",
         Asked.ALL: "希望恢復全部通知",
+        Asked.EXPORT: "索取個人資料副本",
+        Asked.ERASE: "要求刪除個人資料",
+        Asked.CONFIRM: "確認",
+        Asked.CANCEL: "取消",
+    },
+}
+EVENTS: dict[str, dict[str, str]] = {
+    "en": {
+        "taken by {} from {}": "taken by {} from {}",
+        "taken by {}": "taken by {}",
+        "assigned to nobody": "given back to all",
+        "assigned to {}": "given to {}",
+        "priority {} -> {}": "priority: {} → {}",
+        "tags: {}": "tags: {}",
+        "language: {}": "language: {}",
+        "moved from desk {} to {}": "moved from desk {} to {}",
+        "snoozed until {}": "snoozed until {}",
+        "snooze ended": "snooze ended",
+        "copies of our answers: {}": "copies of our answers: {}",
+        "customer: {} -> {}": "customer: {} → {}",
+        "take part no longer: {}": "no longer take part: {}",
+        "split off from {}": "split off from {}",
+        "answer taken back before it left": "an answer was taken back before it left",
+    },
+    "zh": {
+        "taken by {} from {}": "{} 接手（原由 {} 负责）",
+        "taken by {}": "{} 接手",
+        "assigned to nobody": "不再由任何人负责",
+        "assigned to {}": "转交给 {}",
+        "priority {} -> {}": "优先级：{} → {}",
+        "tags: {}": "标签：{}",
+        "language: {}": "语言：{}",
+        "moved from desk {} to {}": "从服务台 {} 移交到 {}",
+        "snoozed until {}": "暂缓至 {}",
+        "snooze ended": "暂缓结束",
+        "copies of our answers: {}": "答复抄送：{}",
+        "customer: {} -> {}": "客户：{} → {}",
+        "take part no longer: {}": "不再参与：{}",
+        "split off from {}": "由 {} 拆出",
+        "answer taken back before it left": "一封答复在发出前收回",
+    },
+    "zh-Hant": {
+        "taken by {} from {}": "{} 接手（原由 {} 負責）",
+        "taken by {}": "{} 接手",
+        "assigned to nobody": "不再由任何人負責",
+        "assigned to {}": "轉交給 {}",
+        "priority {} -> {}": "優先順序：{} → {}",
+        "tags: {}": "標籤：{}",
+        "language: {}": "語言：{}",
+        "moved from desk {} to {}": "從服務台 {} 移交到 {}",
+        "snoozed until {}": "暫緩至 {}",
+        "snooze ended": "暫緩結束",
+        "copies of our answers: {}": "答覆副本：{}",
+        "customer: {} -> {}": "客戶：{} → {}",
+        "take part no longer: {}": "不再參與：{}",
+        "split off from {}": "由 {} 拆出",
+        "answer taken back before it left": "一封答覆在寄出前收回",
     },
 }
 # What the built-in patterns find (mail/topics); a pattern of the admin's has the name that he gave it.
@@ -142,8 +208,21 @@ FOUND: dict[str, dict[str, str]] = {
 
 
 def mark(text: str, language: str) -> str:
-    """A mark of a later version, or one that is no word of ours, stands as it is."""
-    for form, said in MARKS[language].items():
+    return _said(text, MARKS[language])
+
+
+def event(text: str, language: str) -> str:
+    """A state that became another one is told in the words for states, with what was said of it behind."""
+    change, sign, more = text.partition(": ")
+    old, arrow, new = change.partition(" -> ")
+    states = {status.value: words for status, words in STATUS[language].items()}
+    if arrow and old in states and new in states:
+        return f"{states[old]} → {states[new]}{sign}{more}"
+    return _said(text, EVENTS[language])
+
+
+def _said(text: str, table: dict[str, str]) -> str:
+    for form, said in table.items():
         before, *after = form.split("{}")
         if not after:
             if text == form:

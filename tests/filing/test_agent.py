@@ -35,9 +35,11 @@ def read(letter: OutgoingMail) -> EmailMessage:
 
 
 def text_of(letter: OutgoingMail) -> str:
+    """With the lines of receipts as they were before they were folded."""
     body = read(letter).get_body(("plain",))
     assert body is not None
-    return str(body.get_content())
+    text = str(body.get_content())
+    return text if letter.purpose == "digest" else re.sub(r"(?<=[ -~])\r?\n  (?=\S)", " ", text)
 
 
 def html_of(letter: OutgoingMail) -> str:

@@ -115,7 +115,7 @@ IMPOSSIBLE = [
     ("#new\nx", "s", "say one address behind it"),
     (f"#new {BOB}", "s", "there is no text that belongs to it"),
     (f"#new {BOB}\nx", "", "has no subject"),
-    (f"#new {BOB}\n#new {CUSTOMER}\nx", "s", "once is enough"),
+    (f"#new {BOB}\n#new {CUSTOMER}\nx", "s", "each stands once at most"),
     (f"#new {BOB}\n#fwd\nx", "s", "stands alone"),
     (f"#new {BOB}\n#list\nx", "s", "stands alone"),
     (f"#new {BOB}\n#note x\ny", "s", "it is about a ticket"),

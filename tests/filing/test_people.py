@@ -50,7 +50,7 @@ async def test_colleagues_join_by_themselves_and_get_what_comes_after(desk: Help
     told = to(first, LEE, "to-agent")
     text = text_of(told)
     assert f"Copies of our answers go to: {LI}, {CHEN}" in text
-    assert f"In copy of the customer's mail, not mailed by us: {BOB}" in text
+    assert f"In Cc of the customer's mail, gets nothing from us: {BOB}" in text
     links = re.findall(r'href="(mailto:[^"]+)"[^>]*>([^<]+)<', html_of(told))
     (link,) = [href for href, label in links if label == f"Copies to {BOB}"]
     assert link.endswith(f"body=%23cc%20%2B{BOB.replace('@', '%40')}%0D%0A")

@@ -14,6 +14,7 @@ from smtpgate.desk.commandtable import COMMANDS
 from smtpgate.languages import LANGUAGES, NAMES
 from smtpgate.mail.compose import built_in_directory
 from smtpgate.mail.customerwords import WORDS, Asked
+from smtpgate.mail.markwords import MARKS, event, mark
 
 PLACES = ("bulletin", "languages", "desk", "handlers", "mail", "cli")
 OTHERS = ("请用简体中文", "請用繁體中文", *NAMES.values())  # what is said in another language than the page is
@@ -104,6 +105,15 @@ def test_chinese_is_written_in_its_own_script(language: str, foreign: frozenset[
         for other in OTHERS:
             bare = bare.replace(other, "")
         assert not foreign & set(bare), (place, text)
+
+
+def test_what_a_customer_asks_has_words_for_agents() -> None:
+    assert all(mark(asked.value, "en") == MARKS["en"][asked] for asked in Asked)
+    assert mark("wrong label: a.pdf is application/x-dosexec", "zh") == "a.pdf 与标注不符，实为 application/x-dosexec"
+    assert mark("claims #20260102-EML-0042", "zh-Hant").startswith("提到 #20260102-EML-0042，")
+    assert mark("of a later version", "zh") == "of a later version"
+    assert event("received -> closed: no answer for 7 days", "en") == "received → closed: no answer for 7 days"
+    assert event("taken by a@x.example from b@x.example", "zh") == "a@x.example 接手（原由 b@x.example 负责）"
 
 
 def test_the_scripts_are_told_apart() -> None:

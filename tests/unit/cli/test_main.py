@@ -101,6 +101,15 @@ def test_every_command_has_an_example_that_can_be_typed(path: str, command: clic
     assert tried, path
 
 
+def test_no_list_of_commands_is_cut() -> None:
+    """On 80 columns, where click ends what is too long with dots."""
+    for name in COMMANDS:
+        for path, command in _all(cli.get_command(click.Context(cli), name) or cli, name):
+            if isinstance(command, click.Group):
+                shown = CliRunner().invoke(cli, [*path.split(), "--help"], terminal_width=80).output
+                assert "..." not in shown.partition("Commands:")[2], path
+
+
 def test_version() -> None:
     assert CliRunner().invoke(cli, ["--version"]).output == f"smtpgate {__version__}\n"
 

@@ -77,3 +77,16 @@ def test_no_text_makes_it_fail(text: str) -> None:
 def test_it_is_linear() -> None:
     assert_linear(lambda n: "solved " * n, read, 200_000)
     assert_linear(lambda n: "\n" * n + "solved", read, 200_000)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("请用繁體中文", Asked.TRADITIONAL),
+        ("請用简体中文", Asked.SIMPLIFIED),
+        ("關闭", Asked.SOLVED),
+        ("請用中文", Asked.TRADITIONAL),
+    ],
+)
+def test_the_scripts_may_be_mixed(said: str, expected: Asked) -> None:
+    assert read(said) is expected

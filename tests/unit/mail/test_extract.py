@@ -59,6 +59,12 @@ def test_built_in(text: str, expected: list[tuple[str, str]]) -> None:
     assert found(text) == expected
 
 
+def test_a_piece_of_what_was_found_is_nothing_else() -> None:
+    """Looked through once more, an order's number begins like an error's."""
+    said = "Order number SO-2026-0815."
+    assert found(said, text=f"{said}\n\nSent from my phone") == [("order", "SO-2026-0815")]
+
+
 def test_what_is_newly_written_counts_and_the_rest_only_for_names_without_a_find() -> None:
     mail = ParsedMail(
         subject="order 1001", reply="version 2.0 fails", text="version 2.0 fails\n> order 1002, version 1.0\n> SN: AB12345"

@@ -1,0 +1,31 @@
+"""Our own lines on 80 columns."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given as prop
+from hypothesis import strategies as st
+
+from smtpgate.mail.folding import WIDTH, columns, fold
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("short", "short"),
+        ("one two three", "one two\n  three"),
+        ("a-word-that-is-longer x", "a-word-that-is-longer\n  x"),
+        ("工单现在由您负责。", "工单现在由\n  您负责。"),
+        ("工单现在由，您", "工单现在\n  由，您"),
+    ],
+)
+def test_lines(line: str, expected: str) -> None:
+    assert fold(line, 10) == expected
+
+
+@prop(st.text(st.sampled_from("ab 工单，。”（#"), max_size=200))
+def test_nothing_is_lost_and_no_line_begins_with_what_closes(line: str) -> None:
+    folded = fold(line).split("\n")
+    assert "".join("".join(folded).split()) == "".join(line.split())
+    for one in folded[1:]:
+        assert one.strip()[:1] not in "，。”" or columns(one) > WIDTH
