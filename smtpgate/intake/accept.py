@@ -110,10 +110,7 @@ class Acceptor:
 
     async def accept(self, envelope: Envelope, data: bytes, *, exempt: bool) -> str:
         """The reply to the end of DATA. Cancelled before the commit has begun, it leaves nothing behind."""
-        with structlog.contextvars.bound_contextvars(mail=envelope.mail_id):  # for what authentication logs
-            return await self._reply(envelope, data, exempt)
-
-    async def _reply(self, envelope: Envelope, data: bytes, exempt: bool) -> str:
+        structlog.contextvars.bind_contextvars(mail=envelope.mail_id)  # of this task, for what authentication logs
         began = self.clock.monotonic()
         notes: dict[str, object] = {}
         try:

@@ -24,6 +24,9 @@ local_name = mailboxes.local_name
 # An address as nearly all are: letters, digits and a few marks. What matches is only what the whole grammar takes too.
 _ORDINARY = re.compile(r"[A-Za-z0-9_+=-][A-Za-z0-9_+=.-]{0,63}+@[A-Za-z0-9][A-Za-z0-9.-]{0,60}+")
 _ODD_DOMAIN = re.compile(r"\.\.|-\.|\.-|[.-]$|[Xx][Nn]--")
+_MARKS = "<>@,;:()[]\\"  # special characters of a list of addresses, besides quotes (RFC 5322 §3.2.3)
+_MARK = re.compile(f"[{re.escape(_MARKS)}]")
+_FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _BRACKETS = frozenset("＜＞＠")  # of full width, which a lenient reader takes for the narrow ones
 
 
@@ -54,7 +57,7 @@ def author(fields: Iterable[Field]) -> tuple[str, str]:
         return "", "no From field"
     if len(found.value) > header.FIELD_LIMIT:
         return "", "the From field is too long"
-    value = re.sub(rb"\r?\n(?=[ \t])", b"", found.value)
+    value = _FOLD.sub(b"", found.value)
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
@@ -104,6 +107,8 @@ def _quote_in_encoded_word(text: str) -> bool:
 
 def _marks(text: str) -> tuple[list[int], str]:
     """Where the special characters stand that are not in quotes; comments count as their two brackets only if simple."""
+    if '"' not in text and "(" not in text:  # as nearly always
+        return [mark.start() for mark in _MARK.finditer(text)], ""
     found: list[int] = []
     quoted = escaped = comment = False
     for i, c in enumerate(text):
@@ -120,7 +125,7 @@ def _marks(text: str) -> tuple[list[int], str]:
                 found.append(i)
         elif c == '"':
             quoted = True
-        elif c in "<>@,;:()[]\\":
+        elif c in _MARKS:
             comment = c == "("
             found.append(i)
     if quoted or comment:
