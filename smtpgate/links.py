@@ -64,6 +64,15 @@ class Unmerge:
 
 
 @dataclass(frozen=True, slots=True)
+class Stray:
+    """A merged ticket to which a program that knows of no merges has written. open: so that somebody waits for something there."""
+
+    ticket_id: int
+    other_id: int
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MovedEntry:
     """An entry that is taken out of its ticket, with its repeats."""
 

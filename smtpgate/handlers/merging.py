@@ -22,7 +22,7 @@ from smtpgate.links import Link, LinkKind, NewLink
 from smtpgate.mail.address import key
 from smtpgate.model import Address, Entry, EntryKind, OutgoingMail, Participant, Role, Status, Ticket
 from smtpgate.numbers import NumberPattern, find
-from smtpgate.store.api import TicketUpdate
+from smtpgate.store.api import Changes, Facts, TicketUpdate
 
 _SUBJECT = 200  # characters of a subject that an agent gives
 _SHOWN = 60  # characters of a mail in a receipt
@@ -137,6 +137,17 @@ def merged(config: Config, old: Ticket, new: Ticket, now: float, by: str) -> Mer
         left_out=tuple(p for p in old.joined if key(p.address) not in known),
         reopened=reopened,
     )
+
+
+def healed(changes: Changes, facts: Facts) -> Changes:
+    """With what a program of before merging has written to merged tickets, while nodes are upgraded: it goes where it would have
+    gone. Whoever waits for something in a ticket that was opened again there waits in the one that is left."""
+    updates = []
+    for stray in facts.strays:
+        updates.append(TicketUpdate(stray.ticket_id, status=Status.CLOSED, assignee=""))
+        if stray.open and not facts.tickets[stray.other_id].status.open:
+            updates.append(TicketUpdate(stray.other_id, status=Status.PROGRESS))
+    return replace(changes, strays=facts.strays, updates=(*updates, *changes.updates))
 
 
 def merge(doing: Doing, given: Given) -> None:

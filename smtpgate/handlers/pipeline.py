@@ -25,6 +25,7 @@ from smtpgate.handlers import (
     deskmail,
     held,
     identify,
+    merging,
     notify,
     opening,
     privacy,
@@ -215,7 +216,8 @@ class Pipeline:
         reply = any(e.kind is EntryKind.REPLY for e in work.entries)
         assert case.imported or not reply or work.outcome == "answer", "no mail from outside is our answer"
         targets.kept(case, work)
-        return _settle(work, query.numbers, held.noted(case, work) if work.outcome == "held" else {})
+        changes = _settle(work, query.numbers, held.noted(case, work) if work.outcome == "held" else {})
+        return merging.healed(changes, facts) if facts.strays and changes.state is not None else changes
 
     def details(self, parsed: ParsedMail) -> tuple[Detail, ...]:
         """What the mail is about. Our own ticket numbers are no numbers of orders or errors."""

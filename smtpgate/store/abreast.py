@@ -143,6 +143,7 @@ def _changes(changes: Changes) -> Iterator[tuple[str, object]]:
     yield from (("ticket", id_) for id_ in _tickets(changes))
     yield from (("ticket", clock.ticket_id) for clock in changes.clocks)
     yield from (("ticket", id_) for one in changes.unmerged for id_ in (one.ticket_id, one.other_id))
+    yield from (("ticket", id_) for stray in changes.strays for id_ in (stray.ticket_id, stray.other_id))
 
 
 def _tickets(changes: Changes) -> Iterator[int]:

@@ -108,6 +108,7 @@ def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
     unmerged = [one for changes, _ in several for one in changes.unmerged]
     yield from linking.merged(merged)
     yield from unmerging.taken_back(unmerged)
+    yield from linking.healed(stray for changes, _ in several for stray in changes.strays)
     yield from customer.changed(updates)
     counted = yield from _moved(updates, [new.ticket for changes, _ in several for new in changes.tickets])
     for changes, _ in several:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from smtpgate.blocks import Block
 from smtpgate.due import Circumstances, Due, Leave
 from smtpgate.holding import Holding, HoldingQuery, HoldNotice
-from smtpgate.links import MovedEntry, NewLink, Unmerge
+from smtpgate.links import MovedEntry, NewLink, Stray, Unmerge
 from smtpgate.listing import Listing
 from smtpgate.model import (
     DeliveryState,
@@ -139,6 +139,7 @@ class Facts:
     by_message_id: dict[str, MessageRef] = field(default_factory=dict)
     by_number: dict[str, int] = field(default_factory=dict)
     merged: dict[int, int] = field(default_factory=dict)  # tickets that lead to another one, which is in `tickets` for them
+    strays: tuple[Stray, ...] = ()  # those of them to which a program of before merging has written since
     fingerprints: dict[str, Fingerprint] = field(default_factory=dict)
     recipients: dict[int, SentRecipient] = field(default_factory=dict)
     unfiled_parents: tuple[str, ...] = ()  # ids of accepted, not yet filed mails among references
@@ -244,6 +245,7 @@ class Changes:
     links: tuple[NewLink, ...] = ()  # one of kind INTO also moves all that the ticket holds
     moved: tuple[MovedEntry, ...] = ()
     unmerged: tuple[Unmerge, ...] = ()
+    strays: tuple[Stray, ...] = ()  # what was written to merged tickets is their other ones' now
     blocked: tuple[Block, ...] = ()
     unblocked: tuple[tuple[str, str], ...] = ()  # (who, desk) of a Block
     due: tuple[Due, ...] = ()  # each in place of the one before

@@ -92,6 +92,7 @@ def _reached(query: FactsQuery) -> Verb[dict[str, Any]]:
         )
     )
     merged = linking.leads(tickets)
+    strays = (yield from linking.strays(merged)) if merged else ()
     if merged:
         refs, unseen, talks, by_number, fingerprints, recipients, tickets = yield from _led_on(
             merged, tickets, refs, unseen, talks, by_number, fingerprints, recipients
@@ -110,6 +111,7 @@ def _reached(query: FactsQuery) -> Verb[dict[str, Any]]:
         by_message_id=by_message_id,
         by_number=by_number,
         merged=merged,
+        strays=strays,
         fingerprints=fingerprints,
         recipients=recipients,
         machine_last_hour=machine,

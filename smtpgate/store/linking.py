@@ -12,11 +12,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from smtpgate.errors import StoreMisuse
-from smtpgate.links import Link, LinkKind, MovedEntry, NewLink
-from smtpgate.model import Ticket
+from smtpgate.links import Link, LinkKind, MovedEntry, NewLink, Stray
+from smtpgate.model import Status, Ticket
 from smtpgate.store import unmerging
 from smtpgate.store.statement import Query, Verb, select_in
 
+_STRAY = "(kind <> 'event' OR mail_id IS NOT NULL)"  # an event that no mail caused may stay in a merged ticket
 LINKED = "EXISTS (SELECT 1 FROM link l WHERE l.ticket_id = t.id)"  # so that a ticket without links costs no further question
 MERGED = "EXISTS (SELECT 1 FROM link l WHERE l.ticket_id = t.id AND l.kind = 'into')"
 SURVIVOR = "coalesce((SELECT l.other_id FROM link l WHERE l.ticket_id = t.id AND l.kind = 'into'), t.id)"
@@ -80,12 +81,7 @@ def _merged(old: int, new: int) -> Verb[None]:
         "UPDATE entry SET ticket_id = $2, marks = " + one_more(_ORIGIN) + " WHERE ticket_id = $1",
         (old, new, json.dumps(origin(numbers[old]))),
     )
-    yield Query(
-        """INSERT INTO message_ref (message_id, ticket_id, ours) SELECT message_id, CAST($2 AS BIGINT), 1 FROM outgoing
-            WHERE ticket_id = $1 ON CONFLICT (message_id, ticket_id) DO NOTHING""",
-        (old, new),
-    )
-    yield Query("UPDATE outgoing SET ticket_id = $2 WHERE ticket_id = $1", (old, new))
+    yield from _letters(old, new)
     before = yield Query("SELECT other_id FROM link WHERE ticket_id = $1 AND kind = 'holds'", (old,))
     yield from select_in(
         "UPDATE link SET other_id = $1 WHERE kind = 'into' AND ticket_id IN (...)", [row[0] for row in before], new
@@ -100,6 +96,37 @@ def one_more(beginning: str) -> str:
     """An entry's marks, a JSON list of strings, with $3; where one begins so already, it stays the one."""
     return f"""CASE WHEN marks LIKE '%"{beginning}%' THEN marks WHEN marks = '[]' THEN '[' || $3 || ']'
     ELSE substr(marks, 1, length(marks) - 1) || ', ' || $3 || ']' END"""
+
+
+def _letters(old: int, new: int) -> Verb[None]:
+    """All mail of ours is the other ticket's, and names it."""
+    yield Query(
+        """INSERT INTO message_ref (message_id, ticket_id, ours) SELECT message_id, CAST($2 AS BIGINT), 1 FROM outgoing
+            WHERE ticket_id = $1 ON CONFLICT (message_id, ticket_id) DO NOTHING""",
+        (old, new),
+    )
+    yield Query("UPDATE outgoing SET ticket_id = $2 WHERE ticket_id = $1", (old, new))
+
+
+def strays(merged: Mapping[int, int]) -> Verb[tuple[Stray, ...]]:
+    """Of these merged tickets, with the one that each leads to, those that were written to since."""
+    found = yield from select_in(
+        f"""SELECT t.id, t.status FROM ticket t WHERE t.id IN (...) AND (t.status NOT IN ('resolved', 'closed')
+            OR EXISTS (SELECT 1 FROM entry WHERE ticket_id = t.id AND {_STRAY}))""",
+        tuple(merged),
+    )
+    return tuple(Stray(row[0], merged[row[0]], Status(row[1]).open) for row in found)
+
+
+def healed(several: Iterable[Stray]) -> Verb[None]:
+    """Before the new rows: what was written to them goes where it would have gone."""
+    for one in several:
+        number = yield Query("SELECT number FROM ticket WHERE id = $1", (one.ticket_id,))
+        yield Query(
+            f"UPDATE entry SET ticket_id = $2, marks = {one_more(_ORIGIN)} WHERE ticket_id = $1 AND {_STRAY}",
+            (one.ticket_id, one.other_id, json.dumps(origin(number[0][0]))),
+        )
+        yield from _letters(one.ticket_id, one.other_id)
 
 
 def origin(number: str) -> str:

@@ -14,6 +14,8 @@ from smtpgate.links import LinkKind
 from smtpgate.mail.agentwords import LINKED
 from smtpgate.mail.token import TokenKind
 from smtpgate.model import EntryKind, Evidence, OutgoingMail, Role, Status
+from smtpgate.store.api import Changes, TicketUpdate
+from smtpgate.store.statement import one
 from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, read, sent_to, text_of, to
 from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail
 
@@ -348,3 +350,33 @@ async def test_random_merges_and_splits(desk: Helpdesk) -> None:
             assert "NOTE-" not in text
             assert other not in text
             assert all(number not in text for number, who in owner.items() if who == other)
+
+
+async def test_what_an_older_version_wrote_to_a_merged_ticket_is_put_right_by_the_next_mail(desk: Helpdesk) -> None:
+    """While nodes are upgraded: a program of before merging finds the number, and knows of no link."""
+    a, b = await begin(desk, "One"), await begin(desk, "Two", "again")
+    old = (await desk.ticket(b.number)).ticket
+    await say(desk, b, f"#merge {a.number}")
+    await say(desk, a, "#closed")
+    stray = await begin(desk, "Filed by an older one", "to the merged ticket")
+    of_stray = (await desk.ticket(stray.number)).ticket.id
+    for statement in (
+        "UPDATE entry SET ticket_id = $1 WHERE ticket_id = $2",
+        "UPDATE outgoing SET ticket_id = $1 WHERE ticket_id = $2",
+    ):
+        await desk.store._write(lambda sql=statement: one(sql, old.id, of_stray))
+    await desk.store.change(
+        ticket_number=None,
+        query=None,
+        decide=lambda *_: Changes(updates=(TicketUpdate(old.id, status=Status.PROGRESS, assignee=KIM),)),
+    )
+    faults = await desk.store.check()
+    assert any("still has what was said in it" in fault for fault in faults)
+    filed = await customers_answer(desk, to(b, CUSTOMER, "received"), "more")
+    assert (filed.outcome, filed.number) == ("joined", a.number)
+    detail = await desk.ticket(a.number)
+    assert {e.text: e.marks for e in detail.entries}["to the merged ticket"] == (f"was #{b.number}",)
+    assert detail.ticket.status is Status.PROGRESS
+    assert {t.number: t.status for t in await desk.tickets()}[str(b.number)] is Status.CLOSED
+    left = [fault for fault in await desk.store.check() if "ticket without an entry" not in fault]  # the test has robbed one
+    assert left == []

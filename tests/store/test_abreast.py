@@ -243,14 +243,15 @@ class TestRound:
             "customer",
             "of_agent",
             "holding",
+            "personal",
         }
         assert {field.name for field in dataclasses.fields(Changes)} == {
             *("state", "reason", "decision", "tickets", "updates", "entries", "message_refs", "fingerprints", "told"),
             *("outgoing", "acks", "bounced", "subjects", "unseen_refs", "postpone_until", "withdrawn", "released"),
             *("wishes", "blocked", "unblocked"),
             *("due", "leaves", "digested"),  # the latter two no mail asks for
-            *("links", "moved", "unmerged", "silenced"),  # the last one with an update of its ticket
-            *("discarded", "hold_notices"),
+            *("links", "moved", "unmerged", "strays", "silenced"),  # the last one with an update of its ticket
+            *("discarded", "hold_notices", "personal"),
             *("clocks", "met", "unmet"),  # of tickets that it names elsewhere, or by their clocks
         }
         assert {field.name for field in dataclasses.fields(Facts)} == {
@@ -266,6 +267,6 @@ class TestRound:
                 "expected_parents",
             ),
             *("machine_last_hour", "language", "holders", "talks", "unseen", "seen_pictures", "letters", "parents"),
-            *("said", "listed", "open_tickets", "merged", "customer", "wish", "blocks"),
-            "holding",
+            *("said", "listed", "open_tickets", "merged", "strays", "customer", "wish", "blocks"),
+            *("holding", "personal"),
         }

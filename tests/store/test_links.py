@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from smtpgate.errors import StoreMisuse
-from smtpgate.links import Link, LinkKind, MovedEntry, NewLink
+from smtpgate.links import Link, LinkKind, MovedEntry, NewLink, Stray
 from smtpgate.listing import Listed, Listing
 from smtpgate.model import Attempt, DeliveryState, EntryKind, MailState, Status, Ticket
 from smtpgate.store.api import Changes, Choice, Facts, MessageRef, Taken, TicketUpdate
@@ -245,3 +245,25 @@ async def test_what_decides_a_split_is_found_at_any_age_and_counted_within_reach
     assert (first.wanted, first.answered, first.only) == (None, None, True)
     assert not (await choice(ticket, 3)).only
     assert not (await store.facts(a_query(ticket_ids=(ticket.id,), conversation=True))).said.choices
+
+
+async def test_what_was_written_to_a_merged_ticket_since_goes_to_the_other_one(store: VerbStore) -> None:
+    old, new, other = await opened(store), await opened(store), await opened(store)
+    await changed(store, merging(old, new))
+    await changed(store, merging(other, new))
+
+    async def strays() -> tuple[Stray, ...]:
+        return (await store.facts(a_query(ticket_ids=(old.id, other.id)))).strays
+
+    assert await strays() == ()
+    entry, letter = an_entry(old.id, mail_id=None, message_id="<late@x.example>"), an_outgoing(ticket_id=old.id)
+    await changed(store, Changes(entries=(entry,), outgoing=(letter,), updates=(TicketUpdate(old.id, status=Status.PROGRESS),)))
+    found = await strays()
+    assert found == (Stray(old.id, new.id, open=True),)
+    await changed(store, Changes(strays=found, updates=(TicketUpdate(old.id, status=Status.CLOSED),)))
+    assert await strays() == ()
+    detail = await store.ticket(new.number)
+    assert detail is not None
+    assert {e.id: e.marks for e in detail.entries}[entry.id] == (*entry.marks, f"was #{old.number}")
+    assert letter.recipients[0].id in {sent.recipient_id for sent in detail.sent}
+    assert (await store.facts(a_query(references=(letter.message_id,)))).by_message_id[letter.message_id].ticket_id == new.id
