@@ -235,6 +235,11 @@ class Config(Section):
         spelled = {key: known.model_copy(update={"address": self.spellings[key]}) for key, known in members.items()}
         return {**tables, **spelled}
 
+    @cached_property
+    def has_targets(self) -> bool:
+        """Of any desk."""
+        return any(desk.targets is not None for desk in self.desk)
+
     @property
     def token_keys(self) -> tuple[bytes, ...]:
         """Keys of signed addresses from files, newest first; empty when the store keeps the key."""

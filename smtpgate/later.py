@@ -17,7 +17,7 @@ import structlog
 
 from smtpgate.clock import Clock, id_text
 from smtpgate.config import Config
-from smtpgate.desk import daily, duty
+from smtpgate.desk import daily, duty, targets
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.due import Circumstances, Due, Member
 from smtpgate.errors import StoreError, StoreFatal, StoreMisuse
@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 POLL = 10.0  # seconds
 _IN_A_ROW = 500  # things done before the loop is seen to come round
+_AT_ONCE = 500  # tickets whose clocks are counted anew in one transaction
 _PUT_OFF = (60.0, 600.0, 3600.0, 6 * 3600.0)  # seconds, after each further failure of one thing
 
 
@@ -62,6 +63,7 @@ class Later:
     beat: float = 0.0  # when the loop last came round, for the watchdog
     _stop: asyncio.Event | None = None
     _readers: tuple[Config, tuple[_Reader, ...]] | None = None
+    _counted: Config | None = None  # by whose times all is counted that is due
     _again: dict[str, float] = field(default_factory=dict)  # whose digest could not be built: when to try again, by monotonic()
 
     async def run(self) -> None:
@@ -82,6 +84,7 @@ class Later:
     async def round(self) -> bool:
         """Do what is due now. Is there more?"""
         try:
+            await self._recount()
             members = await self._look()
             await self._digests(members)
             if self.requested is not None:
@@ -108,6 +111,23 @@ class Later:
         for one in waits:
             one.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
+
+    async def _recount(self) -> None:
+        """Settings that say when something is due have changed: for all that is open. A process that ends begins anew."""
+        config = self.config
+        if self._counted is config:
+            return
+        settings: str = targets.fingerprint(config)
+        after: int | None = 0
+        if await self.store.targets_of() != settings:
+            while after is not None:
+                self.beat = self.clock.monotonic()
+                if self._stop is not None and self._stop.is_set():
+                    return
+                after = await self.store.recount(after, limit=_AT_ONCE, recount=lambda one: targets.recounted(config, one))
+            await self.store.targets_are(settings)
+            log.info("targets have changed, and what is due with them")
+        self._counted = config
 
     async def _look(self) -> dict[str, Member]:
         """What agents said of their leave, also to other nodes, and which of them have had their digest."""

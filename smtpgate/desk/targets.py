@@ -8,13 +8,15 @@ what became of the targets is noted all the same. Never fails.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from smtpgate.config import Config
 from smtpgate.desk import worktime
 from smtpgate.desksettings import Desk
-from smtpgate.model import Priority, Status
+from smtpgate.model import Priority, Status, Ticket
 from smtpgate.target import Met, Target, TargetClock, Told, Unmet, Watch
 
 _OURS = (Status.RECEIVED, Status.PROGRESS)  # it is for us to do something
@@ -172,7 +174,8 @@ def _in_state(config: Config, now: Moved, happened: Happened) -> None:
         now.clock = replace(clock, ended_at=None)
     clock, goes = now.clock, happened.status in _OURS
     answer, solution = (_set(config, clock, watch, at, goes=goes) for watch in (clock.answer, clock.solution))
-    now.clock = replace(clock, answer=answer, solution=solution)
+    if answer is not clock.answer or solution is not clock.solution:
+        now.clock = replace(clock, answer=answer, solution=solution)
 
 
 def _set(config: Config, clock: TargetClock, watch: Watch | None, at: float, *, goes: bool) -> Watch | None:
@@ -242,6 +245,23 @@ def reckoned(config: Config, clock: TargetClock, now: Happened) -> TargetClock:
     if alert is not None and now.snoozed_until is not None:
         alert = max(alert, now.snoozed_until)
     return replace(clock, due_at=first.at, due=first.target, alert_at=alert)
+
+
+def fingerprint(config: Config) -> str:
+    """Of all settings that say when something is due; "" where nothing is."""
+    if not config.has_targets:
+        return ""
+    said = [(d.name, d.timezone, d.hours, d.holidays, d.targets.model_dump() if d.targets else None) for d in config.desk]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def recounted(config: Config, ticket: Ticket) -> TargetClock | None:
+    """The clock of a ticket to which nothing happened but that settings have changed; None: it is as it was."""
+    if ticket.clock is None or not ticket.status.open:
+        return None
+    now = Happened(0.0, ticket.desk, ticket.status, ticket.priority, snoozed_until=ticket.snoozed_until)
+    found = reckoned(config, ticket.clock, now)
+    return None if found == ticket.clock else found
 
 
 def alarmed(config: Config, clock: TargetClock, now: Happened) -> tuple[TargetClock, Told]:

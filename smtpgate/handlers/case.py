@@ -16,6 +16,7 @@ from smtpgate.blocks import Block
 from smtpgate.clock import Clock, new_id
 from smtpgate.config import Config
 from smtpgate.desk.duty import Leaves
+from smtpgate.desk.targets import Happened, Moved
 from smtpgate.desksettings import Desk
 from smtpgate.due import Due, Leave
 from smtpgate.handlers.post import Post
@@ -197,6 +198,7 @@ class Work:
     links: list[NewLink] = field(default_factory=list)
     moved: list[MovedEntry] = field(default_factory=list)
     dates: dict[int, float | None] = field(default_factory=dict)  # by which an agent wants a ticket answered
+    counted: dict[int, tuple[TargetClock, Happened, Moved]] = field(default_factory=dict)  # what came of what, by ticket
     clocks: list[TargetClock] = field(default_factory=list)
     met: list[Met] = field(default_factory=list)
     unmet: list[Unmet] = field(default_factory=list)

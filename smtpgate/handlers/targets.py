@@ -23,7 +23,7 @@ from smtpgate.target import Target, TargetClock
 
 def kept(case: Known, work: Work) -> None:
     """The clocks of all tickets that this work has to do with, once all is decided."""
-    if case.imported:
+    if case.imported or not (case.config.has_targets or work.dates or any(one.clock for one in case.facts.tickets.values())):
         return
     tickets = {ticket.id: ticket for ticket in (*case.facts.listed, *case.facts.tickets.values(), *work.opened)}
     lost = [work.ticket.id] if work.outcome == "bounce" and work.ticket is not None else []
@@ -96,7 +96,12 @@ def _moved(case: Known, work: Work, ticket: Ticket) -> Moved | None:
         snoozed_until=_snoozed(work, ticket),
         absorbed=absorbed,
     )
-    return targets.moved(case.config, clock, happened)
+    known = work.counted.get(ticket.id)  # it is asked for several times, and costs as much as a letter
+    if known is not None and known[0] == clock and known[1] == happened:
+        return known[2]
+    found = targets.moved(case.config, clock, happened)
+    work.counted[ticket.id] = (clock, happened, found)
+    return found
 
 
 def _update(work: Work, ticket: Ticket) -> TicketUpdate:

@@ -51,7 +51,7 @@ from smtpgate.store.decision import (
     TicketUpdate,
 )
 from smtpgate.store.shown import Choice, OutgoingDetail, Pause, RecipientStatus, Reversal, TicketDetail
-from smtpgate.target import Count
+from smtpgate.target import Count, TargetClock
 
 if TYPE_CHECKING:
     from smtpgate.store.rawfiles import Kept, RawUnreadable
@@ -323,6 +323,14 @@ class Store(IntakeStore, DeliveryStore, Protocol):
 
     async def send_digest(self, agent: str, before: str, changes: Changes) -> bool:
         """A digest goes out with these changes. before: the day of the last one, as it was seen. False: there is a newer one."""
+
+    async def targets_of(self) -> str:
+        """By which settings (desk.targets.fingerprint) all is counted that is due; "" when by none."""
+
+    async def targets_are(self, settings: str) -> None: ...
+
+    async def recount(self, after: int, *, limit: int, recount: Callable[[Ticket], TargetClock | None]) -> int | None:
+        """Count anew until when the next tickets are due that have a clock. Where to go on; None: there are no more."""
 
     async def targets_met(self, desk: str, begin: float, end: float) -> Sequence[Count]:
         """What became of a desk's targets from the one moment until before the other."""

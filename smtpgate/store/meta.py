@@ -1,4 +1,4 @@
-"""Verbs for small facts that outlive the process: number patterns, the signing key, the write probe."""
+"""Verbs for small facts that outlive the process: number patterns, the signing key, the settings of targets, the write probe."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from smtpgate.store.statement import Query, Verb
 _PATTERN = "number pattern "  # and the pattern; the value counts up, so that the highest is the newest
 _TOKEN_KEY = "token key"  # noqa: S105 -- the name of the row, not the key
 _PROBE = "write probe"
+_TARGETS = "targets"
 
 
 def number_patterns(current: str) -> Verb[tuple[str, ...]]:
@@ -39,6 +40,19 @@ def token_key(candidate: bytes) -> Verb[bytes]:
 def known_token_key() -> Verb[bytes | None]:
     found = yield Query("SELECT value FROM meta WHERE key = $1", (_TOKEN_KEY,))
     return bytes.fromhex(found[0][0]) if found else None
+
+
+def targets_of() -> Verb[str]:
+    """By which settings (desk.targets.fingerprint) all is counted that is due; "" when by none."""
+    found = yield Query("SELECT value FROM meta WHERE key = $1", (_TARGETS,))
+    return found[0][0] if found else ""
+
+
+def targets_are(settings: str) -> Verb[None]:
+    yield Query(
+        "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (_TARGETS, settings),
+    )
 
 
 def probe(now: float) -> Verb[None]:

@@ -38,13 +38,14 @@ from smtpgate.store import (
     verify,
 )
 from smtpgate.store import facts as facts_verb
+from smtpgate.store import recount as recounting
 from smtpgate.store.api import Accepted, Changes, Decide, DecideBatch, DecideDue, Facts, FactsQuery, Incoming, OldMail, QueryOf
 from smtpgate.store.check import check
 from smtpgate.store.rawfiles import RawFiles
 from smtpgate.store.seen import Finding, History, Node, Overview, SourcedEntry
 from smtpgate.store.shown import OutgoingDetail, Pause, RecipientStatus, TicketDetail
 from smtpgate.store.statement import T, Verb
-from smtpgate.target import Count
+from smtpgate.target import Count, TargetClock
 
 PATIENCE = 0.005  # seconds that work which nobody outside waits for may wait for others to share its commit
 _AGAIN = 3  # times that a file which went is written again
@@ -372,6 +373,15 @@ class VerbStore(ABC):
     async def send_digest(self, agent: str, before: str, changes: Changes) -> bool:
         """A digest goes out with these changes. before: the day of the last one, as it was seen. False: there is a newer one."""
         return await self._write(lambda: daily.digested(agent, before, changes), ordered=True, news=OUTGOING)
+
+    async def targets_of(self) -> str:
+        return await self._read(meta.targets_of)
+
+    async def targets_are(self, settings: str) -> None:
+        await self._write(lambda: meta.targets_are(settings))
+
+    async def recount(self, after: int, *, limit: int, recount: Callable[[Ticket], TargetClock | None]) -> int | None:
+        return await self._write(lambda: recounting.recounted(after, limit, recount), ordered=True, patience=PATIENCE)
 
     async def targets_met(self, desk: str, begin: float, end: float) -> Sequence[Count]:
         return await self._read(lambda: targets.met(desk, begin, end))

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from smtpgate.later import Later
 from smtpgate.model import Status
 from smtpgate.target import TargetClock
 from tests.filing.test_agent import DESKS, KIM, LEE, Colleague, begin, read, text_of, to
 from tests.filing.test_later import QUIET, ask_desk, customer_says, newest, pass_by
 from tests.filing.test_lost import REFUSED, told, tried
-from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail
+from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail, make_config
 
 HOUR, DAY = 3600.0, 86_400.0  # it is Friday, 2 January 2026, 10:00 UTC
 BOSS = "boss@corp.example"
@@ -303,11 +305,24 @@ async def test_not_while_it_is_snoozed_or_waits_for_the_customer(desk: Helpdesk)
 async def test_several_who_look_at_once_tell_it_once(desk: Helpdesk) -> None:
     await answer(desk, await begin(desk), "#take")
     desk.clock.advance(5 * HOUR)
-    from smtpgate.later import Later
-
     nodes = [Later(desk.config, desk.store, desk.pipeline, desk.clock, lambda: None) for _ in range(3)]
     await asyncio.gather(*(node.round() for node in nodes))
     assert len([m for m in await desk.outgoing() if m.purpose == "alert"]) == 1
+
+
+async def test_other_times_count_for_all_that_is_open_from_the_next_start_on(desk: Helpdesk) -> None:
+    first = await begin(desk)
+    await pass_by(desk, 0)
+    quick = {**TARGETS, "first_answer": {"normal": "2h"}}
+    changed = make_config(store={"path": desk.config.store.path}, desk=[{**SUPPORT, "targets": quick}, DESKS[1]], agent=QUIET)
+    later = Later(changed, desk.store, replace(desk.pipeline, config=changed), desk.clock, lambda: None)
+    assert await later.round() is False
+    assert await due(desk, first) == "Fri 02 12:00 first"
+    calm = make_config(store={"path": desk.config.store.path}, desk=DESKS, agent=QUIET)
+    assert await Later(calm, desk.store, replace(desk.pipeline, config=calm), desk.clock, lambda: None).round() is False
+    assert await due(desk, first) == ""
+    await pass_by(desk, 0)  # the first settings again
+    assert await due(desk, first) == "Fri 02 14:00 first"
 
 
 async def test_times_that_were_changed_meanwhile_count_as_they_are_now(desk: Helpdesk) -> None:

@@ -139,3 +139,17 @@ async def test_what_became_of_targets_is_counted(store: VerbStore) -> None:
     assert await store.targets_met("support", NOW + 2, NOW + 9) == (Count(Target.NEXT, 1, 0),)
     await changed(store, Changes(unmet=((ticket.id, Target.NEXT, NOW + 1),)))
     assert await store.targets_met("support", NOW, NOW + 9) == (Count(Target.FIRST, 1, 0), Count(Target.NEXT, 1, 0))
+
+
+async def test_all_clocks_are_counted_anew_some_at_a_time(store: VerbStore) -> None:
+    tickets = await opened(store, *(NOW + i for i in range(5)))
+    assert await store.targets_of() == ""
+    await store.targets_are("other settings")
+    assert await store.targets_of() == "other settings"
+    after: int | None = 0
+    for _ in range(3):
+        assert after is not None
+        after = await store.recount(after, limit=2, recount=lambda one: one.clock and replace(one.clock, due_at=NOW - one.id))
+    assert after is None
+    found = await store.due_tickets(["support"], statuses=(), until=None, limit=9)
+    assert [ticket.id for ticket in found] == sorted((ticket.id for ticket in tickets), reverse=True)
