@@ -7,14 +7,14 @@ be shown; and StoreError.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from smtpgate.blocks import Block, names
 from smtpgate.bulletin import Bulletin, Place, Run, Served
 from smtpgate.clock import new_id
 from smtpgate.errors import UsageError
-from smtpgate.handlers.doing import SPAM
+from smtpgate.handlers.doing import SPAM, thread
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.mail.letters import ComposeError
 from smtpgate.model import Address, Entry, EntryKind, OutgoingMail, Ticket
@@ -69,9 +69,14 @@ async def send(
     while True:
 
         def decide(
-            bulletin: Bulletin, tickets: Sequence[Ticket], before: frozenset[str], *, first: int = done
+            bulletin: Bulletin,
+            tickets: Sequence[Ticket],
+            before: frozenset[str],
+            talk: Mapping[int, tuple[Entry, ...]],
+            *,
+            first: int = done,
         ) -> tuple[Changes, Sequence[Served]]:
-            batch = _Batch(pipeline, bulletin, blocks, set(before), began, first, per_minute)
+            batch = _Batch(pipeline, bulletin, blocks, set(before), began, first, per_minute, talk)
             for ticket in tickets:
                 batch.take(ticket)
             return batch.changes(), batch.served
@@ -116,6 +121,7 @@ class _Batch:
     began: float
     first: int
     per_minute: int
+    talk: Mapping[int, tuple[Entry, ...]] = field(default_factory=dict)  # what was said in the tickets, the newest first
     served: list[Served] = field(default_factory=list)
     outgoing: list[OutgoingMail] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
@@ -152,6 +158,7 @@ class _Batch:
             to=to,
             now=now,
             send_at=max(now, self.began + (self.first + len(self.served)) * 60 / self.per_minute),
+            references=thread(self.talk.get(ticket.id, ()), ticket),  # below the last mail that he has or wrote
             message=text,
             entry_id=entry.id,
             matter=bulletin.matter,

@@ -8,7 +8,7 @@ caller; the store never asks what time it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -126,7 +126,10 @@ class Incoming:
     fault: RawUnreadable | None = None  # why raw is empty, from those verbs, when the file cannot be had
 
 
-DecideBatch = Callable[[Bulletin, Sequence[Ticket], frozenset[str]], tuple[Changes, Sequence[Served]]]
+# the notice, tickets, keys of people who have it, and by a ticket's id the newest that was said there, without the texts
+DecideBatch = Callable[
+    [Bulletin, Sequence[Ticket], frozenset[str], Mapping[int, tuple[Entry, ...]]], tuple[Changes, Sequence[Served]]
+]
 
 
 @dataclass(frozen=True, slots=True)

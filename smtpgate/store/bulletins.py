@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from smtpgate.bulletin import Bulletin, BulletinSeen, Matter, Place, Run
 from smtpgate.errors import StoreMisuse
+from smtpgate.links import LinkKind
 from smtpgate.model import Ticket
 from smtpgate.store import rows
 from smtpgate.store.api import DecideBatch
@@ -19,6 +20,7 @@ from smtpgate.store.changes import apply
 from smtpgate.store.facts import tickets_by_id
 from smtpgate.store.linking import MERGED, leads_to
 from smtpgate.store.statement import FOR_UPDATE, Many, Query, Row, Verb, Where, select_in
+from smtpgate.store.talk import outlines
 
 _COLUMNS = "id, tag, matter, texts, author, created_at, desk, since, follows, run"
 _OPEN = "('received', 'progress', 'waiting')"
@@ -103,7 +105,9 @@ def batch(bulletin_id: int, limit: int, decide: DecideBatch) -> Verb[tuple[int, 
     told = yield from select_in(
         "SELECT address_key FROM bulletin_person WHERE bulletin_id = $1 AND address_key IN (...)", keys, bulletin_id
     )
-    changes, served = decide(bulletin, tickets, frozenset(row[0] for row in told))
+    # of one that is part of another customer's by now, what was said there may be that one's
+    talk = yield from outlines(t.id for t in tickets if not any(link.kind is LinkKind.INTO for link in t.links))
+    changes, served = decide(bulletin, tickets, frozenset(row[0] for row in told), talk)
     if len(changes.outgoing) != len(served):
         raise StoreMisuse(f"bulletin {bulletin_id} sends {len(changes.outgoing)} mails to {len(served)} people")
     yield from apply(changes, None)

@@ -114,6 +114,16 @@ def _copies(ticket_id: int) -> Verb[tuple[Entry, ...]]:
     return tuple(map(rows.entry, found))
 
 
+def outlines(ticket_ids: Iterable[int]) -> Verb[dict[int, tuple[Entry, ...]]]:
+    """The newest entries of tickets, without their texts."""
+    columns = rows.ENTRY.replace(" text,", " '',")
+    found = {}
+    for ticket_id in ticket_ids:
+        newest = yield Query(f"SELECT {columns} FROM entry WHERE ticket_id = $1 ORDER BY seq DESC LIMIT {_ENTRIES}", (ticket_id,))
+        found[ticket_id] = tuple(map(rows.entry, newest))
+    return found
+
+
 def _choice(ticket_id: int, taken: Taken, answered: int | None) -> Verb[Choice]:
     """Mails are counted over the newest entries; what is named is found however old it is."""
     mails = yield Query(

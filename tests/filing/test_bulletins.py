@@ -132,3 +132,17 @@ async def test_it_is_no_acknowledgement_and_the_status_tells_of_it(desk: Helpdes
     status = await say(desk, first, "status")
     assert sent_to(status) == [("status", CUSTOMER)]
     assert "we wrote how it stands" in text_of(status.sent[0])
+
+
+async def test_it_threads_below_what_was_last_said_to_him(desk: Helpdesk) -> None:
+    first = await desk.post(mail())
+    desk.clock.advance(60)
+    told = to(first, LEE, "to-agent")
+    answered = await Colleague(desk).answer(told, "Switch it off.")
+    await Colleague(desk).answer(told, "#note not for him\n")
+    await tag(desk, first)
+    await send(desk)
+    letter = read(next(m for m in await desk.outgoing() if m.purpose == "bulletin"))
+    answer = to(answered, CUSTOMER, "answer").message_id
+    assert letter["In-Reply-To"] == answer
+    assert letter["References"].split() == [first.mail.message_id, answer]

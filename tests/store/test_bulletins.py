@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from smtpgate.bulletin import Bulletin, Matter, Place, Run, Served
-from smtpgate.model import Participant, Role, Status, Ticket
+from smtpgate.model import Entry, Participant, Role, Status, Ticket
 from smtpgate.store.api import Changes
 from smtpgate.store.verbs import VerbStore
 from tests.support.store_data import NOW, a_recipient, a_ticket, an_outgoing
@@ -24,11 +24,14 @@ async def tagged(store: VerbStore, who: str, *tags: str, **fields: object) -> Ti
     return ticket
 
 
-def decide(bulletin: Bulletin, tickets: Sequence[Ticket], told: frozenset[str]) -> tuple[Changes, Sequence[Served]]:
+def decide(
+    bulletin: Bulletin, tickets: Sequence[Ticket], told: frozenset[str], talk: Mapping[int, tuple[Entry, ...]]
+) -> tuple[Changes, Sequence[Served]]:
     """Each person once; the keys are those of the addresses here."""
     people: dict[str, Ticket] = {}
     for ticket in tickets:
         assert ticket.customer is not None
+        assert all(entry.ticket_id == ticket.id and not entry.text for entry in talk.get(ticket.id, ()))
         if ticket.customer.address not in told:
             people.setdefault(ticket.customer.address, ticket)
     mails = [an_outgoing(a_recipient(who), ticket_id=ticket.id) for who, ticket in people.items()]
