@@ -113,12 +113,12 @@ async def farewell(pipeline: Pipeline, store: VerbStore, request: Request) -> Ch
     return await letter(pipeline, store, request, Occasion.ERASED, counts=counts)
 
 
-async def erase(pipeline: Pipeline, store: VerbStore, address: str, *, by: str, worker: str) -> tuple[Request, float]:
+async def erase(pipeline: Pipeline, store: VerbStore, address: str, *, by: str, worker: str = "") -> tuple[Request, float]:
     """All of it; one that was begun or asked for before goes on. The record, and the longest bite in seconds."""
     asked = [one for one in await store._read(lambda: requests.of_person(address)) if one.what is What.ERASE]
     begun = [one for one in asked if one.state in (State.RUNNING, State.CONFIRMED)]
     request = begun[0] if begun else new_request(pipeline.clock, address, by=by)
-    eraser = Eraser(store, replace(request, by=by), worker, Closing(pipeline), pipeline.clock.now)
+    eraser = Eraser(store, replace(request, by=by), worker or requests.new_worker(), Closing(pipeline), pipeline.clock.now)
     if not await eraser.begin():
         raise StoreError("another erasure is under way")
     try:

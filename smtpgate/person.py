@@ -96,6 +96,7 @@ class Trail:
     theirs: dict[int, str] = field(default_factory=dict)
     mentions: dict[int, str] = field(default_factory=dict)
     entries: dict[int, bool] = field(default_factory=dict)  # by id; True: its text goes
+    elses: set[int] = field(default_factory=set)  # entries of their own tickets that were said with the customer before them
     outgoing: set[int] = field(default_factory=set)
     sent: set[int] = field(default_factory=set)
     waiting: set[int] = field(default_factory=set)  # outgoing mails that have not left

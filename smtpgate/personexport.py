@@ -113,8 +113,9 @@ def _shown(entry: Entry, found: Trail, *, mine: bool, notes: bool) -> bool:
     if entry.kind in _THEIRS:
         return same(entry.author, found.person)
     if entry.kind in _OURS:
-        return mine or found.entries.get(entry.id, False)
-    return mine and notes and entry.kind is EntryKind.NOTE
+        theirs = mine and not entry.said_with
+        return theirs or same(entry.said_with, found.person) or (not mine and found.entries.get(entry.id, False))
+    return mine and notes and entry.kind is EntryKind.NOTE and not entry.said_with
 
 
 def _ticket(ticket: Ticket, said: Sequence[Entry], received: set[str], found: Trail, *, mine: bool) -> dict[str, Any]:

@@ -8,8 +8,6 @@ fails is logged and tried again later; a store that cannot be asked is asked aga
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -41,7 +39,7 @@ class Requested:
     pipeline: Pipeline
     clock: Clock
     on_outgoing: Callable[[], None]
-    worker: str = field(default_factory=lambda: f"{os.getpid()} {secrets.token_hex(6)}")
+    worker: str = field(default_factory=requests.new_worker)
     _task: asyncio.Task[None] | None = None
 
     async def look(self) -> None:

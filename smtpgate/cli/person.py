@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import secrets
-import socket
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -303,11 +302,10 @@ def _erase(context: Context, config: Config, address: str, author: str) -> tuple
     from smtpgate import app, erasure
 
     clock = SystemClock()
-    worker = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
 
     async def work(store: VerbStore) -> tuple[Request, float]:
         pipeline = await app.build_pipeline(config, store, clock)
-        return await erasure.erase(pipeline, store, address, by=author, worker=worker)
+        return await erasure.erase(pipeline, store, address, by=author)
 
     try:
         return context.with_store(work, config=config, change=True)

@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from smtpgate.model import EntryKind, MailState
+from smtpgate.model import SAID_WITH, EntryKind, MailState
 from smtpgate.person import ERASED, State, Trail, What, redaction, same
 from smtpgate.store import rows
 from smtpgate.store.statement import Query, Row, Rows, Verb, select_in
@@ -30,7 +30,7 @@ _WORDS = (EntryKind.CUSTOMER, EntryKind.THIRD_PARTY, EntryKind.REPEAT)
 _TO_AGENTS = "('to-agent', 'receipt', 'held', 'alert', 'digest', 'postmaster')"
 _PENDING = "('queued', 'uncertain', 'held')"
 _MAIL = "SELECT seq, id, state, mail_from, verdict, decision, reason, received_at, size FROM incoming"
-_OUTGOING = "SELECT o.id, o.cause, length(w.data), o.message_id FROM outgoing o JOIN outgoing_raw w ON w.id = o.id"
+_OUTGOING = "SELECT o.id, o.cause, length(w.data), o.message_id, o.entry_id FROM outgoing o JOIN outgoing_raw w ON w.id = o.id"
 _UNPROVED = ("fail", "ambiguous")  # evidence of a mail that may be anybody's
 
 
@@ -62,6 +62,13 @@ async def _pages(store: VerbStore, table: str, look: Callable[[int, int], Verb[N
 def blank(message_id: str) -> bytes:
     """What is left of a mail of ours: the Message-ID, which says nothing and leads an answer to its ticket."""
     return f"Message-ID: {message_id}\r\n\r\n{ERASED}\r\n".encode()
+
+
+def said_with(marks: str, person: str) -> bool:
+    """An entry with these marks was said while somebody else was the ticket's customer."""
+    return f'"{SAID_WITH}' in marks and any(
+        mark.startswith(SAID_WITH) and not same(mark.removeprefix(SAID_WITH), person) for mark in rows.tuple_of_strings(marks)
+    )
 
 
 def like(text: str) -> str:
@@ -194,12 +201,16 @@ def _entry(found: Trail, entry_id: int, ticket_id: int, goes: bool) -> None:
 def _said(found: Trail) -> Verb[None]:
     """All of their own tickets, but other people's words; and what their mails became elsewhere."""
     mine = yield from select_in(
-        "SELECT id, kind, author, mail_id, text = $1 FROM entry WHERE ticket_id IN (...)", list(found.own), ERASED
+        "SELECT id, kind, author, mail_id, text = $1, marks FROM entry WHERE ticket_id IN (...)", list(found.own), ERASED
     )
     mails = set()
-    for entry_id, kind, author, mail_id, gone in mine:
+    for entry_id, kind, author, mail_id, gone, marks in mine:
+        elses = said_with(marks, found.person)
         if kind in _WORDS and not gone and not same(author, found.person):
             found.others += 1
+            continue
+        if elses and kind in _OURS and not gone:  # somebody else was the customer then
+            found.elses.add(entry_id)
             continue
         if not gone and kind != EntryKind.EVENT:
             found.entries[entry_id] = True
@@ -239,7 +250,7 @@ def _caused(found: Trail) -> Verb[None]:
     words = {row[0] for row in kept} - set(found.theirs.values())
     yield from _add(found, {row[1] for row in about if row[1] is not None} - words)
     caused = yield from select_in(_OUTGOING + " WHERE o.cause IN (...)", [i for i in found.theirs.values() if i])
-    found.outgoing |= {row[0] for row in (*about, *caused) if row[2] != len(blank(row[3]))}
+    found.outgoing |= {row[0] for row in (*about, *caused) if row[2] != len(blank(row[3])) and row[4] not in found.elses}
 
 
 def _sent(found: Trail) -> Verb[None]:

@@ -8,10 +8,13 @@ by the next. Never fails but as its statements do.
 from __future__ import annotations
 
 import json
+import os
+import secrets
+import socket
 from collections.abc import Sequence
 
 from smtpgate.person import Request, State, What
-from smtpgate.store.statement import Query, Row, Verb, Where
+from smtpgate.store.statement import Query, Row, Verb, Where, select_in
 
 _DAY = 86_400.0
 _COLUMNS = "id, what, state, address, pseudonym, by_whom, asked_at, done_at, at, ticket_id, desk, language, counts, outgoing_id"
@@ -93,11 +96,31 @@ def next_due(now: float) -> Verb[Request | None]:
     return _request(found[0]) if found else None
 
 
+def new_worker() -> str:
+    """A name of this process that tells others on this machine whether it still runs."""
+    return f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
+
+
+def _died(worker: str) -> bool:
+    """It ran on this machine, and is no more. Of another machine's the lease tells."""
+    host, pid, _ = worker.rsplit(" ", 2) if worker.count(" ") >= 2 else ("", "", "")
+    if host != socket.gethostname() or not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
+
+
 def taken(one: Request, worker: str, now: float, until: float) -> Verb[bool]:
     """It is this worker's until then, unless another one does something of the kind just now."""
-    others = yield Query("SELECT 1 FROM privacy WHERE worker <> $1 AND worker <> '' AND leased_until > $2 LIMIT 1", (worker, now))
-    if others:
+    others = yield Query("SELECT worker FROM privacy WHERE worker <> $1 AND worker <> '' AND leased_until > $2", (worker, now))
+    if not all(_died(name) for (name,) in others):
         return False
+    yield from select_in("UPDATE privacy SET worker = '', leased_until = 0 WHERE worker IN (...)", [name for (name,) in others])
     yield from kept(one)
     yield Query("UPDATE privacy SET worker = $2, leased_until = $3 WHERE id = $1", (one.id, worker, until))
     return True

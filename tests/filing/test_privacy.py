@@ -101,20 +101,23 @@ async def test_a_word_is_asked_back_and_does_nothing_else(desk: Helpdesk, word: 
     assert sent_to(late) == [("to-agent", LEE)]  # an answer like any other
 
 
-@pytest.mark.parametrize("evidence", [e for e in Evidence if e not in (*PROVED, Evidence.IMPORTED)])
-async def test_it_takes_the_proof_of_the_domains_signature(desk: Helpdesk, evidence: Evidence) -> None:
+async def test_it_takes_the_proof_of_the_domains_signature(desk: Helpdesk) -> None:
+    """Neither the question nor the answer counts with anything less, released by an agent or not."""
     first = await desk.post(mail())
-    filed = await say(desk, first, ERASE, evidence=evidence)
-    assert "privacy" not in filed.purposes
-    if filed.outcome == "held":
-        await desk.release(filed.mail.id)
+    less = [e for e in Evidence if e not in (*PROVED, Evidence.IMPORTED)]
+    for evidence in less:
+        filed = await say(desk, first, ERASE, evidence=evidence)
+        if filed.outcome == "held":
+            filed = await desk.release(filed.mail.id)
+        assert "privacy" not in filed.purposes, evidence
     assert await asked(desk) == []
     letter = to(await say(desk, first, ERASE), CUSTOMER, "privacy")
-    forged = await confirm(desk, letter, evidence=evidence)
-    if forged.outcome == "held":
-        await desk.release(forged.mail.id)
-    (request,) = await asked(desk)
-    assert request.state is State.ASKED
+    for evidence in less:
+        forged = await confirm(desk, letter, evidence=evidence)
+        if forged.outcome == "held":
+            await desk.release(forged.mail.id)
+        (request,) = await asked(desk)
+        assert request.state is State.ASKED, evidence
 
 
 async def test_only_the_customers_own_answer_to_the_question_confirms(desk: Helpdesk) -> None:
