@@ -28,6 +28,7 @@ from smtpgate.store.verbs import OUTGOING, VerbStore
 
 log = structlog.get_logger(__name__)
 
+_REST = 9  # times as long as it took before the next one: each looks at every mail, and many people may ask
 _AGAIN = 600.0  # seconds after which what failed is tried again
 
 
@@ -41,10 +42,11 @@ class Requested:
     on_outgoing: Callable[[], None]
     worker: str = field(default_factory=requests.new_worker)
     _task: asyncio.Task[None] | None = None
+    _rests_until: float = 0.0  # by the monotonic clock
 
     async def look(self) -> None:
         """Begin what is due, unless something is under way. Raises StoreError."""
-        if self._task is not None and not self._task.done():
+        if (self._task is not None and not self._task.done()) or self.clock.monotonic() < self._rests_until:
             return
         request = await self.store._read(lambda: requests.next_due(self.clock.now()))
         if request is not None:
@@ -62,6 +64,7 @@ class Requested:
             await self.settled()
 
     async def _settle(self, request: Request) -> None:
+        began = self.clock.monotonic()
         try:
             await self._do(request)
         except StoreFatal as error:
@@ -73,6 +76,8 @@ class Requested:
                 await self.store._write(lambda: requests.put_off(request.id, at))
             except StoreError as failure:
                 log.warning("store cannot be asked for what is due", error=str(failure))
+        now = self.clock.monotonic()
+        self._rests_until = now + _REST * (now - began)
 
     async def _do(self, request: Request) -> None:
         settings = self.pipeline.config.privacy

@@ -26,7 +26,7 @@ _CUSTOMER = (
 # an agent asked for it, or nobody else would hear: told in any case
 _WANTED = (
     *("assigned", "handed", "moved", "merged", "unmerged", "split", "shown", "lost", "remind"),
-    *("erased", "wants-export", "wants-erase"),
+    *("wants-export", "wants-erase"),
 )
 
 
