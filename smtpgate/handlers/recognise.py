@@ -63,9 +63,10 @@ def _is_customer(case: Case, ticket: Ticket, address: str) -> bool:
 
 
 def _answer_lost(case: Case, work: Work, ticket: Ticket, entry: Entry, *, to_customer: bool) -> None:
-    """The customer never had an agent's answer: the ticket is open again, and its agent hears; of a copy he only hears. Of our
-    mail to agents and of notices nobody is told: that might come back as well, and so on for ever."""
-    if to_customer and not ticket.status.open:
+    """The customer never had an agent's answer: the ticket is open again, and waits for nobody outside, or it would close for want
+    of his answer. Its agent hears; of a copy he only hears. Of our mail to agents and of notices nobody is told: that might come
+    back as well, and so on for ever."""
+    if to_customer and (ticket.status is Status.WAITING or not ticket.status.open):
         work.updates.append(TicketUpdate(ticket.id, status=Status.PROGRESS, updated_at=case.now))
         work.because(NAME, f"was {ticket.status.value}: open again, since the answer did not arrive")
     tell.told(case, work, ticket, entry, "lost")

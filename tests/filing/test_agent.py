@@ -569,3 +569,13 @@ async def test_a_note_stays_inside_however_old_its_address_and_whoever_vouches_f
     assert released.outcome == "note"
     assert CUSTOMER not in [address for _, address in sent_to(released)]
     assert (await desk.ticket(first.number)).entries[-1].kind is EntryKind.NOTE
+
+
+async def test_who_works_for_both_desks_of_a_ticket_is_told_once(tmp_path: Path) -> None:
+    both = [DESKS[0], {**DESKS[1], "agents": [LEE, "sal@corp.example"]}]
+    async with helpdesk(tmp_path, desk=both, agent=AGENTS) as desk:
+        first = await desk.post(mail(), rcpts=(DESK, "sales@help.example"))
+        assert sent_to(first).count(("to-agent", LEE)) == 1
+        await Colleague(desk).answer(to(first, LEE, "to-agent"), "#take")
+        again = await desk.post(mail("Re: it", "More."), rcpts=(desk.reply_address((await desk.ticket(first.number)).ticket),))
+        assert sent_to(again) == [("to-agent", LEE)]

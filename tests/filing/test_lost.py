@@ -103,6 +103,23 @@ async def test_who_bounces_an_answer_without_end_is_told_of_once_and_opens_the_t
     assert (await desk.ticket(first.number)).ticket.status is Status.CLOSED
 
 
+@pytest.mark.parametrize(
+    ("command", "before", "after"),
+    [
+        ("#waiting\n", Status.WAITING, Status.PROGRESS),  # or it would be reminded, and close, for an answer to what he never read
+        ("", Status.PROGRESS, Status.PROGRESS),
+    ],
+)
+async def test_a_ticket_does_not_wait_for_the_answer_to_a_question_that_never_came(
+    desk: Helpdesk, command: str, before: Status, after: Status
+) -> None:
+    first = await begin(desk)
+    answer = to(await Colleague(desk).answer(to(first, LEE, "to-agent"), f"{command}Which printer?"), CUSTOMER, "answer")
+    assert (await desk.ticket(first.number)).ticket.status is before
+    assert await bounced(desk, str(answer.recipients[0].return_path), 1) == [("to-agent", LEE)]
+    assert (await desk.ticket(first.number)).ticket.status is after
+
+
 async def test_what_our_delivery_has_told_is_not_told_again_by_who_refused_it(desk: Helpdesk) -> None:
     first = await begin(desk)
     answer = to(await Colleague(desk).answer(to(first, LEE, "to-agent"), "New fuser."), CUSTOMER, "answer")
