@@ -93,7 +93,7 @@ def naive(zone: dict[str, Any]) -> Iterator[Process]:
 @contextmanager
 def accepting() -> Iterator[Process]:
     with tempfile.TemporaryDirectory(prefix="smtpgate-bench-") as name:
-        gateway = Gateway.make(Path(name), limits=UNLIMITED)
+        gateway = Gateway.make(Path(name), server={"processes": "auto"}, limits=UNLIMITED)  # as it comes
         done = "SELECT count(*) FROM incoming"
         with _process(
             "gateway, accept alone", gateway.directory, gateway.store, done, "benchmarks.accepting", str(gateway.config),
