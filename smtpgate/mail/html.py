@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html as stdlib_html
 import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -204,7 +205,7 @@ def _monstrous(source: str) -> str:
     """Why nh3 must not see this. Counts open tags by name, so that end tags of others do not hide nesting."""
     if len(source) > _LONG_TAG and any(len(p) > _LONG_TAG and ">" not in p[:_LONG_TAG] for p in source.split("<")[1:]):
         return "html has a monstrous tag, shown as text"
-    if sum(name.lower() not in _NOT_COUNTED for name in _OPENED.findall(source)) <= _DEEP:
+    if sum(times for name, times in Counter(_OPENED.findall(source)).items() if name.lower() not in _NOT_COUNTED) <= _DEEP:
         return ""
     open_tags: dict[str, int] = {}
     depth = 0

@@ -13,6 +13,8 @@ _SUBJECT = (
     "Subject", "Thema", "Betreff", "Objet", "Asunto", "Assunto", "Oggetto", "Onderwerp", "Ämne", "Emne", "Temat", "Тема", "件名",
     "主题", "主旨", "제목",
 )  # fmt: skip
+_ENDS = frozenset((*BLANKS, *(name[-1] for name in _SUBJECT)))
+_STARTS = frozenset(name[0] for name in _SUBJECT)
 _CELL = tuple(f"{name} | " for name in _SUBJECT)  # as a table of HTML reads
 _TABLE = 14  # lines from "To" to "Subject" at most
 _ABOVE = 6  # lines of the sender and the date over "To"
@@ -38,6 +40,8 @@ def mark(lines: list[str], letters: list[str]) -> None:
 
 
 def _may_be_subject(line: str) -> bool:
+    if line[-1:] not in _ENDS and line[:1] not in _STARTS:  # most lines
+        return False
     return line.rstrip(BLANKS).endswith(_SUBJECT) or line.startswith(_CELL)
 
 

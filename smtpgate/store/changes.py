@@ -22,6 +22,14 @@ from smtpgate.store.statement import Many, Query, Verb, select_in, together, wri
 from smtpgate.store.talk import TAKEN_BACK
 
 _NOT_AUTOMATIC = "'answer', 'to-agent', 'receipt', 'held', 'alert', 'postmaster'"  # a person's words, and what agents read
+# put together once: a text that is made anew is hashed anew wherever it is looked up
+_A_PARTICIPANT = (
+    rows.A_PARTICIPANT
+    + """ ON CONFLICT (ticket_id, address_key) DO UPDATE SET role = excluded.role
+        WHERE participant.role = 'cc' AND excluded.role = 'joined'"""
+)
+_AN_ENTRY = "INSERT INTO entry (" + rows.ENTRY + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+_AN_ENTRY_AGAIN = _AN_ENTRY + " ON CONFLICT (id) DO NOTHING"
 
 _Several = tuple[Changes, str | None]  # and the mail that caused them
 
@@ -259,7 +267,7 @@ def _tickets(several: Sequence[NewTicket]) -> Iterator[Query]:
                 ticket.id,
                 ticket.number,
                 ticket.desk,
-                ticket.status,
+                ticket.status.value,
                 ticket.subject,
                 ticket.language,
                 ticket.created_at,
@@ -267,7 +275,7 @@ def _tickets(several: Sequence[NewTicket]) -> Iterator[Query]:
                 int(ticket.unverified),
                 rows.strings(ticket.other_desks),
                 ticket.assignee,
-                ticket.priority,
+                ticket.priority.value,
                 rows.strings(ticket.tags),
             ),
         )
@@ -337,25 +345,17 @@ def _removed(updates: Sequence[TicketUpdate]) -> Verb[None]:
 
 def _participants(ticket_id: int, participants: tuple[Participant, ...]) -> Iterator[Query]:
     for person in participants:
-        yield Query(
-            rows.A_PARTICIPANT
-            + """ ON CONFLICT (ticket_id, address_key) DO UPDATE SET role = excluded.role
-                WHERE participant.role = 'cc' AND excluded.role = 'joined'""",
-            rows.of_participant(ticket_id, person),
-        )
+        yield Query(_A_PARTICIPANT, rows.of_participant(ticket_id, person))
 
 
 def an_entry(entry: Entry, *, again: bool = False) -> Query:
     """again: it may be there already, by an earlier try that was not answered."""
     return Query(
-        "INSERT INTO entry ("
-        + rows.ENTRY
-        + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
-        + (" ON CONFLICT (id) DO NOTHING" if again else ""),
+        _AN_ENTRY_AGAIN if again else _AN_ENTRY,
         (
             entry.id,
             entry.ticket_id,
-            entry.kind,
+            entry.kind.value,
             entry.author,
             entry.created_at,
             entry.text,

@@ -26,6 +26,8 @@ _HOLDERS = 8  # tickets looked at that have one Message-ID
 _SOON = 600.0  # seconds that a lease of filing lasts at most, where all is well
 _CLAIMS = 10  # times that somebody took a mail and did not come back, after which it is no longer expected
 _STEPS, _FOLLOWERS = 8, 8  # tickets in which one after the other goes on; those that are looked at in each step
+_TICKETS = "SELECT " + rows.TICKET + ", " + linking.LINKED + " FROM ticket t WHERE t.id IN (...)"
+_PEOPLE = "SELECT " + rows.PARTICIPANT + ", p.ticket_id FROM participant p WHERE p.ticket_id IN (...) ORDER BY p.id"
 _MOST = 100  # rows of one kind that no decision needs more of
 
 
@@ -169,10 +171,8 @@ def _followed(tickets: dict[int, Ticket]) -> Verb[dict[int, Ticket]]:
 def tickets_by_id(ids: Iterable[int]) -> Verb[dict[int, Ticket]]:
     wanted = tuple(dict.fromkeys(ids))
     found, people = yield from together(
-        select_in("SELECT " + rows.TICKET + ", " + linking.LINKED + " FROM ticket t WHERE t.id IN (...)", wanted),
-        select_in(
-            "SELECT " + rows.PARTICIPANT + ", p.ticket_id FROM participant p WHERE p.ticket_id IN (...) ORDER BY p.id", wanted
-        ),
+        select_in(_TICKETS, wanted),
+        select_in(_PEOPLE, wanted),
     )
     of_ticket: dict[int, list[Participant]] = {}
     for row in people:

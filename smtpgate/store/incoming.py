@@ -143,7 +143,7 @@ def filed(mail_id: str, state: MailState, reason: str, decision: str) -> Query:
     return Query(
         """UPDATE incoming SET state = $2, reason = $3, decision = $4, not_before = 0, leased_by = NULL, leased_until = 0
             WHERE id = $1""",
-        (mail_id, state, reason, decision),
+        (mail_id, state.value, reason, decision),
     )
 
 

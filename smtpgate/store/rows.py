@@ -81,7 +81,7 @@ def agents_key(address: str, purpose: str) -> str:
 
 
 def strings(values: tuple[str, ...]) -> str:
-    return json.dumps(values)
+    return json.dumps(values) if values else "[]"
 
 
 def tuple_of_strings(text: str) -> tuple[str, ...]:
@@ -259,7 +259,7 @@ A_PARTICIPANT = """INSERT INTO participant (ticket_id, address_key, address, nam
 def of_participant(ticket_id: int, person: Participant) -> tuple[int, str, str, str, str, float, int]:
     """The values of A_PARTICIPANT."""
     who = (address_key(person.address), person.address, person.name)
-    return (ticket_id, *who, person.role, person.since, int(person.subject))
+    return (ticket_id, *who, person.role.value, person.since, int(person.subject))
 
 
 ENTRY = "id, ticket_id, kind, author, created_at, text, mail_id, message_id, evidence, marks, attachments, rung, repeat_of, details"
@@ -285,11 +285,11 @@ def entry(row: Row) -> Entry:
 
 
 def details_json(details: tuple[Detail, ...]) -> str:
-    return json.dumps([[one.name, one.value, one.where] for one in details])
+    return json.dumps([[one.name, one.value, one.where] for one in details]) if details else "[]"
 
 
 def attachments_json(attachments: tuple[Attachment, ...]) -> str:
-    return json.dumps([_fields(attachment) for attachment in attachments])
+    return json.dumps([_fields(attachment) for attachment in attachments]) if attachments else "[]"
 
 
 RECIPIENT_STATUS = """SELECT r.id, r.outgoing_id, t.number, o.purpose, r.address, r.state, r.attempts, o.created_at, r.next_at,

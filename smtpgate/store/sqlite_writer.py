@@ -25,7 +25,20 @@ from smtpgate import metrics
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.store.alarm import Alarm
 from smtpgate.store.sqlite_errors import BUSY, primary_code, store_error
-from smtpgate.store.statement import Query, Question, Row, Rows, SideBySide, Together, Value, Verb, fitted, statements
+from smtpgate.store.statement import (
+    CHUNK,
+    Query,
+    Question,
+    Row,
+    Rows,
+    SideBySide,
+    Together,
+    Value,
+    Verb,
+    fitted,
+    statements,
+    with_list,
+)
 
 _BATCH_VERBS = 64
 _BATCH_OCTETS = 8 * 1024**2
@@ -217,8 +230,11 @@ def run(connection: sqlite3.Connection, verb: Verb[Any]) -> Any:
 
 def answer(connection: sqlite3.Connection, question: Question) -> Rows:
     """The rows of a question; of Together a list of them for each query, of SideBySide the result of each verb."""
-    if isinstance(question, Query) and question.among is None:  # most of them
-        return connection.execute(_numbered(question.sql), fitted(question.params)).fetchall()
+    if isinstance(question, Query):  # most of them
+        if question.among is None:
+            return connection.execute(_numbered(question.sql), fitted(question.params)).fetchall()
+        if 0 < len(question.among) <= CHUNK:
+            return connection.execute(*bound(*with_list(question.sql, question.params, question.among))).fetchall()
     if isinstance(question, SideBySide):
         return [run(connection, verb) for verb in question.verbs]
     if isinstance(question, Together):

@@ -60,7 +60,7 @@ FOR_UPDATE = "/* FOR UPDATE */"
 
 LAST_COMMIT = "last commit "  # begins keys in meta that a driver uses for itself
 
-_CHUNK = 128  # list values in one statement
+CHUNK = 128  # list values in one statement
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -82,10 +82,16 @@ def expanded(query: Query) -> Iterator[tuple[str, tuple[Value, ...]]]:
     if query.among is None:
         yield query.sql, query.params
         return
-    for start in range(0, len(query.among), _CHUNK):
-        chunk = query.among[start : start + _CHUNK]
-        chunk += (chunk[-1],) * ((1 << (len(chunk) - 1).bit_length()) - len(chunk))
-        yield _written_out(query.sql, len(query.params), len(chunk)), query.params + chunk
+    for start in range(0, len(query.among), CHUNK):
+        yield with_list(query.sql, query.params, query.among[start : start + CHUNK])
+
+
+def with_list(sql: str, params: tuple[Value, ...], among: tuple[Value, ...]) -> tuple[str, tuple[Value, ...]]:
+    """The statement and its values with (...) as a list of CHUNK values at most, one at least."""
+    count = len(among)
+    if count & (count - 1):
+        among += (among[-1],) * ((1 << (count - 1).bit_length()) - count)
+    return _written_out(sql, len(params), len(among)), params + among
 
 
 @functools.lru_cache(1024)
