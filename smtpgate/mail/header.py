@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import NamedTuple
 
 from smtpgate.mail import charset, words
@@ -46,6 +47,15 @@ class Field(NamedTuple):
 Header = tuple[tuple[Field, ...], int]  # the fields in order, and the offset at which the body begins
 
 
+class Fields(tuple[Field, ...]):
+    """The fields of one header in order, and found by name: a mail's are asked for dozens of times."""
+
+    @cached_property
+    def by_name(self) -> dict[str, tuple[Field, ...]]:
+        """All fields with a name (lower case), in order."""
+        return _by_name(self)
+
+
 def split(raw: bytes, *, limit: int = 131072, fields: int = 1000, part: bool = False) -> Header:
     """The fields in order, and the offset at which the body begins. The raws of all fields are a prefix of `raw`.
 
@@ -72,11 +82,11 @@ def split(raw: bytes, *, limit: int = 131072, fields: int = 1000, part: bool = F
             odd = True
             pos += len(whole)
         else:
-            return (), 0  # the mail begins with text: it has no header at all
+            return Fields(), 0  # the mail begins with text: it has no header at all
     if odd and (kept := _header_part(found)) < len(found):  # text right after the fields, without the empty line between
         body = end - sum(len(f.raw) for f in found[kept:])
         del found[kept:]
-    return tuple(found), body
+    return Fields(found), body
 
 
 def _before(raw: bytes) -> tuple[list[Field], int]:
@@ -135,14 +145,27 @@ def unfolded(field: Field, hint: str | None = None) -> str:
     return text.replace("\0", "").strip(" \t")
 
 
+def by_name(fields: Iterable[Field]) -> dict[str, tuple[Field, ...]]:
+    """Fields by their names (lower case)."""
+    return fields.by_name if isinstance(fields, Fields) else _by_name(fields)
+
+
+def _by_name(fields: Iterable[Field]) -> dict[str, tuple[Field, ...]]:
+    found: dict[str, list[Field]] = {}
+    for field in fields:
+        found.setdefault(field.name, []).append(field)
+    return {name: tuple(several) for name, several in found.items()}
+
+
 def named(fields: Iterable[Field], name: str) -> tuple[Field, ...]:
     """All fields with this name (lower case)."""
-    return tuple(f for f in fields if f.name == name)
+    return by_name(fields).get(name, ())
 
 
 def first(fields: Iterable[Field], name: str) -> str | None:
     """The unfolded value of the first field with this name, None without one."""
-    return next((unfolded(f) for f in fields if f.name == name), None)
+    found = by_name(fields).get(name)
+    return unfolded(found[0]) if found else None
 
 
 def message_ids(text: str, *, limit: int = 500) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ X-Auto-Response-Suppress never makes a mail automatic by itself: Exchange sites 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from smtpgate import patterns
 from smtpgate.mail import address, declaredwords, header, kindwords
@@ -50,10 +50,17 @@ class _Clues:
     fields: tuple[Field, ...]
     facts: Facts
     mail_from: str | None  # None: null sender, "": not known
-    lowered: dict[str, str]  # the first value of each field, lower case, cut
+    named: dict[str, tuple[Field, ...]]
+    values: dict[str, str] = field(default_factory=dict)  # what was asked for
 
     def value(self, name: str) -> str:
-        return self.lowered.get(name, "")
+        """The first one of this field, lower case and cut; "" without one."""
+        found = self.named.get(name)
+        if found is None:
+            return ""
+        if name not in self.values:
+            self.values[name] = header.unfolded(Field(name, found[0].value[:500], b"")).lower()
+        return self.values[name]
 
     @property
     def client(self) -> bool:
@@ -69,13 +76,9 @@ class _Clues:
 
 def kind_of(fields: tuple[Field, ...], facts: Facts, mail_from: str | None) -> tuple[Kind, str]:
     """The kind, and the reason in a few words. mail_from: None is the null sender; "" means that it is not known."""
-    lowered: dict[str, str] = {}
-    for f in fields:
-        if f.name and f.name not in lowered:
-            lowered[f.name] = header.unfolded(Field(f.name, f.value[:500], b"")).lower()
     if mail_from == "" and null_path(fields):
         mail_from = None
-    clues = _Clues(fields, facts, mail_from, lowered)
+    clues = _Clues(fields, facts, mail_from, header.by_name(fields))
     for rule in _RULES:
         found = rule(clues)
         if found is not None:
@@ -196,7 +199,7 @@ _Answer = tuple[Kind, str] | None
 
 
 def _challenge(c: _Clues) -> _Answer:
-    if any(name in c.lowered for name in kindwords.CHALLENGE_FIELDS):
+    if any(name in c.named for name in kindwords.CHALLENGE_FIELDS):
         return Kind.AUTO_REPLY, "it asks its reader to prove that he is a person"
     if c.facts.status or not (c.mail_from is None or c.value("auto-submitted") or c.facts.introduced or c.value("precedence")):
         return None
@@ -240,7 +243,7 @@ def _by_action(report: BounceReport) -> tuple[Kind, str]:
 
 
 def _from_system(c: _Clues) -> bool:
-    return daemon(c.facts.author, c.facts.name) or c.mail_from is None or "x-failed-recipients" in c.lowered or nobody(c.fields)
+    return daemon(c.facts.author, c.facts.name) or c.mail_from is None or "x-failed-recipients" in c.named or nobody(c.fields)
 
 
 def _returned(c: _Clues) -> bool:
@@ -254,7 +257,7 @@ def _bounced(c: _Clues) -> _Answer:
     system = _from_system(c)
     if away_subject(facts.subject):
         return None
-    if "x-failed-recipients" in c.lowered and facts.bounce is not None:
+    if "x-failed-recipients" in c.named and facts.bounce is not None:
         return _by_action(facts.bounce)[0], "its header names the recipients that failed"
     if system and named and not answers(facts.subject) and (facts.introduced or _returned(c) or daemon(facts.author, facts.name)):
         assert facts.bounce is not None
@@ -299,7 +302,7 @@ def _replies(c: _Clues) -> bool:
 
 def _auto_reply_fields(c: _Clues) -> _Answer:
     for name in kindwords.AUTO_REPLY_FIELDS:
-        if name in c.lowered and c.lowered[name].strip() not in ("no", "false", "0"):
+        if name in c.named and c.value(name).strip() not in ("no", "false", "0"):
             return Kind.AUTO_REPLY, f"it has {name}"
     for name in ("precedence", "x-precedence"):
         if c.value(name).strip().replace("-", "_") in ("auto_reply", "autoreply", "auto_replied"):
@@ -318,7 +321,7 @@ def _auto_reply_fields(c: _Clues) -> _Answer:
 
 def _list(c: _Clues) -> _Answer:
     for name in kindwords.LIST_FIELDS:
-        if name in c.lowered:
+        if name in c.named:
             return Kind.LIST, f"it has {name}"
     for name in ("precedence", "x-precedence"):
         if c.value(name).strip() in ("list", "bulk", "junk"):
@@ -350,7 +353,7 @@ def _says_so(c: _Clues) -> _Answer:
 
 def _machine(c: _Clues) -> _Answer:
     for name in kindwords.MACHINE_FIELDS:
-        if name in c.lowered:
+        if name in c.named:
             return Kind.SYSTEM, f"it has {name}"
     author = c.facts.author
     if daemon(author, c.facts.name) and not (c.person and author.partition("@")[0].lower().startswith(kindwords.POSTS)):
