@@ -197,6 +197,7 @@ class Ticket:
     links: tuple[Link, ...] = ()  # to other tickets, the oldest first
     snoozed_until: float | None = None  # not among what waits until then
     ended_at: float | None = None  # since when it is resolved or closed, where that is known
+    worked: int = 0  # minutes that agents say they spent on it
     clock: TargetClock | None = None  # until when it is to be answered, where that is counted
 
     @property

@@ -38,6 +38,12 @@ class Tickets(Section):
         description="Within this time after our mail nobody has read it and written an answer: an agent's mail that quotes nothing"
         " and comes so fast may be an automatic one, so it is held and he is asked. 0s: no mail is held for its haste.",
     )
+    spent_most: Seconds = Field(
+        default=86400.0,
+        ge=60.0,
+        le=30 * 86400.0,
+        description="The most time that one #spent may add to a ticket, or take off.",
+    )
     close_after: Seconds = Field(
         default=7 * 86400.0,
         description="A resolved ticket closes by itself after this time without an answer, and its customer is told. 0s: never.",

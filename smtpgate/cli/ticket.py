@@ -1,4 +1,4 @@
-"""`smtpgate ticket`: list, show, status, customer, merge, unmerge, split."""
+"""`smtpgate ticket`: list, show, time, status, customer, merge, unmerge, split."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smtpgate.cli import show, targets
+from smtpgate.cli import show, targets, ticketparts
 from smtpgate.cli.common import Context, json_option, pass_context
 from smtpgate.cli.show import Column, moment
+from smtpgate.cli.worktime import time
 from smtpgate.clock import SystemClock, id_text
 from smtpgate.errors import UsageError
-from smtpgate.model import Entry, Status, Ticket
+from smtpgate.model import Status, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,9 @@ _COMES = {
 @click.group()
 def ticket() -> None:
     """Look at tickets and change their state."""
+
+
+ticket.add_command(time)
 
 
 ticket.add_command(targets.targets)
@@ -161,6 +165,7 @@ def _ticket_row(found: Ticket) -> show.Row:
         "updated_at": moment(found.updated_at),
         "due_at": None if found.clock is None or found.clock.due_at is None else moment(found.clock.due_at),
         "due": None if found.clock is None or found.clock.due_at is None else targets.NAMES[found.clock.due.value],
+        "worked_minutes": found.worked,
         "unverified": found.unverified,
         "other_desks": list(found.other_desks),
         "links": [{"kind": link.kind.value, "number": link.number} for link in found.links],
@@ -186,7 +191,7 @@ def show_(context: Context, number: str, as_json: bool) -> None:
     detail = context.with_store(work)
     if detail is None:
         raise UsageError(f"there is no ticket {wanted}")
-    entries = [_entry_row(entry) for entry in detail.entries]
+    entries = [ticketparts.entry_row(entry) for entry in detail.entries]
     sent = [
         {
             "id": id_text(r.recipient_id),
@@ -199,10 +204,11 @@ def show_(context: Context, number: str, as_json: bool) -> None:
         for r in detail.sent
     ]
     row = _ticket_row(detail.ticket)
-    about = _about(detail.entries)
+    about = ticketparts.about(detail.entries)
     due = [{"what": d.what.value, "at": moment(d.at), "reminded": bool(d.reminded)} for d in detail.due if d.at is not None]
     if as_json:
-        show.as_line({**row, "due": due, "details": about, "entries": entries, "sent": sent})
+        worked = [{"agent": agent, "at": moment(at), "minutes": minutes} for agent, at, minutes in detail.worked]
+        show.as_line({**row, "due": due, "worked": worked, "details": about, "entries": entries, "sent": sent})
         return
     people = [f"{show.person(p['name'], p['address'])} ({p['role']})" for p in row["participants"]]
     marks = ["unverified"] if row["unverified"] else []
@@ -219,52 +225,15 @@ def show_(context: Context, number: str, as_json: bool) -> None:
     items += [("customer since", row["customer_since"]), ("last change", row["updated_at"]), ("marks", marks)]
     items += [(_COMES[d.what.value, bool(d.reminded)], moment(d.at)) for d in detail.due if d.at is not None]
     items += [("due", f"{show.shown(row['due_at'])} ({row['due']})" if row["due_at"] else "")]
+    items += [("time worked", ticketparts.worked(detail.worked))]
     items += list(about.items())
     show.pairs([item for item in items if item[1]])
     for entry in entries:
-        _print_entry(entry)
+        ticketparts.print_entry(entry)
     if sent:
         show.heading("sent")
         columns = (Column("id", "id", whole=True), Column("purpose", "what"), Column("address", "to"), Column("state", "state"))
         show.listing((*columns, Column("last_reply", "last reply")), sent, as_json=False, empty="")
-
-
-def _about(entries: Sequence[Entry]) -> dict[str, list[str]]:
-    """What the ticket is about, by name: each value once, in the order in which they came up."""
-    found: dict[str, dict[str, None]] = {}
-    for entry in entries:
-        for one in entry.details:
-            found.setdefault(one.name, {}).setdefault(one.value)
-    return {name: list(values) for name, values in found.items()}
-
-
-def _entry_row(entry: Entry) -> show.Row:
-    files = [{"filename": a.filename, "content_type": a.content_type, "size": a.size} for a in entry.attachments]
-    return {
-        "id": id_text(entry.id),
-        "kind": entry.kind.value,
-        "author": entry.author,
-        "created_at": moment(entry.created_at),
-        "text": entry.text,
-        "mail_id": entry.mail_id,
-        "rung": entry.rung or None,
-        "repeat_of": None if entry.repeat_of is None else id_text(entry.repeat_of),
-        "evidence": entry.evidence,
-        "marks": list(entry.marks),
-        "attachments": files,
-        "details": [{"name": d.name, "value": d.value, "where": d.where} for d in entry.details],
-    }
-
-
-def _print_entry(entry: show.Row) -> None:
-    from smtpgate.mail import safe
-
-    about = [entry["created_at"].replace("T", " ")[:19], entry["kind"], entry["author"], entry["evidence"], *entry["marks"]]
-    show.heading(safe.line("  ".join(part for part in about if part)))
-    if entry["text"]:
-        show.body(entry["text"])
-    for file in entry["attachments"]:
-        click.echo(safe.line(f"[{file['filename']}, {file['content_type']}, {file['size']} bytes]"))
 
 
 @ticket.command()

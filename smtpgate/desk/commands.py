@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from smtpgate import spent
 from smtpgate.desk import moments
 from smtpgate.desk.commandtable import COMMANDS, ENDED, LANGUAGES, PRIORITIES, STATES, Argument, Command, Place, Text, Verb
 
@@ -254,7 +255,9 @@ _APART = {
     Verb.SPLIT: {Verb.NOTE, Verb.HELP},
 }
 # what may be said of a ticket in the mail that opens it.
-_OPENED = frozenset({Verb.TAKE, Verb.ASSIGN, Verb.STATUS, Verb.PRIORITY, Verb.TAG, Verb.CC, Verb.DUE, Verb.LANGUAGE, Verb.TEMPLATE})
+_OPENED = frozenset(
+    {Verb.TAKE, Verb.ASSIGN, Verb.STATUS, Verb.PRIORITY, Verb.TAG, Verb.CC, Verb.DUE, Verb.LANGUAGE, Verb.SPENT, Verb.TEMPLATE}
+)
 _BESIDE = {Verb.NEW: _OPENED | {Verb.REPLY}, Verb.FWD: _OPENED | {Verb.NOTE, Verb.REPLY}}
 
 
@@ -318,6 +321,11 @@ def _moment(said: str) -> Taken | None:
     return (said,) if moments.read(said) is not None else None
 
 
+def _time(said: str) -> Taken | None:
+    minutes = spent.read(said)
+    return None if minutes is None else (str(minutes),)
+
+
 def _desk(said: str) -> Taken | None:
     return None if re.search(r"\s", said) else (said.lower(),)
 
@@ -352,6 +360,7 @@ _READERS: dict[Argument, Callable[[str], Taken | None]] = {
     Argument.NUMBER: _number,
     Argument.PERSON: _person,
     Argument.MOMENT: _moment,
+    Argument.TIME: _time,
 }
 
 

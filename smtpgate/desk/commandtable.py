@@ -24,6 +24,7 @@ class Verb(StrEnum):
     TAG = "tag"
     CC = "cc"
     CUSTOMER = "customer"
+    SPENT = "spent"
     MERGE = "merge"
     SPLIT = "split"
     MOVE = "move"
@@ -73,6 +74,7 @@ class Argument(StrEnum):
     NUMBER = "number"  # of a ticket
     PERSON = "person"  # one address outside, with a name before it perhaps
     LANGUAGE = "language"
+    TIME = "time"  # that was worked: 20m, 1h30
     MOMENT = "moment"  # a time or a day to come; of a snooze or a date also ENDED
 
 
@@ -172,6 +174,11 @@ COMMANDS: tuple[Command, ...] = (
             traditional=("客戶", "更換客戶"),
             traditional_help="今後由此人擔任客戶，看不到以前的往來；寫 #回覆 則把下面的文字寄給此人。原客戶會收到通知，不再參與"
             "（除非同時用 #副本 保留）。"),
+    Command(Verb.SPENT, ("工时", "耗时"), Argument.TIME, Text.NOTE,
+            "Add so much time that you worked on the ticket; with a minus, take it off what you added. The customer never sees it.",
+            "记下您在本工单上花费的时间；前面加减号则从您已记的时间里扣除。客户永远看不到。", "#spent 1h30", ("worked",),
+            traditional=("工時", "耗時"),
+            traditional_help="記下您在本工單上花費的時間；前面加減號則從您已記的時間裡扣除。客戶永遠看不到。"),
     Command(Verb.MERGE, ("合并", "并入"), Argument.NUMBER, Text.NOTE,
             "This ticket becomes part of the other one: its number and all answers to it lead there from then on.",
             "把本工单并入另一张：本工单的编号和对它的回复以后都归到那一张。", "#merge 20260102-EML-0042",

@@ -37,6 +37,7 @@ class Wants:
     blocks: bool = False  # whether the customer is blocked
     customer: str = ""  # what is known of a person who is to be the customer
     began: bool = False  # whose mail the ticket began with
+    spent: bool = False  # what time the agent has spent on it
     undoes: bool = False  # what was last merged into it
 
 
@@ -50,7 +51,8 @@ def wants(parsed: ParsedMail, patterns: tuple[NumberPattern, ...], reach: int) -
     customer = given.value if (given := reading.of(Verb.CUSTOMER)) is not None else ""
     undoes = reading.of(Verb.UNDO) is not None
     numbers, taken = merging.numbers_in(reading, patterns), splitting.taken(reading, reach)
-    return Wants(numbers, taken, blocks, customer, began=bool(customer) or undoes, undoes=undoes)
+    time = reading.of(Verb.SPENT) is not None or undoes
+    return Wants(numbers, taken, blocks, customer, began=bool(customer) or undoes, spent=time, undoes=undoes)
 
 
 def handle(case: Case, work: Work) -> None:
@@ -190,7 +192,9 @@ def _why(name: str, case: Case, language: str) -> str:
 
 # What an agent may say of a ticket in a mail that is proved to be his and only names it: by its number, or by a mail that it
 # answers. A number is no secret, and it is no proof of what was meant, so nothing that leaves the house is among it.
-_INSIDE = frozenset({Verb.NOTE, Verb.TAKE, Verb.DROP, Verb.ASSIGN, Verb.PRIORITY, Verb.TAG, Verb.SHOW, Verb.UNDO, Verb.HELP})
+_INSIDE = frozenset(
+    {Verb.NOTE, Verb.TAKE, Verb.DROP, Verb.ASSIGN, Verb.PRIORITY, Verb.TAG, Verb.SPENT, Verb.SHOW, Verb.UNDO, Verb.HELP}
+)
 
 
 def _stays_inside(case: Case, ticket: Ticket, reading: Reading) -> bool:

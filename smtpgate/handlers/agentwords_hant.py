@@ -53,6 +53,10 @@ LINES: Final = {
     "customer-left": "{who} 原本參與本工單，現在不再參與；如需要請用 #副本。",
     "customer-waiting": "先前寫好的一封答覆仍將寄給 {who}；答覆人可用 #撤銷 收回。",
     "customer-open": "工單現在為處理中：不再等待原客戶。",
+    "spent": "已記 {time}；您在本工單共 {mine}，全部共 {all}。客戶永遠看不到。",
+    "spent-most": "一次最多 {most}（tickets.spent_most）。",
+    "spent-less": "您在本工單只記了 {has}，不能扣到零以下。",
+    "undone-spent": "已收回您所記的 {time}。",
     "customer-same": "{who} 已經是客戶。",
     "customer-spam": "工單已作為垃圾郵件結案。",
     "customer-blocked": "{who} 的來信正在扣留（已封鎖）：請先在其工單中 #解除封鎖，或請郵件管理員解除。",
@@ -191,6 +195,7 @@ TAKES: Final = {
     Argument.NUMBER: "工單編號",
     Argument.PERSON: "一個電子郵件地址",
     Argument.LANGUAGE: "英文、簡體或繁體",
+    Argument.TIME: "花費的時間：20分鐘、1小時30分、0:45、-10分鐘",
     Argument.MOMENT: "將來的時間：3天、明天14:00、下週一、2026-12-01",
     Argument.WORDS: "一些文字",
 }

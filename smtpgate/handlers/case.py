@@ -54,6 +54,7 @@ from smtpgate.store.api import (
     NewFingerprint,
     NewTicket,
     SentRecipient,
+    SpentTime,
     TicketUpdate,
 )
 from smtpgate.target import Met, TargetClock, Unmet
@@ -203,6 +204,8 @@ class Work:
     met: list[Met] = field(default_factory=list)
     unmet: list[Unmet] = field(default_factory=list)
     unmerged: list[Unmerge] = field(default_factory=list)
+    spent: list[SpentTime] = field(default_factory=list)
+    unspent: list[int] = field(default_factory=list)
     blocked: list[Block] = field(default_factory=list)
     unblocked: list[tuple[str, str]] = field(default_factory=list)
     personal: list[Request] = field(default_factory=list)
@@ -235,7 +238,7 @@ class Work:
             rare.clear()
         for agents in (self.withdrawn, self.released, self.silenced, self.discarded, self.links, self.moved, self.due, self.leaves):
             agents.clear()
-        for blocks in (self.blocked, self.unblocked, self.dates, self.unmerged, self.personal):
+        for blocks in (self.blocked, self.unblocked, self.dates, self.unmerged, self.personal, self.spent, self.unspent):
             blocks.clear()
 
     def changes(self, state: MailState | None, decision: str) -> Changes:
@@ -268,6 +271,8 @@ class Work:
             links=tuple(self.links),
             moved=tuple(self.moved),
             unmerged=tuple(self.unmerged),
+            spent=tuple(self.spent),
+            unspent=tuple(self.unspent),
             blocked=tuple(self.blocked),
             unblocked=tuple(self.unblocked),
             personal=tuple(self.personal),

@@ -10,7 +10,7 @@ from smtpgate.desk.commandtable import COMMANDS, Place, Verb
 from smtpgate.desk.life import after_answer, letter_for, told_of
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.errors import ParseFailed
-from smtpgate.handlers import block, handing, merging, snooze, splitting, tell, undo
+from smtpgate.handlers import block, handing, merging, snooze, spending, splitting, tell, undo
 from smtpgate.handlers import doing as on_ticket
 from smtpgate.handlers import ticket as opened
 from smtpgate.handlers.agentwords import FAULTS, LINES, TAKES, TITLES
@@ -58,6 +58,7 @@ def impossible(case: Case, ticket: Ticket, desk: Desk, reading: Reading, languag
             found += snooze.against(case, ticket, given, words)
         if given.verb is Verb.DUE:
             found += snooze.against_due(case, ticket, given, reading.of(Verb.STATUS), words)
+        found += spending.against(case, ticket, given, words, language)
         found += on_ticket.against(case, ticket, given, words)
         found += merging.against(case, ticket, given, words)
         found += splitting.against(case, ticket, given, words)
@@ -350,6 +351,7 @@ _COMMANDS = {
     Verb.TAG: _tag,
     Verb.CC: on_ticket.people,
     Verb.CUSTOMER: handing.hand,
+    Verb.SPENT: spending.spend,
     Verb.MERGE: merging.merge,
     Verb.SPLIT: splitting.split,
     Verb.MOVE: on_ticket.move,

@@ -149,6 +149,7 @@ class Pipeline:
             of_agent=bool(member),
             customer=opening.customer(parsed) if opens else wants.customer if wants is not None else "",
             began=wants is not None and wants.began,
+            spent=wants is not None and wants.spent,
             copies=not imported
             and (any(desk.colleagues_join for desk in self.config.desk) or (wants is not None and bool(wants.numbers))),
             holding=None

@@ -1,10 +1,10 @@
-"""#undo: an answer that has not left is taken back, with the state and the customer that were set with it; else the newest
-merge (unmerging)."""
+"""#undo: an answer that has not left is taken back, with the state, the customer and the time that were set with it; else the
+newest merge (unmerging), or time alone."""
 
 from __future__ import annotations
 
 from smtpgate.desk.commands import Given
-from smtpgate.handlers import handing, unmerging
+from smtpgate.handlers import handing, spending, unmerging
 from smtpgate.handlers.case import Case
 from smtpgate.handlers.doing import CONVERSATION, KNOWN, Doing
 from smtpgate.mail.agentwords import STATUS
@@ -13,6 +13,8 @@ from smtpgate.model import Entry, EntryKind, Status, Ticket, Withdrawn
 
 def against(case: Case, ticket: Ticket, words: dict[str, str]) -> list[str]:
     """Why it cannot be done."""
+    if _time_alone(case, ticket):
+        return []
     found = _waiting(case, ticket)
     merge = unmerging.meant(case, ticket, _newest(case, ticket))
     if merge is not None:
@@ -28,6 +30,10 @@ def against(case: Case, ticket: Ticket, words: dict[str, str]) -> list[str]:
 def undo(doing: Doing, _: Given) -> None:
     """The customer hears of no state that he was not told. A ticket that began with the answer ends: nobody outside knows of it."""
     case, ticket = doing.case, doing.ticket
+    if at := _time_alone(case, ticket):
+        doing.silent = True
+        spending.undo(doing, at)
+        return
     if (merge := unmerging.meant(case, ticket, _newest(case, ticket))) is not None:
         unmerging.undo(doing, merge)
         return
@@ -39,6 +45,7 @@ def undo(doing: Doing, _: Given) -> None:
         doing.say("undone")
     doing.silent = True
     _customer(doing, entry)
+    spending.undo(doing, entry.created_at)
     others = (e for e in entries if e.kind in CONVERSATION and (e.created_at, e.author) != (entry.created_at, entry.author))
     alone = len(entries) < KNOWN and entry.kind is EntryKind.REPLY and not any(others)
     state = Status.CLOSED if alone else _before(entries, entry, ticket.status)
@@ -74,6 +81,13 @@ def _own(case: Case, ticket: Ticket) -> list[tuple[Entry, Withdrawn]]:
     mine = [one for one in _waiting(case, ticket) if case.post.key(one[0].author) == case.sender]
     of_it = [one for one in mine if one[0].created_at == max(entry.created_at for entry, _ in mine)]
     return sorted(of_it, key=lambda one: one[0].kind is not EntryKind.REPLY)
+
+
+def _time_alone(case: Case, ticket: Ticket) -> float:
+    """When the agent added time after all else that he could take back; 0.0 if he did not."""
+    at, own = spending.last(case, ticket), _own(case, ticket)
+    merge = unmerging.meant(case, ticket, _newest(case, ticket))
+    return at if at > max((entry.created_at for entry, _ in own), default=0.0) and (merge is None or at > merge.at) else 0.0
 
 
 def about_merge(case: Case, ticket: Ticket) -> bool:

@@ -78,6 +78,7 @@ WORDS: Final = {
     "status": "狀態",
     "priority": "優先順序",
     "assignee": "負責人",
+    "worked": "已用工時",
     "customer-now": "客戶（由同事更換）",
     "nobody": "無人",
     "tags": "標籤",

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from smtpgate import spent
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.languages import Language, colon, written_in
 from smtpgate.mail import duewords, letters, markwords, safe, wire
@@ -204,6 +205,7 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
         (words["assignee"], ticket.assignee or words["nobody"]),
         (words["away"], _away(briefing, words)),
         (words["snoozed"], _when(briefing, ticket.snoozed_until)),
+        (words["worked"], spent.of(language)(ticket.worked) if ticket.worked else ""),
         (words["customer-now"], ticket.customer.address if ticket.customer is not None and ticket.customer.since else ""),
         (words["tags"], ", ".join(ticket.tags)),
         (words["joined"], ", ".join(p.address for p in ticket.joined)),

@@ -47,6 +47,7 @@ from smtpgate.store.decision import (
     NumbersOf,
     QueryOf,
     SentRecipient,
+    SpentTime,
     Taken,
     TicketUpdate,
 )
@@ -55,7 +56,7 @@ from smtpgate.target import Count, TargetClock
 
 if TYPE_CHECKING:
     from smtpgate.store.rawfiles import Kept, RawUnreadable
-    from smtpgate.store.seen import History, Overview, SourcedEntry
+    from smtpgate.store.seen import History, Overview, SourcedEntry, WorkedTime
 
 __all__ = [
     "ALERT",
@@ -83,6 +84,7 @@ __all__ = [
     "QueryOf",
     "Reversal",
     "SentRecipient",
+    "SpentTime",
     "Store",
     "Taken",
     "TicketUpdate",
@@ -380,6 +382,11 @@ class Store(IntakeStore, DeliveryStore, Protocol):
         """The store's own signing key; `candidate` becomes it when there is none yet."""
 
     async def overview(self, now: float) -> Overview: ...
+
+    async def worked(
+        self, by: str, *, desk: str | None, agent: str | None, since: float | None, until: float | None
+    ) -> Sequence[WorkedTime]:
+        """The sum of the time that agents spent, by "agent" or by "ticket"."""
 
     async def blocks(self, desk: str | None) -> Sequence[Block]:
         """Of one desk, those of all desks included; None: every one."""

@@ -15,7 +15,21 @@ from smtpgate.blocks import mailbox_key
 from smtpgate.errors import StoreMisuse
 from smtpgate.links import LinkKind
 from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
-from smtpgate.store import blocking, customer, due, holding, incoming, linking, requests, rows, tally, targets, unmerging, wishes
+from smtpgate.store import (
+    blocking,
+    customer,
+    due,
+    holding,
+    incoming,
+    linking,
+    requests,
+    rows,
+    tally,
+    targets,
+    unmerging,
+    wishes,
+    worked,
+)
 from smtpgate.store.api import AckNote, Changes, Decide, Facts, FactsQuery, NewTicket, TicketUpdate
 from smtpgate.store.facts import facts, tickets_by_id
 from smtpgate.store.statement import Many, Query, Verb, select_in, together, written
@@ -136,6 +150,8 @@ def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
                 (recipient_id, said[:1000]),
             )
         yield from _taken_back(changes)
+        if changes.unspent:
+            yield from worked.unspent(changes.unspent)
         yield from holding.settled(changes)
         yield from linking.moved(changes.moved)
         yield from blocking.changed(changes.blocked, changes.unblocked)
@@ -204,6 +220,7 @@ def _new_rows(several: Sequence[_Several]) -> Iterator[Query]:
     for changes, mail_id in several:
         for mail in changes.outgoing:
             yield from _an_outgoing(mail, mail_id)
+    yield from worked.rows_of(one for changes, _ in several for one in changes.spent)
     yield from linking.rows_of(link for changes, _ in several for link in changes.links)
     yield from _acknowledgements([ack for changes, _ in several for ack in changes.acks])
 

@@ -76,6 +76,7 @@ class FactsQuery:
     of_agent: bool = False  # a reference counts whoever made it: agents answer mail of customers that never came to them by us
     customer: str = ""  # address of whom an agent opens a ticket for, or makes its customer: what is known of the person is wanted
     began: bool = False  # with the conversation: whose mail each ticket began with
+    spent: bool = False  # with the conversation: what time its sender has spent on each ticket
     copies: bool = False  # what was said of who gets copies of answers, in the tickets that it reaches, however long ago
     holding: HoldingQuery | None = None  # what is told and decided of held mail
     undoes: bool = False  # the newest merge into each ticket that it reaches is wanted
@@ -193,6 +194,18 @@ class TicketUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class SpentTime:
+    """Time that an agent worked on a ticket, in minutes; below nought where it corrects. desk: where the ticket was then."""
+
+    id: int
+    ticket_id: int
+    desk: str
+    agent: str
+    at: float
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewFingerprint:
     key: str
     ticket_id: int
@@ -246,6 +259,8 @@ class Changes:
     moved: tuple[MovedEntry, ...] = ()
     unmerged: tuple[Unmerge, ...] = ()
     strays: tuple[Stray, ...] = ()  # what was written to merged tickets is their other ones' now
+    spent: tuple[SpentTime, ...] = ()
+    unspent: tuple[int, ...] = ()  # ids of time that its author takes back
     blocked: tuple[Block, ...] = ()
     unblocked: tuple[tuple[str, str], ...] = ()  # (who, desk) of a Block
     due: tuple[Due, ...] = ()  # each in place of the one before

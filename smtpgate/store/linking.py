@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from smtpgate.errors import StoreMisuse
 from smtpgate.links import Link, LinkKind, MovedEntry, NewLink, Stray
 from smtpgate.model import Status, Ticket
-from smtpgate.store import unmerging
+from smtpgate.store import unmerging, worked
 from smtpgate.store.statement import Query, Verb, select_in
 
 _STRAY = "(kind <> 'event' OR mail_id IS NOT NULL)"  # an event that no mail caused may stay in a merged ticket
@@ -82,6 +82,7 @@ def _merged(old: int, new: int) -> Verb[None]:
         (old, new, json.dumps(origin(numbers[old]))),
     )
     yield from _letters(old, new)
+    yield worked.merged(old, new)
     before = yield Query("SELECT other_id FROM link WHERE ticket_id = $1 AND kind = 'holds'", (old,))
     yield from select_in(
         "UPDATE link SET other_id = $1 WHERE kind = 'into' AND ticket_id IN (...)", [row[0] for row in before], new

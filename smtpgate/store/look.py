@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smtpgate.model import Attempt, DeliveryState, MailState, OutgoingMail, OutgoingRecipient, Status, Ticket
-from smtpgate.store import due, rows, tally, targets
+from smtpgate.store import due, rows, tally, targets, worked
 from smtpgate.store.facts import tickets_by_id
 from smtpgate.store.linking import OF_NUMBER
 from smtpgate.store.seen import SourcedEntry
@@ -28,6 +28,7 @@ def ticket(number: str) -> Verb[TicketDetail | None]:
         entries=tuple(rows.entry(row) for row in entries),
         sent=tuple(rows.recipient_status(row) for row in sent),
         due=(yield from due.of_ticket(ticket_id)),
+        worked=(yield from worked.of_ticket(ticket_id)),
     )
 
 

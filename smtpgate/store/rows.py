@@ -219,7 +219,8 @@ TICKET = """t.id, t.number, t.desk, t.status, t.subject, t.language, t.created_a
     (SELECT d.at FROM due d WHERE d.ticket_id = t.id AND d.what = 'snooze'),
     CASE WHEN t.status IN ('resolved', 'closed') THEN
         (SELECT d.since FROM due d WHERE d.ticket_id = t.id AND d.what = 'state' AND d.state = t.status) END,
-    (SELECT g.kept FROM target g WHERE g.ticket_id = t.id)"""
+    (SELECT g.kept FROM target g WHERE g.ticket_id = t.id),
+    (SELECT CAST(sum(w.minutes) AS BIGINT) FROM worked w WHERE w.ticket_id = t.id)"""
 
 
 def ticket(row: Row, participants: tuple[Participant, ...]) -> Ticket:
@@ -241,6 +242,7 @@ def ticket(row: Row, participants: tuple[Participant, ...]) -> Ticket:
         snoozed_until=row[13],
         ended_at=row[14],
         clock=None if row[15] is None else targets.a_clock(row[15]),
+        worked=row[16] or 0,
     )
 
 

@@ -42,6 +42,18 @@ class SourcedEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkedTime:
+    """Minutes that were spent at a desk: by an agent, or on a ticket; in how many entries, on how many tickets."""
+
+    desk: str
+    agent: str
+    number: str
+    minutes: int
+    entries: int
+    tickets: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something that `verify` found wrong, and what to do about it."""
 

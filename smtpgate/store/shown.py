@@ -41,6 +41,7 @@ class TicketDetail:
     entries: tuple[Entry, ...]  # oldest first
     sent: tuple[RecipientStatus, ...]
     due: tuple[Due, ...] = ()  # what comes of it by itself
+    worked: tuple[tuple[str, float, int], ...] = ()  # who spent how many minutes on it, and when; oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,14 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """Minutes that an agent has spent on a ticket, and the newest of what they are the sum of: id, when, minutes."""
+
+    minutes: int = 0
+    newest: tuple[tuple[int, float, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Reversal:
     """The newest merge into a ticket. old and new: both as they were before, with what the merge has not changed as it is now."""
 
@@ -102,6 +111,7 @@ class Said:
     others: tuple[OtherTicket, ...] = ()  # of the sender, the newest first
     waiting: dict[int, tuple[Withdrawn, ...]] = field(default_factory=dict)  # what can be taken back, the newest first
     began: dict[int, str] = field(default_factory=dict)  # whose mail it began with, when the question asks for it
+    spent: dict[int, Spent] = field(default_factory=dict)  # of the sender, when the question asks for it
     told: dict[str, Told] = field(default_factory=dict)  # by an agent's address
     answered_at: float = 0.0  # when the newest mail of ours was made that the mail refers to
     answered_entry: int | None = None  # what that mail was about

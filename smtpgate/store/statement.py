@@ -229,6 +229,11 @@ class Where:
             places.append(f"${len(self._params)}")
         self._conditions.append(condition.format(*places))
 
+    def grouped(self, select: str, by: str) -> Query:
+        """select, the conditions, and one row for each of `by`, in its order, as one statement."""
+        where = f" WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
+        return Query(f"{select}{where} GROUP BY {by} ORDER BY {by}", tuple(self._params))
+
     def query(self, select: str, order: str, limit: int, end: str = "") -> Query:
         """select, the conditions, order, a limit and `end` as one statement."""
         where = f" WHERE {' AND '.join(self._conditions)}" if self._conditions else ""

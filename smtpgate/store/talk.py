@@ -9,10 +9,10 @@ from typing import Any
 
 from smtpgate.listing import Listed
 from smtpgate.model import COPIES, SAID_WITH, Entry, OtherTicket, Status, Withdrawn
-from smtpgate.store import rows
+from smtpgate.store import rows, worked
 from smtpgate.store.api import LEFT_OUT, TO_AGENT, Facts, FactsQuery, Taken
 from smtpgate.store.linking import MERGED
-from smtpgate.store.shown import Choice, Said, Told
+from smtpgate.store.shown import Choice, Said, Spent, Told
 from smtpgate.store.statement import Query, Verb, select_in
 
 _ENTRIES, _TEXT = 12, 8000  # newest entries of a ticket, characters of each
@@ -57,6 +57,7 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
     talk: dict[int, tuple[Entry, ...]] = {}
     waiting: dict[int, tuple[Withdrawn, ...]] = {}
     began: dict[int, str] = {}
+    spent: dict[int, Spent] = {}
     single = facts.listed if query.listing is not None and query.listing.what in (Listed.NEXT, Listed.NUMBER) else ()
     names = dict.fromkeys(query.desks)
     for ticket in (*(facts.tickets[ticket_id] for ticket_id in reached), *single):
@@ -66,6 +67,8 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
         found = yield Query(_WAITING, (ticket_id,))
         if found:
             waiting[ticket_id] = tuple(Withdrawn(*row) for row in found)
+        if query.spent:
+            spent[ticket_id] = yield from worked.of_agent(ticket_id, query.sender)
         if query.began:
             first = yield Query(_BEGAN, (ticket_id,))
             began[ticket_id] = first[0][0] if first else ""
@@ -80,7 +83,7 @@ def with_talk(facts: Facts, query: FactsQuery) -> Verb[Facts]:
         for ticket_id in reached:
             choices[ticket_id] = yield from _choice(ticket_id, query.taken, about)
     return replace(
-        facts, said=Said(talk, others, waiting, began, told, answered, about, copies, choices=choices), open_tickets=opened
+        facts, said=Said(talk, others, waiting, began, spent, told, answered, about, copies, choices=choices), open_tickets=opened
     )
 
 

@@ -49,6 +49,7 @@ def noted(link: NewLink) -> Verb[None]:
     for select in (
         "SELECT ticket_id, 'entry', id, marks FROM entry WHERE ticket_id = $1",
         "SELECT ticket_id, 'outgoing', id, '' FROM outgoing WHERE ticket_id = $1",
+        "SELECT ticket_id, 'worked', id, '' FROM worked WHERE ticket_id = $1",
         "SELECT ticket_id, 'held', other_id, '' FROM link WHERE ticket_id = $1 AND kind = 'holds'",
     ):
         yield Query("INSERT INTO merge_moved (ticket_id, kind, item, name) " + select, (link.ticket_id,))
@@ -193,6 +194,7 @@ def _moved_back(old: int, new: int) -> Verb[None]:
         (old,),
     )
     yield Query(f"UPDATE outgoing SET ticket_id = $1 WHERE id IN ({_MOVED} 'outgoing')", (old,))
+    yield Query(f"UPDATE worked SET ticket_id = $1 WHERE id IN ({_MOVED} 'worked')", (old,))
     yield Query(
         """DELETE FROM message_ref WHERE ticket_id = $2 AND ours = 1
             AND message_id IN (SELECT name FROM merge_moved WHERE ticket_id = $1 AND kind = 'ref')""",

@@ -36,13 +36,14 @@ from smtpgate.store import (
     rows,
     targets,
     verify,
+    worked,
 )
 from smtpgate.store import facts as facts_verb
 from smtpgate.store import recount as recounting
 from smtpgate.store.api import Accepted, Changes, Decide, DecideBatch, DecideDue, Facts, FactsQuery, Incoming, OldMail, QueryOf
 from smtpgate.store.check import check
 from smtpgate.store.rawfiles import RawFiles
-from smtpgate.store.seen import Finding, History, Node, Overview, SourcedEntry
+from smtpgate.store.seen import Finding, History, Node, Overview, SourcedEntry, WorkedTime
 from smtpgate.store.shown import OutgoingDetail, Pause, RecipientStatus, TicketDetail
 from smtpgate.store.statement import T, Verb
 from smtpgate.target import Count, TargetClock
@@ -261,6 +262,11 @@ class VerbStore(ABC):
 
     async def overview(self, now: float) -> Overview:
         return await self._read(lambda: overview.overview(now))
+
+    async def worked(
+        self, by: str, *, desk: str | None, agent: str | None, since: float | None, until: float | None
+    ) -> Sequence[WorkedTime]:
+        return await self._read(lambda: worked.summed(by, desk, agent, since, until))
 
     async def blocks(self, desk: str | None) -> Sequence[Block]:
         return await self._read(lambda: blocking.all_of(desk))

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from smtpgate.errors import StoreMisuse
+from smtpgate.links import LinkKind, NewLink
 from smtpgate.listing import Listed, Listing
 from smtpgate.model import DeliveryState, EntryKind, Participant, Role, Status, Ticket
-from smtpgate.store.api import LEFT_OUT, TO_AGENT, AckNote, Changes, Facts, MessageRef, NewTicket, TicketUpdate
-from smtpgate.store.shown import Known, Told
+from smtpgate.store.api import LEFT_OUT, TO_AGENT, AckNote, Changes, Facts, MessageRef, NewTicket, SpentTime, TicketUpdate
+from smtpgate.store.shown import Known, Spent, Told
 from smtpgate.store.verbs import VerbStore
-from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, an_entry, an_outgoing
+from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, an_entry, an_id, an_outgoing
 from tests.support.store_steps import open_ticket
 
 LI = "li@example.org"
@@ -227,3 +228,27 @@ async def test_a_ticket_without_a_customer_gets_one_and_one_that_is_not_there_no
     assert facts.said.began == {ticket.id: "wang@example.org"}
     with pytest.raises(StoreMisuse, match="no ticket 7 "):
         await changed(store, Changes(updates=(TicketUpdate(7, customer=li),)))
+
+
+async def test_time_that_was_worked_is_summed_up_and_moves_with_its_ticket(store: VerbStore) -> None:
+    one, two = a_ticket(), a_ticket()
+    for ticket in (one, two):
+        await open_ticket(store, ticket)
+    times = [
+        SpentTime(an_id(), one.id, "support", LI, NOW, 90),
+        SpentTime(an_id(), two.id, "support", LI, NOW + 60, 20),
+        SpentTime(an_id(), two.id, "sales", "kim@example.org", NOW + 70, 5),
+    ]
+    await changed(store, Changes(spent=tuple(times)))
+    assert ((await seen(store, one)).worked, (await seen(store, two)).worked) == (90, 25)
+    facts = await store.facts(a_query(sender=LI, ticket_ids=(two.id,), conversation=True, spent=True))
+    assert facts.said.spent == {two.id: Spent(20, ((times[1].id, NOW + 60, 20),))}
+    found = await store.worked("agent", desk=None, agent=None, since=None, until=NOW + 70)
+    assert [(w.desk, w.agent, w.minutes, w.entries, w.tickets) for w in found] == [("support", LI, 110, 2, 2)]
+    await changed(
+        store, Changes(links=(NewLink(two.id, LinkKind.INTO, one.id, NOW),), entries=(an_entry(two.id, kind=EntryKind.EVENT),))
+    )
+    assert (await seen(store, one)).worked == 115
+    await changed(store, Changes(unspent=(times[0].id,)))
+    by_ticket = await store.worked("ticket", desk=None, agent=LI.upper(), since=None, until=None)
+    assert [(w.number, w.minutes) for w in by_ticket] == [(one.number, 20)]
