@@ -19,6 +19,11 @@ def is_chinese(language: str) -> bool:
     return language in ("zh", "zh-Hant")
 
 
+def comma(language: str) -> str:
+    """What stands between things that are listed."""
+    return "，" if is_chinese(language) else ", "
+
+
 def colon(language: str) -> str:
     """What stands between a label and its value."""
     return "：" if is_chinese(language) else ": "

@@ -39,7 +39,7 @@ def password(context: Context, address: str, printed: bool, remove: bool, as_jso
     config = context.config(read_files=False)
     found = config.agent_address(address)
     if not found and not remove:
-        raise UsageError(f"{address} is in no desk's agents")
+        raise UsageError(f"{address} is in no desk's agents; name it in `agents` of a [[desk]] first")
     file = config.submission.passwords
     if remove:
         if file is None:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from smtpgate import spent
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.languages import Language, colon, written_in
+from smtpgate.languages import Language, colon, comma, written_in
 from smtpgate.mail import duewords, letters, markwords, safe, wire
 from smtpgate.mail.agentwords import EVIDENCE, LANGUAGES, LINKED, PRIORITY, SAID, STATUS, WORDS
 from smtpgate.mail.compose import Templates
@@ -214,7 +214,7 @@ def _facts(briefing: Briefing, language: Language) -> list[tuple[str, str]]:
         (words["written-in"], "" if ticket.language == language else LANGUAGES[language][written_in(ticket.language)]),
         (words["wishes"], words["fewer"] if ticket.customer is not None and ticket.customer.fewer else ""),
         (words["files"], "" if _returned(briefing) else ", ".join(a.filename for a in briefing.entry.attachments if not a.seen)),
-        (words["marks"], ", ".join(markwords.mark(one, language) for one in _marks(briefing))),
+        (words["marks"], comma(language).join(markwords.mark(one, language) for one in _marks(briefing))),
         *((words["linked"], LINKED[language][link.kind].format(number=link.number)) for link in ticket.links[-_LINKS:]),
         *((words["others"], f"{o.number} ({STATUS[language][o.status]}) {o.subject}") for o in briefing.others),
     ]

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from smtpgate.desksettings import Agent, Desk
-from smtpgate.languages import colon
+from smtpgate.languages import colon, comma
 from smtpgate.listing import Daily, Some, Waiting
 from smtpgate.mail import briefing, duewords, letters, safe
 from smtpgate.mail.agentwords import STATUS
@@ -27,7 +27,6 @@ _WORDS: dict[str, dict[str, str]] = {
         "more": "and {count} more",
         "waits": "waiting for us for {age}",
         "back-at": "back at {when}",
-        "comma": ", ",
         "take": "Take it",
         "show": "Show",
     },
@@ -41,7 +40,6 @@ _WORDS: dict[str, dict[str, str]] = {
         "more": "还有 {count} 张",
         "waits": "已等待我们 {age}",
         "back-at": "{when} 恢复",
-        "comma": "，",
         "take": "我来处理",
         "show": "查看",
     },
@@ -55,7 +53,6 @@ _WORDS: dict[str, dict[str, str]] = {
         "more": "還有 {count} 張",
         "waits": "已等待我們 {age}",
         "back-at": "{when} 恢復",
-        "comma": "，",
         "take": "我來處理",
         "show": "查看",
     },
@@ -82,7 +79,7 @@ def compose_digest(digest: Digest, templates: Templates) -> Composed:
         **briefing.common(digest.desk, None, language, digest.date),
         "date": letters.date_text(digest.date, digest.desk, language, digest.agent.timezone or ""),
         "subject": colon(language).join(
-            (words["headline"], words["comma"].join(f"{words[name]} {some.all}" for name, some in lists))
+            (words["headline"], comma(language).join(f"{words[name]} {some.all}" for name, some in lists))
         ),
         "headline": words["headline"],
         "lists": [_list(digest, name, some) for name, some in lists],

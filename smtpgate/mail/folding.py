@@ -8,6 +8,7 @@ import unicodedata
 WIDTH = 78
 _WIDE = "\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6"
 _CLOSING = "，。、；：！？）」』】》〉”’"  # none of them begins a line
+_SIGNS = "，。、；："
 _PIECE = re.compile(rf"[{_WIDE}“‘][{_CLOSING}]*|[^\s{_WIDE}“‘]+[{_CLOSING}]*|\s+")
 
 
@@ -23,8 +24,18 @@ def fold(line: str, width: int = WIDTH) -> str:
     lines, here, used = [], "", 0
     for piece in _PIECE.findall(line):
         if here.strip() and used + columns(piece.rstrip()) > width:
-            lines.append(here.rstrip())
-            here, used = "  ", 2
+            kept, carried = _parted(here.rstrip(), width)
+            lines.append(kept)
+            here = "  " + carried
+            used = columns(here)
         if here != "  " or not piece.isspace():
             here, used = here + piece, used + columns(piece)
     return "\n".join((*lines, here.rstrip()))
+
+
+def _parted(full: str, width: int) -> tuple[str, str]:
+    """What stays of a full line, and what goes to the next one: Chinese is parted behind a sign, if one stands in the last half."""
+    if full[-1:].isascii():
+        return full, ""
+    sign = max(map(full.rfind, _SIGNS)) + 1
+    return (full[:sign], full[sign:]) if 2 * columns(full[:sign]) > width else (full, "")

@@ -6,6 +6,7 @@ an address, a file. Pure; never fails: what is not known here stands as it is.
 
 from __future__ import annotations
 
+from smtpgate.languages import colon
 from smtpgate.mail.agentwords import STATUS
 from smtpgate.mail.customerwords import Asked
 
@@ -112,6 +113,8 @@ EVENTS: dict[str, dict[str, str]] = {
         "take part no longer: {}": "no longer take part: {}",
         "split off from {}": "split off from {}",
         "answer taken back before it left": "an answer was taken back before it left",
+        "the customer says that it is solved": "the customer says that it is solved",
+        "no answer for {} days": "no answer for {} days",
     },
     "zh": {
         "taken by {} from {}": "{} 接手（原由 {} 负责）",
@@ -129,6 +132,8 @@ EVENTS: dict[str, dict[str, str]] = {
         "take part no longer: {}": "不再参与：{}",
         "split off from {}": "由 {} 拆出",
         "answer taken back before it left": "一封答复在发出前收回",
+        "the customer says that it is solved": "客户表示已解决",
+        "no answer for {} days": "{} 天没有回复",
     },
     "zh-Hant": {
         "taken by {} from {}": "{} 接手（原由 {} 負責）",
@@ -146,6 +151,8 @@ EVENTS: dict[str, dict[str, str]] = {
         "take part no longer: {}": "不再參與：{}",
         "split off from {}": "由 {} 拆出",
         "answer taken back before it left": "一封答覆在寄出前收回",
+        "the customer says that it is solved": "客戶表示已解決",
+        "no answer for {} days": "{} 天沒有回覆",
     },
 }
 # What the built-in patterns find (mail/topics); a pattern of the admin's has the name that he gave it.
@@ -213,11 +220,11 @@ def mark(text: str, language: str) -> str:
 
 def event(text: str, language: str) -> str:
     """A state that became another one is told in the words for states, with what was said of it behind."""
-    change, sign, more = text.partition(": ")
+    change, _, more = text.partition(": ")
     old, arrow, new = change.partition(" -> ")
     states = {status.value: words for status, words in STATUS[language].items()}
     if arrow and old in states and new in states:
-        return f"{states[old]} → {states[new]}{sign}{more}"
+        return f"{states[old]} → {states[new]}" + (colon(language) + _said(more, EVENTS[language]) if more else "")
     return _said(text, EVENTS[language])
 
 

@@ -101,6 +101,12 @@ def test_every_command_has_an_example_that_can_be_typed(path: str, command: clic
     assert tried, path
 
 
+def test_a_command_that_was_most_likely_meant_is_named() -> None:
+    result = CliRunner().invoke(cli, ["tiket", "list"], prog_name="smtpgate")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "smtpgate: No such command 'tiket'. Did you mean 'ticket'? (see smtpgate --help)\n"
+
+
 def test_no_list_of_commands_is_cut() -> None:
     """On 80 columns, where click ends what is too long with dots."""
     for name in COMMANDS:
