@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from base64 import b64encode
+from base64 import b64decode, b64encode
 
 MEMORY, PASSES, LANES = 64 * 1024, 3, 4  # KiB, and so on: what RFC 9106 §4 recommends second
 LONGEST = 1024  # octets of a password
@@ -64,6 +64,8 @@ def fault(known: str) -> str:
     found = _FORM.fullmatch(known)
     if found is None:
         return "is no Argon2id hash"
+    if not all(map(_canonical, known.split("$")[-2:])):
+        return "is an Argon2id hash of which a part is missing or was changed"
     memory, passes, lanes = map(int, found.groups())
     if not _LEAST_MEMORY <= memory <= _MOST_MEMORY or passes > _MOST_PASSES or lanes > _MOST_LANES:
         return (
@@ -71,6 +73,14 @@ def fault(known: str) -> str:
             f" {_MOST_PASSES}, p at most {_MOST_LANES}"
         )
     return ""
+
+
+def _canonical(text: str) -> bool:
+    """Is it base64 as it is written of whole octets? What is cut off or mistyped hardly ever is, and cannot be compared with."""
+    try:
+        return _text(b64decode(text + "=" * (-len(text) % 4), validate=True)) == text
+    except ValueError:
+        return False
 
 
 def _text(data: bytes) -> str:

@@ -61,10 +61,22 @@ def test_the_longest_one_can() -> None:
         ("correct horse", False),
         ("", False),
         (FORM.format(m=65536, t=3, p=4) + "\n", False),
+        (FORM.format(m=65536, t=3, p=4)[:-2], False),  # cut off
+        (FORM.format(m=65536, t=3, p=4)[:-1] + "h", False),  # a letter that no octets are written with there
+        (FORM.format(m=65536, t=3, p=4).replace("c2FsdHNhbHRzYWx0c2FsdA", "c2FsdHNhbHRzY"), False),
     ],
 )
 def test_which_hashes_are_taken(known: str, good: bool) -> None:
     assert (passwords.fault(known) == "") is good
+
+
+def test_whatever_is_taken_can_be_compared() -> None:
+    """A hash that was cut anywhere: refused, or a hash that no password has."""
+    known = FORM.format(m=8192, t=1, p=1)
+    whole = [known[:i] for i in range(len(known))] + [known[:i] + known[i + 1 :] for i in range(30, len(known))]
+    taken = [one for one in whole if not passwords.fault(one)]
+    assert taken
+    assert not any(passwords.matches("correct horse", one) for one in taken)
 
 
 def test_a_decoy_costs_what_the_real_one_costs_and_has_no_password() -> None:
