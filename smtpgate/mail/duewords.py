@@ -41,8 +41,8 @@ WORDS: dict[str, dict[str, str]] = {
         "since": "【已逾期】原定 {when}（{target}）",
         "short-until": "期限 {when}",
         "short-since": "【已逾期】{age}",
-        "promise": "我们的同事最迟在 {when} 之前给您答复。",
-        "late": "我们原定在 {when} 之前答复您，现已延误。您的工单仍在处理中。",
+        "promise": "我们的同事最迟在 {when}之前给您答复。",
+        "late": "我们原定在 {when}之前答复您，现已延误。您的工单仍在处理中。",
     },
     "zh-Hant": {
         "due": "期限",
@@ -50,8 +50,8 @@ WORDS: dict[str, dict[str, str]] = {
         "since": "【已逾期】原訂 {when}（{target}）",
         "short-until": "期限 {when}",
         "short-since": "【已逾期】{age}",
-        "promise": "我們的同仁最遲會在 {when} 之前答覆您。",
-        "late": "我們原訂在 {when} 之前答覆您，現已延誤。您的案件仍在處理中。",
+        "promise": "我們的同仁最遲會在 {when}之前答覆您。",
+        "late": "我們原訂在 {when}之前答覆您，現已延誤。您的案件仍在處理中。",
     },
 }
 

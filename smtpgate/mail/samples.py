@@ -236,8 +236,8 @@ def _digest(language: Language, desk: Desk, agent: Agent) -> Digest:
         agent=agent,
         daily=Daily(
             overdue=Some((Waiting(late),), 1),
-            today=Some((Waiting(ticket),), 1),
-            mine=Some((Waiting(replace(ticket, clock=None), since=_NOW - 7200),), 1),
+            today=Some((Waiting(replace(ticket, assignee=agent.address)),), 1),
+            mine=Some((Waiting(replace(ticket, clock=None, assignee=agent.address), since=_NOW - 7200),), 1),
             unassigned=Some((Waiting(other, since=_NOW - 86_400),), 12),
             back=Some((Waiting(replace(other, number="20251230-EML-0007"), back_at=_NOW + 7200),), 1),
         ),

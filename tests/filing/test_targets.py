@@ -393,9 +393,9 @@ async def test_the_customer_is_told_until_when_in_his_language_and_the_desks_zon
         promised = "You get an answer from one of us by Monday, 5 January 2026, 13:00 (UTC+8) at the latest."
         assert promised in " ".join(text_of(to(first, CUSTOMER, "received")).split())
         chinese = await desk.post(mail("打印机坏了", "您好，打印机一直卡纸，请尽快帮忙处理，谢谢。"))
-        assert "最迟在 2026年1月5日（星期一）13:00（UTC+8） 之前给您答复" in text_of(to(chinese, CUSTOMER, "received"))
+        assert "最迟在 2026年1月5日（星期一）13:00（UTC+8）之前给您答复" in text_of(to(chinese, CUSTOMER, "received"))
         traditional = await desk.post(mail("印表機壞了", "您好，印表機一直卡紙，請儘快幫忙處理，謝謝。"))
-        assert "2026年1月5日（星期一）13:00（UTC+8） 之前答覆您" in text_of(to(traditional, CUSTOMER, "received"))
+        assert "2026年1月5日（星期一）13:00（UTC+8）之前答覆您" in text_of(to(traditional, CUSTOMER, "received"))
         status = await customer_says(desk, first, "status")
         assert promised in " ".join(text_of(to(status, CUSTOMER, "status")).split())
         desk.clock.advance(4 * DAY)
