@@ -13,7 +13,7 @@ from smtpgate.clock import Clock, id_text, new_id
 from smtpgate.config import Config
 from smtpgate.due import Circumstances
 from smtpgate.errors import StoreError
-from smtpgate.handlers import later, tell
+from smtpgate.handlers import later, targets, tell
 from smtpgate.handlers.case import Work
 from smtpgate.handlers.later import Occasion as LaterOccasion
 from smtpgate.handlers.pipeline import Pipeline
@@ -68,6 +68,7 @@ class Closing:
         work.entries += [Entry(occasion.new_id(), ticket.id, EntryKind.EVENT, "", now, event), note]
         work.updates.append(TicketUpdate(ticket.id, status=Status.CLOSED, updated_at=now))
         tell.told(occasion, work, replace(ticket, status=Status.CLOSED), note, "erased", wanted=True)
+        targets.kept(occasion, work)
         return work.changes(None, "")
 
 

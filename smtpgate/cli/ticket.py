@@ -101,7 +101,8 @@ def list_(
         if by_due:
             desks = [desk] if desk is not None else [d.name for d in config.desk]
             until = SystemClock().now() if overdue else None
-            return await store.due_tickets(desks, statuses=asked["statuses"], until=until, limit=limit or _LIMIT)
+            states = asked["statuses"] or [status for status in Status if status.open]
+            return await store.due_tickets(desks, statuses=states, until=until, limit=limit or _LIMIT)
         return await store.tickets(**asked, limit=limit or _LIMIT)
 
     if entries:

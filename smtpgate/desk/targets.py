@@ -221,6 +221,8 @@ def items(config: Config, clock: TargetClock, status: Status, priority: Priority
             warn = calendar.after(clock.dated, most) if most else None
             yield Item(Target.DATE, clock.date, warn, clock.date_told)
         return
+    if status not in _OURS:
+        return
     for target, watch in ((_of_answer(clock), clock.answer), (Target.SOLUTION, clock.solution)):
         limit = _limit(config, clock.desk, target, priority)
         if watch is None or watch.since is None or limit is None:

@@ -254,7 +254,7 @@ class Post:
         return self._outgoing(compose_receipt(receipt, self.templates), purpose, desk, ticket, agent.address, now, now, None)
 
     def late(self, *, desk: Desk, ticket: Ticket, manager: Agent, now: float) -> OutgoingMail:
-        """What is late, to somebody who only hears of it: no address of it does anything."""
+        """What is late, to somebody who only hears of it: no address of it does anything. An answer goes to who has the ticket."""
         late = Receipt(
             title=late_title(ticket, manager.language),
             desk=desk,
@@ -262,7 +262,7 @@ class Post:
             agent=manager,
             message_id=new_message_id(ticket.id, desk.domain, secrets.token_bytes(10)),
             date=now,
-            answer_to=desk.address,
+            answer_to=ticket.assignee or desk.address,
             lines=late_lines(ticket, desk, manager, now),
             references=(f"<{id_text(ticket.id)}.late@{desk.domain}>",),
         )

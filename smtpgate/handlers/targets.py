@@ -62,7 +62,8 @@ def promised(case: Known, work: Work, ticket: Ticket) -> float | None:
 
 def following(config: Config, ticket: Ticket, update: TicketUpdate, happened: Happened) -> Changes:
     """What a command at the terminal does to a ticket, beside its update."""
-    if ticket.clock is None and not (targets.counted(config.desk_named(update.desk or ticket.desk)) and ticket.customer):
+    counts = targets.counted(config.desk_named(update.desk or ticket.desk)) and ticket.customer is not None
+    if ticket.clock is None and happened.absorbed is None and not counts:
         return Changes(updates=(update,))
     found = targets.moved(config, ticket.clock or targets.unknown(ticket.id, ticket.desk), happened)
     return Changes(updates=(update,), clocks=(found.clock,), met=tuple(found.met), unmet=tuple(found.unmet))

@@ -289,6 +289,7 @@ async def test_agents_hear_before_it_is_late_and_once_when_it_is_and_managers_th
 async def test_after_an_outage_there_is_one(desk: Helpdesk) -> None:
     await answer(desk, await begin(desk), "#take")
     assert sorted(await pass_by(desk, 3 * DAY)) == [("alert", BOSS), ("to-agent", LEE)]
+    assert str(read(await newest(desk, "alert"))["Reply-To"].addresses[0].addr_spec) == LEE  # who has it
     desk.clock._now -= 2 * DAY  # the clock is put back
     assert await pass_by(desk, 0) == []
 
