@@ -6,8 +6,8 @@ Clients send without pause by SMTP, by LMTP over TCP and by LMTP over a Unix soc
 send a mail again, the same bytes, until they hear 250. By LMTP a mail has two recipients and needs two times 250.
 A sink that is never killed takes the acknowledgements. Kills come at random moments, in the middle of a start, and while
 the sink has a delivery in its hands (before its 354, or after the final dot and before its 250). In some lives the door's
-process or a parser is killed before the gateway itself is. At the end everything is audited (tests/support/audit.py). Exit
-code 0: nothing lost, nothing made up. The last line has the figures.
+process, delivery's, a parser or what parsers are forked from is killed before the gateway itself is. At the end everything is
+audited (tests/support/audit.py). Exit code 0: nothing lost, nothing made up. The last line has the figures.
 """
 
 from __future__ import annotations
@@ -277,7 +277,7 @@ async def _run(
         for number in range(clients)
     ]
     done = {"at random": 0, "while starting": 0, "before the sink's 354": 0, "after the final dot": 0}
-    helpers = {"of the door": 0, "of delivery": 0, "of a parser": 0}
+    helpers = {"of the door": 0, "of delivery": 0, "of a parser": 0, "of forking": 0}
     longest = 0.0
     try:
         for number in range(kills):
