@@ -38,6 +38,12 @@ def _prctl(*args: object) -> None:
         ctypes.CDLL(None).prctl(*args)
 
 
+def module_path() -> str:
+    """PYTHONPATH for a process that is started to run a module of ours."""
+    root = str(Path(__file__).resolve().parents[1])
+    return os.pathsep.join(place for place in (root, os.environ.get("PYTHONPATH", "")) if place)
+
+
 def close_all_but(*kept: int) -> None:
     """Nothing that a parent holds open stays open here: its terminal's three and these are enough."""
     for handle in map(int, os.listdir("/dev/fd")):

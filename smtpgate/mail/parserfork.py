@@ -22,7 +22,6 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn
 
 from smtpgate import ownprocess
@@ -66,15 +65,13 @@ def ahead() -> Running:
 def _started() -> Running:
     """By its command, for whoever has threads or secrets already. Raises OSError."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    root = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
     environment = {k: v for k, v in os.environ.items() if k in _KEPT_ENVIRONMENT}
     with theirs:
         process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-P", "-m", __name__],  # -P: no module out of the working directory
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
-            env={**environment, "PYTHONPATH": path, "PYTHONUTF8": "1"},
+            env={**environment, "PYTHONPATH": ownprocess.module_path(), "PYTHONUTF8": "1"},
         )
     return Running(process.pid, ours, process.wait)
 

@@ -21,7 +21,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
@@ -77,13 +76,11 @@ def fork(role: str) -> Born:
 def spawn(role: str) -> Born:
     """A new process, for a main process that has threads already. Raises OSError."""
     ours, theirs = socket.socketpair()
-    root = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
     with theirs:
         pid = os.posix_spawn(
             sys.executable,
             [sys.executable, "-P", "-m", __package__, role, str(os.getpid())],
-            {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1"},
+            {**os.environ, "PYTHONPATH": ownprocess.module_path(), "PYTHONUTF8": "1"},
             file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), 0)],
         )
     return Born(pid, ours)
