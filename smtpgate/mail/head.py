@@ -46,7 +46,7 @@ class Head:
         """The addresses of all fields with this name, read once."""
         if name not in self._lists:
             values = [header.unfolded(f, self._hint) for f in header.named(self.fields, name)[:_LISTS]]
-            self._lists[name], defects = address.parse_list(", ".join(values), limit=self._limit)
+            self._lists[name], defects = address.parse_list(", ".join(values), limit=self._limit) if values else ((), ())
             if name == "from" and not self._lists[name] and (local := address.local_name(self._value(name))) is not None:
                 self._lists[name] = (local,)  # shown as it stands; nobody can be answered there
             self.defects.extend(f"{name}: {d}" for d in defects)

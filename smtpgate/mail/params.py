@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from smtpgate.mail import charset, header, safe
 
+_SHORT = 200  # octets of a value that is kept
 _MOST = 100  # parameters of one field that are read
 _NAME_LIMIT = 150  # characters of a file name
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
@@ -72,15 +74,21 @@ _ENDINGS = {
 
 def content_type(fields: Iterable[header.Field]) -> tuple[str, dict[str, str]]:
     """The type in lower case and its parameters; text/plain when it is missing or unreadable (RFC 2045 §5.2)."""
-    value = next((f.value for f in fields if f.name == "content-type"), None)
-    if value is None:
+    found = header.named(fields, "content-type")
+    if not found:
         return "text/plain", {}
-    main, values = parse(value)
+    main, values = parse(found[0].value)
     return (main if _TYPE.fullmatch(main) else "text/plain"), values
 
 
 def parse(value: bytes) -> tuple[str, dict[str, str]]:
     """(the main value in lower case, parameters by lower-case name). Of two with one name the first counts."""
+    main, values = _parsed(value) if len(value) <= _SHORT else _parsed.__wrapped__(value)
+    return main, values.copy()
+
+
+@lru_cache(256)  # most mails have the same few, and each is asked for several times
+def _parsed(value: bytes) -> tuple[str, dict[str, str]]:
     text = header.unfolded(header.Field("", value, b""))
     main, _, rest = text.partition(";")
     main, _, behind = main.strip().partition(" ")  # a comment, or parameters whose semicolon is missing
@@ -167,6 +175,8 @@ def safe_name(raw: str) -> str:
     No path, drive, control, bidi or zero-width character, no leading dot, none of the characters that file systems
     and shells give a meaning. At most 150 characters, the ending kept. "" if nothing is left.
     """
+    if not raw:  # mostly
+        return ""
     text = safe.line(header.decode_words(raw[:4000]), 4000).replace("\u200c", "").replace("\u200d", "")
     text = text.replace("\\", "/").rpartition("/")[2]
     text = "".join("_" if c in '<>:"|?*' or c in "\u2044\u2215\u29f8\uff0f\uff3c" else c for c in text).strip(" .\u3000\xa0")

@@ -19,13 +19,14 @@ from smtpgate.mail.htmlmarks import ATTRIBUTION, HEADER, QUOTED, SIGNATURE
 #          r a ruled line · o scissors, below which the sender's own patch follows · b blank · t text
 #          and while they are joined: c may end an attribution · A, H so says the HTML · D words between dashes
 
+PLAIN = frozenset("tb")
+_TO_BE_JOINED = frozenset("AcD")
 _MARKS = QUOTED + ATTRIBUTION + HEADER + SIGNATURE
 _DASHES = "-_=*—－–─━‐‑~#"
 _DASHES_AND_BLANKS = _DASHES + BLANKS
 _LONG_LINE = 500  # nothing beyond this is an attribution or a header line
 
 _RULED = "RPOo请請"  # letters with which lines begin that _worded has rules for
-_COLONS = re.compile("[:：|]")
 
 _ON_A_DAY = re.compile(r"(?<=[ .!?-])On (?=(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Ju[nl]|Aug|Sep|Oct|Nov|Dec|[0-9]))")
 _INITIALS = re.compile(r"[A-Za-z]{1,4}>(?= |$)")
@@ -62,10 +63,13 @@ def letters_of(lines: list[str]) -> list[str]:
             marked = True
         else:
             letters.append(_letter(line))
-    _join_attributions(lines, letters)
+    if not _TO_BE_JOINED.isdisjoint(letters):
+        _join_attributions(lines, letters)
     if "h" in letters or "H" in letters:
         headerblock.join(lines, letters)
     notesblock.mark(lines, letters)
+    if PLAIN.issuperset(letters):
+        return letters  # nothing that follows is about it
     _bare_dividers(lines, letters)
     _forward_in_quote(lines, letters)
     if marked:
@@ -98,7 +102,9 @@ def _letter(line: str) -> str:
 def _ordinary(s: str) -> bool:
     """A line that no rule of `_looked_at` is about, which most are: its ends, and no colon."""
     first, last = s[0], s[-1]
-    return first.isalpha() and first not in _RULED and (last.isalnum() or last in ".,!?") and not _COLONS.search(s)
+    return (
+        first.isalpha() and first not in _RULED and (last.isalnum() or last in ".,!?") and not (":" in s or "|" in s or "：" in s)
+    )
 
 
 def _looked_at(s: str, line: str) -> str:

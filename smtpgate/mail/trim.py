@@ -144,6 +144,8 @@ def is_answer(subject: str) -> bool:
 
 def _roles(lines: list[str], letters: list[str], *, forward: bool, answers: bool) -> tuple[list[str], int]:
     roles = ["b" if x == "b" else "o" for x in letters]
+    if quotelines.PLAIN.issuperset(letters):
+        return roles, -1
     marks_count = answers or "a" in letters
     if marks_count and _prompts(lines, letters):
         marks_count = False
@@ -271,6 +273,8 @@ def _signatures(lines: list[str], letters: list[str], roles: list[str]) -> None:
 
 def _armour(lines: list[str], letters: list[str], roles: list[str]) -> None:
     """The frame of a clear-signed OpenPGP mail: its header, and the signature below."""
+    if "x" not in letters:
+        return
     for i, letter in enumerate(letters):
         if letter != "x":
             continue
