@@ -22,7 +22,7 @@ from smtpgate.handlers.post import Post
 from smtpgate.mail import wire
 from smtpgate.mail.address import key
 from smtpgate.mail.agentwords import LANGUAGES
-from smtpgate.mail.letters import ComposeError, one_line
+from smtpgate.mail.letters import ComposeError
 from smtpgate.model import COPIES, NOBODY, SAID_WITH, Address, Entry, EntryKind, OutgoingMail, Participant, Role, Status, Ticket
 from smtpgate.store.api import Facts, TicketUpdate
 
@@ -77,9 +77,8 @@ def handed(ticket: Ticket, to: Address, now: float, facts: Facts) -> Handed:
     left = tuple(p for p in ticket.participants if p not in (before, there))
     language = (known.wish.language or known.language if known is not None else "") or ticket.language
     status = Status.PROGRESS if ticket.status in _WAITED else ticket.status
-    name = f" ({one_line(before.name, 80)})" if before is not None and before.name.strip() else ""
     who = before.address if before is not None else NOBODY
-    events = [f"{_EVENT}{who}{name}{_ARROW}{address}{_WAS.get(there.role, '') if there is not None else ''}"]
+    events = [f"{_EVENT}{who}{_ARROW}{address}{_WAS.get(there.role, '') if there is not None else ''}"]
     copies, others = ([p.address for p in left if (p.role is Role.JOINED) is joined] for joined in (True, False))
     events += [COPIES + " ".join(f"-{a}" for a in copies)] if copies else []
     events += [_LEFT + " ".join(others)] if others else []
@@ -219,8 +218,7 @@ def before(ticket: Ticket, entries: Sequence[Entry], mail: Entry, began: str, no
     same = [e for e in entries if (e.created_at, e.author) == (mail.created_at, mail.author)]
     events = [e.text for e in same if e.kind is EntryKind.EVENT]
     said = next((text.removeprefix(_EVENT) for text in events if text.startswith(_EVENT)), "")
-    old, _, new = said.rpartition(_ARROW)
-    address, _, name = old.partition(" (")
+    address, _, new = said.rpartition(_ARROW)
     there = next((role for role, words in _WAS.items() if new.endswith(words)), None)
     new = new.removesuffix(_WAS[there]) if there is not None else new
     if not said or address == NOBODY or ticket.customer is None or key(new) != key(ticket.customer.address):
@@ -229,7 +227,7 @@ def before(ticket: Ticket, entries: Sequence[Entry], mail: Entry, began: str, no
         wire.checked_address(address)
     except ComposeError:
         return None
-    customer = Participant(address, name.removesuffix(")"), Role.CUSTOMER, since=now, subject=key(began) == key(address))
+    customer = Participant(address, "", Role.CUSTOMER, since=now, subject=key(began) == key(address))
     others = [replace(ticket.customer, role=there, since=0.0, subject=True)] if there is not None else []
     copies = [word for text in events if text.startswith(COPIES) for word in text.removeprefix(COPIES).split()]
     listed = [word for text in events if text.startswith(_LEFT) for word in text.removeprefix(_LEFT).split()]

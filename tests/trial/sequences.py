@@ -54,6 +54,7 @@ _PAUSES = (1.0, 1.0, 1.0, 40.0, 70.0, 4000.0, 4000.0, 2.5 * _DAY, 5.5 * _DAY, 40
 _CHILDREN = (1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 1)  # of a sequence with so many mails: how many go on from it
 _WORD = re.compile(rb"zq\d{6}x")
 _RELEASE = re.compile(r"write #release to (\S+)")
+_TIME = re.compile(rb"7 h 4|7 =E5=B0=8F=E6=97=B6|[Tt]ime worked")  # what is worked, of which nobody outside hears
 _NAMED = re.compile(rb"<(\d+)@x\.example>")  # a mail from outside, by its serial
 _NUMBER = re.compile(r"\d{8}-[A-Z]{3}-\d{4}")
 _PART = re.compile(rb"Content-Transfer-Encoding: base64\r\n(?:[^\r\n]+\r\n)*\r\n([A-Za-z0-9+/=\r\n]+)")
@@ -166,6 +167,9 @@ _INSIDE = (
     "#block\n{}",
     "#template hello\n#note\n{}",
     "#cc friend@third.example\n#note\n{}",
+    "#spent 7h41\n{}",
+    "#spent 7h41\n#resolved\n#note\n{}",
+    "#spent -1m\n{}",
     "#customer {person}\n{}",
     "#customer {person}\n#cc {kept}\n#note\n{}",
 )
@@ -184,6 +188,7 @@ _OUTWARD = (
     "#cc carol@other.example\n{}",
     "#cc -friend@third.example\n{}",
     "#解决\n{}",
+    "#spent 7h41\n#reply\n{}",
     "#customer {person}\n#reply\n{}",
     "#cc {kept}\n#客户 {person}\n#reply\n{}",
     "#customer {person}\n#waiting\n#reply\n{}",
@@ -545,6 +550,8 @@ class Walk:
         answered = ticket is not None and to == sender and any(p.address == to for p in ticket.participants)
         if ticket is None or ((ticket.id, to) not in since and not answered):  # whom a customer put in Cc is answered, no more
             raise Leak(f"a mail ({sent.purpose}) to {to}, who takes no part in {ticket.number if ticket else 'nothing'}")
+        if _TIME.search(sent.data.replace(b"=\r\n", b"")):
+            raise Leak(f"time that was worked, to {to} ({sent.purpose})")
         for word in _words(sent.data):
             text = words.get(word)
             if text is None:

@@ -66,6 +66,8 @@ _BODIES = (
     "#away 2d",
     "#release",
     "#discard",
+    "#spent 20m",
+    "#spent 20m\n#reply\nSend it.",
     "#customer friend@evil.example\n#reply\nSend it.",
     "#customer friend@evil.example",
     "#customer friend@evil.example\n#cc {customer}\nSend it.",
@@ -143,6 +145,11 @@ def may_notify(case: Case) -> bool:
 def may_move(case: Case) -> bool:
     """The same of what is done to the ticket that the address is for, whosever that is."""
     return may_notify(case) or (case.address == "other-ticket" and allowed(replace(case, address="own")))
+
+
+def may_work(case: Case) -> bool:
+    """May it note time? What stays inside needs no signed address, but for the ticket that it names."""
+    return may_ask(case) or may_move(case) or (case.released and case.sender in (LEE, KIM, SAL))
 
 
 def may_ask(case: Case) -> bool:
@@ -265,6 +272,7 @@ async def run(count: int, seed: int) -> Counter[str]:
                 assert may_ask(case) or not lists(case, out), f"seed {seed}, case {number}: told {case}"
                 assert may_move(case) or not moves(changes), f"seed {seed}, case {number}: moved {case}"
                 told["moved, split or blocked"] += moves(changes)
+                assert may_work(case) or not changes.spent, f"seed {seed}, case {number}: worked {case}"
                 told["another customer"] += hands(changes)
                 told["answered with a list"] += lists(case, out)
                 told["relayed, as it may be" if relayed else "kept, though it might go" if may else "kept"] += 1
