@@ -39,11 +39,13 @@ NAMES = (
     "paused",
     "queue-old",
     "held-old",
+    "person-waits",
     "node-silent",
     "node-clock",
     "certificate-ends",
     "reload-refused",
 )
+_ASKED = 3 * 86400.0  # seconds that a person waits for an admin; the law gives a month
 _AHEAD = 5.0  # seconds that a node's clock may differ
 _CERTIFICATE = 14 * 86400.0  # seconds before its end: those who renew do so with 30 days left
 
@@ -79,6 +81,13 @@ def alarms(seen: Overview, file: StoreFile, doing: tuple[Facts, float] | None, b
     if held is not None and now - held > bounds.held_age:
         text = f"{seen.counts['mail.held']} held mail, the oldest since {duration(now - held)}: nobody has answered their senders"
         yield Alarm("held-old", text, "smtpgate hold list, then hold release or hold drop")
+    asked = seen.oldest.get("person.confirmed")
+    if asked is not None and now - asked > _ASKED:
+        text = f"what a person asked for about their own data waits since {duration(now - asked)}"
+        yield Alarm("person-waits", text, "smtpgate person list, then person export, person erase or person refuse")
+    if "person.running" in seen.oldest:
+        text = "a person is erased in part: it was stopped"
+        yield Alarm("person-waits", text, "smtpgate person list names the address; run the same smtpgate person erase again")
     yield from _of_the_nodes(seen, now)
     if file.running and doing is not None:
         yield from _of_the_process(doing[0], now)

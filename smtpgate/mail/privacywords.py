@@ -65,11 +65,11 @@ BUTTONS: dict[Language, dict[str, str]] = {
 TEXTS: dict[Language, dict[Occasion, str]] = {
     "en": {
         Occasion.ASK_EXPORT: "A mail from your address asks for a copy of all data that we keep about you: your mails, what we"
-        " wrote to you, and what we have noted for writing to you.\n\nIf you want it, answer this mail with the one word: {word}"
-        "\nbefore {until}. If you did not ask, do nothing: then nothing happens.",
+        " wrote to you, and what we have noted for writing to you.\n\nIf you want it, answer this mail before {until}"
+        " with the one word: {word}\nIf you did not ask, do nothing: then nothing happens.",
         Occasion.ASK_ERASE: "A mail from your address asks us to erase all data that we keep about you: your mails with their"
         " files, your name and address, and what we wrote to you. Requests that are still open will be closed. It cannot be"
-        " undone.\n\nIf you want it, answer this mail with the one word: {word}\nbefore {until}. If you did not ask, do nothing:"
+        " undone.\n\nIf you want it, answer this mail before {until} with the one word: {word}\nIf you did not ask, do nothing:"
         " then nothing happens.",
         Occasion.WAITS: "You have confirmed it. One of us will see to it and write to you when it is done.",
         Occasion.WILL_ERASE: "You have confirmed it. It is done after {until}, and you will get one more mail that says so.\n\nIf"

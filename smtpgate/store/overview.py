@@ -68,6 +68,12 @@ def _first(table: str, key: str, moment: str, since: float) -> Verb[int]:
 
 def _oldest(now: float) -> Verb[dict[str, float]]:
     found: dict[str, float] = {}
+    asked = yield Query(  # what waits for an admin: by name, and an erasure that was begun and left
+        """SELECT state, min(asked_at) FROM privacy WHERE at IS NULL AND (state = 'confirmed'
+            OR (state = 'running' AND leased_until < $1)) GROUP BY state""",
+        (now,),
+    )
+    found |= {f"person.{state}": at for state, at in asked}
     for mail_state in (MailState.ACCEPTED, MailState.HELD, MailState.POISON):
         # what is held since its sender is blocked waits for nobody
         rows = yield Query(

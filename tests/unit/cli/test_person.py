@@ -100,9 +100,11 @@ def test_what_a_person_asked_for_and_confirmed_is_sent_or_refused(shop: Shop, tm
             await store._write(lambda one=one: requests.kept(one))  # type: ignore[misc]
 
     shop.store(ask)
+    assert "person-waits" in shop.run("status").stdout
     assert "refused" in shop.good("person", "refuse", id_text(8), "--as", "amy")
     assert "it is lapsed" in shop.bad("person", "refuse", id_text(8))[1]
     (row,) = shop.rows("person", "export", WANG, "--mail", "--as", "amy")
     assert (row["state"], row["by"], "4 received" in row["counts"]) == ("telling", "amy", True)
     (letter,) = [one for one in shop.rows("queue", "list") if one["purpose"] == "privacy"]
     assert letter["address"] == WANG
+    assert "person-waits" not in shop.run("status").stdout
