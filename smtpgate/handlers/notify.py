@@ -7,13 +7,14 @@ the daily cap is it withheld, and the ticket says so.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from smtpgate.handlers import targets
 from smtpgate.handlers.case import Case, Work
 from smtpgate.handlers.doing import SPAM, conversation
 from smtpgate.mail.customerwords import Asked
 from smtpgate.mail.letters import ComposeError, Ending, Standing
-from smtpgate.model import Entry, EntryKind, Ticket
+from smtpgate.model import Address, Entry, EntryKind, Ticket
 from smtpgate.rules.rights import Acknowledging
 from smtpgate.store.api import AckNote
 
@@ -112,7 +113,7 @@ def _send(
             purpose=purpose,
             desk=desk,
             ticket=ticket,
-            to=case.person,
+            to=_named(case.person, ticket),
             now=case.now,
             send_at=at,
             in_reply_to=case.parsed,
@@ -129,6 +130,13 @@ def _send(
     work.acks.append(AckNote(case.sender, at, purpose))
     work.message_refs.append(case.post.reference(mail))
     work.because(NAME, f"{purpose} mail to {case.person.address}{when}")
+
+
+def _named(person: Address, ticket: Ticket) -> Address:
+    """A tap on a link makes a mail that may name an address alone: then as the ticket knows its customer, if it was proved."""
+    known = None if ticket.unverified else ticket.customer
+    same = known is not None and known.address.lower() == person.address.lower()
+    return replace(person, name=known.name) if known is not None and same and not person.name else person
 
 
 def _unsent(case: Case, work: Work, ticket: Ticket, text: str) -> None:

@@ -330,3 +330,10 @@ async def test_more_than_a_signature_is_an_answer(desk: Helpdesk) -> None:
 async def test_a_word_in_a_new_mail_opens_a_ticket_like_any_other(desk: Helpdesk) -> None:
     said = await desk.post(mail("Hello", "status"))
     assert (said.outcome, "received" in said.purposes) == ("new", True)
+
+
+async def test_a_word_without_a_name_is_answered_by_the_name_that_the_ticket_knows(desk: Helpdesk) -> None:
+    first = await desk.post(mail("Printer on fire", sender=f"Alice Hall <{CUSTOMER}>"))
+    letter = to(await say(desk, first, "status"), CUSTOMER, "status")
+    assert text_of(letter).startswith("Hello Alice Hall,")
+    assert str(read(letter)["To"]) == f"Alice Hall <{CUSTOMER}>"
