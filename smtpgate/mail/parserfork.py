@@ -91,25 +91,32 @@ class ForkServer:
     async def fork(self, connection: socket.socket, errors: int) -> int:
         """A parser with these for its input and output and for its standard error; its number. Raises OSError."""
         async with self._turn:
-            if self._stopped:
-                raise OSError("the process that parsers are forked from is stopped")
             ownprocess.adopt()
-            if self._running is None:
-                self._running = _started()
-            answer = b""
-            try:
-                with contextlib.suppress(ConnectionError, TimeoutError):
-                    async with asyncio.timeout(_PATIENCE):
-                        answer = await self._ask(self._running.channel, connection, errors)
-            finally:
-                if not answer:  # dead, hung, or out of step: what it says next would be for somebody else
-                    await self._drop()
+            answer = await self._asked(connection, errors) if self._running is not None else b""
+            if not answer:  # there is none, or it has died since: another one, at once
+                answer = await self._asked(connection, errors)
         if not answer:
             raise OSError("what they are forked from does not start, hangs or has ended")
         number = int(_NUMBER.unpack(answer)[0])
         if number < 0:
             raise OSError(-number, os.strerror(-number))
         return number
+
+    async def _asked(self, connection: socket.socket, errors: int) -> bytes:
+        """What it answers; nothing: it is no more."""
+        if self._stopped:
+            raise OSError("the process that parsers are forked from is stopped")
+        if self._running is None:
+            self._running = _started()
+        answer = b""
+        try:
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    answer = await self._ask(self._running.channel, connection, errors)
+        finally:
+            if not answer:  # dead, hung, or out of step: what it says next would be for somebody else
+                await self._drop()
+        return answer
 
     @staticmethod
     async def _ask(channel: socket.socket, connection: socket.socket, errors: int) -> bytes:
@@ -130,7 +137,8 @@ class ForkServer:
         running, self._running = self._running, None
         if running is not None:
             running.channel.close()
-            os.kill(running.pid, signal.SIGKILL)  # it is still ours to wait for
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(running.pid, signal.SIGKILL)  # nobody has waited for it yet, so its number is no other's
             await asyncio.shield(asyncio.to_thread(running.end))
 
 

@@ -6,19 +6,24 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from smtpgate.limitsettings import Limits
 from smtpgate.mail import parserfork
+from smtpgate.mail.worker import ParserPool
 from tests.support.gateway import ROOT, alive, wait_for
 from tests.unit.mail.test_worker import pid, pool, works
 
 _AHEAD = """
 import os
+from smtpgate.limitsettings import Limits
 from smtpgate.mail import parserfork
+from smtpgate.mail.worker import ParserPool
 kept = open(os.devnull)
 known = parserfork.ahead()
 print(known.pid, kept.fileno(), known.channel.fileno(), flush=True)
@@ -38,6 +43,20 @@ async def test_parsers_go_on_when_it_dies_and_the_next_is_forked_from_another() 
             os.kill(pid(p), signal.SIGKILL)
             await works(p)
         assert p.forking not in (None, origin)
+
+
+@pytest.mark.usefixtures("forked")
+async def test_one_that_died_before_the_first_parser_keeps_no_gateway_from_starting() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.close()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    p = ParserPool(Limits(), forking=parserfork.Running(dead.pid, ours, dead.wait))
+    await p.start()
+    try:
+        await works(p)
+        assert p.forking not in (None, dead.pid)
+    finally:
+        await p.stop()
 
 
 @pytest.mark.usefixtures("forked")
