@@ -59,8 +59,9 @@ def due_tickets(desks: Sequence[str], statuses: Sequence[Status], until: float |
     found: Rows = []
     for desk in dict.fromkeys(desks):
         found += yield from targets.due_of(desk, statuses or tuple(Status), until=until)
-    by_id = yield from tickets_by_id(row[1] for row in found)
-    return tuple(by_id[ticket_id] for _, ticket_id in sorted(found)[:limit])
+    first = [ticket_id for _, ticket_id in sorted(found)[:limit]]
+    by_id = yield from tickets_by_id(first)
+    return tuple(by_id[ticket_id] for ticket_id in first)
 
 
 def overdue(desks: Sequence[str], now: float) -> Verb[dict[str, int]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from smtpgate import actions
 from smtpgate.later import Later
 from smtpgate.model import Status
 from smtpgate.target import TargetClock
@@ -266,6 +267,29 @@ async def test_what_cannot_be_due(desk: Helpdesk, said: str, reason: str) -> Non
     refused = await answer(desk, first, said)
     assert reason in text_of(to(refused, LEE, "receipt"))
     assert await due(desk, first) == "Fri 02 14:00 first"
+
+
+async def test_an_agent_opens_a_ticket_that_is_due(desk: Helpdesk) -> None:
+    new = await ask_desk(desk, "#new bob@customer.example\n#due monday 12:00\nYour part comes on Monday.")
+    assert await due(desk, new) == "Mon 05 12:00 date"
+    found = await clock(desk, new)
+    assert found.answered
+    assert found.answer is None  # we wrote first
+
+
+async def test_commands_at_the_terminal_move_it_too(desk: Helpdesk) -> None:
+    first, other = await begin(desk), await desk.post(mail("Toner", "It leaks."))
+    assert first.number is not None
+    assert other.number is not None
+    await answer(desk, first, "#due today 12:00")
+    await actions.merge(desk.pipeline, desk.store, number=first.number, into=other.number, author="", quiet=True)
+    assert await due(desk, other) == "Fri 02 12:00 date"
+    said = {"number": other.number, "note": "", "message": "", "author": ""}
+    await actions.set_status(desk.pipeline, desk.store, status=Status.WAITING, **said)
+    assert (await clock(desk, other)).answer is not None
+    await actions.set_status(desk.pipeline, desk.store, status=Status.RESOLVED, **said)
+    assert await due(desk, other) == ""
+    assert await met(desk) == {"first": (1, 0), "solution": (1, 0)}
 
 
 # --- who hears --------------------------------------------------------------------------------------------------------
