@@ -391,6 +391,11 @@ class Intake:
     async def greylist(self, key: str, *, now: float, delay: float, window: float, remember: float) -> float:
         return await self.filing.store.greylist(key, now=now, delay=delay, window=window, remember=remember)
 
+    async def guesses(
+        self, worker: str, told: Sequence[tuple[str, int, int]], since: int, keys: Sequence[str] | None
+    ) -> Sequence[tuple[str, int, int]]:
+        return await self.filing.store.guesses(worker, told, since, keys)
+
     async def clients(self, limit: int) -> Sequence[tuple[str, Evidence, str]]:
         return await self.filing.store.clients(limit)
 

@@ -41,6 +41,12 @@ class Submission(Section):
         ge=1,
         description="The same for one name from all places but those where this agent has logged in before; then 454.",
     )
+    failures_shared: Seconds = Field(
+        default=5.0,
+        le=600,
+        description="While there are wrong passwords, their counts are written to the store at most this often: for the other"
+        " nodes, and for after a restart. 0s: each process counts for itself, from nothing.",
+    )
     failure_window: Seconds = Field(default=3600.0, ge=1, description="How long a wrong password counts.")
     failure_delay: Seconds = Field(
         default=2.0, ge=0, le=30, description="A wrong password is answered so long after it came, whatever is wrong."

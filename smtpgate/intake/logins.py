@@ -17,7 +17,9 @@ import structlog
 from smtpgate import metrics, passwords
 from smtpgate.clock import Clock
 from smtpgate.config import Config
+from smtpgate.intake.guesses import Shared
 from smtpgate.intake.standing import prefix, site
+from smtpgate.store.api import IntakeStore
 
 log = structlog.get_logger(__name__)
 
@@ -69,8 +71,10 @@ class Failures:
 
 
 class Logins:
-    def __init__(self, config: Config, clock: Clock) -> None:
+    def __init__(self, config: Config, clock: Clock, store: IntakeStore | None = None) -> None:
+        """store: by which other processes hear of wrong passwords; None: each counts for itself."""
         self._clock = clock
+        self._shared = Shared(store, clock)
         self._failures = Failures(clock.monotonic)
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()  # agent and place
         self._under_way: set[asyncio.Task[bool]] = set()
@@ -93,6 +97,7 @@ class Logins:
         settings, began = self._settings, self._clock.monotonic()
         address = self.agent(name)
         user = name.lower()[:_LONGEST_NAME]
+        await self._shared.known(settings.failures_shared, settings.failure_window)
         why = self._turned_away(user, address, peer)
         if why is not None:
             metrics.LOGINS.inc(why.value)
@@ -104,13 +109,18 @@ class Logins:
         task = asyncio.get_running_loop().create_task(self._compare(password, self._hashes.get(address.lower(), self._decoy)))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
-        right = await asyncio.shield(task) and bool(address)
+        try:
+            right = await asyncio.shield(task) and bool(address)
+        except asyncio.CancelledError:
+            self._shared.failed(keys, settings.failures_shared, settings.failure_window)
+            raise
         if right and self.agent(name) == address:  # a reload may have taken him out meanwhile
             for key in keys:
                 self._failures.take_back(key)
             self._remember(address, peer)
             metrics.LOGINS.inc(Login.YES.value)
             return Answer(Login.YES, address)
+        self._shared.failed(keys, settings.failures_shared, settings.failure_window)
         metrics.LOGINS.inc(Login.WRONG.value)
         log.warning("login failed", peer=peer, user=name[:_LONGEST_NAME])
         await self._clock.sleep(max(0.0, began + settings.failure_delay - self._clock.monotonic()))
@@ -121,24 +131,30 @@ class Logins:
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
+        await self._shared.stop(self._settings.failure_window)
 
     async def _compare(self, password: str, known: str) -> bool:
         async with self._at_once:
             return await asyncio.to_thread(passwords.matches, password, known)
 
     def _turned_away(self, user: str, address: str, peer: str) -> Login | None:
-        settings, window = self._settings, self._settings.failure_window
+        settings = self._settings
         place, around = site(peer), prefix(peer)
         if (address, place) in self._known:  # else who guesses could keep an agent out, and one wrong client a whole office
-            often = self._failures.count(f"user {user} from {place}", window) >= settings.failures_per_address
+            often = self._count(f"user {user} from {place}") >= settings.failures_per_address
             return Login.BARRED if often else self._no_room()
-        if self._failures.count(f"from {place}", window) >= settings.failures_per_address:
+        if self._count(f"from {place}") >= settings.failures_per_address:
             return Login.BARRED
-        if around and self._failures.count(f"from {around}", window) >= settings.failures_per_address * _PREFIX_FACTOR:
+        if around and self._count(f"from {around}") >= settings.failures_per_address * _PREFIX_FACTOR:
             return Login.BARRED
-        if self._failures.count(f"user {user}", window) >= settings.failures_per_user:
+        if self._count(f"user {user}") >= settings.failures_per_user:
             return Login.LATER
         return self._no_room()
+
+    def _count(self, name: str) -> int:
+        """By this process and by all others."""
+        window = self._settings.failure_window
+        return self._failures.count(name, window) + self._shared.count(name, window)
 
     def _no_room(self) -> Login | None:
         return Login.LATER if len(self._under_way) >= self._settings.waiting + self._settings.checks else None

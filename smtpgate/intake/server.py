@@ -74,7 +74,7 @@ class Door:
         self.config = config
         self.crowd = Crowd(config, clock.monotonic, self._hasten)
         self._known = Acquaintances(config)
-        self.logins = Logins(config, clock)
+        self.logins = Logins(config, clock, store)
         self._store, self._disk = store, disk
         self._make_acceptor = partial(
             Acceptor, store=store, clock=clock, on_accept=self._accepted, may_mail_domain=self.crowd.may_mail_domain

@@ -35,7 +35,12 @@ class DoorApart:
 
     def __init__(self, terms: Terms, store: IntakeStore, clock: Clock, name: str, born: child.Born | None) -> None:
         self._store = store
-        handlers: dict[str, Handler] = {words.ACCEPT: store.accept, words.GREYLIST: self._greylist, words.CLIENTS: store.clients}
+        handlers: dict[str, Handler] = {
+            words.ACCEPT: store.accept,
+            words.GREYLIST: self._greylist,
+            words.CLIENTS: store.clients,
+            words.GUESSES: store.guesses,
+        }
         self._keeper = Keeper(child.DOOR, terms, name, clock, handlers, words.OF_THE_DOOR, born=born)
 
     @property

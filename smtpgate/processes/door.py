@@ -60,6 +60,12 @@ class Process(child.Process):
     async def greylist(self, key: str, *, now: float, delay: float, window: float, remember: float) -> float:
         return float(await self.ask_store(words.GREYLIST, key, now, delay, window, remember))
 
+    async def guesses(
+        self, worker: str, told: Sequence[tuple[str, int, int]], since: int, keys: Sequence[str] | None
+    ) -> Sequence[tuple[str, int, int]]:
+        found: Sequence[tuple[str, int, int]] = await self.ask_store(words.GUESSES, worker, told, since, keys)
+        return found
+
     async def clients(self, limit: int) -> Sequence[tuple[str, Evidence, str]]:
         found: Sequence[tuple[str, Evidence, str]] = await self.ask_store(words.CLIENTS, limit)
         return found

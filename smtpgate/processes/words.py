@@ -33,7 +33,7 @@ WAKE = "wake"  # there is mail to send
 PULSE = "pulse"
 PULSE_EVERY = 1.0  # seconds
 # asked by the door: the verbs of store.api.IntakeStore
-ACCEPT, GREYLIST, CLIENTS = "accept", "greylist", "clients"
+ACCEPT, GREYLIST, CLIENTS, GUESSES = "accept", "greylist", "clients", "guesses"
 # asked by delivery: those of store.api.DeliveryStore
 CLAIM, RECORD, UNCLAIM, NEXT_DUE, PAUSES, PAUSE, RESUME = "claim", "record", "unclaim", "next due", "pauses", "pause", "resume"
 

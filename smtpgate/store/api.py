@@ -155,6 +155,12 @@ class IntakeStore(Protocol):
         """Note a try of this key. Seconds that it still has to wait; 0.0: it came again after `delay` and within `window`,
         and is remembered for `remember` from now."""
 
+    async def guesses(
+        self, worker: str, told: Sequence[tuple[str, int, int]], since: int, keys: Sequence[str] | None
+    ) -> Sequence[tuple[str, int, int]]:
+        """Wrong passwords: key, minute since 1970, how many. told are added to this worker's; what comes back is those of all
+        others since that minute, of these keys, or with None of all."""
+
     async def clients(self, limit: int) -> Sequence[tuple[str, Evidence, str]]:
         """Who sent the last accepted mails: address, what authentication found, author. Newest first."""
 

@@ -42,6 +42,7 @@ from smtpgate.store import facts as facts_verb
 from smtpgate.store import recount as recounting
 from smtpgate.store.api import Accepted, Changes, Decide, DecideBatch, DecideDue, Facts, FactsQuery, Incoming, OldMail, QueryOf
 from smtpgate.store.check import check
+from smtpgate.store.guesses import Counted, shared
 from smtpgate.store.rawfiles import RawFiles
 from smtpgate.store.seen import Finding, History, Node, Overview, SourcedEntry, WorkedTime
 from smtpgate.store.shown import OutgoingDetail, Pause, RecipientStatus, TicketDetail
@@ -159,6 +160,9 @@ class VerbStore(ABC):
 
     async def greylist(self, key: str, *, now: float, delay: float, window: float, remember: float) -> float:
         return await self._write(lambda: greylist.greylist(key, now, delay, window, remember))
+
+    async def guesses(self, worker: str, told: Sequence[Counted], since: int, keys: Sequence[str] | None) -> Sequence[Counted]:
+        return await self._write(lambda: shared(worker, told, since, keys))
 
     async def clients(self, limit: int) -> Sequence[tuple[str, Evidence, str]]:
         return await self._read(lambda: incoming.clients(limit))

@@ -122,4 +122,7 @@ def test_an_agent_sends_through_the_gateway_until_he_is_removed(gateway: Gateway
     removed = smtplib.SMTP_SSL("127.0.0.1", LISTEN_TLS, context=unchecked(), timeout=30)
     with closing(removed), pytest.raises(smtplib.SMTPAuthenticationError):
         removed.login(LEE, PASSWORD)
+    wait_for(
+        lambda: gateway.count("SELECT count(*) FROM guess"), why="it is counted in the store, for other nodes and after a restart"
+    )
     assert PASSWORD not in gateway.log()

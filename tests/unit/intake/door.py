@@ -39,6 +39,9 @@ class MemoryStore:
             raise self.error
         self.accepted.append(mail)
 
+    async def guesses(self, *_: object) -> Sequence[tuple[str, int, int]]:
+        return ()
+
     async def clients(self, limit: int) -> Sequence[tuple[str, Evidence, str]]:
         return [(mail.envelope.peer, mail.verdict.evidence, mail.verdict.author) for mail in self.before[:limit]]
 
