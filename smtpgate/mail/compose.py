@@ -11,7 +11,7 @@ import difflib
 import re
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from pathlib import Path
@@ -20,36 +20,27 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup
 
-from smtpgate.bulletin import Matter
-from smtpgate.desksettings import Desk
 from smtpgate.languages import LANGUAGES, TAGS
-from smtpgate.mail import letters, skeleton, wire
+from smtpgate.mail import letters, skeleton, templatesamples, wire
 from smtpgate.mail.canned import Canned, Text
 from smtpgate.mail.forward import forward_for_postmaster
 from smtpgate.mail.letters import (
     ComposeError,
-    Ending,
     Letter,
-    Personal,
     Purpose,
-    Standing,
     desk_name,
     one_line,
     shown_subject,
     variables,
 )
 from smtpgate.mail.outward import Carried, attached
-from smtpgate.mail.privacywords import Occasion
 from smtpgate.mail.skeleton import Mark, Skeleton
+from smtpgate.mail.templatesamples import AGENTS_PAGES, PAGES
 from smtpgate.mail.wire import Composed
-from smtpgate.model import Address, Entry, EntryKind, OtherTicket, Status
 
 __all__ = ["Composed", "Templates", "compose", "forward_for_postmaster"]
 
-PAGES = ("answer",)  # mails that are made of more than a letter's values
-AGENTS_PAGES = ("to-agent", "receipt", "digest", "held")  # those that agents get
 STEMS: tuple[str, ...] = (*(purpose.value for purpose in Purpose), *PAGES, *AGENTS_PAGES)  # all, without their endings
 _SHARED = ("page.html", "letter.html", "links.html", "foot.txt")  # what several mails of a language are made of
 _PAGES_KEPT = 256  # made of built-in templates, for each desk and language
@@ -144,12 +135,12 @@ class Templates:
     def check(self) -> list[str]:
         """What is wrong with the templates, each with file and line; every one is rendered with sample values."""
         problems = [*self._problems.values(), *self._strangers(), *self.canned.check()]
-        for letter in _samples():
+        for letter in templatesamples.of_letters():
             try:
                 self.render(letter)
             except ComposeError as error:
                 problems.append(str(error))
-        for stem, values in _page_samples():
+        for stem, values in templatesamples.of_pages():
             try:
                 page = self.page(stem, values)
                 if "formatted" in values and not (values["text"][:5] in page.text and values["text"][:5] in page.html):
@@ -278,130 +269,6 @@ def _meant(error: Exception, values: Mapping[str, object]) -> str:
     unknown = re.match(r"'(\w+)' is undefined", str(error)) if isinstance(error, jinja2.UndefinedError) else None
     close = difflib.get_close_matches(unknown[1], values, 1, 0.5) if unknown else []
     return f"; did you mean {close[0]}?" if close else ""
-
-
-_OCCASIONS = {purpose: tuple(Occasion) if purpose is Purpose.PRIVACY else () for purpose in Purpose}
-
-
-def _samples() -> Iterator[Letter]:
-    """Letters that between them take every way through a template."""
-    desk = Desk(name="sample", address="support@example.com")
-    full = Letter(
-        purpose=Purpose.RECEIVED,
-        language="en",
-        desk=desk,
-        ticket_number="20260102-EML-0042",
-        to=Address("Zoë <b>", "zoe@example.org"),
-        message_id="<sample@example.com>",
-        date=1767312000.0,
-        subject='Printer & "scanner" <offline> {{ 7 * 7 }} 打印机',
-        show_subject=True,
-        message="First line & <b>more</b>\n\n  第二行 {{ config }}",
-        other="20260102-EML-0041",
-        standing=Standing(
-            Status.WAITING,
-            Entry(1, 1, EntryKind.REPLY, "", 1767312000.0, "x"),
-            (OtherTicket(2, "20260102-EML-0043", Status.RECEIVED, "Fax & <b>"),),
-        ),
-        ending=Ending("customer"),
-        copies=True,
-    )
-    for language in LANGUAGES:
-        for purpose in Purpose:
-            letter = replace(full, language=language, purpose=purpose)
-            yield replace(letter, matter=Matter.OUTAGE)
-            yield replace(letter, ending=Ending("time", 7))
-            yield from (replace(letter, personal=Personal(one, 1767312000.0, {"sent": 2}, "x")) for one in _OCCASIONS[purpose])
-            yield replace(letter, ending=Ending(closes_at=1767312000.0, waiting=True))
-            bare = replace(
-                letter, subject="", show_subject=False, message="", standing=None, to=Address("", "zoe@example.org"), copies=False
-            )
-            yield replace(bare, ending=None)
-
-
-_QUOTE = ("quoteby", "quote", "quotemarked")
-
-
-def _page_samples() -> Iterator[tuple[str, dict[str, Any]]]:
-    """The same for pages."""
-    common = {"number": "20260102-EML-0042", "date": "2 January 2026, 09:00"}
-    desk = Desk(name="sample", address="support@example.com")
-    rich: dict[str, dict[str, Any]] = {
-        "answer": {
-            "text": "First\n\nSecond <b>",
-            "formatted": Markup("<p>First</p>"),
-            "person": "Lee",
-            "state": "resolved",
-            "merged": "20260102-EML-0041",
-            **dict(
-                zip(
-                    _QUOTE,
-                    ("On 2 January 2026, a@example.org wrote:", "First <line>\n  2nd", "> First <line>\n>   2nd"),
-                    strict=True,
-                )
-            ),
-            **letters.links("en", desk.address, common["number"], "", words=True, wishes=True, fewer=True),
-        },
-        "to-agent": {
-            "headline": "New ticket",
-            "who": "zoe@example.org",
-            "evidence": "proved",
-            "text": "It <burns>\n\n  here",
-            "facts": [("State: ", "received"), ("order: ", "A-1")],
-            "earlier": [{"kind": "customer", "who": "zoe@example.org", "when": "today", "text": "Before\nthat"}],
-            "links": [("Take it", "mailto:support@example.com?subject=x&body=y")],
-            "answer_to": "support+a@example.com",
-            "note_to": "support+n@example.com",
-            "inside": False,
-        },
-        "receipt": {"headline": "Done", "lines": ["one", "two"], "folded": ["one", "two"], "text": "mine"},
-        "digest": {
-            "headline": "What waits",
-            "lists": [
-                {
-                    "title": "Yours (30)",
-                    "lines": [
-                        {
-                            "number": "20260102-EML-0042",
-                            "facts": "received · 3 d",
-                            "subject": "Fax & <b>",
-                            "who": "zoe@example.org",
-                            "links": [("Show", "mailto:support@example.com?subject=x&body=y")],
-                        }
-                    ],
-                    "more": "and 29 more",
-                }
-            ],
-        },
-        "held": {"headline": "Held", "items": [_held_sample("Buy <b>"), _held_sample("")], "more": True},
-    }
-    empty: dict[str, dict[str, Any]] = {
-        "answer": {
-            **{"text": "x", "formatted": Markup("<p>x</p>"), "person": "", "state": "", "merged": ""},
-            **dict.fromkeys(_QUOTE, ""),
-            **letters.links("en", desk.address, common["number"], "", words=False, wishes=False, fewer=False),
-        },
-        "to-agent": {**rich["to-agent"], "evidence": "", "text": "", "facts": [], "earlier": [], "links": [], "inside": True},
-        "receipt": {"headline": "Done", "lines": [], "folded": [], "text": ""},
-        "digest": {"headline": "x", "lists": [{"title": "x", "lines": [], "more": ""}]},
-        "held": {"headline": "Held", "items": [_held_sample("")], "more": False},
-    }
-    for language in LANGUAGES:
-        shared = {**common, **letters.of_desk(desk, language)}
-        for stem in (*PAGES, *AGENTS_PAGES):
-            yield f"{language}/{stem}", {**shared, "subject": "Printer <offline>", **rich[stem]}
-            yield f"{language}/{stem}", {**shared, "subject": "", **empty[stem]}
-
-
-def _held_sample(text: str) -> dict[str, str]:
-    """With a text a mail of which all is known, without one of which little is."""
-    some = (
-        {"subject": "Invoice", "number": "20260102-EML-0042", "text": text}
-        if text
-        else dict.fromkeys(("subject", "number", "text"), "")
-    )
-    fixed = {"author": "zoe@example[.]org", "why": "not proved", "evidence": "FORGED", "when": "today"}
-    return {**some, **fixed, "decide_at": "support+h@example.com", "release": "mailto:a", "discard": "mailto:b"}
 
 
 # --- letters ----------------------------------------------------------------------------------------------------------
