@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from smtpgate.holding import Collected, Held, Holding
@@ -14,6 +14,7 @@ from smtpgate.store.decision import ALERT, HELD, Changes, Facts, FactsQuery
 from smtpgate.store.statement import Query, Verb, select_in
 
 _HOUR = 3600.0
+_KEPT = tuple(field.name for field in fields(Held) if field.name not in ("id", "state", "at"))
 _MOST = 100  # mails to one agent within an hour that need to be told apart
 
 
@@ -45,8 +46,10 @@ def _mails(ids: Iterable[str]) -> Verb[dict[str, Held]]:
 
 
 def _held(row: Any) -> Held:
+    """A newer version beside us may keep more of it than we know: that is passed by."""
     hold = (json.loads(row[3]) if row[3] else {}).get("hold", {})
-    return Held(row[0], MailState(row[1]), row[2], **{**hold, "sharing": tuple(hold.get("sharing", ()))})
+    known = {name: hold[name] for name in _KEPT if name in hold}
+    return Held(row[0], MailState(row[1]), row[2], **{**known, "sharing": tuple(known.get("sharing", ()))})
 
 
 def _sent(agent: str, purpose: str, since: float) -> Verb[int]:

@@ -51,6 +51,13 @@ async def test_what_is_known_of_held_mails_by_their_ids(store: VerbStore) -> Non
     assert (await store.facts(a_query(desks=("support",), members=MEMBERS))).holding == Holding()
 
 
+async def test_what_another_version_keeps_of_a_held_mail_is_passed_by(store: VerbStore) -> None:
+    """Two gateways of different age on one database."""
+    newer = await hold(store, "one", sharing=["sales"], colour="red")
+    one = (await known(store, ids=(newer,))).mails[newer]
+    assert (one.subject, one.sharing) == ("one", ("sales",))
+
+
 async def test_who_was_told_is_asked_for_only_where_it_can_matter(store: VerbStore) -> None:
     assert (await known(store, fresh=False)).told == {}
     ticket = a_ticket()
