@@ -115,6 +115,17 @@ EVENTS: dict[str, dict[str, str]] = {
         "answer taken back before it left": "an answer was taken back before it left",
         "the customer says that it is solved": "the customer says that it is solved",
         "no answer for {} days": "no answer for {} days",
+        "due by {}": "due by {}",
+        "due date taken away": "due date taken away",
+        "back from its snooze": "back from its snooze",
+        "time worked: {}": "time worked: {}",
+        "time worked taken back: {}": "time worked taken back: {}",
+        "mail of {} split off: {}": "mail of {} split off: {}",
+        "{} merged into this one": "{} merged into this one",
+        "opened by {} in the name of {}": "opened by {} in the name of {}",
+        "blocked at desk {}: {}": "blocked at desk {}: {}",
+        "no longer blocked at desk {}: {}": "no longer blocked at desk {}: {}",
+        "the customer wrote again long after it had ended: goes on in {}": "the customer wrote again long after: goes on in {}",
     },
     "zh": {
         "taken by {} from {}": "{} 接手（原由 {} 负责）",
@@ -134,6 +145,17 @@ EVENTS: dict[str, dict[str, str]] = {
         "answer taken back before it left": "一封答复在发出前收回",
         "the customer says that it is solved": "客户表示已解决",
         "no answer for {} days": "{} 天没有回复",
+        "due by {}": "期限：{}",
+        "due date taken away": "取消了期限",
+        "back from its snooze": "暂缓到期",
+        "time worked: {}": "工时：{}",
+        "time worked taken back: {}": "撤销工时：{}",
+        "mail of {} split off: {}": "{} 的来信已拆出：{}",
+        "{} merged into this one": "{} 已并入本工单",
+        "opened by {} in the name of {}": "由 {} 以 {} 的名义开立",
+        "blocked at desk {}: {}": "在服务台 {} 拉黑：{}",
+        "no longer blocked at desk {}: {}": "在服务台 {} 取消拉黑：{}",
+        "the customer wrote again long after it had ended: goes on in {}": "结束很久后客户再次来信，转到 {}",
     },
     "zh-Hant": {
         "taken by {} from {}": "{} 接手（原由 {} 負責）",
@@ -153,6 +175,17 @@ EVENTS: dict[str, dict[str, str]] = {
         "answer taken back before it left": "一封答覆在寄出前收回",
         "the customer says that it is solved": "客戶表示已解決",
         "no answer for {} days": "{} 天沒有回覆",
+        "due by {}": "期限：{}",
+        "due date taken away": "取消了期限",
+        "back from its snooze": "暫緩到期",
+        "time worked: {}": "工時：{}",
+        "time worked taken back: {}": "撤銷工時：{}",
+        "mail of {} split off: {}": "{} 的來信已拆出：{}",
+        "{} merged into this one": "{} 已併入本工單",
+        "opened by {} in the name of {}": "由 {} 以 {} 的名義開立",
+        "blocked at desk {}: {}": "在服務台 {} 封鎖：{}",
+        "no longer blocked at desk {}: {}": "在服務台 {} 解除封鎖：{}",
+        "the customer wrote again long after it had ended: goes on in {}": "結案很久後客戶再次來信，轉到 {}",
     },
 }
 # What the built-in patterns find (mail/topics); a pattern of the admin's has the name that he gave it.
@@ -236,7 +269,7 @@ def _said(text: str, table: dict[str, str]) -> str:
                 return said
         elif text.startswith(before) and after[0].strip():
             left, middle, right = text[len(before) :].rpartition(after[0])
-            if middle:
+            if middle and (len(after) > 1 or not right):  # nothing of it is left out
                 return said.format(left, right)
         elif text.startswith(before):
             return said.format(text[len(before) :])

@@ -114,6 +114,8 @@ def test_what_a_customer_asks_has_words_for_agents() -> None:
     assert mark("of a later version", "zh") == "of a later version"
     assert event("received -> closed: no answer for 7 days", "en") == "received → closed: no answer for 7 days"
     assert event("taken by a@x.example from b@x.example", "zh") == "a@x.example 接手（原由 b@x.example 负责）"
+    assert event("1 merged into this one", "zh-Hant") == "1 已併入本工單"
+    assert event("1 merged into this one: closed -> progress", "zh") == "1 merged into this one: closed -> progress"
 
 
 def test_the_scripts_are_told_apart() -> None:
