@@ -10,7 +10,7 @@ from pathlib import Path
 from smtpgate.blocks import Block, hashed
 from smtpgate.model import DeliveryState, EntryKind, MailState, Participant, Role, Status, Ticket
 from smtpgate.person import ERASED, Request, State, What, is_pseudonym, new_pseudonym, redaction
-from smtpgate.store import filework, personal, requests
+from smtpgate.store import filework, personal, requests, schema
 from smtpgate.store.api import AckNote, Changes, Facts, FactsQuery, MessageRef, TicketUpdate
 from smtpgate.store.eraser import LEASE, Eraser, forget_told
 from smtpgate.store.verbs import VerbStore
@@ -214,3 +214,61 @@ def test_an_address_is_replaced_where_it_stands_alone() -> None:
     ):
         assert put(text) == made, text
     assert redaction("\u674e@x.example", "P")(json.dumps({"to": "\u674e@x.example"})) == '{"to": "P"}'
+
+
+# Every column that may hold words. Those of a person are erased, replaced or removed with their row; the others say nothing of one.
+THEIRS = {
+    "incoming": "mail_from peer helo verdict sha256 message_id reason decision",
+    "incoming_raw": "trace body file",
+    "raw_file": "sha256",
+    "imported": "source",
+    "ticket": "subject",
+    "participant": "address_key address name",
+    "wish": "address_key language",
+    "entry": "author text message_id marks attachments details",
+    "message_ref": "message_id",
+    "unseen_ref": "message_id",
+    "subject_ref": "key",
+    "fingerprint": "key mail_id",
+    "outgoing_raw": "data",
+    "recipient": "address domain last_reply",
+    "attempt": "reply remote",
+    "acknowledgement": "address purpose",
+    "block": "who reason",
+    "bulletin_person": "address_key",
+    "privacy": "address pseudonym",
+    "merge_state": "before after by_whom",
+    "merge_moved": "kind name",
+}
+NOBODYS = {
+    "meta": "key value",
+    "incoming": "id state rcpts protocol tls leased_by",
+    "raw_file": "place",
+    "imported": "key mail_id",
+    "ticket": "number desk status language other_desks assignee priority tags",
+    "participant": "role",
+    "serial": "day channel",
+    "entry": "kind mail_id evidence rung",
+    "outgoing": "message_id purpose cause",
+    "recipient": "return_path state claimed_by",
+    "attempt": "state tls",
+    "pause": "destination reason",
+    "greylist": "key",
+    "node": "name version doing",
+    "link": "kind by_whom",
+    "due": "what state",
+    "member": "agent digested",
+    "block": "desk by_whom",
+    "hold_notice": "address desk mails",
+    "bulletin": "tag matter texts author desk run",
+    "target": "desk kept",
+    "target_met": "target desk",
+    "privacy": "what state by_whom desk language counts worker",
+    "worked": "desk agent",
+}
+
+
+def test_of_every_column_it_is_known_whether_it_may_hold_a_persons_words() -> None:
+    """Who adds one decides: it is erased (store.erasing, and a story in tests/filing/test_erasure.py), or says nothing of them."""
+    words = {(t.name, c) for t in schema.tables() for c, kind in zip(t.columns, t.types, strict=True) if kind in ("TEXT", "BLOB")}
+    assert words == {(table, c) for some in (THEIRS, NOBODYS) for table, columns in some.items() for c in columns.split()}
