@@ -151,6 +151,7 @@ def _tickets(changes: Changes) -> Iterator[int]:
     yield from (update.ticket_id for update in changes.updates)
     yield from (entry.ticket_id for entry in changes.entries)
     yield from (due.ticket_id for due in changes.due)
+    yield from (spent.ticket_id for spent in changes.spent)
     yield from (ref.ticket_id for ref in changes.message_refs)
     yield from (one.ticket_id for one in changes.fingerprints)
     yield from (id_ for link in changes.links for id_ in (link.ticket_id, link.other_id))

@@ -239,7 +239,7 @@ class TestRound:
             *("desks", "members", "told_most"),  # a cap of mail to agents that is about so many: see AckNote.of_agent
             "listing",
             "open_tickets",
-            *("also", "blocks", "copies", "taken", "undoes", "began"),
+            *("also", "blocks", "copies", "taken", "undoes", "began", "spent"),
             "customer",
             "of_agent",
             "holding",
@@ -252,6 +252,7 @@ class TestRound:
             *("due", "leaves", "digested"),  # the latter two no mail asks for
             *("links", "moved", "unmerged", "strays", "silenced"),  # the last one with an update of its ticket
             *("discarded", "hold_notices", "personal"),
+            *("spent", "unspent"),  # the latter with an entry of its ticket
             *("clocks", "met", "unmet"),  # of tickets that it names elsewhere, or by their clocks
         }
         assert {field.name for field in dataclasses.fields(Facts)} == {
