@@ -57,7 +57,9 @@ class Explainer:
         content = self._content(path)
         raw = police(content, "normalize") or b""
         envelope, sender = self._envelope(raw, options)
-        verdict = await judge(envelope=envelope, raw=raw, config=self.config, resolver=self.resolver, clock=self.clock)
+        limits = self.config.limits
+        head = header.split(raw, limit=limits.header_section, fields=limits.header_fields)  # as the door does
+        verdict = await judge(envelope=envelope, raw=raw, config=self.config, resolver=self.resolver, clock=self.clock, head=head)
         parsed = self._parse(raw, sender)
         mail = Incoming(
             id=envelope.mail_id,

@@ -14,6 +14,7 @@ from smtpgate.auth import verdict
 from smtpgate.auth.dns import Answer, DnsStatus, ZoneResolver
 from smtpgate.clock import SystemClock
 from smtpgate.config import Config
+from smtpgate.mail import header
 from smtpgate.model import LOCAL, Envelope, Evidence, Verdict
 from tests.support.zones import Zone, mail, merged, signed_mail
 
@@ -70,6 +71,24 @@ async def test_dmarc_by_dkim() -> None:
     assert result.evidence is Evidence.DMARC_DKIM
     assert (result.dmarc.result, result.dmarc.aligned, result.dmarc.policy) == ("pass", "dkim", "reject")
     assert result.spf.result == "pass"
+
+
+@pytest.mark.parametrize("network", [[], ["192.0.2.0/24"]], ids=["checked", "trusted"])
+async def test_the_header_as_the_door_has_read_it_is_the_one_that_is_judged(network: list[str]) -> None:
+    """What is read to its end leads to the same verdict; what is cut off has no author, whoever the rest says it is."""
+    raw, keys = signed_mail(mail(), "example.org")
+    raw = b"X-Note: x\r\n" * 5 + raw
+    settings = config(server={"trusted_networks": network})
+
+    async def judged(head: header.Header | None) -> Verdict:
+        return await verdict.judge(
+            envelope=envelope(), raw=raw, config=settings, resolver=ZoneResolver(merged(keys, SPF)), clock=SystemClock(), head=head
+        )
+
+    assert await judged(header.split(raw)) == await judged(None)
+    assert (await judged(None)).author
+    cut = await judged(header.split(raw, fields=5))
+    assert (cut.evidence, cut.author) == (Evidence.AMBIGUOUS, "")
 
 
 async def test_dmarc_by_ed25519_alone() -> None:
