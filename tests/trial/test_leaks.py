@@ -1,4 +1,4 @@
-"""The short forms of sequences.py, guesses.py and canaries.py."""
+"""The short forms of sequences.py, guesses.py, timing.py and canaries.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from smtpgate.handlers import doing
 from smtpgate.mail import answers, outward
-from tests.trial import canaries, guesses, sequences
+from tests.trial import canaries, guesses, sequences, timing
 
 
 def test_no_note_leaves_the_house_whatever_comes_in_which_order() -> None:
@@ -49,3 +49,10 @@ def test_a_word_that_comes_through_would_be_seen(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(outward, "_ASIDE", outward._TARGET)  # attributes of HTML, as they were
     with pytest.raises(AssertionError, match="attribute"):
         canaries.run(60, seed=5)
+
+
+def test_guesses_at_the_clock_are_answered_alike_and_compared_rightly() -> None:
+    spent, sent = timing.filing(3, seed=5)
+    assert {kind: len(values) for kind, values in spent.items()} == dict.fromkeys(timing.KINDS, 3)
+    assert sent == {kind: {"received"} for kind in timing.KINDS}
+    assert (timing.longer([2.0, 3.0], [1.0]), timing.longer([1.0], [1.0]), timing.longer([1.0, 3.0], [2.0])) == (1.0, 0.5, 0.5)
