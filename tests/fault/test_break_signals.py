@@ -89,7 +89,7 @@ def test_a_stop_with_a_stuck_delivery(tmp_path: Path, silent: int) -> None:
 def test_a_stop_with_a_stuck_parser(tmp_path: Path) -> None:
     gateway = Gateway.make(tmp_path, server={"shutdown_grace": f"{GRACE:g}s"}, parser={"processes": 1}).start()
     assert gateway.process is not None
-    (parser,) = children(gateway.process.pid)
+    (parser,) = gateway.parsers()
     os.kill(parser, signal.SIGSTOP)
     gateway.send(letter())
     stopped(gateway)
