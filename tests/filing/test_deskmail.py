@@ -255,7 +255,7 @@ async def test_without_a_command_at_its_top_it_opens_a_ticket(desk: Helpdesk) ->
 
 async def test_help_says_what_may_be_asked_here(desk: Helpdesk) -> None:
     said = answer(await ask(desk, "#help"))
-    assert "#next: Take the ticket that waits longest" in said
+    assert "#next: Take what is due first of the tickets that nobody has, else what waits longest" in said
     assert "#assign: " not in said
     assert "In an answer to a mail about a ticket: #note #reply #take" in said
 
