@@ -36,6 +36,7 @@ class Shared:
         self._asked: float | None = None  # monotonic
         self._task: asyncio.Task[None] | None = None
         self._first: asyncio.Task[None] | None = None
+        self._later: asyncio.Task[None] | None = None
 
     def count(self, name: str, window: float) -> int:
         """What the others had within it, to the minute."""
@@ -56,11 +57,24 @@ class Shared:
         minute = int(self._clock.now() // _MINUTE)
         for name in names:
             self._untold[_key(name), minute] += 1
-        if self._asked is None or self._clock.monotonic() - self._asked >= every:
+        wait = 0.0 if self._asked is None else self._asked + every - self._clock.monotonic()
+        if wait <= 0 and not self._asking():
+            self._ask(every, window)
+        elif self._later is None or self._later.done():  # the last one is told as well, without another that follows it
+            self._later = asyncio.get_running_loop().create_task(self._when_due(wait, every, window))
+
+    def _asking(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    async def _when_due(self, wait: float, every: float, window: float) -> None:
+        await self._clock.sleep(wait)
+        if self._task is not None:
+            await asyncio.wait({self._task})
+        if self._untold:
             self._ask(every, window)
 
     def _ask(self, every: float, window: float) -> None:
-        if self._store is None or not every or (self._task is not None and not self._task.done()):
+        if self._store is None or not every:
             return
         first, self._asked = self._asked is None, self._clock.monotonic()
         self._task = asyncio.get_running_loop().create_task(self._share(self._store, window, first))
@@ -86,6 +100,8 @@ class Shared:
 
     async def stop(self, window: float) -> None:
         """What was not told yet is, if the store is there."""
+        if self._later is not None:
+            self._later.cancel()
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=_PATIENCE)
         if self._store is not None and self._untold:

@@ -69,8 +69,8 @@ def _first(table: str, key: str, moment: str, since: float) -> Verb[int]:
 def _oldest(now: float) -> Verb[dict[str, float]]:
     found: dict[str, float] = {}
     asked = yield Query(  # what waits for an admin: by name, and an erasure that was begun and left
-        """SELECT state, min(asked_at) FROM privacy WHERE at IS NULL AND (state = 'confirmed'
-            OR (state = 'running' AND leased_until < $1)) GROUP BY state""",
+        """SELECT state, min(asked_at) FROM privacy WHERE at IS NULL AND state IN ('confirmed', 'running')
+            AND (state = 'confirmed' OR leased_until < $1) GROUP BY state""",
         (now,),
     )
     found |= {f"person.{state}": at for state, at in asked}

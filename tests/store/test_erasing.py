@@ -265,6 +265,7 @@ NOBODYS = {
     "target_met": "target desk",
     "privacy": "what state by_whom desk language counts worker",
     "worked": "desk agent",
+    "guess": "key worker",  # the key is a hash, gone with its hour
 }
 
 

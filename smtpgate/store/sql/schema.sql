@@ -401,6 +401,7 @@ CREATE TABLE privacy (
     tries INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX privacy_at ON privacy (at) WHERE at IS NOT NULL;
+CREATE INDEX privacy_open ON privacy (state, asked_at) WHERE at IS NULL;
 
 -- Of a merge that may be taken back: both tickets as they were before it and right after it (JSON, people by
 -- a hash). No row of them keeps a ticket from being removed.

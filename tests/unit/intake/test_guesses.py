@@ -81,6 +81,19 @@ async def test_a_flood_of_guesses_is_no_flood_of_writes(monkeypatch: pytest.Monk
     assert sum(failures for (key, _, _), failures in store.rows.items()) == 3 * 300
 
 
+async def test_the_last_one_is_told_though_none_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, store = Bench(monkeypatch, failure_delay="0s"), Elsewhere()
+    door = another(bench, store)
+    await door.check(LEE, "secret", "192.0.2.2")  # asks what others know
+    await door.check("a", "wrong", "192.0.2.1")
+    await bench.clock.settle()
+    assert (store.writes, bench.clock.sleeping) == (0, 1)
+    bench.clock.advance(5)
+    await bench.clock.settle()
+    assert (store.writes, bench.clock.sleeping) == (1, 0)
+    await door.stop()
+
+
 async def test_a_store_that_is_away_costs_what_others_know_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     bench, store = Bench(monkeypatch, failures_per_address=2, failure_delay="0s"), Elsewhere()
     door = another(bench, store)

@@ -18,3 +18,4 @@ CREATE TABLE privacy (
     tries INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX privacy_at ON privacy (at) WHERE at IS NOT NULL;
+CREATE INDEX privacy_open ON privacy (state, asked_at) WHERE at IS NULL;
