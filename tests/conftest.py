@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -27,6 +28,8 @@ gc.disable()
 # A busy machine is no fault of the code, and a build server should say the same twice.
 settings.register_profile("ours", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("ours")
+
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 
 _connect, _sendto = socket.socket.connect, socket.socket.sendto
 
@@ -67,6 +70,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
+
+
+@pytest.hookimpl(trylast=True)  # when its fixtures are done
+def pytest_runtest_teardown() -> None:
+    """A pool of parsers makes its process, here the one that runs all tests, the parent of whatever its children leave behind:
+    for this test. Nobody would wait for what gateways of later ones leave, and it would look as if it went on."""
+    with suppress(OSError, AttributeError):  # no Linux
+        ctypes.CDLL(None).prctl(_SUBREAPER, ctypes.c_ulong(0))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -20,7 +20,7 @@ from smtpgate.configfile import load
 from smtpgate.errors import StoreError
 from smtpgate.processes import making
 from smtpgate.store.sqlite import SqliteStore
-from tests.support.gateway import Gateway, children, letter, wait_for
+from tests.support.gateway import Gateway, alive, children, letter, wait_for
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 
@@ -138,4 +138,4 @@ def test_a_second_signal_ends_at_once(number: signal.Signals, tmp_path: Path, si
     gateway.process = None
     assert "told to stop again, ending at once" in gateway.log()
     assert f"signal={number.name}" in gateway.log().replace("'", "")
-    wait_for(lambda: not [pid for pid in helpers if Path(f"/proc/{pid}").exists()], why="the parsers end by themselves")
+    wait_for(lambda: not [pid for pid in helpers if alive(pid)], why="the parsers end by themselves")

@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from smtpgate.store import schema
+from tests.support.gateway import alive
 
 GIVEN = "SMTPGATE_TEST_POSTGRES"
 _USER = "nobody"  # PostgreSQL refuses to run as root
@@ -125,7 +126,7 @@ class OwnServer:
         process.wait(30)
         if how is signal.SIGKILL:
             until = time.monotonic() + 10
-            while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < until:
+            while any(map(alive, children)) and time.monotonic() < until:
                 time.sleep(0.01)
 
     def remove(self) -> None:
