@@ -46,9 +46,13 @@ class Place:
     def talk(self, *commands: str, source: str = "127.0.0.1") -> Client:
         """A connection that was greeted, has greeted, and said these commands, each answered with 2yz or 3yz."""
         client = Client.on(self.connect(source))
-        for command in (None, f"{self.hello} client.example", *commands):
-            reply = client.reply() if command is None else client.ask(command)
-            assert reply[:1] in ("2", "3"), f"{self.name}: {command} was answered {reply!r}"
+        try:
+            for command in (None, f"{self.hello} client.example", *commands):
+                reply = client.reply() if command is None else client.ask(command)
+                assert reply[:1] in ("2", "3"), f"{self.name}: {command} was answered {reply!r}"
+        except BaseException:
+            client.socket.close()
+            raise
         return client
 
 
