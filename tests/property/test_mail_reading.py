@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import email.utils
+import re
 import unicodedata
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -134,8 +135,14 @@ def test_author_never_raises_and_no_other_parser_disagrees(value: bytes) -> None
         assert [a.address for a in address.parse_list(header.unfolded(fields[0]))[0]] == [found]
 
 
+def _apart(text: str) -> list[str]:
+    """Its words, where an attribution that hangs on one ("thanks--On Friday ...") is a word of its own."""
+    return re.sub(r"(?<=[.!?-])(?=On )", " ", text).replace("-", " ").split()
+
+
 @FAST
 @given(text=TEXT)
+@example(text="0--On 0wrote:")
 def test_readers_of_text_never_raise(text: str) -> None:
     for a in address.parse_list(text)[0]:
         assert clean_line(a.name + a.address)
@@ -151,8 +158,8 @@ def test_readers_of_text_never_raise(text: str) -> None:
     for answers in (True, False):
         said = trim.split(text, subject=text, answers=answers)
         assert len(said.roles) == len(said.lines)
-        words = iter(trim.unmarked(text).split())
-        assert all(word in words for word in trim.reply_part(text, answers=answers).split())
+        words = iter(_apart(trim.unmarked(text)))
+        assert all(word in words for word in _apart(trim.reply_part(text, answers=answers)))
         words = iter(said.in_context().split())
         assert all(word in words for word in said.own().split())
     language.of(text, text)
