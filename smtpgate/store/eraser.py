@@ -64,9 +64,12 @@ class Eraser:
     async def run(self) -> Counter[str]:
         """All rounds. How many of what went, those of an earlier life included."""
         for number in range(_ROUNDS):
+            away = await self._removed()
             trail = await personal.trail(self.store, self.request.address)
             await self._counted(trail)
             if trail.nothing:
+                if away:
+                    raise StoreError("a file of raw mail cannot be removed: the directory of store.files or store.cold is away")
                 await self.store.forgotten()
                 return Counter(self.request.counts)
             waits = await self._round(Erasure(trail, self.request.pseudonym, self.store.files, impatient=number >= _PATIENT))
@@ -103,10 +106,19 @@ class Eraser:
             rows = await self.store._read(functools.partial(packs.in_files, gone))
             plan = await asyncio.to_thread(packs.plan, one.files, rows, gone)
             try:
-                return await self._bite(functools.partial(erasing.incoming, one, seqs, plan))
+                waits = await self._bite(functools.partial(erasing.incoming, one, seqs, plan))
             except Again:
                 continue
+            await self._removed()
+            return waits
         return 1
+
+    async def _removed(self) -> int:
+        """Files that were written anew without what goes, by us or by whoever died since. How many have to wait."""
+        files, waits = self.store.files, 0
+        for name, place in await self.store._read(packs.to_remove):
+            waits += await self._bite(functools.partial(packs.removed, files, name, place))
+        return waits
 
     async def _end(self, one: Erasure) -> None:
         """The tickets; each that is open by itself, since something becomes of it."""

@@ -57,6 +57,7 @@ Work = Generator[Bite, Any, None]
 
 def collect(files: RawFiles, now: float, report: Report) -> Work:
     """Remove what has been there for SAFE_AGE and is named by no row: left by a crash, or by a move."""
+    yield from _left_over(files)
     for page in settled(files, now):
         known: dict[str, str] = dict((yield Bite(functools.partial(places, [found.name for found in page]))))
         for found in page:
@@ -245,6 +246,13 @@ def _unnamed(files: RawFiles, file: _File) -> Work:
         plan = packs.plan(files, found, (), loose=True)
         if file.name in plan.made:
             yield Bite(functools.partial(packs.replaced, files, file.name, plan), len(found))
+            yield from _left_over(files)
+
+
+def _left_over(files: RawFiles) -> Work:
+    """What was written anew for an erasure, and is to go: at once, however young it is."""
+    for name, place in (yield Bite(packs.to_remove)):
+        yield Bite(functools.partial(packs.removed, files, name, place), 1)
 
 
 @dataclass(frozen=True, slots=True)

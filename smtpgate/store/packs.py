@@ -1,8 +1,8 @@
 """Files of raw mail that lose what they hold of somebody: removed, or written anew with what they hold of others.
 
-The new file is on the disk before the transaction that names it; the old one goes in that transaction, while its row is ours. A
-process that dies in between leaves a file that no row names, or a row of a mail that goes whose file is gone: both are mended by
-doing it again.
+The new file is on the disk before the transaction that names it. The old one goes after it has committed, for until then other
+people's mail lies in it; that it is to go is a row of that same transaction. A process that dies before the commit leaves a new
+file that no row names, after it an old one that the next `removed` knows of.
 """
 
 # ruff: noqa: S608 -- statements are put together from constants of this package only
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from smtpgate.errors import StoreError
 from smtpgate.store.rawfiles import HOME, Part, RawFiles, RawUnreadable
 from smtpgate.store.statement import FOR_UPDATE, Many, Query, Rows, Verb, select_in
+
+GONE = "file to remove: "  # in meta, before the name of a file that no row names any more; the value is its place
 
 
 class Again(StoreError):
@@ -89,7 +91,7 @@ def _without(
 
 
 def replaced(files: RawFiles, name: str, plan: Plan) -> Verb[None]:
-    """Who would name a file just now that goes waits for its row, and then finds it gone (store.incoming). Raises Again."""
+    """No row names the file then, and it is to be `removed`. Raises Again."""
     yield Query(f"SELECT place FROM raw_file WHERE sha256 = $1 {FOR_UPDATE}", (name,))
     others = yield Query("SELECT seq, start, length FROM incoming_raw WHERE file = $1", (name,))
     new = plan.made[name]
@@ -111,7 +113,31 @@ def replaced(files: RawFiles, name: str, plan: Plan) -> Verb[None]:
             tuple((row[0], made, starts[row[1], row[2]]) for row in others),
         )
     yield Query("DELETE FROM raw_file WHERE sha256 = $1", (name,))
-    for where in dict.fromkeys((place, HOME)):
-        path = files.path(name, where)
-        if path is not None:
-            path.unlink(missing_ok=True)
+    yield Query(
+        "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (GONE + name, place)
+    )
+
+
+def to_remove() -> Verb[list[tuple[str, str]]]:
+    """Files that are to go, and their places."""
+    found = yield Query("SELECT key, value FROM meta WHERE substr(key, 1, length($1)) = $1 ORDER BY key", (GONE,))
+    return [(key.removeprefix(GONE), place) for key, place in found]
+
+
+def removed(files: RawFiles, name: str, place: str) -> Verb[int]:
+    """Unless a row names it again: then somebody else has sent the same. Who would name it just now waits for this row, and then
+    finds the file gone (store.incoming). 1 when its disk is away: it is for another time."""
+    paths = [files.path(name, where) for where in dict.fromkeys((place, HOME))]
+    if paths[0] is None or not paths[0].parent.is_dir():
+        return 1
+    made = yield Query(
+        "INSERT INTO raw_file (sha256, size, place) VALUES ($1, 0, $2) ON CONFLICT (sha256) DO NOTHING RETURNING sha256",
+        (name, place),
+    )
+    if made:
+        for path in paths:
+            if path is not None:
+                path.unlink(missing_ok=True)
+        yield Query("DELETE FROM raw_file WHERE sha256 = $1", (name,))
+    yield Query("DELETE FROM meta WHERE key = $1", (GONE + name,))
+    return 0

@@ -6,13 +6,17 @@ import contextlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from smtpgate.blocks import Block, hashed
 from smtpgate.model import DeliveryState, EntryKind, MailState, Participant, Role, Status, Ticket
 from smtpgate.person import ERASED, Request, State, What, is_pseudonym, new_pseudonym, redaction
-from smtpgate.store import filework, personal, requests, schema
+from smtpgate.store import filework, packs, personal, requests, schema
 from smtpgate.store.api import AckNote, Changes, Facts, FactsQuery, MessageRef, TicketUpdate
 from smtpgate.store.eraser import LEASE, Eraser, forget_told
+from smtpgate.store.statement import Verb
 from smtpgate.store.verbs import VerbStore
 from smtpgate.wish import NewWish
 from tests.store.test_agents import changed, seen
@@ -199,6 +203,50 @@ async def test_mail_that_was_just_being_moved_to_the_cold_store_is_in_no_file(st
     assert (await cool(store, NOW + 1)).wrong == []
     assert await in_rows(store, (WANG,)) == []
     assert not any(WANG.encode() in path.read_bytes() for path in files_in(tmp_path / "cold"))
+
+
+class CommitFails(Exception):
+    pass
+
+
+@pytest.mark.parametrize("dies", ["before its commit", "after its commit"])
+async def test_whatever_dies_while_a_file_is_written_anew_others_keep_their_mail(
+    store: VerbStore, tmp_path: Path, dies: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_files(store, tmp_path)
+    for who in (LI, WANG, LI):
+        mail = accepted(mail_from=who, raw=f"Subject: x\r\n\r\n{who} {an_id()}\r\n".encode())
+        await store.accept(replace(mail, verdict=replace(mail.verdict, author=who)))
+    await cool(store, NOW + 1)
+    (pack,) = files_in(tmp_path / "cold")
+    assert pack.read_bytes().count(WANG.encode()) == 1
+    whole, times = packs.replaced if dies == "before its commit" else packs.removed, 0
+
+    def dying(*args: Any) -> Verb[Any]:
+        nonlocal times
+        times += 1
+        if dies == "before its commit":
+            yield from whole(*args)
+        raise CommitFails
+
+    eraser = an_eraser(store)
+    assert await eraser.begin()
+    with monkeypatch.context() as patched:
+        patched.setattr(packs, whole.__name__, dying)
+        with pytest.raises(CommitFails):
+            await eraser.run()
+    await eraser.give_up()
+    assert times == 1
+    mails = [await store.mail(row.id) for row in await store.mails(None, limit=9)]
+    assert [mail.fault for mail in mails if mail is not None and mail.envelope.mail_from == LI] == [None, None]
+    again = an_eraser(store, "again")
+    assert await again.begin()
+    await again.run()
+    await again.finish(Changes())
+    (pack,) = files_in(tmp_path / "cold")
+    assert pack.read_bytes().count(WANG.encode()) == 0
+    assert pack.read_bytes().count(LI.encode()) == 2
+    assert await store.verify(NOW + 9 * 86400) == []
 
 
 def test_an_address_is_replaced_where_it_stands_alone() -> None:
