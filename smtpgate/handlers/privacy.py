@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from smtpgate.blocks import mailbox_key
 from smtpgate.clock import id_text, new_id
 from smtpgate.handlers import notify, outcome
 from smtpgate.handlers.case import Case, Work
@@ -53,7 +54,7 @@ def why_not(case: Case, asked: Asked) -> str:
         return "it takes the proof of the domain's own signature"
     if case.agent or case.own(case.sender):
         return "an agent or a desk"
-    if case.sender.rpartition("@")[0].casefold() in ROLES:
+    if mailbox_key(case.sender).rpartition("@")[0] in ROLES:
         return "a mailbox that may be of several people"
     if case.mail.envelope.mail_from is None or case.parsed.silence or case.person is None:
         return "its sender asks for no automatic answer"
