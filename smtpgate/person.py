@@ -5,6 +5,7 @@ Where a person was erased a pseudonym stands in the place of the address: a mail
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections import Counter
@@ -17,6 +18,8 @@ from smtpgate.blocks import mailbox_key
 ERASED = "(erased)"  # in the place of a text
 DOMAIN = "erased.invalid"
 _SIGN = "abcdefghijkmnpqrstuvwxyz23456789"
+# Thai, Lao, Burmese, Khmer, and from the radicals of Chinese to the syllables of Korean, which adds its particles without a space.
+_UNSPACED = "\\u0e00-\\u0eff\\u1000-\\u109f\\u1780-\\u17ff\\u2e80-\\ud7ff\\uf900-\\ufaff\\uff00-\\uffef\\U00020000-\\U0003ffff"
 
 
 def new_pseudonym() -> str:
@@ -34,9 +37,13 @@ def same(address: str | None, person: str) -> bool:
 
 
 def redaction(person: str, pseudonym: str) -> Callable[[str], str]:
-    """Puts the pseudonym in the place of the address, wherever it stands alone in a text."""
-    escaped = {re.escape(person), re.escape(person.encode("unicode_escape").decode("ascii"))}  # as JSON may write it
-    pattern = re.compile(rf"(?<!\w)(?<!\w[.+-])(?:{'|'.join(sorted(escaped))})(?![\w-]|\.\w)", re.IGNORECASE)
+    """Puts the pseudonym in the place of the address, wherever it stands alone in a text: also between letters of a script that has
+    no spaces, unless it begins with one itself."""
+    escaped = {re.escape(person), re.escape(json.dumps(person)[1:-1])}  # as JSON may write it
+    before, after = ("" if re.match(f"[{_UNSPACED}]", c) else _UNSPACED for c in (person[:1], person[-1:]))
+    pattern = re.compile(
+        rf"(?<![^\W{before}])(?<![^\W{before}][.+-])(?:{'|'.join(sorted(escaped))})(?![^\W{after}]|-|\.\w)", re.IGNORECASE
+    )
     return lambda text: pattern.sub(pseudonym, text)
 
 

@@ -1,6 +1,6 @@
 """A person's data as a zip file: what they wrote, what was sent to them, and what is kept beside it. Nothing of anybody else.
 
-Mail is read one by one, so that memory does not grow with the years. Raises StoreError, and OSError as writing does.
+Mail is read one by one, so that memory does not grow with the years. Raises TooLarge, StoreError, and OSError as writing does.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import json
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import IO, Any
 
 from smtpgate.clock import id_text, utc
@@ -25,10 +26,18 @@ _ARRIVED = (DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.UNCERT
 _INSIDE = ("to-agent", "receipt", "held", "alert", "digest", "postmaster")
 
 
-async def export(store: VerbStore, person: str, target: IO[bytes], *, now: float, notes: bool = False) -> dict[str, int]:
-    """Write all of it. notes: what agents noted in the person's own tickets comes along. How many tickets and mails are in it."""
+class TooLarge(Exception):
+    """There is more of it than there may be; nobody has use for what was made."""
+
+
+async def export(
+    store: VerbStore, person: str, target: IO[bytes], *, now: float, notes: bool = False, most: int | None = None
+) -> dict[str, int]:
+    """Write all of it. notes: what agents noted in the person's own tickets comes along. How many tickets and mails are in it.
+    Raises TooLarge as soon as it is larger than `most` octets."""
     found = await personal.trail(store, person)
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as made:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as file:
+        made = _Made(file, target, most)
         received = await _received(store, found, made)
         sent = await _sent(store, found, made)
         tickets = await _tickets(store, found, {one["id"] for one in received}, notes=notes)
@@ -43,15 +52,31 @@ async def export(store: VerbStore, person: str, target: IO[bytes], *, now: float
             "sent": sent,
             **about,
         }
-        await asyncio.to_thread(made.writestr, INDEX, json.dumps(index, ensure_ascii=False, indent=1))
+        await made.add(INDEX, json.dumps(index, ensure_ascii=False, indent=1))
+    if most is not None and target.tell() > most:  # with its list of what is in it
+        raise TooLarge
     return {"tickets": len(tickets), "received": len(received), "sent": len(sent)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The zip file as far as it is made."""
+
+    file: zipfile.ZipFile
+    target: IO[bytes]
+    most: int | None
+
+    async def add(self, name: str, data: bytes | str) -> None:
+        await asyncio.to_thread(self.file.writestr, name, data)  # packing a large one takes a second
+        if self.most is not None and self.target.tell() > self.most:
+            raise TooLarge
 
 
 def _moment(seconds: float) -> str:
     return utc(seconds).isoformat(timespec="seconds")
 
 
-async def _received(store: VerbStore, found: Trail, made: zipfile.ZipFile) -> list[dict[str, Any]]:
+async def _received(store: VerbStore, found: Trail, made: _Made) -> list[dict[str, Any]]:
     """What they wrote, octet for octet; nothing that may be forged in their name."""
     rows = []
     for mail_id in (found.theirs[seq] for seq in sorted(found.theirs)):
@@ -61,14 +86,14 @@ async def _received(store: VerbStore, found: Trail, made: zipfile.ZipFile) -> li
         row = {"id": mail.id, "at": _moment(mail.received_at), "evidence": mail.verdict.evidence.value, "state": mail.state.value}
         if mail.fault is None:
             row["file"] = f"received/{mail.id}.eml"
-            await asyncio.to_thread(made.writestr, row["file"], mail.raw)  # packing a large one takes a second
+            await made.add(row["file"], mail.raw)
         else:
             row["missing"] = "its file cannot be read"
         rows.append(row)
     return rows
 
 
-async def _sent(store: VerbStore, found: Trail, made: zipfile.ZipFile) -> list[dict[str, Any]]:
+async def _sent(store: VerbStore, found: Trail, made: _Made) -> list[dict[str, Any]]:
     """What reached them, or came back."""
     rows = []
     for outgoing_id in sorted(found.sent):
@@ -79,7 +104,7 @@ async def _sent(store: VerbStore, found: Trail, made: zipfile.ZipFile) -> list[d
         if not theirs:
             continue
         name = f"sent/{id_text(outgoing_id)}.eml"
-        await asyncio.to_thread(made.writestr, name, detail.mail.data)
+        await made.add(name, detail.mail.data)
         rows.append(
             {
                 "id": id_text(outgoing_id),

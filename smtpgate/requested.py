@@ -8,6 +8,7 @@ fails is logged and tried again later; a store that cannot be asked is asked aga
 from __future__ import annotations
 
 import asyncio
+import functools
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -73,7 +74,7 @@ class Requested:
             log.error("what a person asked for failed", what=request.what.value, request=id_text(request.id), error=str(error))
             at = self.clock.now() + _AGAIN
             try:
-                await self.store._write(lambda: requests.put_off(request.id, at))
+                await self.store._write(lambda: requests.put_off(request.id, self.worker, at))
             except StoreError as failure:
                 log.warning("store cannot be asked for what is due", error=str(failure))
         now = self.clock.monotonic()
@@ -122,22 +123,45 @@ class Requested:
         self.on_outgoing()
 
     async def _export(self, request: Request) -> None:
-        now = self.clock.now()
-        running = replace(request, state=State.RUNNING, at=now + LEASE)
-        if not await self.store._write(lambda: requests.taken(running, self.worker, now, now + LEASE), ordered=True):
+        running = await _begun(self.store, request, self.worker, self.clock.now())
+        if running is None:
             return
-        done = await export_mail(self.pipeline, self.store, running)
+        done = await export_mail(self.pipeline, self.store, running, self.worker)
         log.info("data exported by mail", record=id_text(done.id))
         self.on_outgoing()
 
 
-async def export_mail(pipeline: Pipeline, store: VerbStore, request: Request) -> Request:
-    """Queue the mail with all of it; or, where it is too large, one that says so, and the agents of the ticket hear."""
+async def _begun(store: VerbStore, request: Request, worker: str, now: float) -> Request | None:
+    """None: another one does it, or it is not any more as it was."""
+    running = replace(request, state=State.RUNNING, at=now + LEASE)
+    taken = functools.partial(requests.taken, running, request.state, worker, now, now + LEASE)
+    return running if await store._write(taken, ordered=True) else None
+
+
+async def export_now(pipeline: Pipeline, store: VerbStore, request: Request, clock: Clock) -> Request:
+    """What was confirmed, by an admin. Raises StoreError; it is as it was then."""
+    worker = requests.new_worker()
+    running = await _begun(store, request, worker, clock.now())
+    if running is None:
+        raise StoreError("something that was asked for is being done just now, or this was called off: look again")
+    try:
+        return await export_mail(pipeline, store, running, worker)
+    except BaseException:
+        await store._write(lambda: requests.left(request, worker))
+        raise
+
+
+async def export_mail(pipeline: Pipeline, store: VerbStore, request: Request, worker: str) -> Request:
+    """Queue the mail with all of it; or, where it is too large, one that says so, and the agents of the ticket hear. The request is
+    the worker's. Raises StoreError, also when another one has it by then: nothing was queued."""
+    counts: dict[str, int] = {}
+    large, most = False, pipeline.config.privacy.export_size
     with tempfile.SpooledTemporaryFile(max_size=1024**2) as file:
-        counts = await personexport.export(store, request.address, file, now=pipeline.clock.now())
-        size = file.tell()
+        try:
+            counts = await personexport.export(store, request.address, file, now=pipeline.clock.now(), most=most)
+        except personexport.TooLarge:
+            large = True
         file.seek(0)
-        large = size > pipeline.config.privacy.export_size
         data = b"" if large else file.read()
     files = () if large else (Carried("data.zip", "application/zip", data),)
     occasion = Occasion.TOO_LARGE if large else Occasion.EXPORTED
@@ -147,5 +171,6 @@ async def export_mail(pipeline: Pipeline, store: VerbStore, request: Request) ->
         raise StoreError(f"the mail cannot be built: {error}") from error
     now, outgoing = pipeline.clock.now(), changes.outgoing[0].id
     done = replace(request, state=State.TELLING, done_at=now, at=now + TOLD, counts=counts, outgoing_id=outgoing)
-    await store._write(lambda: finished(done, changes), ordered=True, news=OUTGOING)
+    if not await store._write(lambda: finished(done, worker, changes), ordered=True, news=OUTGOING):
+        raise StoreError("another one has taken this up meanwhile")
     return done

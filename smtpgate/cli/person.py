@@ -272,7 +272,7 @@ def _by_mail(context: Context, address: str, author: str, *, as_json: bool) -> N
         if not confirmed:
             raise UsageError(f"{address} has not asked for it, or not confirmed it; --to FILE makes a file. Nothing was sent")
         pipeline = await app.build_pipeline(config, store, clock)
-        return await requested.export_mail(pipeline, store, replace(confirmed[0], by=author))
+        return await requested.export_now(pipeline, store, replace(confirmed[0], by=author), clock)
 
     done = context.with_store(work, config=config, change=True)
     if as_json:

@@ -29,6 +29,7 @@ LEASE = 300.0  # seconds that one who erases has it without saying so again
 TOLD = 60.0  # seconds after which it is looked whether the mail that says so has left
 _REST = 0.005  # seconds between bites, at least; and twice as long as the bite took
 _ROUNDS, _PATIENT = 12, 6  # looks for what is left; those after which mail that nobody files goes unfiled
+_TAKEN = "another one has taken this up meanwhile"
 _WAIT = 1.5  # seconds between rounds in which something was just being filed or delivered
 
 
@@ -55,11 +56,17 @@ class Eraser:
 
     async def begin(self, again: float | None = None) -> bool:
         """Have it. False: another one is under way. again: seconds after which a gateway takes it up, if this one dies."""
-        self._said = self.now()
+        self._said, was = self.now(), self.request.state
         self.request = replace(self.request, state=State.RUNNING, at=None if again is None else self._said + again)
         return await self.store._write(
-            lambda: requests.taken(self.request, self.worker, self._said, self._said + LEASE), ordered=True
+            lambda: requests.taken(self.request, was, self.worker, self._said, self._said + LEASE), ordered=True
         )
+
+    async def _go_on(self) -> None:
+        """It is ours for another while. Raises StoreError."""
+        self._said = now = self.now()
+        if not await self.store._write(lambda: requests.still(self.request, self.worker, now + LEASE), ordered=True):
+            raise StoreError(_TAKEN)
 
     async def run(self) -> Counter[str]:
         """All rounds. How many of what went, those of an earlier life included."""
@@ -82,7 +89,7 @@ class Eraser:
         counts = Counter(self.request.counts) | trail.counts()
         if dict(counts) != self.request.counts:
             self.request = replace(self.request, counts=dict(counts))
-            await self.store._write(lambda: requests.kept(self.request))
+            await self._go_on()
 
     async def _round(self, one: Erasure) -> int:
         found = Loose()
@@ -138,11 +145,8 @@ class Eraser:
         took = time.monotonic() - began
         self.longest = max(self.longest, took)
         await self.sleep(max(_REST, 2 * took))
-        now = self.now()
-        if now - self._said > LEASE / 5:
-            self._said = now
-            if not await self.store._write(lambda: requests.taken(self.request, self.worker, now, now + LEASE), ordered=True):
-                raise StoreError("another one has taken this up meanwhile")
+        if self.now() - self._said > LEASE / 5:
+            await self._go_on()
         return waits
 
     async def finish(self, changes: Changes) -> Request:
@@ -152,24 +156,28 @@ class Eraser:
         now = self.now()
         at = None if outgoing is None else now + TOLD
         done = replace(self.request, state=state, address=address, done_at=now, outgoing_id=outgoing, at=at)
-        await self.store._write(lambda: finished(done, changes), ordered=True, news=OUTGOING)
+        if not await self.store._write(lambda: finished(done, self.worker, changes), ordered=True, news=OUTGOING):
+            raise StoreError(_TAKEN)
         self.request = done
         if outgoing is None:
             await self.store.forgotten()
         return done
 
     async def give_up(self) -> None:
-        """Stop for now: the next one goes on."""
-        await self.store._write(lambda: requests.left(self.request))
+        """Stop for now: the next one goes on, if none has it already."""
+        await self.store._write(lambda: requests.left(self.request, self.worker))
 
 
 def _found(trail: Trail, found: Loose) -> Verb[None]:
     yield from erasing.loose(trail, found)
 
 
-def finished(done: Request, changes: Changes) -> Verb[None]:
-    yield from apply(changes, None)
-    yield from requests.left(done)
+def finished(done: Request, worker: str, changes: Changes) -> Verb[bool]:
+    """False, and nothing was changed: it was not this worker's any more."""
+    if not (yield from requests.is_of(done.id, worker)):
+        return False
+    yield from apply(changes, None)  # the request names the mail
+    return (yield from requests.left(done, worker))
 
 
 async def forget_told(store: VerbStore, one: Request) -> bool:
@@ -180,12 +188,10 @@ async def forget_told(store: VerbStore, one: Request) -> bool:
     erasure = Erasure(trail, one.pseudonym, store.files)
 
     def verb() -> Verb[bool]:
-        pending = yield Query("SELECT 1 FROM recipient WHERE outgoing_id = $1 AND due_at IS NOT NULL", (one.outgoing_id,))
-        if pending:
+        if (yield from _pending(one)):
             return False
         yield from erasing.letters(erasure, sorted(trail.outgoing))
-        yield from requests.left(replace(one, state=State.DONE, address="", at=None))
-        return True
+        return (yield from requests.changed(one, replace(one, state=State.DONE, address="", at=None)))
 
     gone = await store._write(verb)
     if gone:
@@ -193,10 +199,14 @@ async def forget_told(store: VerbStore, one: Request) -> bool:
     return gone
 
 
+def _pending(one: Request) -> Verb[bool]:
+    found = yield Query("SELECT 1 FROM recipient WHERE outgoing_id = $1 AND due_at IS NOT NULL", (one.outgoing_id,))
+    return bool(found)
+
+
 def _exported(one: Request) -> Verb[bool]:
     """A second copy of all that a person wrote is of no use here."""
-    pending = yield Query("SELECT 1 FROM recipient WHERE outgoing_id = $1 AND due_at IS NOT NULL", (one.outgoing_id,))
-    if pending:
+    if (yield from _pending(one)):
         return False
     found = yield Query("SELECT message_id FROM outgoing WHERE id = $1", (one.outgoing_id,))
     for (message_id,) in found:
@@ -208,5 +218,4 @@ def _exported(one: Request) -> Verb[bool]:
         "UPDATE recipient SET state = 'dropped' WHERE outgoing_id = $1 AND state IN ('failed', 'expired', 'held')",
         (one.outgoing_id,),
     )
-    yield from requests.left(replace(one, state=State.DONE, at=None))
-    return True
+    return (yield from requests.changed(one, replace(one, state=State.DONE, at=None)))

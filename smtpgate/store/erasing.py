@@ -274,10 +274,11 @@ def _about_the_person(one: Erasure, found: Loose) -> Verb[int]:
     )
     yield Query("DELETE FROM block WHERE who = $1", (trail.mailbox,))
     yield Query(  # what else was asked for or done
-        """UPDATE privacy SET address = '', pseudonym = $3, at = NULL,
-                state = CASE WHEN state IN ('asked', 'confirmed') THEN 'lapsed' ELSE state END
-            WHERE (lower(address) = $1 OR address = $2) AND state NOT IN ('running', 'telling')
-                AND NOT (what = 'erase' AND state = 'confirmed')""",
+        """UPDATE privacy SET address = '', pseudonym = $3, at = NULL, worker = '', leased_until = 0,
+                state = CASE WHEN state IN ('asked', 'confirmed', 'running') THEN 'lapsed' WHEN state = 'telling' THEN 'done'
+                    ELSE state END
+            WHERE (lower(address) = $1 OR address = $2)
+                AND NOT (what = 'erase' AND state IN ('confirmed', 'running', 'telling'))""",
         (*keys(trail), one.pseudonym),
     )
     return 0

@@ -337,7 +337,18 @@ def _saying(letters: Rows, found: Trail) -> set[int]:
 
 def _shows(mail: bytes, found: Trail) -> bool:
     text = said(mail)
-    return redaction(found.person, "")(text) != text or any(number in text for number in found.own.values())
+    return redaction(found.person, "")(text) != text or any(_numbered(text, number) for number in found.own.values())
+
+
+def _numbered(text: str, number: str) -> bool:
+    """It stands there, and not as a part of a longer one: after 9999 comes 10000."""
+    at = text.find(number)
+    while at >= 0:
+        around = text[max(0, at - 1) : at] + text[at + len(number) : at + len(number) + 1]
+        if not any(c.isascii() and c.isalnum() for c in around):
+            return True
+        at = text.find(number, at + 1)
+    return False
 
 
 def said(mail: bytes) -> str:

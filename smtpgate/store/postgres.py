@@ -30,7 +30,21 @@ from smtpgate.store.verbs import OUTGOING, PATIENCE, VerbStore
 
 log = structlog.get_logger(__name__)
 
-_PERSONAL = ("incoming", "incoming_raw", "entry", "outgoing_raw", "recipient", "attempt", "participant", "ticket", "privacy")
+PERSONAL = (  # tables with rows that an erasure changes or removes
+    *("incoming", "incoming_raw", "raw_file", "imported", "ticket", "participant", "wish", "entry", "message_ref", "unseen_ref"),
+    *(
+        "subject_ref",
+        "fingerprint",
+        "outgoing_raw",
+        "recipient",
+        "attempt",
+        "acknowledgement",
+        "block",
+        "bulletin_person",
+        "privacy",
+    ),
+    *("merge_state", "merge_moved"),
+)
 _VACUUM = 300.0  # seconds
 _OTHERS = 3  # connections besides the readers': two lanes and the news
 LEAST_CONNECTIONS = _OTHERS + 1
@@ -118,7 +132,7 @@ class PostgresStore(VerbStore):
         """Rows that were replaced go for good. It waits for no lock and nobody waits for it."""
         connection = await self._server.connect()
         try:
-            await connection.execute(f"VACUUM (SKIP_LOCKED) {', '.join(_PERSONAL)}", timeout=_VACUUM)
+            await connection.execute(f"VACUUM (SKIP_LOCKED) {', '.join(PERSONAL)}", timeout=_VACUUM)
         except (*ERRORS, TimeoutError):
             log.info("the database's own vacuum removes what was erased")
         finally:

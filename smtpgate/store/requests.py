@@ -14,7 +14,7 @@ import socket
 from collections.abc import Sequence
 
 from smtpgate.person import Request, State, What
-from smtpgate.store.statement import Query, Row, Verb, Where, select_in
+from smtpgate.store.statement import FOR_UPDATE, Query, Row, Verb, Where, select_in
 
 _DAY = 86_400.0
 _COLUMNS = "id, what, state, address, pseudonym, by_whom, asked_at, done_at, at, ticket_id, desk, language, counts, outgoing_id"
@@ -115,14 +115,33 @@ def _died(worker: str) -> bool:
     return False
 
 
-def taken(one: Request, worker: str, now: float, until: float) -> Verb[bool]:
-    """It is this worker's until then, unless another one does something of the kind just now."""
+def taken(one: Request, was: State, worker: str, now: float, until: float) -> Verb[bool]:
+    """It is this worker's until then, unless another one does something of the kind just now, or it is not any more as it was when
+    somebody looked: done by another one, called off, refused."""
     others = yield Query("SELECT worker FROM privacy WHERE worker <> $1 AND worker <> '' AND leased_until > $2", (worker, now))
     if not all(_died(name) for (name,) in others):
+        return False
+    found = yield from by_id(one.id)
+    if found is not None and found.state is not was:
         return False
     yield from select_in("UPDATE privacy SET worker = '', leased_until = 0 WHERE worker IN (...)", [name for (name,) in others])
     yield from kept(one)
     yield Query("UPDATE privacy SET worker = $2, leased_until = $3 WHERE id = $1", (one.id, worker, until))
+    return True
+
+
+def is_of(request_id: int, worker: str) -> Verb[bool]:
+    """It still is this worker's; "": nobody's."""
+    found = yield Query(f"SELECT 1 FROM privacy WHERE id = $1 AND worker = $2 {FOR_UPDATE}", (request_id, worker))
+    return bool(found)
+
+
+def still(one: Request, worker: str, until: float) -> Verb[bool]:
+    """Kept as it is now, and this worker's until then; False, and nothing was changed: another one has it, or had it meanwhile."""
+    if not (yield from is_of(one.id, worker)):
+        return False
+    yield from kept(one)
+    yield Query("UPDATE privacy SET leased_until = $2 WHERE id = $1", (one.id, until))
     return True
 
 
@@ -135,12 +154,19 @@ def changed(before: Request, after: Request) -> Verb[bool]:
     return True
 
 
-def put_off(request_id: int, at: float) -> Verb[None]:
-    """It failed, and is nobody's until then."""
-    yield Query("UPDATE privacy SET at = $2, worker = '', leased_until = 0, tries = tries + 1 WHERE id = $1", (request_id, at))
+def put_off(request_id: int, worker: str, at: float) -> Verb[None]:
+    """It failed, and is nobody's until then; unless another one has it meanwhile, or has done it."""
+    yield Query(
+        """UPDATE privacy SET at = $3, worker = '', leased_until = 0, tries = tries + 1
+            WHERE id = $1 AND worker IN ('', $2) AND at IS NOT NULL""",
+        (request_id, worker, at),
+    )
 
 
-def left(one: Request) -> Verb[None]:
-    """Kept as it is now, and nobody's."""
+def left(one: Request, worker: str) -> Verb[bool]:
+    """Kept as it is now, and nobody's. False, and nothing was changed: it was not this worker's any more."""
+    if not (yield from is_of(one.id, worker)):
+        return False
     yield from kept(one)
     yield Query("UPDATE privacy SET worker = '', leased_until = 0 WHERE id = $1", (one.id,))
+    return True

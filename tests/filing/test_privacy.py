@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from smtpgate import personexport
 from smtpgate.later import Later
 from smtpgate.mail.token import TokenKind
 from smtpgate.model import Evidence, OutgoingMail, Status
@@ -161,6 +162,7 @@ async def test_only_the_customers_own_answer_to_the_question_confirms(desk: Help
     ("person", "section"),
     [
         ("info@customer.example", {}),
+        ("Info+shop@customer.example", {}),
         (CUSTOMER, {"export": "off", "erase": "off"}),
         ("sal@corp.example", {}),
     ],
@@ -225,6 +227,12 @@ async def test_one_that_is_too_large_is_an_admins(tmp_path: Path) -> None:
         assert sorted(await time_passes(desk, 10)) == ["privacy", "to-agent"]
         mails = [m for m in await desk.outgoing() if m.purpose == "privacy"]
         assert "too large for a mail" in text_of(mails[-1])
+        for name in ("small", "smaller"):
+            await desk.post(mail(name))
+        file = io.BytesIO()
+        with pytest.raises(personexport.TooLarge):  # and what is too large is not made to its end
+            await personexport.export(desk.store, CUSTOMER, file, now=desk.clock.now(), most=1000)
+        assert file.getvalue().count(b"received/") == 2  # in the file and in its list: the first one was too much
 
 
 async def test_erasure_by_itself_with_its_proof_and_then_nothing(by_itself: Helpdesk, tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from smtpgate.blocks import Block, hashed
+from smtpgate.errors import StoreError
 from smtpgate.model import DeliveryState, EntryKind, MailState, Participant, Role, Status, Ticket
 from smtpgate.person import ERASED, Request, State, What, is_pseudonym, new_pseudonym, redaction
 from smtpgate.store import filework, packs, personal, requests, schema
 from smtpgate.store.api import AckNote, Changes, Facts, FactsQuery, MessageRef, TicketUpdate
 from smtpgate.store.eraser import LEASE, Eraser, forget_told
+from smtpgate.store.postgres import PERSONAL
 from smtpgate.store.statement import Verb
 from smtpgate.store.verbs import VerbStore
 from smtpgate.wish import NewWish
@@ -120,6 +122,67 @@ async def test_one_at_a_time_and_whoever_died_is_taken_over_from(store: VerbStor
     await first.give_up()
     (left,) = await store._read(lambda: requests.of_person("Wang@Example.org"))
     assert (left.state, left.id, left.pseudonym) == (State.RUNNING, first.request.id, first.request.pseudonym)
+
+
+async def test_who_stood_still_and_was_followed_undoes_nothing_of_what_the_other_one_did(store: VerbStore) -> None:
+    await filled(store)
+    slow = an_eraser(store)
+    assert await slow.begin()
+    other = replace(an_eraser(store, "w2", at=NOW + LEASE + 1), request=slow.request)
+    assert await other.begin()
+    with pytest.raises(StoreError, match="another one has taken this up"):
+        await slow.run()  # its counts would be the record's
+    await slow.give_up()
+    assert not await an_eraser(store, "w3", LI, NOW + LEASE + 1).begin()  # the other one still has it
+    await other.run()
+    await other.finish(Changes())
+    with pytest.raises(StoreError, match="another one has taken this up"):
+        await slow.finish(Changes(outgoing=(an_outgoing(a_recipient()),)))
+    await slow.give_up()
+    await store._write(lambda: requests.put_off(slow.request.id, "w", NOW))
+    late = an_eraser(store, "w4", at=NOW + 9 * LEASE)
+    late.request = replace(slow.request, state=State.CONFIRMED)  # as somebody read it before
+    assert not await late.begin()
+    kept = await store._read(lambda: requests.by_id(slow.request.id))
+    assert kept is not None
+    assert (kept.state, kept.address, kept.at) == (State.DONE, "", None)
+
+
+async def test_the_record_of_a_copy_that_has_not_left_names_nobody_either(store: VerbStore) -> None:
+    await filled(store)
+    mail = await queue_to(store, a_recipient(WANG), purpose="privacy")
+    told = Request(an_id(), What.EXPORT, State.TELLING, WANG, new_pseudonym(), "root", NOW, NOW, NOW, outgoing_id=mail.id)
+    died = replace(told, id=an_id(), state=State.RUNNING, outgoing_id=None)
+    for one in (told, died):
+        await store._write(lambda one=one: requests.kept(one))  # type: ignore[misc]
+    eraser = an_eraser(store)
+    assert await eraser.begin()
+    await eraser.run()
+    await eraser.finish(Changes())
+    assert not await forget_told(store, told)  # by who read it just before
+    left = await store._read(lambda: requests.listed((), 9))
+    assert {(one.what, one.state, one.address, one.at) for one in left} == {
+        (What.ERASE, State.DONE, "", None),
+        (What.EXPORT, State.DONE, "", None),
+        (What.EXPORT, State.LAPSED, "", None),
+    }
+
+
+async def test_a_list_that_names_a_longer_number_is_somebody_elses(store: VerbStore) -> None:
+    own, *_ = await filled(store)
+    texts = (
+        f"- {own.number}7 late",
+        f"- 7{own.number}",
+        f"\u5de5\u5355{own.number}\u5df2",
+        f"[#{own.number}]",
+        f"{own.number}5 {own.number}",
+    )
+    lists = [
+        await queue_to(store, a_recipient("agent@desk.example"), purpose="digest", data=f"Subject: x\r\n\r\n{text}\r\n".encode())
+        for text in texts
+    ]
+    found = await personal.trail(store, WANG)
+    assert [one.id in found.outgoing for one in lists] == [False, False, True, True, True]
 
 
 async def test_the_mail_that_says_so_is_the_last_that_goes(store: VerbStore) -> None:
@@ -259,9 +322,17 @@ def test_an_address_is_replaced_where_it_stands_alone() -> None:
         ("c.a.b@x.example", "c.a.b@x.example"),
         ("a.b@x.example.org", "a.b@x.example.org"),
         ("a.b@x.example-1", "a.b@x.example-1"),
+        ("\u5df2\u95ee\u8fc7a.b@x.example\u5427", "\u5df2\u95ee\u8fc7P\u5427"),  # Chinese has no spaces
+        ("a.b@x.example\uc73c\ub85c", "P\uc73c\ub85c"),
+        ("\u00e9a.b@x.example", "\u00e9a.b@x.example"),
+        ("a.b@x.example\u00e9", "a.b@x.example\u00e9"),
     ):
         assert put(text) == made, text
-    assert redaction("\u674e@x.example", "P")(json.dumps({"to": "\u674e@x.example"})) == '{"to": "P"}'
+    for person, others in (("\u674e@x.example", "\u5c0f\u674e@x.example"), ("a@x.\u4e2d\u56fd", "a@x.\u4e2d\u56fd\u4eba")):
+        assert redaction(person, "P")(f"{person} {others}") == f"P {others}"
+    for person in ("\u674e@x.example", "jos\u00e9@x.example", "\U0001f600@x.example", "o'b@x.example"):
+        assert redaction(person, "P")(json.dumps({"to": person})) == '{"to": "P"}', person
+        assert redaction(person, "P")(json.dumps({"to": person}, ensure_ascii=False)) == '{"to": "P"}', person
 
 
 # Every column that may hold words. Those of a person are erased, replaced or removed with their row; the others say nothing of one.
@@ -320,4 +391,5 @@ NOBODYS = {
 def test_of_every_column_it_is_known_whether_it_may_hold_a_persons_words() -> None:
     """Who adds one decides: it is erased (store.erasing, and a story in tests/filing/test_erasure.py), or says nothing of them."""
     words = {(t.name, c) for t in schema.tables() for c, kind in zip(t.columns, t.types, strict=True) if kind in ("TEXT", "BLOB")}
+    assert set(PERSONAL) == THEIRS.keys()  # which a database has to vacuum
     assert words == {(table, c) for some in (THEIRS, NOBODYS) for table, columns in some.items() for c in columns.split()}
