@@ -61,7 +61,7 @@ class Calendar:
                 if left <= last - start:
                     return start + left
                 left -= last - start
-        return max(begin, last)
+        return max(begin + _FARTHEST * _DAY * 60.0, last)
 
     def last_minute(self, day: date) -> int | None:
         """When work ends on such a day, in minutes since midnight; None when there is none."""
@@ -89,6 +89,9 @@ class Calendar:
     def _of(self, day: date) -> tuple[Window, ...]:
         if self._free(day):
             return ()
+        begin, end = self._moment(day, 0), self._moment(day, _DAY)
+        if end - begin != _DAY * 60:
+            return self._walked(begin, end)
         today, before = day.weekday(), (day.weekday() - 1) % 7
         pieces = [(one.begin, min(one.end, _DAY)) for one in self.spans if today in one.days]
         pieces += [(0, one.end - _DAY) for one in self.spans if before in one.days and one.end > _DAY]
@@ -104,3 +107,12 @@ class Calendar:
     def _moment(self, day: date, minute: int) -> float:
         midnight = datetime(day.year, day.month, day.day, tzinfo=self.zone)
         return (midnight + timedelta(minutes=minute)).timestamp()  # on the clock on the wall, which is how Python adds
+
+    def _walked(self, begin: float, end: float) -> tuple[Window, ...]:
+        """Of a day on which the clock is changed: some times of it are not there, or come twice."""
+        found: list[Window] = []
+        for moment in range(round(begin), round(end), 60):
+            if hours.within(self.spans, datetime.fromtimestamp(moment, self.zone)):
+                first = found.pop()[0] if found and found[-1][1] == moment else moment
+                found.append((first, moment + 60.0))
+        return tuple(found)

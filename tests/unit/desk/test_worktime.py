@@ -28,6 +28,7 @@ PLACES = {
     "weekend-nights": calendar("fri,sat 20:30-04:15", zone="America/New_York", holidays=("2026-03-07",)),
     "midnight-leap": calendar("mon-sun 20:00-08:00", zone="Africa/Cairo"),  # there summer time begins at midnight
     "half-an-hour": calendar("mon-sat 08:00-24:00", zone="Australia/Lord_Howe", holidays=("10-04", "04-04/04-06")),
+    "ends-in-the-change": calendar("mon-sun 01:30-02:30", "sat,sun 02:40-02:50", "mon-sun 03:10-03:20", zone="America/St_Johns"),
     "feast": calendar("mon-fri 09:00-18:00", zone="Asia/Shanghai", holidays=("2026-10-01/2026-10-07", "12-30/01-02")),
     "always-but": calendar(holidays=("12-24/12-26",)),
 }
@@ -98,3 +99,6 @@ def test_the_last_minute_of_a_day() -> None:
 def test_a_desk_that_hardly_works_is_no_endless_search() -> None:
     idle = calendar("mon 09:00-09:01", holidays=("01-01/12-30",))
     assert idle.after(at("2026-01-01 00:00"), 2000 * HOUR) > at("2029-01-01 00:00")
+    never = calendar("mon-fri 09:00-18:00", holidays=("01-01/12-31",))
+    assert never.after(at("2026-01-01 00:00"), HOUR) > at("2029-01-01 00:00")  # and not at once: then all would be late
+    assert never.between(at("2026-01-01 00:00"), at("2027-01-01 00:00")) == 0
