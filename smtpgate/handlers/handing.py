@@ -24,6 +24,7 @@ from smtpgate.mail.address import key
 from smtpgate.mail.agentwords import LANGUAGES
 from smtpgate.mail.letters import ComposeError
 from smtpgate.model import COPIES, NOBODY, SAID_WITH, Address, Entry, EntryKind, OutgoingMail, Participant, Role, Status, Ticket
+from smtpgate.person import is_pseudonym
 from smtpgate.store.api import Facts, TicketUpdate
 
 _EVENT, _AGAIN, _ARROW = "customer: ", "customer again: ", " -> "
@@ -221,7 +222,9 @@ def before(ticket: Ticket, entries: Sequence[Entry], mail: Entry, began: str, no
     address, _, new = said.rpartition(_ARROW)
     there = next((role for role, words in _WAS.items() if new.endswith(words)), None)
     new = new.removesuffix(_WAS[there]) if there is not None else new
-    if not said or address == NOBODY or ticket.customer is None or key(new) != key(ticket.customer.address):
+    if not said or address == NOBODY or is_pseudonym(address):
+        return None
+    if ticket.customer is None or key(new) != key(ticket.customer.address):
         return None
     try:
         wire.checked_address(address)

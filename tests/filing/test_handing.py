@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from smtpgate import erasure
 from smtpgate.blocks import Block
 from smtpgate.model import DeliveryState, EntryKind, Evidence, OutgoingMail, Role, Status
 from smtpgate.store.api import Changes
@@ -363,6 +364,24 @@ async def test_only_his_own_is_taken_back(desk: Helpdesk) -> None:
     await say(desk, first, f"#customer {BOB}")
     refused = await say(desk, first, "#undo", KIM)
     assert (refused.outcome, await role_of(desk, first)) == ("refused", {BOB: Role.CUSTOMER})
+
+
+async def test_what_a_colleague_has_changed_since_stays(desk: Helpdesk) -> None:
+    first, _ = await started(desk)
+    await say(desk, first, f"#customer {BOB}\n#reply\nWill you?")
+    await say(desk, first, f"#customer {CARL}", KIM)
+    undone = await say(desk, first, "#undo")
+    assert "Your answer was taken back" in receipt(undone)
+    assert await role_of(desk, first) == {CARL: Role.CUSTOMER}
+
+
+async def test_nobody_who_was_erased_meanwhile_comes_back(desk: Helpdesk) -> None:
+    first = await desk.post(mail(), evidence=Evidence.NONE)  # nobody vouches for her, so she is not told
+    await say(desk, first, f"#customer {BOB}\n#waiting\n#reply\nWill you?")
+    await erasure.erase(desk.pipeline, desk.store, CUSTOMER, by="root")
+    undone = await say(desk, first, "#undo")
+    assert "the customer again" not in receipt(undone)
+    assert await role_of(desk, first) == {BOB: Role.CUSTOMER}
 
 
 # --- colleagues -------------------------------------------------------------------------------------------------------
