@@ -298,6 +298,35 @@ async def test_a_disk_that_is_away_is_said_and_nothing_is_lost_of_the_trail(desk
     assert [p for p in (tmp_path / "desk.db.files").rglob("*") if p.is_file()] == []
 
 
+async def test_a_file_that_is_lost_stands_in_nobodys_way(desk: Helpdesk, tmp_path: Path) -> None:
+    await desk.post(with_file(200_000), sender=WENDY)
+    await desk.post(with_file(300_000).replace(NAME.encode(), b"Boss").replace(WENDY.encode(), BOSS.encode()), sender=BOSS)
+    min((p for p in (tmp_path / "desk.db.files").rglob("*") if p.is_file()), key=lambda p: p.stat().st_size).unlink()
+    await erase(desk)
+    assert WENDY not in str(await left(desk))
+
+
+async def test_what_was_said_to_nobody_else_in_a_merged_ticket_is_in_the_copy(desk: Helpdesk) -> None:
+    own = await desk.post(hers("kanarie sings", "geheimwoord"), sender=WENDY)
+    desk.clock.advance(60)
+    await Colleague(desk).answer(to(own, LEE, "to-agent"), "Dear vogeltje, look.")
+    others = await desk.post(mail("Our printer"))
+    desk.clock.advance(60)
+    await Colleague(desk).answer(to(others, LEE, "to-agent"), f"#cc {WENDY}\nDear Alice, and you.")
+    desk.clock.advance(60)
+    await actions.merge(desk.pipeline, desk.store, number=str(own.number), into=str(others.number), author=LEE, quiet=True)
+    for person, theirs, not_theirs in (
+        (WENDY, ["Dear vogeltje"], ["Dear Alice", "It burns"]),
+        (CUSTOMER, ["Dear Alice"], ["geheim"]),
+    ):
+        file = io.BytesIO()
+        await personexport.export(desk.store, person, file, now=desk.clock.now())
+        with zipfile.ZipFile(file) as made:
+            index = made.read("person.json").decode()
+        assert [word for word in theirs if word not in index] == [], person
+        assert [word for word in not_theirs if word in index] == [], person
+
+
 async def test_who_was_another_tickets_customer_before_takes_his_part_along_and_leaves_the_others(desk: Helpdesk) -> None:
     first = await desk.post(hers("kanarie sings", "geheimwoord"), sender=WENDY)
     told = to(first, LEE, "to-agent")

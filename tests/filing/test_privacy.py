@@ -7,6 +7,7 @@ import itertools
 import json
 import zipfile
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -299,6 +300,32 @@ async def test_a_gateway_that_died_while_it_erased_is_followed_by_another(
     assert await time_passes(desk, 1) == []  # the lease of the dead one
     assert sorted(await time_passes(desk, LEASE)) == ["privacy", "to-agent"]
     assert await in_rows(desk.store, ("burns",)) == []
+
+
+async def test_what_is_begun_goes_on_whatever_the_setting_says_then(by_itself: Helpdesk) -> None:
+    desk = by_itself
+    first = await desk.post(mail(body="It burns brightly."))
+    await confirm(desk, to(await say(desk, first, ERASE), CUSTOMER, "privacy"))
+    (request,) = await asked(desk)
+    now = desk.clock.now()
+    running = replace(request, state=State.RUNNING, at=now + LEASE)
+    await desk.store._write(lambda: requests.taken(running, State.CONFIRMED, "who died", now, now + LEASE))
+    object.__setattr__(desk.config.privacy, "erase", "ask")
+    assert "privacy" in await time_passes(desk, LEASE + 1)
+    assert await in_rows(desk.store, ("burns",)) == []
+
+
+async def test_one_thing_at_a_time_however_often_it_is_looked(by_itself: Helpdesk) -> None:
+    desk = by_itself
+    first = await desk.post(mail())
+    await confirm(desk, to(await say(desk, first, EXPORT), CUSTOMER, "privacy"))
+    desk.clock.advance(1)
+    requested = Requested(desk.store, desk.pipeline, desk.clock, lambda: None)
+    await requested.look()
+    begun = requested._task
+    await requested.look()
+    assert requested._task is begun
+    await requested.settled()
 
 
 async def test_what_was_confirmed_is_an_admins_once_the_setting_says_so(by_itself: Helpdesk, tmp_path: Path) -> None:

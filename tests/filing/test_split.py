@@ -28,8 +28,10 @@ async def words_of(desk: Helpdesk, number: str | None) -> list[str]:
 async def test_a_mail_of_any_age_is_split_off(tmp_path: Path) -> None:
     async with helpdesk(tmp_path, desk=DESKS, agent=AGENTS) as desk:
         first, others = await long_talk(desk)
+        await say(desk, first, "#tag red blue")
         answered = await say(desk, others[2], "#split Early one")
         assert await words_of(desk, answered.decision["tickets"][0]) == ["part 2"]
+        assert (await desk.ticket(answered.decision["tickets"][0])).ticket.tags == ("red", "blue")
         opening = await say(desk, first, "#split")
         assert await words_of(desk, opening.decision["tickets"][0]) == ["It burns."]
         counted = await say(desk, others[-1], f"#split {MANY - 1}")

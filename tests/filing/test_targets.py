@@ -206,6 +206,7 @@ async def test_of_two_tickets_the_one_that_waits_longer_counts_and_a_split_one_c
     assert await due(desk, other) == "Fri 02 14:00 first"
     desk.clock.advance(HOUR)
     await answer(desk, other, "It is known.")
+    desk.clock.advance(1)
     matter = await customer_says(desk, other, "Also, my desk is too low.")
     assert await due(desk, other) == "Mon 05 13:00 next"
     split = await answer(desk, matter, "#split")

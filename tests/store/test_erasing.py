@@ -138,6 +138,7 @@ async def test_who_stood_still_and_was_followed_undoes_nothing_of_what_the_other
     await other.finish(Changes())
     with pytest.raises(StoreError, match="another one has taken this up"):
         await slow.finish(Changes(outgoing=(an_outgoing(a_recipient()),)))
+    assert [row.purpose for row in await store.queue(states=(), ticket_number=None, limit=9) if row.ticket_number is None] == []
     await slow.give_up()
     await store._write(lambda: requests.put_off(slow.request.id, "w", NOW))
     late = an_eraser(store, "w4", at=NOW + 9 * LEASE)
