@@ -169,7 +169,9 @@ class Gateway:
         terms = await self._terms(config)
         logs.use_key(terms.log_key)
         parsers = config.parser
-        self._parser = ParserPool(config.limits, processes=parsers.processes, socket=parsers.socket, forking=self.forking)
+        self._parser = ParserPool(
+            config.limits, processes=parsers.processes, idle=parsers.idle, socket=parsers.socket, forking=self.forking
+        )
         await self._parser.start()
         self.filing = Filing(config, self.store, self._parser, pipeline, clock, self._worker, self._outgoing)
         intake, store, worker = Intake(self.filing), self.store, self._worker

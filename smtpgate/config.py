@@ -145,7 +145,12 @@ class Parser(Section):
     """The processes that read mail."""
 
     processes: int = Field(
-        default=2, ge=1, le=64, description="Parser processes, each killable; two, so that one slow mail stops nobody."
+        default=2, ge=1, le=64, description="Parser processes at most, each killable; two, so that one slow mail stops nobody."
+    )
+    idle: Seconds = Field(
+        default=60.0,
+        gt=0,
+        description="How long one stays that has no mail to read; the next mail waits 20 ms for another one, 0.3 s with `socket`.",
     )
     socket: File | None = Field(
         default=None,

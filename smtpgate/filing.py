@@ -25,7 +25,8 @@ from smtpgate.clock import Clock, id_text
 from smtpgate.config import Config
 from smtpgate.errors import LeaseLost, ParseFailed, ParserUnavailable, StoreError, StoreFatal, StoreMisuse
 from smtpgate.handlers.pipeline import Pipeline
-from smtpgate.mail.worker import ParserPool, Unread
+from smtpgate.mail.parserchild import Unread
+from smtpgate.mail.worker import ParserPool
 from smtpgate.model import Evidence, MailState, ParsedMail
 from smtpgate.store.api import Accepted, Changes, Facts, Incoming, Store
 

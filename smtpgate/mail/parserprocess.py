@@ -66,8 +66,11 @@ def work(parse: Callable[..., ParsedMail] | None) -> None:
         parse = loaded()
         _be_silent()
     _confine(limits)
-    sink.write(READY)
-    sink.flush()
+    try:
+        sink.write(READY)
+        sink.flush()
+    except ConnectionError:  # it is stopped already, or was never needed
+        return
     waiting = 0.0  # since when the first answer that has not left does (monotonic)
     while len(head := source.read(REQUEST.size)) == REQUEST.size:
         about, size = REQUEST.unpack(head)

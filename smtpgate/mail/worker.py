@@ -3,7 +3,8 @@
 A parser process reads one mail at a time, under limits of CPU, memory and open files that the kernel holds; the pool
 holds the wall clock. It is a child of ours, forked from one that has loaded everything (parserfork.py), or, with
 parser.socket, whatever answers there: systemd starts one process for each connection, with no network and no files of
-ours. One that died, hung or was left in the middle of a frame is given up and replaced. ParserPool.parse raises
+ours. There are as many as mail needs: one is started when a mail waits and none is free, and ended when it has had
+nothing to read for a while. One that died, hung or was left in the middle of a frame is given up. ParserPool.parse raises
 ParseFailed when a mail could not be read within its limits, ParserUnavailable when there is no parser to read it, and
 RuntimeError when the pool is stopped.
 """
@@ -11,77 +12,58 @@ RuntimeError when the pool is stopped.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
-import json
-import os
-import re
-import signal
-import socket
-from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Sequence
-from io import FileIO
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import structlog
 
 from smtpgate.errors import ParseFailed, ParserUnavailable
 from smtpgate.limitsettings import Limits
-from smtpgate.mail import parserfork
-from smtpgate.mail.parserfork import ForkServer
-from smtpgate.mail.parserprocess import ANSWER, LIMITS, MAIL, READY, REQUEST
+from smtpgate.mail.parserchild import Child, Connected, Died, Forked, Unread
+from smtpgate.mail.parserfork import ForkServer, Running
 from smtpgate.model import ParsedMail
 
 log = structlog.get_logger(__name__)
 
-_START = 60.0  # seconds for a parser process to load its modules
 _PATIENCE = 20.0  # seconds that a mail waits while none can be started
 _GROUP_WALL = 2.0  # seconds for mails that are read together; if they are not done by then, each is read alone
 _SERVED = 1000  # mails before a process is replaced, so that no leak of a library adds up
-_ANSWER_ROOM, _ANSWER_TIMES = 16 * 1024**2, 8  # octets of an answer, and for each of the mail: one taken over by a mail may lie
-
-
-class Unread(NamedTuple):
-    """A mail to be read; see mail/parse.py for mail_from and html."""
-
-    raw: bytes
-    mail_from: str | None
-    html: bool = False
-
-
-class _Died(Exception):
-    """The process ended in the middle of a mail. again: maybe for no fault of this mail."""
-
-    def __init__(self, cause: str, *, again: bool) -> None:
-        super().__init__(cause)
-        self.again = again
 
 
 class ParserPool:
-    """`processes` of them, each reading one mail at a time; callers wait for a free one in turn."""
+    """`processes` of them at most, each reading one mail at a time; callers wait for a free one in turn."""
 
     def __init__(
-        self, limits: Limits, *, processes: int = 1, socket: Path | None = None, forking: parserfork.Running | None = None
+        self,
+        limits: Limits,
+        *,
+        processes: int = 1,
+        idle: float = 60.0,
+        socket: Path | None = None,
+        forking: Running | None = None,
     ) -> None:
-        """forking: what parsers are forked from, if it has been made ahead."""
-        self.limits = limits  # may be replaced: a process that has others is replaced before its next mail
+        """idle: seconds without a mail, after which one ends. forking: what they are forked from, if it has been made ahead."""
+        self.limits = limits  # may be replaced: a process that has others is given up before its next mail
         self.processes = processes
+        self._patience = idle
         self._socket = socket
         self._server = ForkServer(forking)
         self._missing = False  # the last one could not be started
-        self._idle: asyncio.Queue[_Child | None] = asyncio.LifoQueue()  # the last one is warm; None: the pool is stopped
-        self._children: set[_Child] = set()
+        self._idle: asyncio.LifoQueue[Child | None] = asyncio.LifoQueue()  # the last one is warm; None: the pool is stopped
+        self._children: set[Child] = set()
+        self._waiting = self._starting = 0  # callers, and processes that are to come
+        self._look: asyncio.TimerHandle | None = None  # whether one has been idle for too long
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
 
     async def start(self) -> None:
-        """Start all and wait until they are ready. Raises ParserUnavailable if they cannot be started."""
+        """Start one and wait until it is ready, the others when they are wanted. Raises ParserUnavailable if it cannot be."""
         if self._socket is not None:
             await self._server.stop()  # there is nothing to fork
         try:
-            await asyncio.gather(*(self._add() for _ in range(self.processes)))
+            await self._add()
         except BaseException:
             await self.stop()
             raise
@@ -109,7 +91,7 @@ class ParserPool:
                 while len(found) < len(mails) and child.lives_on:
                     found.append(await child.answer())
             good = child.lives_on and child.served < _SERVED
-        except (TimeoutError, _Died):
+        except (TimeoutError, Died):
             pass
         finally:
             self._back(child, good=good)
@@ -118,12 +100,12 @@ class ParserPool:
     async def _alone(self, mail: Unread) -> ParsedMail | ParseFailed:
         try:
             return await self._once(mail)
-        except _Died as death:
+        except Died as death:
             if not death.again:
                 return ParseFailed(str(death))
         try:  # somebody ended it from outside, maybe for no fault of this mail: once more
             return await self._once(mail)
-        except _Died as death:
+        except Died as death:
             return ParseFailed(str(death))
 
     @property
@@ -139,6 +121,8 @@ class ParserPool:
         """End all. Callers that are still waiting get RuntimeError: nothing is known of their mail."""
         self._stopped = True
         self._idle.put_nowait(None)
+        if self._look is not None:
+            self._look.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -160,268 +144,106 @@ class ParserPool:
             self._back(child, good=good)
         return answer
 
-    def _back(self, child: _Child, *, good: bool) -> None:
+    def _back(self, child: Child, *, good: bool) -> None:
         """good: it is fit for another mail."""
         if good:
-            self._idle.put_nowait(child)
+            self._rest(child)
         else:
-            child.kill()
-            self._replace(child)
+            self._give_up(child)
 
-    async def _next_child(self) -> _Child:
+    async def _next_child(self) -> Child:
         while (child := await self._free()) is not None:
             if child.limits == self.limits and child.alive():
                 return child
-            child.kill()
-            self._replace(child)
+            self._give_up(child)
         self._idle.put_nowait(None)  # for the next one who waits
         raise RuntimeError("the parser pool is stopped")
 
-    async def _free(self) -> _Child | None:
+    async def _free(self) -> Child | None:
         if not self._idle.empty():
             return self._idle.get_nowait()
-        while True:
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    return await self._idle.get()
-            except TimeoutError:
-                if self._missing:
-                    raise ParserUnavailable("no parser process can be started; see the log") from None
+        self._waiting += 1
+        try:
+            self._grow()
+            while True:
+                try:
+                    async with asyncio.timeout(_PATIENCE):
+                        return await self._idle.get()
+                except TimeoutError:
+                    if self._missing:
+                        raise ParserUnavailable("no parser process can be started; see the log") from None
+        finally:
+            self._waiting -= 1
 
-    def _replace(self, child: _Child) -> None:
-        if not self._stopped:
-            task = asyncio.create_task(self._replaced(child))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    # --- how many there are -------------------------------------------------------------------------------------------
 
-    async def _replaced(self, child: _Child) -> None:
-        await child.end()
-        self._children.discard(child)
-        for wait in itertools.chain((0.0, 0.5, 1.0, 2.0, 5.0, 10.0), itertools.repeat(30.0)):
-            await asyncio.sleep(wait)
-            try:
-                await self._add()
-            except ParserUnavailable as error:
-                self._missing = True
-                log.error("a parser process cannot be started, mail waits", error=str(error))
-            else:
-                self._missing = False
-                return
+    def _grow(self) -> None:
+        """Start another one, if a caller waits for whom none comes and there may be more."""
+        if self._starting < self._waiting and len(self._children) + self._starting < self.processes and not self._stopped:
+            self._starting += 1
+            self._run(self._started())
+
+    async def _started(self) -> None:
+        try:
+            for wait in itertools.chain((0.0, 0.5, 1.0, 2.0, 5.0, 10.0), itertools.repeat(30.0)):
+                await asyncio.sleep(wait)
+                try:
+                    await self._add()
+                except ParserUnavailable as error:
+                    self._missing = True
+                    log.error("a parser process cannot be started, mail waits", error=str(error))
+                else:
+                    self._missing = False
+                    return
+        finally:
+            self._starting -= 1
 
     async def _add(self) -> None:
-        child = _Forked(self.limits, self._server) if self._socket is None else _Connected(self.limits, self._socket)
-        self._children.add(child)
+        child = Forked(self.limits, self._server) if self._socket is None else Connected(self.limits, self._socket)
         try:
             await child.start()
         except BaseException:
             await child.end()
-            self._children.discard(child)
             raise
+        self._children.add(child)
+        self._rest(child)
+
+    def _rest(self, child: Child) -> None:
+        """It waits for a mail."""
+        child.idle_since = asyncio.get_running_loop().time()
         self._idle.put_nowait(child)
+        if self._look is None and not self._stopped:
+            self._look_at(child.idle_since + self._patience)
 
+    def _look_at(self, moment: float) -> None:
+        self._look = asyncio.get_running_loop().call_at(moment, self._end_idle)
 
-class _Child(ABC):
-    """One parser process as the pool sees it."""
+    def _end_idle(self) -> None:
+        """Give up those that have waited for long enough."""
+        self._look = None
+        now = asyncio.get_running_loop().time()
+        waiting = [self._idle.get_nowait() for _ in range(self._idle.qsize())]  # the latest first
+        for child in reversed(waiting):
+            if child is not None and child.idle_since + self._patience <= now:
+                self._give_up(child)
+                continue
+            self._idle.put_nowait(child)
+            if child is not None and self._look is None:
+                self._look_at(child.idle_since + self._patience)
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self.served = 0
-        self._given: deque[int] = deque()  # octets of the mails that it reads
-        self._since = 0.0  # when it got them
-        self.lives_on = True
-        self.pid: int | None = None  # unknown for those of systemd
-        self._source: asyncio.StreamReader | None = None
-        self._sink: asyncio.StreamWriter | None = None
+    def _give_up(self, child: Child) -> None:
+        child.kill()
+        if not self._stopped:
+            self._run(self._ended(child))
 
-    async def start(self) -> None:
-        """Raises ParserUnavailable."""
+    async def _ended(self, child: Child) -> None:
         try:
-            self._source, self._sink = await self._open()
-        except OSError as error:
-            raise ParserUnavailable(f"{self._what()}: {error.strerror or error}") from error
-        about = self.limits.model_dump_json().encode()
-        try:
-            async with asyncio.timeout(_START):
-                self._sink.write(LIMITS.pack(len(about)) + about)
-                await self._sink.drain()
-                said = await self._source.readexactly(len(READY))
-        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError) as error:
-            raise ParserUnavailable(f"{self._what()} does not start; what it wrote is in the log") from error
-        if said != READY:
-            raise ParserUnavailable(f"{self._what()}: what answers there is no parser of ours")
-
-    def give(self, mails: Sequence[Unread]) -> None:
-        """Mails to read one after the other; `answer` tells of each in turn."""
-        assert self._sink is not None
-        frames: list[bytes] = []
-        for i, mail in enumerate(mails):
-            about = json.dumps((mail.mail_from, mail.html, i + 1 < len(mails))).encode()
-            frames += (REQUEST.pack(len(about), len(mail.raw)), about, mail.raw)
-        self._given.extend(len(mail.raw) for mail in mails)
-        self._since = asyncio.get_running_loop().time()
-        self._sink.writelines(frames)  # one system call, unless it is much
-
-    async def answer(self) -> ParsedMail | ParseFailed:
-        """The next of the mails as read, or the reason why not. Raises _Died."""
-        assert self._source is not None
-        try:
-            last, size, reason = ANSWER.unpack(await self._source.readexactly(ANSWER.size))
-            if size + reason > _ANSWER_ROOM + _ANSWER_TIMES * self._given[0]:
-                raise _Died(f"the parser answered {size + reason} octets on it", again=False)
-            data = await self._source.readexactly(size + reason)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            raise await self._death(asyncio.get_running_loop().time() - self._since) from None
-        self._given.popleft()
-        self.served += 1
-        self.lives_on = not last
-        try:
-            return ParseFailed(data.decode()) if reason else MAIL.validate_json(data)
-        except ValueError:  # ours cannot: a mail has taken it over
-            raise _Died("the parser answered what is no mail on it", again=False) from None
-
-    @property
-    def reading(self) -> int | None:
-        """Octets of the mails in hand."""
-        return sum(self._given) if self._given else None
-
-    def alive(self) -> bool:
-        """False when it is known to have ended."""
-        return self._source is not None and not self._source.at_eof()
-
-    @abstractmethod
-    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]: ...
-
-    @abstractmethod
-    def _what(self) -> str: ...
-
-    @abstractmethod
-    async def _death(self, seconds: float) -> _Died: ...
-
-    @abstractmethod
-    def kill(self) -> None: ...
-
-    @abstractmethod
-    async def end(self) -> None:
-        """Kill it and leave nothing behind."""
-
-
-class _Forked(_Child):
-    """A child process of ours."""
-
-    def __init__(self, limits: Limits, server: ForkServer) -> None:
-        super().__init__(limits)
-        self._server = server
-        self._errors: asyncio.Task[None] | None = None
-        self._ending: asyncio.Task[None] | None = None
-        self._status: int | None = None  # once it has been waited for, its number may be another process's
-
-    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        ours, theirs = socket.socketpair()
-        read, write = os.pipe()
-        errors = os.fdopen(read, "rb", buffering=0)
-        try:
-            self.pid = await self._server.fork(theirs, write)
-        except BaseException:
-            ours.close()
-            errors.close()
-            raise
+            await child.end()
         finally:
-            theirs.close()
-            os.close(write)
-        self._errors = asyncio.create_task(_hear(errors, self.pid))
-        return await asyncio.open_unix_connection(sock=ours)
+            self._children.discard(child)
+            self._grow()  # in its place
 
-    def _what(self) -> str:
-        return "a parser process"
-
-    async def _death(self, seconds: float) -> _Died:
-        code = await self._ended()
-        if code == -signal.SIGXCPU:
-            return _Died(f"reading it took more than {self.limits.parse_cpu:g} s of CPU", again=False)
-        if code < 0:
-            return _Died(f"the parser died of signal {-code} on it", again=code in (-signal.SIGKILL, -signal.SIGTERM))
-        return _Died(f"the parser ended with status {code} on it", again=False)
-
-    async def _ended(self) -> int:
-        """How it ended, once it has."""
-        self._ending = self._ending or asyncio.create_task(self._wait())
-        await asyncio.shield(self._ending)
-        return os.waitstatus_to_exitcode(self._status or 0)
-
-    async def _wait(self) -> None:
-        assert self.pid is not None
-        try:
-            await asyncio.to_thread(os.waitid, os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)  # leaves its number to it,
-            self._status = os.waitpid(self.pid, os.WNOHANG)[1]  # noqa: ASYNC222 -- until the loop that kills by it knows
-        except ChildProcessError:  # not ours, where the kernel does not give us orphans
-            self._status = signal.SIGKILL  # maybe
-
-    def kill(self) -> None:
-        if self.pid is not None and self._status is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-
-    async def end(self) -> None:
-        self.kill()
-        if self._sink is not None:
-            self._sink.close()
-        if self.pid is not None:
-            await self._ended()
-        if self._errors is not None:
-            await self._errors  # what it still wrote is logged
-
-
-class _Connected(_Child):
-    """A connection; the process behind it is systemd's, and ends when the connection or one of its limits does."""
-
-    def __init__(self, limits: Limits, path: Path) -> None:
-        super().__init__(limits)
-        self._path = path
-
-    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_unix_connection(self._path)
-
-    def _what(self) -> str:
-        return f"the parser at {self._path} (parser.socket)"
-
-    async def _death(self, seconds: float) -> _Died:
-        """Nobody tells us the reason. One that lived for shorter than its CPU limit cannot have used it up."""
-        if seconds < self.limits.parse_cpu:
-            return _Died("the parser ended on it", again=True)
-        return _Died(f"the parser ended on it after {seconds:.0f} s; it may use {self.limits.parse_cpu:g} s of CPU", again=False)
-
-    def kill(self) -> None:
-        if self._sink is not None:
-            self._sink.transport.abort()
-
-    async def end(self) -> None:
-        self.kill()
-        if self._sink is not None:
-            with contextlib.suppress(OSError):
-                await self._sink.wait_closed()
-
-
-async def _hear(errors: FileIO, pid: int) -> None:
-    stream = asyncio.StreamReader()
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), errors)
-    try:
-        await _log_lines(stream, pid)
-    finally:
-        transport.close()
-
-
-async def _log_lines(stream: asyncio.StreamReader, pid: int) -> None:
-    """What a child writes to stderr goes to our log, cut, and never fills its pipe."""
-    while data := await stream.read(4096):
-        log.warning("parser process wrote", pid=pid, octets=len(data), text=_without_content(data.decode("utf-8", "replace")))
-
-
-def _without_content(text: str) -> str:
-    """Of what a child says: where it was, and the names of exceptions. Their words may be a customer's."""
-    kept = []
-    for line in map(str.strip, text.splitlines()):
-        if line.startswith(('File "', "Traceback (", "Fatal Python error:")):
-            kept.append(line)
-        elif re.fullmatch(r"[A-Za-z_.]{1,80}", name := line.partition(":")[0]):
-            kept.append(name)
-    return " | ".join(kept)
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -358,7 +358,7 @@ async def _one_life(
 
 async def _kill_a_helper(gateway: Gateway, sink: Sink, which: str, rng: random.Random, helpers: dict[str, int]) -> None:
     """Of the door another one is waited for: it must come, and the clients with it."""
-    pid = rng.choice(gateway.parsers()) if which == "of a parser" else gateway.helper(which.split()[-1])
+    pid = rng.choice(gateway.parsers() or [None]) if which == "of a parser" else gateway.helper(which.split()[-1])
     if pid is None:
         return
     os.kill(pid, signal.SIGKILL)

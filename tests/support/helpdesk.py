@@ -21,7 +21,7 @@ from smtpgate.errors import ParseFailed
 from smtpgate.filing import Filing, _Leased
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.mail.parse import parse
-from smtpgate.mail.worker import Unread
+from smtpgate.mail.parserchild import Unread
 from smtpgate.model import (
     ArcResult,
     DeliveryState,

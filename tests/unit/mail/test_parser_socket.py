@@ -17,10 +17,11 @@ import pytest
 from smtpgate.errors import ParseFailed, ParserUnavailable
 from smtpgate.limitsettings import Limits
 from smtpgate.mail import landlock, parse, worker
-from smtpgate.mail.worker import ParserPool, Unread
+from smtpgate.mail.parserchild import Unread
+from smtpgate.mail.worker import ParserPool
 from tests.support.gateway import ROOT, wait_for
 from tests.support.inetd import PARSER, Inetd, inetd
-from tests.unit.mail.test_worker import COSTLY, HEAD, LARGE, SMALL, limits, works
+from tests.unit.mail.test_worker import COSTLY, HEAD, LARGE, SMALL, limits, until, works
 
 pytestmark = pytest.mark.usefixtures("forked")
 TAKEN_OVER = (sys.executable, "-m", "tests.support.takenover")
@@ -97,6 +98,17 @@ async def test_a_death_from_outside_costs_no_mail(tmp_path: Path) -> None:
         await asyncio.sleep(0.01)
         os.kill(server.processes[-1].pid, signal.SIGSEGV)
         assert (await asked).text.startswith("yyy")
+
+
+async def test_one_with_nothing_to_read_ends_and_the_next_mail_has_another(tmp_path: Path) -> None:
+    async with inetd(tmp_path / "parser.sock") as server:
+        p = ParserPool(limits(), socket=server.path, idle=0.1)
+        await p.start()
+        await until(lambda: not p.doing())
+        assert await server.all_gone() == [0]
+        await works(p)
+        assert len(server.processes) == 2
+        await p.stop()
 
 
 async def test_a_deadly_mail_is_tried_twice(tmp_path: Path) -> None:

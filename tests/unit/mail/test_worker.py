@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,8 +15,9 @@ import pytest
 from benchmarks import tree
 from smtpgate.errors import ParseFailed, ParserUnavailable
 from smtpgate.limitsettings import Limits
-from smtpgate.mail import parse, worker
-from smtpgate.mail.worker import ParserPool, Unread
+from smtpgate.mail import parse, parserchild, worker
+from smtpgate.mail.parserchild import Unread
+from smtpgate.mail.worker import ParserPool
 from smtpgate.model import Kind, ParsedMail
 
 pytestmark = pytest.mark.usefixtures("forked")
@@ -31,8 +32,8 @@ def limits(**given: str) -> Limits:
 
 
 @asynccontextmanager
-async def pool(processes: int = 1, **given: str) -> AsyncIterator[ParserPool]:
-    made = ParserPool(limits(**given), processes=processes)
+async def pool(processes: int = 1, idle: float = 60.0, **given: str) -> AsyncIterator[ParserPool]:
+    made = ParserPool(limits(**given), processes=processes, idle=idle)
     await made.start()
     try:
         yield made
@@ -44,6 +45,12 @@ def pid(of: ParserPool) -> int:
     (child,) = of._children
     assert child.pid is not None
     return child.pid
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.005)
 
 
 async def works(of: ParserPool) -> None:
@@ -74,7 +81,7 @@ async def test_many_at_once_are_not_mixed_up() -> None:
 
 async def test_several_read_together_each_have_their_own_answer() -> None:
     async with pool(2) as p:
-        before = {c.pid for c in p._children}
+        before = set(await both(p))
         beyond = b"X: y\r\n" * 1001 + SMALL
         groups = [[HEAD + b"\r\nmail %d of %d" % (i, n) for i in range(7)] + [beyond] for n in range(5)]
         found = await asyncio.gather(*(p.parse_together([Unread(raw, "a@b.example") for raw in group]) for group in groups))
@@ -82,7 +89,7 @@ async def test_several_read_together_each_have_their_own_answer() -> None:
             assert [one.text for one in answers[:7] if isinstance(one, ParsedMail)] == [f"mail {i} of {n}" for i in range(7)]
             assert "fields" in str(answers[7])
         assert await p.parse_together([]) == []
-        assert {c.pid for c in p._children} == before
+        assert set(await both(p)) == before
 
 
 async def test_limits_are_told_and_the_child_goes_on() -> None:
@@ -209,11 +216,11 @@ async def test_stderr_of_a_child_is_logged_and_never_blocks(monkeypatch: pytest.
         def warning(self, _: str, **about: Any) -> None:
             heard.append(about)
 
-    monkeypatch.setattr(worker, "log", Log())
+    monkeypatch.setattr(parserchild, "log", Log())
     reader = asyncio.StreamReader()
     reader.feed_data(b"Traceback\n" + b"x" * 200_000)
     reader.feed_eof()
-    await worker._log_lines(reader, 7)
+    await parserchild._log_lines(reader, 7)
     assert heard[0]["text"].startswith("Traceback")
     assert all(len(h["text"]) <= 1000 and h["pid"] == 7 for h in heard)
 
@@ -251,9 +258,79 @@ async def test_child_that_cannot_be_replaced_is_tried_again(monkeypatch: pytest.
         await works(p)
 
 
+async def test_as_many_as_mails_wait_for_and_no_more() -> None:
+    async with pool(3) as p:
+        assert len(p.doing()) == 1, "to see that they can be started"
+        for _ in range(3):
+            await works(p)
+        assert len(p.doing()) == 1, "one mail after the other needs one"
+        os.kill(stopped := pid(p), signal.SIGSTOP)
+        first = asyncio.create_task(works(p))
+        await asyncio.sleep(0)
+        await works(p)
+        assert len(p.doing()) == 2, "one waited, one came"
+        await asyncio.gather(*(works(p) for _ in range(20)))
+        await until(lambda: len(p.doing()) == 3)
+        await asyncio.gather(*(works(p) for _ in range(20)))
+        assert len(p.doing()) == 3
+        os.kill(stopped, signal.SIGCONT)
+        await first
+
+
+async def test_one_with_nothing_to_read_ends_and_the_next_mail_has_another() -> None:
+    async with pool(2, idle=0.2) as p:
+        loop = asyncio.get_running_loop()
+        os.kill(busy := pid(p), signal.SIGSTOP)
+        slow = asyncio.create_task(works(p))
+        await asyncio.sleep(0)
+        await works(p)
+        since, (other,) = loop.time(), {c.pid for c in p._children} - {busy}
+        assert other is not None
+        await until(lambda: {c.pid for c in p._children} == {busy})
+        assert loop.time() - since >= 0.19
+        with pytest.raises(ProcessLookupError):
+            os.kill(other, 0)
+        os.kill(busy, signal.SIGCONT)  # it was reading for all that time
+        await slow
+        assert pid(p) == busy
+        await until(lambda: not p.doing())
+        await works(p)
+        assert p.forking is not None
+        assert pid(p) not in (busy, other)
+
+
+async def test_one_that_works_again_and_again_stays() -> None:
+    async with pool(idle=0.2) as p:
+        before, end = pid(p), asyncio.get_running_loop().time() + 0.6
+        while asyncio.get_running_loop().time() < end:
+            await works(p)
+            await asyncio.sleep(0.01)
+        assert pid(p) == before
+
+
+async def test_a_dead_one_makes_room_for_another_while_all_wait() -> None:
+    async with pool(2) as p:
+        for c in await both(p):
+            os.kill(c, signal.SIGSTOP)
+        tasks = [asyncio.create_task(works(p)) for _ in range(6)]
+        await asyncio.sleep(0.01)
+        for c in await both(p):
+            os.kill(c, signal.SIGKILL)
+        await asyncio.gather(*tasks)
+        assert len(p.doing()) <= 2
+
+
+async def both(of: ParserPool) -> list[int]:
+    if len(of.doing()) < 2:
+        await asyncio.gather(works(of), works(of))
+        await until(lambda: len(of.doing()) == 2)
+    return [c.pid for c in of._children if c.pid is not None]
+
+
 async def test_nothing_is_left_after_stop() -> None:
     p = ParserPool(limits(), processes=2)
     await p.start()
+    await both(p)
     pids = [number for number in (*(c.pid for c in p._children), p._server.pid) if number is not None]
     assert len(pids) == 3
     await p.stop()
