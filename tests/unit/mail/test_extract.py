@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smtpgate import patterns
-from smtpgate.mail import kind
+from smtpgate.mail import kind, topics
 from smtpgate.mail.extract import Extractor, topic
 from smtpgate.model import Detail, ParsedMail
-from smtpgate.patterns import LONGEST, Pattern, words
+from smtpgate.patterns import LONGEST, Pattern, any_of, words
 from smtpgate.ticketsettings import Extract, Extraction
 from tests.support.doubling import assert_linear
 
@@ -142,6 +143,34 @@ def test_linear(piece: str) -> None:
         Extraction(text=1048576),
     )
     assert_linear(lambda n: ParsedMail(reply=piece * n, text=piece * n), by.details, 20_000)
+
+
+_TEXTS = st.lists(st.sampled_from(["a", "b", "ab", "2", "]", "{1,2}", "{", "-"]), max_size=6).map("".join)
+_ATOMS = st.sampled_from(
+    ["a", "b", "[ab]", "[^a{1,2}]", r"[]{1,2}]", r"[\]{2,3}]", "[[:digit:]{1,2}]", r"\{", r"\Q{1,2}\E", "(?:ab)", r"\x{61}"]
+)
+_COUNTS = st.sampled_from(["", "{2}", "{1,2}", "{0,3}", "{2,5}?", "{1,}", "?", "+"])
+_PATTERNS = st.lists(st.tuples(_ATOMS, _COUNTS), min_size=1, max_size=4).map(lambda pieces: "".join(a + c for a, c in pieces))
+
+
+@settings(max_examples=150)
+@given(st.lists(_PATTERNS, min_size=1, max_size=3), st.lists(_TEXTS, max_size=8))
+def test_where_one_finds_something_the_question_for_all_says_so(texts: list[str], where: list[str]) -> None:
+    patterns = []
+    for text in texts:
+        with suppress(ValueError):  # it may match nothing
+            patterns.append(Pattern(text))
+    together = any_of(patterns) if patterns else None
+    for text in map(str.encode, where):
+        if together is not None and any(one.within(text) for one in patterns):
+            assert together.within(text), [one.text for one in patterns]
+
+
+def test_the_question_for_all_takes_little_memory_and_says_no_where_nothing_is() -> None:
+    patterns = [Pattern(pattern) for _, _, pattern in topics.BUILT_IN]
+    together = any_of(patterns)
+    assert together._compiled.programsize < sum(one._compiled.programsize for one in patterns) / 4
+    assert not together.within(b"Hello, it does not work since Monday (at 10), see A-4. Bob")
 
 
 def test_words_are_found_as_they_stand() -> None:
