@@ -393,4 +393,4 @@ class Gateway:
 
 def fork_ahead(config: Config) -> dict[str, child.Born]:
     """The processes besides this one: to be made before there is a loop or a thread, as they are copies of it."""
-    return {role: child.fork(role) for role in (child.DOOR, child.DELIVERY)} if several(config.server.processes) else {}
+    return {role: child.fork(role, config) for role in (child.DOOR, child.DELIVERY)} if several(config.server.processes) else {}

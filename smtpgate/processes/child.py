@@ -28,6 +28,7 @@ import structlog
 from smtpgate import log as logs
 from smtpgate import metrics, ownprocess
 from smtpgate.clock import SystemClock
+from smtpgate.config import Config
 from smtpgate.errors import StoreAway
 from smtpgate.intake.sockets import NAMES
 from smtpgate.processes import words
@@ -50,13 +51,14 @@ _OF_THE_SERVICE = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS
 
 @dataclass(frozen=True, slots=True)
 class Born:
-    """A process that waits for its sockets."""
+    """A process that waits for its sockets. config: what it has got already, as a copy of its parent."""
 
     pid: int
     channel: socket.socket
+    config: Config | None = None
 
 
-def fork(role: str) -> Born:
+def fork(role: str, config: Config) -> Born:
     """A copy of this process, which must have no threads and no loop yet: what both only read they share in memory."""
     ours, theirs = socket.socketpair()
     parent = os.getpid()
@@ -64,10 +66,10 @@ def fork(role: str) -> Born:
     pid = os.fork()
     if pid:
         theirs.close()
-        return Born(pid, ours)
+        return Born(pid, ours, config)
     try:
         ownprocess.close_all_but(theirs.fileno())
-        run(role, theirs, parent)
+        run(role, theirs, parent, config)
     except BaseException:  # nothing of what the main process was about to do may happen here
         log.exception("a process of the gateway failed", process=role)
         os._exit(_BUG)
@@ -86,8 +88,8 @@ def spawn(role: str) -> Born:
     return Born(pid, ours)
 
 
-def run(role: str, channel: socket.socket, parent: int) -> NoReturn:
-    """Be such a process until it is told to end."""
+def run(role: str, channel: socket.socket, parent: int, config: Config | None = None) -> NoReturn:
+    """Be such a process until it is told to end. config: what it was born with."""
     ownprocess.die_with(parent)
     ownprocess.name(f"smtpg-{role}")
     metrics.forget()
@@ -99,6 +101,7 @@ def run(role: str, channel: socket.socket, parent: int) -> NoReturn:
     passed = _receive(channel)
     if passed is not None:
         process: Process = import_module(f"smtpgate.processes.{role}").Process(passed)
+        process.config = config
         asyncio.run(process.run(channel))
     os._exit(0)  # at once: a thread may still pack a mail that nobody waits for
 
@@ -129,6 +132,7 @@ class Process(ABC):
 
     def __init__(self, passed: Passed) -> None:
         self.passed = passed
+        self.config: Config | None = None  # what it was born with
         self.clock = SystemClock()
         self.link: Link
         self._told = asyncio.Event()
@@ -179,7 +183,11 @@ class Process(ABC):
         """End at once; the log has the reason, and the main process starts another one."""
         os._exit(_BUG)
 
-    async def _begin(self, terms: Terms, name: str) -> None:
+    async def _begin(self, config: Config | None, token_keys: tuple[bytes, ...], log_key: bytes, name: str) -> None:
+        """config: None: that which it was born with, which costs neither time nor memory."""
+        config, self.config = config or self.config, None
+        assert config is not None
+        terms = Terms(config, token_keys, log_key)
         logs.configure(terms.config.log)
         logs.use_key(terms.log_key)
         if terms.config.watch.traces:

@@ -163,7 +163,9 @@ class Keeper:
                 child.pass_sockets(running.channel, self.listeners.of)
                 async with asyncio.timeout(_BEGIN):
                     await running.link.over(running.channel)
-                    await running.link.ask(words.BEGIN, self.terms, self._own_name())
+                    terms = self.terms
+                    config = None if born is not None and born.config is terms.config else terms.config
+                    await running.link.ask(words.BEGIN, config, terms.token_keys, terms.log_key, self._own_name())
             except (LinkLost, LinkFault, TimeoutError) as error:
                 raise OSError(f"the {self.role} process: {await running.end()} ({error})") from error
             except BaseException:
