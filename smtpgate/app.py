@@ -144,6 +144,7 @@ class Gateway:
     _signs: asyncio.Task[None] | None = field(init=False, default=None)
     _started: float = field(init=False, default=0.0)
     _certificate_until: float | None = field(init=False, default=None)
+    _weights: live.Weights = field(init=False, default_factory=live.Weights)
     _refused: list[str] = field(init=False, default_factory=list)  # why the last reload was
 
     async def start(self) -> None:
@@ -359,7 +360,9 @@ class Gateway:
             ("forking", self._parser.forking),
             *(("parser", p["pid"]) for p in self._parser.doing()),
         ]
-        return [{"name": name, "pid": pid, "memory": live.memory(pid)} for name, pid in pids if pid is not None]
+        there = [(name, pid) for name, pid in pids if pid is not None]
+        weights = self._weights.of([pid for _, pid in there])
+        return [{"name": name, "pid": pid, "memory": weight} for (name, pid), weight in zip(there, weights, strict=True)]
 
     def _sign(self, name: str) -> Node:
         """What the other nodes may know of us."""

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -105,6 +105,24 @@ def certificate_until(path: Path | None) -> float | None:
     except (OSError, ValueError):
         return None
     return found[0].not_valid_after_utc.astimezone(UTC).timestamp() if found else None
+
+
+class Weights:
+    """What each of some processes has in memory. The kernel walks through all pages for it, a millisecond in which our loop stands
+    still: so a call looks at those that are new, else at the one whose figure is the oldest."""
+
+    def __init__(self, weigh: Callable[[int], int] | None = None) -> None:
+        self._weigh = weigh or memory
+        self._known: dict[int, int] = {}  # the oldest figure first
+
+    def of(self, pids: Sequence[int]) -> list[int]:
+        """Bytes of each. Of those that are not asked about any more nothing is kept."""
+        known = {pid: weight for pid, weight in self._known.items() if pid in pids}
+        for pid in [pid for pid in pids if pid not in known] or list(known)[:1]:
+            known.pop(pid, None)
+            known[pid] = self._weigh(pid)
+        self._known = known
+        return [known[pid] for pid in pids]
 
 
 def memory(pid: int) -> int:
