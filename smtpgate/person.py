@@ -90,7 +90,9 @@ class Trail:
     """Where something of a person stands, by the keys of the store. Whatever is gone already is not in it.
 
     own: tickets whose customer is the person, with their numbers; shared: others' with something of theirs. mails: incoming ones
-    that go, by seq; theirs: those of them that they wrote, "" for one that may be forged; mentions: others' that name them.
+    that go, by seq; theirs: those of them that they wrote, "" for one that may be forged; returned: those that are known only by
+    a mail of ours that came back in them; mentions: others' that name them. begun: tickets without a customer that a mail of
+    theirs began, by its entry.
     entries: what is said in tickets that goes, or names them. outgoing: mails of ours that go, of which `sent` are to them. busy:
     mails that are just being filed or delivered.
     """
@@ -101,7 +103,9 @@ class Trail:
     open: set[int] = field(default_factory=set)  # of their own
     mails: dict[int, str] = field(default_factory=dict)
     theirs: dict[int, str] = field(default_factory=dict)
+    returned: set[int] = field(default_factory=set)
     mentions: dict[int, str] = field(default_factory=dict)
+    begun: dict[int, int] = field(default_factory=dict)
     entries: dict[int, bool] = field(default_factory=dict)  # by id; True: its text goes
     elses: set[int] = field(default_factory=set)  # entries of their own tickets that were said with the customer before them
     outgoing: set[int] = field(default_factory=set)

@@ -98,6 +98,8 @@ class Eraser:
         while after:
             after = await self.store._read(functools.partial(erasing.fingerprints, one.trail, found, after))
         waits = 0
+        for seqs in erasing.returned_pieces(one):
+            waits += await self._mails(one, seqs)
         for make in erasing.bites(one, found):
             waits += await self._bite(make)
         for seqs in erasing.mail_pieces(one):

@@ -1,8 +1,9 @@
 """The verbs that erase a person, in bites of a few rows, each a transaction of its own: the writer waits some milliseconds.
 
-Every bite may be done again and does nothing the second time. In this order: `bites`, `incoming`, `end`; for what leads to
-something goes after it. So a process that dies at any point leaves a trail that finds the rest. Rows stay, with their ids, moments
-and states, and so do ticket numbers: whatever counts them counts them still. Raises StoreError as statements do.
+Every bite may be done again and does nothing the second time. In this order: `incoming` of what came back, `bites`, `incoming`,
+`end`; for what leads to something goes after it. So a process that dies at any point leaves a trail that finds the rest. Rows
+stay, with their ids, moments and states, and so do ticket numbers: whatever counts them counts them still. Raises StoreError as
+statements do.
 """
 
 # ruff: noqa: S608 -- statements are put together from constants of this package only
@@ -53,14 +54,19 @@ def bites(one: Erasure, found: Loose) -> Iterator[Make]:
     """What goes before the mails: what we sent, what was said, and what leads to either."""
     for ids in pieces(one.trail.outgoing, _LETTERS):
         yield functools.partial(letters, one, ids)
+    yield from _loosened(found)
     for ids in pieces(one.trail.entries, _ENTRIES):
         yield functools.partial(_entries, one, ids)
-    yield from _loosened(found)
     yield functools.partial(_about_the_person, one, found)
 
 
+def returned_pieces(one: Erasure) -> Iterator[list[int]]:
+    """Mails that only a mail of ours leads to: before that one goes."""
+    return pieces(one.trail.returned, _MAILS)
+
+
 def mail_pieces(one: Erasure) -> Iterator[list[int]]:
-    return pieces((*one.trail.mails, *one.trail.mentions), _MAILS)
+    return pieces({*one.trail.mails, *one.trail.mentions} - one.trail.returned, _MAILS)
 
 
 def pieces(ids: Sequence[int] | set[int] | dict[int, bool], size: int) -> Iterator[list[int]]:
@@ -128,6 +134,8 @@ def _entries(one: Erasure, ids: Sequence[int]) -> Verb[int]:
         tuple(changed),
     )
     yield Many("DELETE FROM message_ref WHERE message_id = $1 AND ticket_id = $2 AND ours = 0", tuple(forgotten))
+    begun = tuple((one.trail.begun[row[0]], ERASED) for row in found if row[0] in one.trail.begun)
+    yield Many("UPDATE ticket SET subject = $2 WHERE id = $1", begun)
     return 0
 
 
@@ -221,7 +229,7 @@ class Loose:
 
 def loose(trail: Trail, found: Loose) -> Verb[None]:
     """All but the fingerprints."""
-    own = list(trail.own)
+    own = [*trail.own, *trail.begun.values()]
     for into, sql in (
         (found.references, "SELECT message_id, ticket_id FROM message_ref WHERE ours = 0 AND ticket_id IN (...)"),
         (found.unseen, "SELECT message_id, ticket_id FROM unseen_ref WHERE ticket_id IN (...)"),

@@ -15,8 +15,10 @@ import email.policy
 import functools
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from smtpgate.clock import id_text
 from smtpgate.model import SAID_WITH, EntryKind, MailState
 from smtpgate.person import ERASED, State, Trail, What, redaction, same
 from smtpgate.store import rows
@@ -26,26 +28,30 @@ from smtpgate.store.verbs import VerbStore
 _PAGE = 1000  # rows looked at in one reading
 _LETTERS = 20  # mails of ours that are read at once
 _OURS = (EntryKind.REPLY, EntryKind.NOTE, EntryKind.STATUS, EntryKind.EVENT)  # never what somebody outside wrote
+_SAY = (*_OURS, EntryKind.MACHINE)  # which may be our own word of a mail that came back
 _WORDS = (EntryKind.CUSTOMER, EntryKind.THIRD_PARTY, EntryKind.REPEAT)
 _TO_AGENTS = "('to-agent', 'receipt', 'held', 'alert', 'digest', 'postmaster')"
 _PENDING = "('queued', 'uncertain', 'held')"
 _MAIL = "SELECT seq, id, state, mail_from, verdict, decision, reason, received_at, size FROM incoming"
 _OUTGOING = "SELECT o.id, o.cause, length(w.data), o.message_id, o.entry_id FROM outgoing o JOIN outgoing_raw w ON w.id = o.id"
+_ABOUT = '%"about": {%'  # a decision about a mail of ours that came back
 _UNPROVED = ("fail", "ambiguous")  # evidence of a mail that may be anybody's
 
 
 async def trail(store: VerbStore, person: str) -> Trail:
     """Everything of this person that is there now."""
-    found = Trail(person)
+    found, returns = Trail(person), _Returns()
     for part in (_tickets, _wishes):
         await store._read(functools.partial(part, found))
-    await _pages(store, "incoming", functools.partial(_mails, found))
+    await _pages(store, "incoming", functools.partial(_mails, found, returns))
     await _pages(store, "entry", functools.partial(_named, found))
     await store._read(functools.partial(_said, found))
     await store._read(functools.partial(_caused, found))
     await store._read(functools.partial(_sent, found))
     await _listed(store, found)
     await _agents(store, found)
+    _returned(found, returns)
+    await store._read(functools.partial(_begun, found))
     await store._read(functools.partial(_state, found))
     return found
 
@@ -127,12 +133,19 @@ def kept_beside(found: Trail) -> Verb[dict[str, Any]]:
 # --- what came in -----------------------------------------------------------------------------------------------------
 
 
-def _mails(found: Trail, after: int, to: int) -> Verb[None]:
+@dataclass(slots=True)
+class _Returns:
+    """Incoming mails about one of ours that came back, by its id."""
+
+    of: dict[str, list[Row]] = field(default_factory=dict)
+
+
+def _mails(found: Trail, returns: _Returns, after: int, to: int) -> Verb[None]:
     """Theirs, bounces of mail to them, and others' whose row names them."""
     page = yield Query(
         _MAIL
-        + """ WHERE seq > $1 AND seq <= $2 AND (lower(mail_from) = $3 OR mail_from = $4 OR lower(verdict) LIKE $5 ESCAPE '!'
-            OR lower(decision) LIKE $6 ESCAPE '!' OR lower(reason) LIKE $6 ESCAPE '!')""",
+        + f""" WHERE seq > $1 AND seq <= $2 AND (lower(mail_from) = $3 OR mail_from = $4 OR lower(verdict) LIKE $5 ESCAPE '!'
+            OR lower(decision) LIKE $6 ESCAPE '!' OR lower(reason) LIKE $6 ESCAPE '!' OR decision LIKE '{_ABOUT}')""",
         (after, to, *keys(found), like(json.dumps(found.person)[1:-1]), like(found.person)),
     )
     named = redaction(found.person, "")
@@ -142,18 +155,29 @@ def _mails(found: Trail, after: int, to: int) -> Verb[None]:
         if same(judged["author"] or mail_from, found.person):
             _goes(found, row)
             found.theirs[seq] = mail_id if judged["evidence"] not in _UNPROVED else ""
-        elif _about(decision, found.person):
+        elif same(_about(decision).get("to"), found.person):
             _goes(found, row)
         elif same(mail_from, found.person) or any(named(text) != text for text in (verdict, decision, reason)):
             found.mentions[seq] = mail_id
+        if seq not in found.mails and (sent := _about(decision).get("outgoing")):
+            returns.of.setdefault(sent, []).append((*row[:4], "", "", "", *row[7:]))
 
 
-def _about(decision: str, person: str) -> bool:
+def _about(decision: str) -> dict[str, Any]:
+    """Of a mail of ours that came back: which, and whose."""
     try:
-        about = json.loads(decision or "{}").get("about") or {}
+        about = json.loads(decision or "{}").get("about")
     except (ValueError, AttributeError):
-        return False
-    return same(about.get("to"), person)
+        return {}
+    return about if isinstance(about, dict) else {}
+
+
+def _returned(found: Trail, returns: _Returns) -> None:
+    """A mail of ours that goes may have come back, with all that it said."""
+    for row in (row for sent in found.outgoing for row in returns.of.get(id_text(sent), ())):
+        if row[0] not in found.mails:
+            found.returned.add(row[0])
+            _goes(found, row)
 
 
 def _goes(found: Trail, row: Row) -> None:
@@ -178,13 +202,13 @@ def _named(found: Trail, after: int, to: int) -> Verb[None]:
     page = yield Query(
         f"""SELECT id, ticket_id, kind, author, marks, text FROM entry
             WHERE seq > $1 AND seq <= $2 AND (lower(author) = $3 OR author = $4
-            OR lower(marks) LIKE $5 ESCAPE '!' OR (kind IN {_in(_OURS)} AND lower(text) LIKE $5 ESCAPE '!'))""",
+            OR lower(marks) LIKE $5 ESCAPE '!' OR (kind IN {_in(_SAY)} AND lower(text) LIKE $5 ESCAPE '!'))""",
         (after, to, *keys(found), like(found.person)),
     )
     named = redaction(found.person, "")
     for entry_id, ticket_id, kind, author, marks, text in page:
         wrote = same(author, found.person)
-        if wrote or named(marks) != marks or (kind in _OURS and named(text) != text):
+        if wrote or named(marks) != marks or (kind in _SAY and named(text) != text):
             _entry(found, entry_id, ticket_id, wrote and kind not in _OURS)
 
 
@@ -235,6 +259,16 @@ def _add(found: Trail, mail_ids: Iterable[str]) -> Verb[None]:
     added = yield from select_in(_MAIL + " WHERE size > 0 AND id IN (...)", list(mail_ids))
     for row in added:
         _goes(found, row)
+
+
+def _begun(found: Trail) -> Verb[None]:
+    """A machine's mail has no customer, and yet its subject is that of a ticket."""
+    first = yield from select_in(
+        """SELECT (SELECT e.id FROM entry e WHERE e.ticket_id = t.id ORDER BY e.seq LIMIT 1), t.id FROM ticket t
+            WHERE NOT EXISTS (SELECT 1 FROM participant p WHERE p.ticket_id = t.id AND p.role = 'customer') AND t.id IN (...)""",
+        list(found.shared),
+    )
+    found.begun = {entry_id: ticket_id for entry_id, ticket_id in first if found.entries.get(entry_id)}
 
 
 # --- what we sent -----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import pytest
 from smtpgate import actions, erasure, personexport
 from smtpgate.blocks import Block
 from smtpgate.errors import StoreError
-from smtpgate.model import Attempt, DeliveryState, EntryKind, Evidence, MailState, Status
+from smtpgate.model import Attempt, DeliveryState, EntryKind, Evidence, MailState, OutgoingMail, Status
 from smtpgate.person import ERASED, State, is_pseudonym
 from smtpgate.store import erasing, filework, personal, requests
 from smtpgate.store.api import Changes
@@ -100,6 +100,24 @@ async def story(desk: Helpdesk) -> Told:
 
 async def erase(desk: Helpdesk, person: str = WENDY, **how: Any) -> Any:
     return await erasure.erase(desk.pipeline, desk.store, person, by="root", worker=how.pop("worker", "w"), **how)
+
+
+def came_back(letter: OutgoingMail) -> bytes:
+    """A mail server's report of it, with all that it said."""
+    text = (
+        f"From: MAILER-DAEMON@mx.corp.example\r\nTo: {DESK}\r\nSubject: Undelivered Mail Returned to Sender\r\n"
+        f"Message-ID: <{letter.id}@mx.corp.example>\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=q\r\n\r\n--q\r\nContent-Type: text/plain\r\n\r\n"
+        "failed\r\n--q\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.corp.example\r\n\r\n"
+        f"Final-Recipient: rfc822; {letter.recipients[0].address}\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n"
+        "--q\r\nContent-Type: message/rfc822\r\n\r\n"
+    )
+    return text.encode() + letter.data + b"\r\n--q--\r\n"
+
+
+async def returned(desk: Helpdesk, letter: OutgoingMail) -> Filed:
+    path = str(letter.recipients[0].return_path)
+    return await desk.post(came_back(letter), sender="MAILER-DAEMON@mx.corp.example", mail_from=None, rcpts=(path,))
 
 
 OTHERS_STAY = {"incoming_raw.body: kanarie", "incoming_raw.body: wendy.canary@person.example", "incoming_raw.body: canaryson"}
@@ -185,13 +203,37 @@ async def test_a_late_bounce_opens_nothing_again(desk: Helpdesk) -> None:
     assert await desk.store.verify(desk.clock.now()) == []
 
 
+async def test_what_came_back_and_what_a_machine_of_theirs_began_goes_too(desk: Helpdesk) -> None:
+    shared = await desk.post(mail("Our printer"))
+    answered = await Colleague(desk).answer(to(shared, LEE, "to-agent"), f"#cc {WENDY}\nHello both.")
+    hers_too = await desk.post(hers(f"Re: [#{shared.number}] Our printer", "geheimwoord about that printer"), sender=WENDY)
+    unproved = await desk.post(hers("kanarie unproved", "eierwoord"), sender=WENDY, evidence=Evidence.FAIL)
+    listed = await desk.post(mail("#find", "#show " + str(shared.number), sender=LEE), sender=LEE)
+    kept = await returned(desk, to(answered, CUSTOMER, "answer"))
+    gone = [to(answered, WENDY, "answer"), to(answered, LEE, "receipt"), *hers_too.sent, *unproved.sent, *listed.sent]
+    back = [await returned(desk, letter) for letter in gone]
+    assert {one.outcome for one in (kept, *back)} == {"bounce"}
+    away = hers("Auto: kanarie is away", "vogeltje", headers=("Auto-Submitted: auto-replied",))
+    begun = await desk.post(away, sender=WENDY)
+    assert (await desk.ticket(begun.number)).ticket.customer is None
+    await erase(desk)
+    assert await left(desk) == set()
+    still = await desk.store.mail(kept.mail.id)
+    assert still is not None
+    assert b"Hello both." in still.raw
+    assert (await desk.ticket(begun.number)).ticket.subject == ERASED
+    assert await desk.store.verify(desk.clock.now()) == []
+
+
 async def test_one_that_is_killed_anywhere_goes_on_and_comes_to_the_same(desk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:
     for size in ("_MAILS", "_ENTRIES", "_LETTERS"):
         monkeypatch.setattr(erasing, size, 1)
     own = await desk.post(hers("kanarie sings", "geheimwoord, please help."), sender=WENDY)
     await Colleague(desk).answer(to(own, LEE, "to-agent"), "Dear vogeltje, look at the cage.")
     shared = await desk.post(mail("Our printer", headers=(f"Cc: {NAME} <{WENDY}>",)))
-    await desk.post(hers(f"Re: [#{shared.number}] Our printer", "geheimwoord about that printer"), sender=WENDY)
+    more = await desk.post(hers(f"Re: [#{shared.number}] Our printer", "geheimwoord about that printer"), sender=WENDY)
+    await returned(desk, to(more, LEE, "to-agent"))
+    await desk.post(hers("Auto: kanarie", "vogeltje", headers=("Auto-Submitted: auto-replied",)), sender=WENDY)
     found = await personal.trail(desk.store, WENDY)
     write, steps, lives = desk.store._write, 0, 0
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from smtpgate.blocks import Block, hashed
+from smtpgate.clock import id_text
 from smtpgate.errors import StoreError
 from smtpgate.model import DeliveryState, EntryKind, MailState, Participant, Role, Status, Ticket
 from smtpgate.person import ERASED, Request, State, What, is_pseudonym, new_pseudonym, redaction
-from smtpgate.store import filework, packs, personal, requests, schema
+from smtpgate.store import erasing, filework, packs, personal, requests, schema
 from smtpgate.store.api import AckNote, Changes, Facts, FactsQuery, MessageRef, TicketUpdate
 from smtpgate.store.eraser import LEASE, Eraser, forget_told
 from smtpgate.store.postgres import PERSONAL
@@ -45,6 +46,10 @@ class Closed:
         assert ticket.erased
         self.closed.append(ticket.number)
         return Changes(updates=(TicketUpdate(ticket.id, status=Status.CLOSED, updated_at=NOW),))
+
+
+class CommitFails(Exception):
+    pass
 
 
 async def nobody_waits(_: float) -> None:
@@ -186,6 +191,34 @@ async def test_a_list_that_names_a_longer_number_is_somebody_elses(store: VerbSt
     assert [one.id in found.outgoing for one in lists] == [False, False, True, True, True]
 
 
+async def test_a_list_that_came_back_goes_before_what_leads_to_it(store: VerbStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    await filled(store)
+    mails = []
+    for who in (WANG, LI):
+        sent = await queue_to(store, a_recipient("agent@desk.example"), purpose="digest", data=f"\r\n{who}\r\n".encode())
+        back = accepted(mail_from=None, raw=b"Subject: back\r\n\r\nvogelzang\r\n")
+        await store.accept(replace(back, verdict=replace(back.verdict, author="")))
+        mails.append(back.envelope.mail_id)
+        await claim_all(store)
+        about = {"outgoing": id_text(sent.id), "cause": None, "to": "agent@desk.example"}
+        await file_as(store, mails[-1], Changes(state=MailState.FILED, decision=json.dumps({"outcome": "bounce", "about": about})))
+
+    def dying(*_: Any) -> Verb[int]:
+        raise CommitFails
+        yield
+
+    eraser = an_eraser(store)
+    assert await eraser.begin()
+    with monkeypatch.context() as patched:
+        patched.setattr(erasing, "_about_the_person", dying)  # the letters have gone by then
+        with pytest.raises(CommitFails):
+            await eraser.run()
+    await eraser.run()
+    await eraser.finish(Changes())
+    found = [await store.mail(one) for one in mails]
+    assert [mail.raw == b"" for mail in found if mail is not None] == [True, False]
+
+
 async def test_the_mail_that_says_so_is_the_last_that_goes(store: VerbStore) -> None:
     await filled(store)
     eraser = an_eraser(store)
@@ -267,10 +300,6 @@ async def test_mail_that_was_just_being_moved_to_the_cold_store_is_in_no_file(st
     assert (await cool(store, NOW + 1)).wrong == []
     assert await in_rows(store, (WANG,)) == []
     assert not any(WANG.encode() in path.read_bytes() for path in files_in(tmp_path / "cold"))
-
-
-class CommitFails(Exception):
-    pass
 
 
 @pytest.mark.parametrize("dies", ["before its commit", "after its commit"])
