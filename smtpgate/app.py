@@ -23,6 +23,7 @@ from smtpgate import log as logs
 from smtpgate.auth.dns import DnsResolver, Resolver, make_resolver
 from smtpgate.clock import Clock, SystemClock
 from smtpgate.config import Config
+from smtpgate.desks import logged_strays
 from smtpgate.due import Leave, Member
 from smtpgate.errors import ConfigError, Problem
 from smtpgate.filing import Filing, Intake
@@ -196,6 +197,7 @@ class Gateway:
         self._pulse = asyncio.create_task(live.Pulse(config.store.path, self.doing, clock).run(), name="pulse")
         if self._watch_http is not None:
             self._watch_http.started = True
+        await self.strays()
         log.info("ready", listen=[f"{host}:{port}" for host, port in self.door.addresses], store=place(config.store), node=node)
         systemd.notify("READY=1", "STATUS=running")
 
@@ -219,6 +221,10 @@ class Gateway:
         self._certificate_until = live.certificate_until(config.server.tls_certificate)
         self.config = config
         return waiting
+
+    async def strays(self) -> list[str]:
+        """Tickets of desks that the configuration does not have, for whoever has reloaded it; the log has them too."""
+        return await logged_strays(self.store, self.config)
 
     def refused(self, problems: list[str]) -> None:
         """What was wrong with the configuration that was last to be taken in; nothing when it was."""

@@ -85,8 +85,10 @@ async def _reloads(gateway: Gateway, asked: asyncio.Event, load: Callable[[], Co
         systemd.notify("RELOADING=1", f"MONOTONIC_USEC={int(began * 1_000_000)}", "STATUS=reloading")
         problems: list[str] = []
         restart: list[str] = []
+        warnings: list[str] = []
         try:
             restart = await gateway.reload(await asyncio.to_thread(load))
+            warnings = await gateway.strays()
         except ConfigError as error:
             problems = [str(problem) for problem in error.problems]
         except (StoreError, OSError) as error:
@@ -101,7 +103,7 @@ async def _reloads(gateway: Gateway, asked: asyncio.Event, load: Callable[[], Co
             log.info("configuration reloaded", needs_restart=restart)
         systemd.notify("READY=1", "STATUS=running" + (f"; last reload refused: {problems[0]}" if problems else ""))
         try:
-            reloading.write(gateway.config.store.path, reloading.Result(began, problems, restart))
+            reloading.write(gateway.config.store.path, reloading.Result(began, problems, restart, warnings))
         except OSError as error:
             log.warning("the result of the reload could not be written", error=str(error))
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from smtpgate.desks import tickets
 from smtpgate.service.live import STUCK, Facts
 from smtpgate.store.file import StoreFile
 from smtpgate.store.seen import Overview
@@ -40,6 +41,7 @@ NAMES = (
     "queue-old",
     "held-old",
     "person-waits",
+    "desk-gone",
     "node-silent",
     "node-clock",
     "certificate-ends",
@@ -50,8 +52,16 @@ _AHEAD = 5.0  # seconds that a node's clock may differ
 _CERTIFICATE = 14 * 86400.0  # seconds before its end: those who renew do so with 30 days left
 
 
-def alarms(seen: Overview, file: StoreFile, doing: tuple[Facts, float] | None, bounds: Bounds, now: float) -> Iterator[Alarm]:
-    """The gravest first. doing: what the gateway wrote, and how long ago."""
+def alarms(
+    seen: Overview,
+    file: StoreFile,
+    doing: tuple[Facts, float] | None,
+    bounds: Bounds,
+    now: float,
+    strays: Mapping[str, int] | None = None,
+) -> Iterator[Alarm]:
+    """The gravest first. doing: what the gateway wrote, and how long ago; strays: tickets of desks that the configuration does not
+    have."""
     if not file.running:
         yield Alarm("gateway-down", "no gateway runs on this store", "systemctl start smtpgate; its log says why it ended")
     if file.running and doing is not None and doing[1] > STUCK:
@@ -88,6 +98,9 @@ def alarms(seen: Overview, file: StoreFile, doing: tuple[Facts, float] | None, b
     if "person.running" in seen.oldest:
         text = "a person is erased in part: it was stopped"
         yield Alarm("person-waits", text, "smtpgate person list names the address; run the same smtpgate person erase again")
+    for desk, count in sorted((strays or {}).items()):
+        text = f"{tickets(count)} to desk {desk}, which the configuration does not have: they stand in no list"
+        yield Alarm("desk-gone", text, f"smtpgate desk move {desk} DESK gives them to another one")
     yield from _of_the_nodes(seen, now)
     if file.running and doing is not None:
         yield from _of_the_process(doing[0], now)

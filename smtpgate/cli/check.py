@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,12 @@ import click
 
 from smtpgate.cli import show
 from smtpgate.cli.common import WRONG, Context, json_option, pass_context, plural
-from smtpgate.errors import ConfigError
+from smtpgate.errors import ConfigError, GatewayError
 
 if TYPE_CHECKING:
     from smtpgate.config import Config
+
+_PATIENCE = 5.0  # seconds for a store that may be elsewhere
 
 
 @click.command("check-config")
@@ -26,8 +29,9 @@ def check_config(context: Context, ctx: click.Context, file: Path | None, as_jso
     """Check the configuration and every file that it names.
 
     Keys, certificates and templates are read as `serve` would read them. All problems are shown at once, each with its
-    line and what to do. --json gives one object for each problem, and nothing when there is none. A key that everybody on
-    this machine may read is told too, but is no reason not to start.
+    line and what to do. --json gives one object for each problem, and nothing when there is none. Told too, but no reason not to
+    start, are a key that everybody on this machine may read and, where the store is to be had from here, tickets of desks that
+    the configuration does not have.
 
     Exit codes: 0 good, 2 not.
 
@@ -63,9 +67,42 @@ def check_config(context: Context, ctx: click.Context, file: Path | None, as_jso
                 show.as_line({**row, "warning": True})
             else:
                 click.echo(f"warning: {key}: {message}: {mend}", err=True)
+    for warning in _of_store(used.config()):
+        if as_json:
+            row = {
+                "file": str(used.config_path()),
+                "line": None,
+                "key": "desk.name",
+                "message": warning,
+                "mend": "smtpgate desk move",
+            }
+            show.as_line({**row, "warning": True})
+        else:
+            click.echo(f"warning: {warning}", err=True)
     if not as_json:
         keys = plural(len(config.dkim), "DKIM key")
         click.echo(f"{used.config_path()}: good; {plural(len(config.desk), 'desk')}, {keys}, delivery by {config.delivery.mode}")
+
+
+def _of_store(config: Config) -> list[str]:
+    """What would become of tickets; nothing when the store is not to be had from here, which is no fault of the configuration."""
+    from smtpgate.desks import warnings
+    from smtpgate.store import desks
+    from smtpgate.store.opening import missing, open_store
+
+    async def look() -> dict[str, int]:
+        store = await open_store(config.store, create=False, read_only=True)
+        try:
+            return await desks.strays_of(store, {desk.name for desk in config.desk})
+        finally:
+            await store.close()
+
+    try:
+        if missing(config.store):
+            return []
+        return warnings(config, asyncio.run(asyncio.wait_for(look(), _PATIENCE)))
+    except (GatewayError, OSError, TimeoutError):
+        return []
 
 
 def _secrets(config: Config) -> Iterator[tuple[str, Path]]:

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "mail": ("smtpgate.cli.incoming", "mail", "Look at incoming mail, whatever became of it."),
     "hold": ("smtpgate.cli.incoming", "hold", "Decide about incoming mail that is kept for a person."),
     "block": ("smtpgate.cli.block", "block", "Hold the mail of some senders."),
+    "desk": ("smtpgate.cli.desk", "desk", "Look at desks, and give all tickets of one to another one."),
     "person": ("smtpgate.cli.person", "person", "Show, export and erase what is kept of a person."),
     "poison": ("smtpgate.cli.incoming", "poison", "Look at incoming mail that could not be filed, and file it again."),
     "agent": ("smtpgate.cli.agent", "agent", "Set an agent's password for the submission listener."),

@@ -32,13 +32,16 @@ def reload(context: Context, ctx: click.Context, as_json: bool) -> None:
         ctx.exit(FAILED)
     result = service.request(config.store.path, SystemClock().monotonic)
     if as_json:
-        show.as_line({"reloaded": not result.problems, "problems": result.problems, "needs_restart": result.restart})
+        said = {"problems": result.problems, "needs_restart": result.restart, "warnings": result.warnings}
+        show.as_line({"reloaded": not result.problems, **said})
         ctx.exit(FAILED if result.problems else 0)
     for problem in result.problems:
         click.echo(problem, err=True)
     if result.problems:
         click.echo("refused: the old configuration stays in force", err=True)
         ctx.exit(FAILED)
+    for warning in result.warnings:
+        click.echo(f"warning: {warning}", err=True)
     for setting in result.restart:
         click.echo(f"{setting} needs a restart; the old value stays in force")
     click.echo("reloaded")

@@ -38,24 +38,24 @@ def status(context: Context, accepted_age: float, queue_age: float, held_age: fl
     """
     from smtpgate.service import live
     from smtpgate.status import Bounds, alarms
-    from smtpgate.store import file
+    from smtpgate.store import desks, file
     from smtpgate.store.opening import place
     from smtpgate.store.rawfiles import RawFiles
 
     config = context.config(read_files=False)
     now = SystemClock().now()
 
-    async def work(store: VerbStore) -> tuple[Overview, int]:
-        return await store.overview(now), await store.size()
+    async def work(store: VerbStore) -> tuple[Overview, int, dict[str, int]]:
+        return await store.overview(now), await store.size(), await desks.strays_of(store, {desk.name for desk in config.desk})
 
-    seen, octets = context.with_store(work, config=config)
+    seen, octets, strays = context.with_store(work, config=config)
     database = config.store.url is not None
     home = RawFiles.of(config.store).home
     found = file.beside_database(config.store.path, octets, home) if database else file.inspect(config.store.path, home)
     doing = live.read(config.store.path, now) if found.running else None
     bounds = Bounds(accepted_age, queue_age, held_age, config.limits.least_free(found.disk))
-    wrong = list(alarms(seen, found, doing, bounds, now))
-    row = _row(seen, found, wrong, now, place(config.store))
+    wrong = list(alarms(seen, found, doing, bounds, now, strays))
+    row = _row(seen, found, wrong, now, place(config.store)) | {"tickets_of_unknown_desks": strays}
     row["gateway"] = {**doing[0], "written_seconds_ago": round(doing[1], 1)} if doing is not None else None
     if as_json:
         show.as_line(row)

@@ -13,7 +13,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from smtpgate.config import Config, Dns, Log, Parser
@@ -54,6 +54,7 @@ class Result:
     began: float
     problems: list[str]
     restart: list[str]
+    warnings: list[str] = field(default_factory=list)
 
 
 def write(store: Path, result: Result) -> None:
@@ -67,7 +68,7 @@ def write(store: Path, result: Result) -> None:
 def read(store: Path) -> Result | None:
     try:
         found = json.loads(_beside(store, ".reload").read_text(encoding="utf-8"))
-        return Result(float(found["began"]), list(found["problems"]), list(found["restart"]))
+        return Result(float(found["began"]), list(found["problems"]), list(found["restart"]), list(found.get("warnings", [])))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 

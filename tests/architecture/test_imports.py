@@ -24,7 +24,7 @@ LAYERS: list[set[str]] = [
     {"serving"},
     {"app", "explain"},
     {"processes"},
-    {"filing", "later", "actions", "importing", "bulletins"},
+    {"filing", "later", "actions", "importing", "bulletins", "desks"},
     {"requested"},
     {"oldmail", "erasure", "personexport"},
     {"intake", "handlers", "delivery", "service", "archive", "watching"},

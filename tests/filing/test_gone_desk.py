@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from smtpgate import desks
 from smtpgate.app import build_pipeline
-from smtpgate.model import Evidence, Status
-from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, sent_to, text_of, to
+from smtpgate.model import Evidence, OutgoingMail, Status
+from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, read, sent_to, text_of, to
 from tests.filing.test_later import DAY, HOUR, pass_by
 from tests.support.helpdesk import CUSTOMER, Filed, Helpdesk, helpdesk, mail, make_config
 
@@ -86,3 +88,110 @@ async def test_it_ends_in_silence(desk: Helpdesk) -> None:
     got = [one for _ in range(20) for one in await pass_by(desk, DAY / 2)]
     assert [one for one in got if one[1] == CUSTOMER and one[0] in ("remind", "closed")] == []
     assert (await desk.ticket(first.number)).ticket.status is Status.CLOSED
+
+
+# --- all its tickets go to another one --------------------------------------------------------------------------------
+
+
+async def move(desk: Helpdesk, old: str = "sales", new: str = "verkauf", **how: Any) -> tuple[int, list[OutgoingMail]]:
+    """How many went, and what was sent."""
+    to_desk = desk.config.desk_named(new)
+    assert to_desk is not None
+    before = {letter.id for letter in await desk.outgoing()}
+    moved = await desks.Move(desk.pipeline, desk.store, old, to_desk, sleep=no_rest, **how).run()
+    return moved, [letter for letter in await desk.outgoing() if letter.id not in before]
+
+
+async def no_rest(_: float) -> None:
+    pass
+
+
+async def test_all_tickets_go_with_their_agent_and_the_agents_are_told_once(desk: Helpdesk) -> None:
+    first, second = await begun(desk), await desk.post(mail("Another"), rcpts=(SALES,))
+    await Colleague(desk, SAL).answer(to(first, SAL, "to-agent"), "#take")
+    await renamed(desk)
+    assert await desks.logged_strays(desk.store, desk.config) == [
+        "2 tickets belong to desk sales, which the configuration does not have: desk support looks after them, and they stand in no"
+        " list; smtpgate desk move sales DESK gives them to another one"
+    ]
+    moved, letters = await move(desk, author="root")
+    assert (moved, [(m.purpose, m.recipients[0].address) for m in letters]) == (2, [("alert", SAL)])
+    assert "Tickets of desk sales are at desk verkauf now: 2" in str(read(letters[0])["Subject"])
+    assert "Open: 2." in text_of(letters[0])
+    for filed, assignee in ((first, SAL), (second, "")):
+        detail = await desk.ticket(filed.number)
+        assert (detail.ticket.desk, detail.ticket.assignee) == ("verkauf", assignee)
+        assert (detail.entries[-1].author, detail.entries[-1].text) == ("root", "moved from desk sales to verkauf")
+    assert await desks.logged_strays(desk.store, desk.config) == []
+    assert await move(desk) == (0, [])
+    assert sent_to(await again(desk, first, "Still burns.")) == [("to-agent", SAL)]
+    listed = await Colleague(desk, SAL).answer(letters[0], "#list")
+    assert text_of(listed.sent[0]).count("Another") == 1
+
+
+async def test_who_is_no_agent_there_has_them_no_longer(desk: Helpdesk) -> None:
+    first = await begun(desk)
+    await Colleague(desk, SAL).answer(to(first, SAL, "to-agent"), "#take")
+    moved, letters = await move(desk, "sales", "support")
+    assert (await desk.ticket(first.number)).ticket.assignee == ""
+    assert (moved, sorted(m.recipients[0].address for m in letters)) == (1, sorted((KIM, LEE)))
+    mine = next(letter for letter in letters if letter.recipients[0].address == LEE)
+    assert "Open ones whose agent is none of support: 1." in text_of(mine)
+
+
+async def test_killed_half_way_it_goes_on_and_tells_of_all(desk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desks, "BITE", 2)
+    for number in range(5):
+        await desk.post(mail(f"No. {number}"), rcpts=(SALES,))
+    await renamed(desk)
+    bites = []
+
+    async def dies(_: float) -> None:
+        bites.append(1)
+        if len(bites) == 2:
+            raise KeyboardInterrupt
+
+    to_desk = desk.config.desk_named("verkauf")
+    assert to_desk is not None
+    with pytest.raises(KeyboardInterrupt):
+        await desks.Move(desk.pipeline, desk.store, "sales", to_desk, sleep=dies).run()
+    assert sorted(t.desk for t in await desk.tickets()) == ["sales"] + ["verkauf"] * 4
+    moved, letters = await move(desk)
+    assert (moved, [str(read(m)["Subject"]).rpartition(": ")[2] for m in letters]) == (1, ["5"])
+    for ticket in await desk.tickets():
+        assert [e.text for e in (await desk.ticket(ticket.number)).entries].count("moved from desk sales to verkauf") == 1
+
+
+async def test_quietly_nobody_is_told_then_or_later(desk: Helpdesk) -> None:
+    await begun(desk)
+    await renamed(desk)
+    assert await move(desk, quiet=True) == (1, [])
+    assert await move(desk) == (0, [])
+
+
+async def test_an_old_name_is_no_reason_to_count_anew_until_when_they_are_due(tmp_path: Path) -> None:
+    targets = {"first_answer": {"normal": "8h"}}
+    names = [DESKS[0], {**DESKS[1], "targets": targets}]
+    async with helpdesk(tmp_path, desk=names, agent=AGENTS) as desk:
+        first = await begun(desk)
+        due = (await desk.ticket(first.number)).ticket.clock
+        desk.clock.advance(3 * HOUR)
+        desk.config = make_config(
+            store={"path": desk.config.store.path}, desk=[names[0], {**names[1], "name": "verkauf"}], agent=AGENTS
+        )
+        desk.pipeline = await build_pipeline(desk.config, desk.store, desk.clock)
+        await move(desk)
+        clock = (await desk.ticket(first.number)).ticket.clock
+        assert due is not None
+        assert clock is not None
+        assert (clock.desk, clock.due_at, clock.alert_at) == ("verkauf", due.due_at, due.alert_at)
+
+
+async def test_a_shared_ticket_is_at_the_new_desk_too(tmp_path: Path) -> None:
+    async with helpdesk(tmp_path, desk=DESKS, agent=AGENTS, tickets={"several_desks": "shared"}) as desk:
+        first = await desk.post(mail(), rcpts=(DESKS[0]["address"], SALES))
+        await renamed(desk)
+        await move(desk)
+        detail = await desk.ticket(first.number)
+        assert (detail.ticket.desk, detail.ticket.other_desks) == ("support", ("verkauf",))
+        assert detail.entries[-1].text == "also at desk verkauf, no longer at sales"
