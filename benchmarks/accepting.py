@@ -44,7 +44,7 @@ async def serve(config: Config, born: child.Born | None) -> None:
 def main() -> None:
     config = load(Path(sys.argv[1]))
     logs.configure(config.log)
-    born = child.fork(child.DOOR) if several(config.server.processes) else None
+    born = child.fork(child.DOOR, config) if several(config.server.processes) else None
     asyncio.run(serve(config, born))
 
 
