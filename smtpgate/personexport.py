@@ -23,7 +23,6 @@ INDEX = "person.json"
 _OURS = (EntryKind.REPLY, EntryKind.STATUS)
 _THEIRS = (EntryKind.CUSTOMER, EntryKind.THIRD_PARTY, EntryKind.REPEAT)
 _ARRIVED = (DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.UNCERTAIN)
-_INSIDE = ("to-agent", "receipt", "held", "alert", "digest", "postmaster")
 
 
 class TooLarge(Exception):
@@ -98,7 +97,7 @@ async def _sent(store: VerbStore, found: Trail, made: _Made) -> list[dict[str, A
     rows = []
     for outgoing_id in sorted(found.sent):
         detail = await store.outgoing(outgoing_id)
-        if detail is None or detail.mail.purpose in _INSIDE:
+        if detail is None or detail.mail.purpose in personal.INSIDE:
             continue
         theirs = [r for r in detail.recipients if same(r.address, found.person) and r.state in _ARRIVED]
         if not theirs:

@@ -215,6 +215,7 @@ class NewFingerprint:
 
 TO_AGENT, LEFT_OUT = "to-agent", "left-out"  # AckNote.purpose of a mail to an agent that was sent, and that was not
 HELD, ALERT = "held", "alert"  # the same of one about a held mail, and about a forged one in his name
+AGENTS_CAPS = (TO_AGENT, LEFT_OUT, HELD, ALERT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +229,7 @@ class AckNote:
     @property
     def of_agent(self) -> bool:
         """It counts against an agent's cap, and no other."""
-        return self.purpose in (TO_AGENT, LEFT_OUT, HELD, ALERT)
+        return self.purpose in AGENTS_CAPS
 
 
 @dataclass(frozen=True, slots=True)

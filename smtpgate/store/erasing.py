@@ -21,6 +21,7 @@ from smtpgate.person import ERASED, Trail, redaction, same
 from smtpgate.store import packs, rows
 from smtpgate.store.api import Changes, Facts, FactsQuery
 from smtpgate.store.changes import change
+from smtpgate.store.decision import AGENTS_CAPS
 from smtpgate.store.packs import Again, Plan
 from smtpgate.store.personal import blank, keys
 from smtpgate.store.rawfiles import RawFiles
@@ -269,7 +270,8 @@ def _about_the_person(one: Erasure, found: Loose) -> Verb[int]:
     """Wishes and counts go; who was told of a notice and who is blocked stays so, under a name that says nothing."""
     trail = one.trail
     yield Query("DELETE FROM wish WHERE lower(address_key) = $1 OR address_key = $2", keys(trail))
-    yield Query("DELETE FROM acknowledgement WHERE address = $1", (trail.mailbox,))
+    counted = (trail.mailbox, *(rows.agents_key(trail.person, purpose) for purpose in AGENTS_CAPS))
+    yield from select_in("DELETE FROM acknowledgement WHERE address IN (...)", counted)
     yield Many(
         "UPDATE bulletin_person SET address_key = $3 WHERE bulletin_id = $1 AND address_key = $2",
         tuple((*row, one.pseudonym) for row in found.bulletins),

@@ -30,10 +30,12 @@ _LETTERS = 20  # mails of ours that are read at once
 _OURS = (EntryKind.REPLY, EntryKind.NOTE, EntryKind.STATUS, EntryKind.EVENT)  # never what somebody outside wrote
 _SAY = (*_OURS, EntryKind.MACHINE)  # which may be our own word of a mail that came back
 _WORDS = (EntryKind.CUSTOMER, EntryKind.THIRD_PARTY, EntryKind.REPEAT)
-_TO_AGENTS = "('to-agent', 'receipt', 'held', 'alert', 'digest', 'postmaster')"
+INSIDE = ("to-agent", "receipt", "held", "alert", "digest", "postmaster")  # purposes of mail that nobody outside gets
+_TO_AGENTS = "(" + ", ".join(f"'{purpose}'" for purpose in INSIDE) + ")"
 _PENDING = "('queued', 'uncertain', 'held')"
 _MAIL = "SELECT seq, id, state, mail_from, verdict, decision, reason, received_at, size FROM incoming"
-_OUTGOING = "SELECT o.id, o.cause, length(w.data), o.message_id, o.entry_id FROM outgoing o JOIN outgoing_raw w ON w.id = o.id"
+_OUTGOING = """SELECT o.id, o.cause, length(w.data), o.message_id, o.entry_id, o.purpose, o.ticket_id FROM outgoing o
+    JOIN outgoing_raw w ON w.id = o.id"""
 _ABOUT = '%"about": {%'  # a decision about a mail of ours that came back
 _UNPROVED = ("fail", "ambiguous")  # evidence of a mail that may be anybody's
 
@@ -284,6 +286,8 @@ def _caused(found: Trail) -> Verb[None]:
     words = {row[0] for row in kept} - set(found.theirs.values())
     yield from _add(found, {row[1] for row in about if row[1] is not None} - words)
     caused = yield from select_in(_OUTGOING + " WHERE o.cause IN (...)", [i for i in found.theirs.values() if i])
+    # what an agent of that time made us write to a customer is the customer's
+    caused = [row for row in caused if row[5] in INSIDE or row[6] is None or row[6] in found.own]
     found.outgoing |= {row[0] for row in (*about, *caused) if row[2] != len(blank(row[3])) and row[4] not in found.elses}
 
 

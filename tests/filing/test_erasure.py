@@ -225,6 +225,23 @@ async def test_what_came_back_and_what_a_machine_of_theirs_began_goes_too(desk: 
     assert await desk.store.verify(desk.clock.now()) == []
 
 
+async def test_what_somebody_made_us_write_as_an_agent_is_the_customers(desk: Helpdesk) -> None:
+    first = await desk.post(mail("Our printer"))
+    told = to(first, LEE, "to-agent")
+    done = [await Colleague(desk).answer(told, text) for text in ("Hello Alice.", "#resolved", "#note inside")]
+    written = [to(done[0], CUSTOMER, "answer"), to(done[1], CUSTOMER, "resolved")]
+    await erase(desk, LEE)  # who is no agent any more
+    for letter in written:
+        kept = await desk.store.outgoing(letter.id)
+        assert kept is not None
+        assert (kept.mail.data, kept.recipients[0].state) == (letter.data, DeliveryState.QUEUED)
+    said = [(e.kind, e.text) for e in (await desk.ticket(first.number)).entries if not e.author.endswith("customer.example")]
+    assert (EntryKind.REPLY, "Hello Alice.") in said
+    assert (EntryKind.NOTE, "inside") in said
+    places = {place.partition(" of ")[0] for place in await in_rows(desk.store, (LEE,))}
+    assert places == {"ticket.assignee", "member.agent"} & places  # what the docs say that stays of an agent
+
+
 async def test_one_that_is_killed_anywhere_goes_on_and_comes_to_the_same(desk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:
     for size in ("_MAILS", "_ENTRIES", "_LETTERS"):
         monkeypatch.setattr(erasing, size, 1)
