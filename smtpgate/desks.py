@@ -115,7 +115,8 @@ class Move:
         for ticket in tickets:
             leaves = ticket.assignee and pipeline.post.key(ticket.assignee) not in members
             freed += bool(leaves and ticket.status.open)
-            update = TicketUpdate(ticket.id, desk=self.new.name, assignee="" if leaves else None)
+            others = self._beside(ticket, self.new.name) if ticket.other_desks else None
+            update = TicketUpdate(ticket.id, desk=self.new.name, assignee="" if leaves else None, other_desks=others)
             one = self._counted(ticket, update, now)
             changes = replace(
                 changes,
@@ -138,13 +139,18 @@ class Move:
         happened = Happened(now, self.new.name, ticket.status, ticket.priority, void=void, snoozed_until=ticket.snoozed_until)
         return targets.following(self.pipeline.config, ticket, update, happened)
 
-    def _shared(self, found: Mapping[int, Sequence[str]]) -> tuple[Changes, Mapping[int, Sequence[str]]]:
-        now, entries, others = self.pipeline.clock.now(), list[Entry](), dict[int, Sequence[str]]()
-        for ticket_id, (desk, *names) in found.items():
-            named = dict.fromkeys(self.new.name if name == self.old else name for name in names)
-            others[ticket_id] = [name for name in named if name != desk]
-            entries.append(self._event(ticket_id, f"also at desk {self.new.name}, no longer at {self.old}", now))
-        return Changes(entries=tuple(entries)), others
+    def _shared(self, found: Sequence[Ticket]) -> Changes:
+        now = self.pipeline.clock.now()
+        text = f"also at desk {self.new.name}, no longer at {self.old}"
+        return Changes(
+            updates=tuple(TicketUpdate(ticket.id, other_desks=self._beside(ticket, ticket.desk)) for ticket in found),
+            entries=tuple(self._event(ticket.id, text, now) for ticket in found),
+        )
+
+    def _beside(self, ticket: Ticket, desk: str) -> tuple[str, ...]:
+        """The other desks of a ticket that is at this one."""
+        named = dict.fromkeys(self.new.name if name == self.old else name for name in ticket.other_desks)
+        return tuple(name for name in named if name != desk)
 
     def _event(self, ticket_id: int, text: str, now: float) -> Entry:
         return Entry(new_id(self.pipeline.clock), ticket_id, EntryKind.EVENT, self.author, now, text)

@@ -21,7 +21,9 @@ class Tickets(Section):
         default=1800.0, description="The same mail from the same sender to the same desk within this time is a repeat."
     )
     several_desks: Literal["shared", "each"] = Field(
-        default="shared", description="One mail to several desks: one ticket that they share, or a ticket for each."
+        default="shared",
+        description="One mail to several desks: one ticket that they share, or a ticket for each. Desks that To and Cc name share"
+        " it also when the mail comes for each of them apart, within repeat_window.",
     )
     thanks: Literal["note", "reopen"] = Field(
         default="note",

@@ -107,6 +107,7 @@ class Case:
     patterns: tuple[NumberPattern, ...]  # that one first, then all earlier ones
     details: tuple[Detail, ...]  # what the mail is about
     fingerprints: dict[str, tuple[str, str]]  # desk name: key within the window, key with the Message-ID
+    elsewhere: tuple[str, ...] = ()  # keys of this very mail at further desks that it is addressed to
     named: tuple[str, ...] = ()  # of history: its own Message-ID and those it refers to
     opens: bool = False  # an agent's fresh mail that opens a ticket in somebody's name, whatever its subject and references say
     opens_as: Status = Status.RECEIVED  # the state of a ticket that it opens
@@ -164,6 +165,7 @@ class Work:
     linked: Ticket | None = None  # which somebody else writes about: the one that is opened for him is linked with it
     rung: str = ""  # which rung of the ladder found the ticket, or "new", "repeat", "signed-return-path"
     repeat_of: Fingerprint | None = None
+    shares: tuple[Desk, ...] = ()  # desks that get the ticket of the first copy, which went to another one alone
     about: SentRecipient | None = None  # the mail of ours that came back, or was answered by a machine
     asked: Asked | None = None  # of a ticket's own customer, in one word
     reopened: bool = False

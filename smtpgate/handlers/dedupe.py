@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from smtpgate.handlers.case import Case, Work
 from smtpgate.model import Evidence, Ticket
+from smtpgate.rules.rights import Opening
 from smtpgate.store.api import Fingerprint
 
 NAME = "dedupe"
@@ -26,6 +27,23 @@ def handle(case: Case, work: Work) -> None:
     ticket = case.facts.tickets[first.ticket_id]
     work.because(NAME, f"{why}: linked to {ticket.number}")
     work.ticket, work.repeat_of, work.outcome, work.rung = ticket, first, "repeat", work.rung or "repeat"
+
+
+def _at_another_desk(case: Case, work: Work) -> tuple[Fingerprint, str] | None:
+    """One mail to several desks that share their tickets, and that a mail server has handed over for each of them apart."""
+    if work.ticket is not None or work.asked is not None or work.rights.opens is Opening.HELD:
+        return None
+    for key in case.elsewhere:
+        first = case.facts.fingerprints.get(key)
+        if first is None or first.mail_id == case.mail.id or first.ticket_id not in case.facts.tickets:
+            continue
+        ticket, age = case.facts.tickets[first.ticket_id], abs(case.mail.received_at - first.first_at)
+        if age > case.config.tickets.repeat_window or first.strong is not strong(case) or _handed_on(case, ticket, first):
+            continue
+        work.shares = tuple(desk for desk in case.desks if desk.name not in (ticket.desk, *ticket.other_desks))
+        names = ", ".join(desk.name for desk in work.shares) or "nobody new"
+        return first, f"the same mail, which came for desk {ticket.desk} alone, is also for {names}"
+    return None
 
 
 def _earlier(case: Case, work: Work) -> tuple[Fingerprint, str] | None:
@@ -51,7 +69,7 @@ def _earlier(case: Case, work: Work) -> tuple[Fingerprint, str] | None:
                 return first, "the same mail delivered again (same Message-ID, same content)"
             if age <= limit:
                 return first, f"the same mail as {_minutes(age)} ago"
-    return None
+    return _at_another_desk(case, work) if case.elsewhere else None
 
 
 def _handed_on(case: Case, ticket: Ticket, first: Fingerprint) -> bool:

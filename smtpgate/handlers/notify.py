@@ -58,6 +58,8 @@ def _silent(case: Case, work: Work) -> str:
         return "there is nobody to answer"
     if work.ticket is None:
         return "there is no ticket"
+    if work.shares:
+        return "its sender has heard of the first copy"
     if SPAM in work.ticket.tags:
         return "an agent closed its ticket as spam"
     quench = case.config.limits.machine_mails_per_hour

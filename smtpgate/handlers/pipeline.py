@@ -83,6 +83,7 @@ class Prepared:
     roles: tuple[str, ...]
     tokens: tuple[Token, ...]
     fingerprints: dict[str, tuple[str, str]]
+    elsewhere: tuple[str, ...]  # keys of this very mail at further desks that it is addressed to
     details: tuple[Detail, ...]
     opens: bool  # an agent's fresh mail that opens a ticket in somebody's name
     claimed: tuple[str, ...]  # agents' addresses in From
@@ -116,6 +117,7 @@ class Pipeline:
         brought = tuple(o.message_id for o in parsed.originals if o.message_id and o.message_id not in references) if opens else ()
         claimed = tuple(dict.fromkeys(a for f in parsed.from_ if (a := self.config.agent_address(f.address))))
         prints = _fingerprints(mail, parsed, sender, desks, numbers)
+        elsewhere = () if imported or member else self._elsewhere(mail, parsed, sender, desks, numbers)
         asks = not imported and words.wanted(parsed)
         query = FactsQuery(
             mail_id=mail.id,
@@ -127,7 +129,7 @@ class Pipeline:
             ticket_ids=tuple(t.id for t in tokens if t.kind in "rna"),
             parents=references[:_PARENTS] if parsed.may_quote else (),
             recipient_ids=tuple(t.id for t in tokens if t.kind == "b"),
-            fingerprints=tuple(key for pair in prints.values() for key in pair),
+            fingerprints=(*(key for pair in prints.values() for key in pair), *elsewhere),
             serials=tuple({ticket.serial_key(self.patterns[0], desk, now): None for desk in serials}),
             imported=imported,
             named=thread.named(mail, parsed) if imported else (),
@@ -162,7 +164,7 @@ class Pipeline:
         person = next((a for a in parsed.from_ if key(a.address) == key(author)), Address("", author)) if author else None
         if person is not None and member:
             person = Address(person.name, member)
-        return Prepared(mail, parsed, query, person, desks, roles, tokens, prints, self.details(parsed), opens, claimed)
+        return Prepared(mail, parsed, query, person, desks, roles, tokens, prints, elsewhere, self.details(parsed), opens, claimed)
 
     def numbers_of(self, desks: Sequence[Desk], now: float, counter: tuple[str, str], serial: int) -> tuple[str, ...]:
         """The numbers of the tickets that these desks would open from this counter, beginning with serial."""
@@ -202,6 +204,7 @@ class Pipeline:
             patterns=self.patterns,
             details=ready.details,
             fingerprints=ready.fingerprints,
+            elsewhere=ready.elsewhere,
             named=query.named,
             opens=ready.opens,
             opens_as=opens_as,
@@ -225,6 +228,24 @@ class Pipeline:
         found = self.extractor.details(parsed)
         ours = [n.casefold() for text in (parsed.subject, parsed.reply) for n in find(text, self.patterns)] if found else []
         return tuple(d for d in found if not any(d.value.casefold() in number for number in ours))
+
+    def _elsewhere(
+        self, mail: Incoming, parsed: ParsedMail, sender: str, desks: tuple[Desk, ...], numbers: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """By which the same mail is known that was handed over for other desks in a transaction of its own, where desks share a
+        ticket: of all that To and Cc name, when one of the envelope's is among them."""
+        if self.config.tickets.several_desks == "each" or not parsed.message_id or len(parsed.to) + len(parsed.cc) < 2:
+            return ()
+        named: list[Desk] = []
+        for one in (*parsed.to, *parsed.cc):
+            local, _, domain = split_sub(one.address)
+            desk = self.config.desk_of(f"{local}@{domain}")
+            if desk is not None and desk not in named:
+                named.append(desk)
+        others = tuple(desk for desk in named if desk not in desks)
+        if not others or len(others) == len(named):
+            return ()
+        return tuple(pair[1] for pair in _fingerprints(mail, parsed, sender, others, numbers).values())
 
     def _recipients(self, mail: Incoming, now: float) -> tuple[tuple[Desk, ...], tuple[str, ...], tuple[Token, ...]]:
         """Desks, role addresses and valid signed addresses of the envelope. A role without a postmaster is a desk's."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from smtpgate.desk import duty
 from smtpgate.desksettings import Desk
 from smtpgate.handlers import targets
@@ -32,12 +34,29 @@ _WANTED = (
 
 def handle(case: Case, work: Work) -> None:
     """Of what a customer, or somebody else, wrote."""
+    if work.shares and work.ticket is not None and not case.imported:
+        _shared(case, work, work.ticket)
     if case.imported or work.repeat_of is not None or _settled(work) or "thanks" in work.marks:  # which ask nothing of anybody
         return
     for entry in [e for e in work.entries if e.kind in (EntryKind.CUSTOMER, EntryKind.THIRD_PARTY) and e.mail_id == case.mail.id]:
         ticket = next((t for t in (*work.opened, work.ticket) if t is not None and t.id == entry.ticket_id), None)
         if ticket is not None:
             told(case, work, ticket, entry, _what(work, entry))
+
+
+def _shared(case: Case, work: Work, ticket: Ticket) -> None:
+    """The agents of desks that a ticket has come to by a second copy of its first mail, and who have not heard of it."""
+    assert work.repeat_of is not None
+    before, there = case.facts.said.entries.get(ticket.id, ()), case.config.desk_at(ticket.desk)
+    first = next((e for e in before if e.id == work.repeat_of.entry_id), None)
+    first = first or next(e for e in work.entries if e.kind is EntryKind.REPEAT)
+    told_before = _whom(case, there, replace(ticket, other_desks=()), "", also=True) if there.notify else ()
+    heard = {case.post.key(address) for address in told_before}
+    for desk in work.shares:
+        for address in concerned(case, desk, None) if desk.notify else ():
+            if case.post.key(address) not in heard:
+                told(case, work, ticket, first, "new", only=address, wanted=True)
+                heard.add(case.post.key(address))
 
 
 def _settled(work: Work) -> bool:

@@ -45,6 +45,12 @@ def _repeat(case: Case, work: Work, ticket: Ticket) -> None:
     marks = work.marks if strong(case) or case.imported else (*work.marks, "unverified")
     work.entries.append(entry_of(case, work, ticket, EntryKind.REPEAT, marks))
     work.updates.append(TicketUpdate(ticket.id, updated_at=case.now))
+    if work.shares:
+        names = tuple(desk.name for desk in work.shares)
+        work.updates.append(TicketUpdate(ticket.id, other_desks=(*ticket.other_desks, *names)))
+        _event(case, work, ticket, f"the same mail came to desk {', '.join(names)}: shared")
+        work.ticket = replace(ticket, other_desks=(*ticket.other_desks, *names))
+        fingerprints(case, work, replace(ticket, desk=names[0], other_desks=names[1:]))
 
 
 def _join(case: Case, work: Work, ticket: Ticket) -> None:

@@ -329,7 +329,8 @@ def _update_tickets(updates: Sequence[TicketUpdate]) -> Verb[None]:
     moved = yield Many(
         """UPDATE ticket SET status = coalesce($2, status), updated_at = coalesce($3, updated_at),
             language = coalesce($4, language), assignee = coalesce($5, assignee), priority = coalesce($6, priority),
-            tags = coalesce($7, tags), desk = coalesce($8, desk) WHERE id = $1 RETURNING id""",
+            tags = coalesce($7, tags), desk = coalesce($8, desk), other_desks = coalesce($9, other_desks)
+            WHERE id = $1 RETURNING id""",
         tuple(
             (
                 update.ticket_id,
@@ -340,6 +341,7 @@ def _update_tickets(updates: Sequence[TicketUpdate]) -> Verb[None]:
                 update.priority,
                 None if update.tags is None else rows.strings(update.tags),
                 update.desk,
+                None if update.other_desks is None else rows.strings(update.other_desks),
             )
             for update in updates
         ),

@@ -191,6 +191,7 @@ class TicketUpdate:
     tags: tuple[str, ...] | None = None
     desk: str | None = None
     customer: Participant | None = None
+    other_desks: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ _PROGRESS = "desk move "  # and the old desk; what has gone where: {desk: [ticke
 
 Moved = tuple[Changes, list[int]]
 DecideMoves = Callable[[Sequence[Ticket]], Moved]  # and the three counts
-DecideShared = Callable[[Mapping[int, Sequence[str]]], tuple[Changes, Mapping[int, Sequence[str]]]]
+DecideShared = Callable[[Sequence[Ticket]], Changes]
 DecideTold = Callable[[Mapping[str, Sequence[int]]], Changes]
 
 
@@ -76,9 +76,6 @@ def _bite(old: str, new: str, most: int, decide: DecideMoves) -> Verb[int]:
         return 0
     changes, counts = decide(tuple(tickets.values()))
     yield from apply(changes, None)
-    for ticket in tickets.values():
-        if new in ticket.other_desks:
-            yield from _share(ticket.id, tuple(name for name in ticket.other_desks if name != new))
     progress = yield from _progress(old)
     before = progress.get(new, [0] * len(counts))
     progress[new] = [one + other for one, other in zip(before, counts, strict=True)]
@@ -95,10 +92,6 @@ def _progress(old: str) -> Verb[dict[str, list[int]]]:
     return progress
 
 
-def _share(ticket_id: int, desks: tuple[str, ...]) -> Verb[None]:
-    yield Query("UPDATE ticket SET other_desks = $2 WHERE id = $1", (ticket_id, rows.strings(desks)))
-
-
 def _sharing(old: str, after: int, most: int) -> Verb[tuple[tuple[int, ...], int | None]]:
     """Among the next tickets those that are also at this desk, and where to go on; None: there are no more."""
     last = yield Query("SELECT max(id) FROM (SELECT id FROM ticket WHERE id > $1 ORDER BY id LIMIT $2) AS page", (after, most))
@@ -113,11 +106,7 @@ def _sharing(old: str, after: int, most: int) -> Verb[tuple[tuple[int, ...], int
 
 def _shared(ticket_ids: Sequence[int], old: str, decide: DecideShared) -> Verb[None]:
     tickets = yield from tickets_by_id(ticket_ids)
-    wanted = {ticket.id: (ticket.desk, *ticket.other_desks) for ticket in tickets.values() if old in ticket.other_desks}
-    changes, others = decide(wanted)
-    yield from apply(changes, None)
-    for ticket_id, desks in others.items():
-        yield from _share(ticket_id, tuple(desks))
+    yield from apply(decide([ticket for ticket in tickets.values() if old in ticket.other_desks]), None)
 
 
 def _told(old: str, decide: DecideTold) -> Verb[dict[str, list[int]]]:
@@ -156,7 +145,7 @@ async def sharing(store: VerbStore, old: str, after: int, *, most: int) -> tuple
 
 
 async def share(store: VerbStore, ticket_ids: Sequence[int], old: str, decide: DecideShared) -> None:
-    """decide gets all desks of each that is still at the old one too, and says which others it has from now on."""
+    """decide gets those that are still at the old one too."""
     await store._write(lambda: _shared(ticket_ids, old, decide), ordered=True)
 
 

@@ -75,25 +75,24 @@ async def test_several_at_once_move_each_ticket_once(store: VerbStore) -> None:
         assert len([e for e in detail.entries if e.kind is EntryKind.EVENT]) == 1
 
 
-async def test_a_ticket_that_both_share_is_at_the_new_one_once(store: VerbStore) -> None:
-    (own,) = await some(store, Status.RECEIVED, desk="vertrieb", other_desks=("support", "sales"))
+async def test_tickets_that_both_share_are_found_page_by_page(store: VerbStore) -> None:
+    await some(store, Status.RECEIVED, desk="vertrieb", other_desks=("support",))
     (shared,) = await some(store, Status.RECEIVED, desk="support", other_desks=("vertrieb", "sales"))
     (other,) = await some(store, Status.RECEIVED, desk="support", other_desks=("vertrieb2",))
-    await desks.bite(store, "vertrieb", "sales", most=9, decide=decide)
-    seen: list[Mapping[int, Sequence[str]]] = []
+    seen: list[list[int]] = []
 
-    def share(found: Mapping[int, Sequence[str]]) -> tuple[Changes, Mapping[int, Sequence[str]]]:
-        seen.append(found)
-        return Changes(), dict.fromkeys(found, ("sales",))
+    def share(found: Sequence[Ticket]) -> Changes:
+        seen.append([ticket.id for ticket in found])
+        return Changes(updates=tuple(TicketUpdate(ticket.id, other_desks=("sales",)) for ticket in found))
 
     after: int | None = 0
     while after is not None:
         found, after = await desks.sharing(store, "vertrieb", after, most=2)
         if found:
-            await desks.share(store, found, "vertrieb", share)
-    assert seen == [{shared.id: ("support", "vertrieb", "sales")}]
-    others = [detail.ticket.other_desks for t in (own, shared, other) if (detail := await store.ticket(t.number)) is not None]
-    assert others == [("support",), ("sales",), ("vertrieb2",)]
+            await desks.share(store, (*found, other.id), "vertrieb", share)
+    assert seen == [[shared.id]]
+    others = [detail.ticket.other_desks for t in (shared, other) if (detail := await store.ticket(t.number)) is not None]
+    assert others == [("sales",), ("vertrieb2",)]
 
 
 async def test_blocks_of_a_desk_that_is_gone_go_along(store: VerbStore) -> None:
