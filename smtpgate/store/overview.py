@@ -7,11 +7,9 @@ from smtpgate.blocks import HELD
 from smtpgate.model import DeliveryState, MailState
 from smtpgate.store import due, nodes, queue
 from smtpgate.store.look import counts
-from smtpgate.store.seen import Overview, Rate, Worker
+from smtpgate.store.rates import rates
+from smtpgate.store.seen import Overview, Worker
 from smtpgate.store.statement import Query, Verb
-
-WINDOWS = (60.0, 3600.0, 86400.0)  # seconds
-_SLACK = 600.0  # seconds by which rows may be out of the order of time
 
 
 def overview(now: float) -> Verb[Overview]:
@@ -20,7 +18,7 @@ def overview(now: float) -> Verb[Overview]:
     schema = yield Query("SELECT value FROM meta WHERE key = 'schema version'")
     return Overview(
         counts=numbers,
-        rates=(yield from _rates(now)),
+        rates=(yield from rates(now)),
         oldest=(yield from _oldest(now)),
         pauses=pauses,
         workers=(yield from _workers()),
@@ -28,42 +26,6 @@ def overview(now: float) -> Verb[Overview]:
         schema=int(schema[0][0]),
         coming=(yield from due.coming(now)),
     )
-
-
-def _rates(now: float) -> Verb[tuple[Rate, ...]]:
-    mail_from = yield from _first("incoming", "seq", "received_at", now - WINDOWS[-1] - _SLACK)
-    sent_from = yield from _first("attempt", "id", "at", now - WINDOWS[-1] - _SLACK)
-    came = yield _counts("incoming", "seq", "received_at", "filed", mail_from, now)
-    went = yield _counts("attempt", "id", "at", "delivered", sent_from, now)
-    return tuple(Rate(seconds, came[0][2 * i], came[0][2 * i + 1], went[0][2 * i + 1]) for i, seconds in enumerate(WINDOWS))
-
-
-def _counts(table: str, key: str, moment: str, state: str, since: int, now: float) -> Query:
-    """For each window how many rows, and how many in this state: all in one pass, since rows are wide."""
-    sums = ", ".join(
-        f"coalesce(sum(CASE WHEN {moment} > ${i + 3} THEN 1 ELSE 0 END), 0),"
-        f" coalesce(sum(CASE WHEN {moment} > ${i + 3} AND state = '{state}' THEN 1 ELSE 0 END), 0)"
-        for i in range(len(WINDOWS))
-    )
-    starts = tuple(now - seconds for seconds in WINDOWS)
-    return Query(f"SELECT {sums} FROM {table} WHERE {key} >= $1 AND {moment} <= $2", (since, now, *starts))
-
-
-def _first(table: str, key: str, moment: str, since: float) -> Verb[int]:
-    """The least key from which on rows are later than `since`, by halving: there is no index by time."""
-    least = yield Query(f"SELECT min({key}) FROM {table}")  # both at once would read all of it
-    most = yield Query(f"SELECT max({key}) FROM {table}")
-    low, high = least[0][0], most[0][0]
-    if low is None:
-        return 0
-    while low < high:
-        middle = (low + high) // 2
-        found = yield Query(f"SELECT {moment} FROM {table} WHERE {key} >= $1 ORDER BY {key} LIMIT 1", (middle,))
-        if found[0][0] < since:
-            low = middle + 1
-        else:
-            high = middle
-    return int(low)
 
 
 def _oldest(now: float) -> Verb[dict[str, float]]:

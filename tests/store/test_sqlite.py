@@ -394,7 +394,7 @@ def daily_verbs() -> list[tuple[str, Verb[Any]]]:
 
 
 # What is read whole: the rows just chosen, and tables that stay small.
-_SMALL = ("SCAN chosen", "SCAN pause", "SCAN meta", "SCAN node USING INDEX sqlite_autoindex_node_1")
+_SMALL = ("SCAN CONSTANT ROW", "SCAN chosen", "SCAN pause", "SCAN meta", "SCAN node USING INDEX sqlite_autoindex_node_1")
 _ALL = "SEARCH t USING INDEX ticket_desk (desk=?)"  # tickets of a desk in whatever state: nearly all that there are
 # What is sorted after it was found: the mail of one ticket, the copies of one mail.
 _FEW = ("t.number =", "i.message_id =", "WHERE ticket_id =", "i.id IN (SELECT mail_id")

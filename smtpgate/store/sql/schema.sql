@@ -221,6 +221,7 @@ CREATE TABLE attempt (
     tls TEXT NOT NULL
 ) STRICT;
 CREATE INDEX attempt_recipient ON attempt (recipient_id, id);
+CREATE INDEX attempt_undelivered ON attempt (id) WHERE state <> 'delivered';
 
 CREATE TABLE acknowledgement (
     id INTEGER PRIMARY KEY,

@@ -1,0 +1,1 @@
+CREATE INDEX attempt_undelivered ON attempt (id) WHERE state <> 'delivered';
