@@ -20,26 +20,28 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from smtpgate.deliverysettings import DkimKey
-from smtpgate.mail import address, header, wire
+from smtpgate.mail import address, wire
 from smtpgate.mail.header import Field
 
 # Signed once more than they occur, so that nobody can add one (RFC 6376 §8.15).
 _SIGNED = (
-    "from",
-    "to",
-    "cc",
-    "reply-to",
-    "subject",
-    "date",
-    "message-id",
-    "in-reply-to",
-    "references",
-    "auto-submitted",
-    "mime-version",
-    "content-type",
-    "content-transfer-encoding",
-    "content-language",
+    b"from",
+    b"to",
+    b"cc",
+    b"reply-to",
+    b"subject",
+    b"date",
+    b"message-id",
+    b"in-reply-to",
+    b"references",
+    b"auto-submitted",
+    b"mime-version",
+    b"content-type",
+    b"content-transfer-encoding",
+    b"content-language",
 )
+
+_Fields = dict[bytes, list[bytes]]  # relaxed, by name in lower case
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +74,25 @@ class DkimSigner:
         """
         if not self._keys:
             return data
-        fields, start = header.split(data)
-        if any(f.name == "dkim-signature" for f in fields):
+        fields, start = _relaxed(data)
+        author = fields.get(b"from", ())
+        if b"dkim-signature" in fields or len(author) != 1:
             return data
-        return self._signed(data, fields, start, address.author(fields)[0].rpartition("@")[2], made_at)
+        return self._signed(data, fields, start, _domain_of(author[0]), made_at)
 
     def sign(self, data: bytes, from_domain: str, now: float) -> bytes:
         """The data with one DKIM-Signature in front of it for each key; as it is when the domain has none.
 
         data: a whole mail with CRLF line ends, which no one changes any more.
         """
-        return self._signed(data, *header.split(data), from_domain.lower(), now)
+        return self._signed(data, *_relaxed(data), from_domain.lower(), now)
 
-    def _signed(self, data: bytes, fields: Sequence[Field], start: int, domain: str, now: float) -> bytes:
+    def _signed(self, data: bytes, fields: _Fields, start: int, domain: str, now: float) -> bytes:
         keys = self._keys.get(domain)
         if not keys:
             return data
-        names, signed = _signed_fields(fields)
+        names = _listed(tuple([len(fields.get(name, ())) for name in _SIGNED]))
+        signed = b"".join([field for name in _SIGNED if name in fields for field in fields[name]])
         body_hash = b64encode(sha256(canonical_body(data[start:])).digest()).decode("ascii")
         out: list[bytes] = []
         for key in keys:
@@ -96,7 +100,7 @@ class DkimSigner:
             # RFC 6376 §3.7: our own field comes last, with an empty b= and without its line end
             signature = key.sign(signed + canonical_field("dkim-signature", value.encode("ascii"))[:-2])
             text = b64encode(signature).decode("ascii")
-            pieces = "\r\n ".join(text[i : i + 72] for i in range(0, len(text), 72))
+            pieces = "\r\n ".join([text[i : i + 72] for i in range(0, len(text), 72)])
             out.append(f"DKIM-Signature:{value}{pieces}\r\n".encode("ascii"))
         return b"".join(out) + data
 
@@ -136,22 +140,33 @@ def _joined(data: bytes) -> bytes:
     return data
 
 
-def _signed_fields(fields: Sequence[Field]) -> tuple[str, bytes]:
-    """The value of h= and what it covers. Of several fields with one name the lowest comes first (RFC 6376 §5.4.2)."""
-    names: list[str] = []
-    covered: list[bytes] = []
-    by_name: dict[str, list[bytes]] = {}
-    for f in reversed(fields):
-        by_name.setdefault(f.name, []).append(f.value)
-    for name in _SIGNED:
-        present = by_name.get(name, ())
-        covered += [canonical_field(name, value) for value in present]
-        names += [name] * (len(present) + 1)
-    return _listed(tuple(names)), b"".join(covered)
+def _relaxed(data: bytes) -> tuple[_Fields, int]:
+    """The relaxed fields of a mail of ours by name, of one name the lowest first (RFC 6376 §5.4.2), and where its body begins.
+
+    As canonical_field for each, done for all at once. Lines end with CRLF, and none stands there that is no field.
+    """
+    end = data.find(b"\r\n\r\n")
+    section, start = (data, len(data)) if end < 0 else (data[:end], end + 4)
+    unfolded = section.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
+    fields: _Fields = {}
+    for line in reversed(_joined(unfolded).split(b"\r\n")):
+        name, colon, value = line.partition(b":")
+        if colon:
+            name = name.rstrip(b" ").lower()
+            fields.setdefault(name, []).append(b"%b:%b\r\n" % (name, value.strip(b" ")))
+    return fields, start
+
+
+@lru_cache(64)  # a desk's is always the same
+def _domain_of(author: bytes) -> str:
+    """The domain of a relaxed From field, "" when there is no single address in it."""
+    return address.author([Field("from", author.partition(b":")[2].removesuffix(b"\r\n"), author)])[0].rpartition("@")[2]
 
 
 @lru_cache(64)  # most of our mails have the same fields
-def _listed(names: tuple[str, ...]) -> str:
+def _listed(present: tuple[int, ...]) -> str:
+    """The value of h= when so many of each of _SIGNED are there: once more than that."""
+    names = [name.decode("ascii") for name, count in zip(_SIGNED, present, strict=True) for _ in range(count + 1)]
     return wire.folded([f"{name}:" for name in names], len(" h=")).removesuffix(":")
 
 
