@@ -29,23 +29,29 @@ def claim_deliveries(
     if skip:
         where.add("domain NOT IN (" + ", ".join(["{}"] * len(skip)) + ")", *(name.lower() for name in skip))
     due = yield where.query(_DUE, "due_at, id", limit, SKIP_LOCKED)
-    times = [(id_, attempts, due_at, next_at(attempts + 1)) for id_, due_at, attempts in _fitting(due)]
-    # as it was seen: two nodes that chose the same row at once cannot both have it
-    claimed = yield Many(
-        """UPDATE recipient SET attempts = $2, claimed_by = $3, next_at = $4, due_at = $5
-            WHERE id = $1 AND due_at = $6 AND attempts = $7 RETURNING id""",
-        tuple(
-            (id_, attempts + 1, worker, again, max(again, now + lease), due_at, attempts) for id_, attempts, due_at, again in times
-        ),
-    )
-    taken = {row[0]: i for i, row in enumerate(claimed)}
+    by_attempts: dict[int, list[int]] = {}
+    order: dict[int, int] = {}
+    for id_, attempts in _fitting(due):
+        by_attempts.setdefault(attempts, []).append(id_)
+        order[id_] = len(order)
+    taken: list[int] = []
+    for attempts, ids in by_attempts.items():
+        again = next_at(attempts + 1)
+        # as they were seen: two nodes that chose the same row at once cannot both have it
+        claimed = yield from select_in(
+            """UPDATE recipient SET attempts = attempts + 1, claimed_by = $2, next_at = $3, due_at = $4
+                WHERE attempts = $1 AND due_at <= $5 AND id IN (...) RETURNING id""",
+            ids,
+            *(attempts, worker, again, max(again, now + lease), now),
+        )
+        taken += [row[0] for row in claimed]
     found = yield from select_in(
         """SELECT r.id, r.outgoing_id, o.ticket_id, r.address, r.return_path, r.state, r.attempts, o.created_at, r.delay_told,
                 o.smtputf8, o.eightbit, o.message_id, w.packing, w.data, o.cause, o.purpose
             FROM recipient r JOIN outgoing o ON o.id = r.outgoing_id JOIN outgoing_raw w ON w.id = o.id WHERE r.id IN (...)""",
-        list(taken),
+        taken,
     )
-    found.sort(key=lambda row: taken[row[0]])
+    found.sort(key=lambda row: order[row[0]])
     data: dict[int, bytes] = {}  # recipients of one mail share its bytes
     return tuple(
         Delivery(
@@ -69,17 +75,20 @@ def claim_deliveries(
     )
 
 
-_DUE = """SELECT id, due_at, attempts, outgoing_id,
+_DUE = """SELECT id, attempts, outgoing_id,
     (SELECT length(w.data) FROM outgoing_raw w WHERE w.id = recipient.outgoing_id) FROM recipient"""
 
 
-def _fitting(due: Sequence[Row]) -> Iterator[tuple[int, float, int]]:
-    sizes: dict[int, int] = {}  # recipients of one mail share its bytes
-    for id_, due_at, attempts, mail, size in due:
-        sizes[mail] = size or 0
-        if sum(sizes.values()) > AT_ONCE and len(sizes) > 1:
+def _fitting(due: Sequence[Row]) -> Iterator[tuple[int, int]]:
+    mails: set[int] = set()  # recipients of one mail share its bytes
+    octets = 0
+    for id_, attempts, mail, size in due:
+        if mail not in mails:
+            mails.add(mail)
+            octets += size or 0
+        if octets > AT_ONCE and len(mails) > 1:
             return
-        yield id_, due_at, attempts
+        yield id_, attempts
 
 
 def record_attempts(
@@ -98,13 +107,9 @@ def record_attempts(
             if (a.recipient_id, a.at) not in there
         ),
     )
-    # Dropped or bounced meanwhile: it stays so. Delivered after all, for whatever was believed before: it is delivered.
-    yield Many(
-        """UPDATE recipient SET state = $2, last_code = $4, last_reply = $5, claimed_by = NULL,
-                next_at = CASE WHEN $6 = 1 THEN $3 ELSE next_at END, due_at = CASE WHEN $6 = 1 THEN $3 END
-            WHERE id = $1 AND (due_at IS NOT NULL OR ($2 = 'delivered' AND state <> 'bounced'))""",
-        tuple((a.recipient_id, a.state, a.next_at, a.code, a.reply[:1000], int(a.state.pending)) for a in attempts),
-    )
+    # By each one's newest attempt, which is the one just written. Dropped or bounced meanwhile: it stays so. Delivered after
+    # all, for whatever was believed before: it is delivered.
+    yield from select_in(_OUTCOMES, ids)
     yield from select_in("UPDATE recipient SET delay_told = 1 WHERE id IN (...)", list(delay_told))
     if events:  # of a ticket that was merged since the delivery was claimed: it is said in the one that leads on
         merged = yield from linking.leads_to([event.ticket_id for event in events])
@@ -114,6 +119,15 @@ def record_attempts(
     for mail in returned:
         if (mail.envelope.mail_id,) not in {tuple(row) for row in came}:
             yield from incoming.accept(mail)
+
+
+_OUTCOMES = """UPDATE recipient SET state = a.state, last_code = a.code, last_reply = a.reply, claimed_by = NULL,
+        next_at = CASE WHEN a.state IN ('queued', 'uncertain') THEN a.next_at ELSE recipient.next_at END,
+        due_at = CASE WHEN a.state IN ('queued', 'uncertain') THEN a.next_at END
+    FROM attempt a
+    WHERE a.id = (SELECT max(newest.id) FROM attempt newest WHERE newest.recipient_id = recipient.id)
+        AND (recipient.due_at IS NOT NULL OR (a.state = 'delivered' AND recipient.state <> 'bounced'))
+        AND recipient.id IN (...)"""  # DeliveryState.pending
 
 
 def unclaim(recipient_ids: Sequence[int], now: float) -> Verb[None]:

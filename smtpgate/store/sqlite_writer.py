@@ -27,6 +27,7 @@ from smtpgate.store.alarm import Alarm
 from smtpgate.store.sqlite_errors import BUSY, primary_code, store_error
 from smtpgate.store.statement import (
     CHUNK,
+    Many,
     Query,
     Question,
     Row,
@@ -235,6 +236,9 @@ def answer(connection: sqlite3.Connection, question: Question) -> Rows:
             return connection.execute(_numbered(question.sql), fitted(question.params)).fetchall()
         if 0 < len(question.among) <= CHUNK:
             return connection.execute(*bound(*with_list(question.sql, question.params, question.among))).fetchall()
+    if isinstance(question, Many) and "RETURNING" not in question.sql:
+        connection.executemany(_numbered(question.sql), map(fitted, question.each))
+        return []
     if isinstance(question, SideBySide):
         return [run(connection, verb) for verb in question.verbs]
     if isinstance(question, Together):
