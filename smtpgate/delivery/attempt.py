@@ -7,7 +7,8 @@ queued, after it nobody knows. Raises only Stale (try a fresh connection at once
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from smtpgate.config import Config
 from smtpgate.delivery.connection import Connection, Lost, needs_admin, wire
@@ -27,16 +28,30 @@ class Stale(Exception):
     """A kept connection was gone before the first reply: nothing was said yet, a fresh one may do."""
 
 
-def readers(config: Config) -> frozenset[str]:
-    """Who may get mail that is for agents, in lower case."""
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Who may get mail that is for agents, and who alerts alone (managers need not be agents); in lower case."""
+
+    agents: frozenset[str]
+    alerted: frozenset[str]
+
+    def may_have(self, delivery: Delivery) -> bool:
+        address = delivery.address.lower()
+        if delivery.purpose not in _INSIDE or address in self.agents:
+            return True
+        return delivery.purpose == "alert" and address in self.alerted
+
+
+def readers(config: Config) -> Readers:
     people = {agent for desk in config.desk for agent in desk.agents} | {config.server.postmaster or ""}
-    return frozenset(map(str.lower, people))
+    managers = {manager for desk in config.desk if desk.targets is not None for manager in desk.targets.managers}
+    return Readers(frozenset(map(str.lower, people)), frozenset(map(str.lower, managers)))
 
 
-def unsendable(delivery: Delivery, agents: Collection[str]) -> Outcome | None:
+def unsendable(delivery: Delivery, people: Readers) -> Outcome | None:
     """The failure of an address that may not stand in an SMTP command, or None (RFC 3463 §3.2); and of a mail for agents
     (`readers`) that has waited until this one was removed."""
-    if delivery.purpose in _INSIDE and delivery.address.lower() not in agents:
+    if not people.may_have(delivery):
         return Outcome(DeliveryState.FAILED, 0, "5.7.1 this is no agent's address any more")
     reason = envelope_ok(delivery.address, smtputf8=delivery.smtputf8)
     if reason:

@@ -20,6 +20,7 @@ from smtpgate.model import Attempt, OutgoingMail
 from smtpgate.store.api import Changes
 from smtpgate.store.shown import RecipientStatus
 from smtpgate.store.sqlite import SqliteStore
+from smtpgate.targetsettings import Targets
 from tests.support.clock import ManualClock
 from tests.support.sink import Sink
 from tests.support.store_data import NOW, a_new_ticket, a_recipient, an_outgoing
@@ -46,7 +47,7 @@ def to_mx(sink: Sink, **change: Any) -> DeliverySettings:
 def make_config(delivery: DeliverySettings, password: bytes | None = None, dkim: Sequence[DkimKey] = ()) -> Config:
     config = Config(
         server=Server(name="gate.example"),
-        desk=[Desk(name="support", address="support@desk.example")],
+        desk=[Desk(name="support", address="support@desk.example", targets=Targets(managers=["Boss@corp.example"]))],
         delivery=delivery,
         dkim=list(dkim),
     )

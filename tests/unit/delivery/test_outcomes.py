@@ -79,6 +79,13 @@ async def test_mail_for_agents_that_has_waited_does_not_leave_for_one_who_was_re
     assert "no agent's address any more" in (await office.events())[0]
 
 
+async def test_a_manager_who_is_no_agent_gets_alerts_and_no_more(office: Office, sink: Sink) -> None:
+    alert, briefing = [await office.queue("boss@corp.example", ticket=True, purpose=purpose) for purpose in ("alert", "to-agent")]
+    office.start(to_smarthost(sink))
+    await office.deliver()
+    assert [(await office.row(mail)).state for mail in (alert, briefing)] == [DELIVERED, FAILED]
+
+
 async def test_of_an_answer_a_report_comes_back_as_mail(office: Office, sink: Sink) -> None:
     """In the same transaction as the attempt, to be filed like a bounce."""
     sink.script("RCPT", "550 5.1.1 nobody here")
