@@ -61,6 +61,8 @@ class Closing:
 
     def decide(self, ticket: Ticket | None, facts: Facts) -> Changes:
         assert ticket is not None
+        if not ticket.status.open:  # by now
+            return Changes()
         pipeline, work, now = self.pipeline, Work(), self.pipeline.clock.now()
         occasion = LaterOccasion(pipeline.config, pipeline.post, pipeline.clock, now, facts, pipeline.leaves, Circumstances())
         event = f"{ticket.status.value} -> closed: erased"

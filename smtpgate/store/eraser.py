@@ -166,8 +166,9 @@ class Eraser:
         return done
 
     async def give_up(self) -> None:
-        """Stop for now: the next one goes on, if none has it already."""
-        await self.store._write(lambda: requests.left(self.request, self.worker))
+        """Stop for now: the next one goes on, at once where a gateway does it, if none has it already."""
+        left = self.request if self.request.at is None else replace(self.request, at=self.now())
+        await self.store._write(lambda: requests.left(left, self.worker))
 
 
 def _found(trail: Trail, found: Loose) -> Verb[None]:

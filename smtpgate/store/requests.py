@@ -7,16 +7,20 @@ by the next. Never fails but as its statements do.
 # ruff: noqa: S608 -- statements are put together from constants of this package only
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import secrets
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 from smtpgate.person import Request, State, What
 from smtpgate.store.statement import FOR_UPDATE, Query, Row, Verb, Where, select_in
 
 _DAY = 86_400.0
+_BEGUN = 100  # requests among which those that nobody does any more are looked for
 _COLUMNS = "id, what, state, address, pseudonym, by_whom, asked_at, done_at, at, ticket_id, desk, language, counts, outgoing_id"
 
 
@@ -89,22 +93,35 @@ def of_late(address: str, now: float) -> Verb[tuple[Request, ...]]:
 
 
 def next_due(now: float) -> Verb[Request | None]:
-    """What has been due for longest, and is nobody's just now."""
+    """What has been due for longest, and is nobody's just now; what was begun by who has died is due at once."""
     found = yield Query(
-        f"SELECT {_COLUMNS} FROM privacy WHERE at IS NOT NULL AND at <= $1 AND leased_until <= $1 ORDER BY at, id LIMIT 1", (now,)
+        f"""SELECT {_COLUMNS}, worker, leased_until FROM privacy
+            WHERE at IS NOT NULL AND (at <= $1 AND leased_until <= $1 OR worker <> '') ORDER BY at, id LIMIT {_BEGUN}""",
+        (now,),
     )
-    return _request(found[0]) if found else None
+    free = (row for row in found if (row[8] <= now and row[-1] <= now) or _died(row[-2]))
+    first = next(free, None)
+    return None if first is None else _request(first)
+
+
+@functools.cache
+def _here() -> str:
+    """This machine since its start, and where on it process ids count: its name may be another one's too."""
+    marks = [socket.gethostname().replace(" ", "-")]
+    with contextlib.suppress(OSError):
+        marks += [Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip(), os.readlink("/proc/self/ns/pid")]
+    return "/".join(marks)
 
 
 def new_worker() -> str:
     """A name of this process that tells others on this machine whether it still runs."""
-    return f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
+    return f"{_here()} {os.getpid()} {secrets.token_hex(4)}"
 
 
 def _died(worker: str) -> bool:
     """It ran on this machine, and is no more. Of another machine's the lease tells."""
-    host, pid, _ = worker.rsplit(" ", 2) if worker.count(" ") >= 2 else ("", "", "")
-    if host != socket.gethostname() or not pid.isdecimal():
+    here, pid, _ = worker.rsplit(" ", 2) if worker.count(" ") >= 2 else ("", "", "")
+    if here != _here() or not pid.isdecimal():
         return False
     try:
         os.kill(int(pid), 0)

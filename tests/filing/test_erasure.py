@@ -8,7 +8,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -407,3 +407,13 @@ async def test_who_was_another_tickets_customer_before_takes_his_part_along_and_
     assert await in_rows(desk.store, ("vogeltje", "geheimwoord", WENDY)) == []
     await erase(desk, CUSTOMER)
     assert await in_rows(desk.store, ("Dear Alice", "Mine now", CUSTOMER)) == []
+
+
+async def test_a_ticket_that_was_closed_meanwhile_is_not_closed_once_more(desk: Helpdesk) -> None:
+    """By an agent, or by another node that was at the same erasure."""
+    filed = await desk.post(mail())
+    ticket = (await desk.ticket(filed.number)).ticket
+    closing = erasure.Closing(desk.pipeline)
+    facts = await desk.store.facts(closing.query(ticket.id))
+    assert len(closing.decide(ticket, facts).entries) == 2
+    assert closing.decide(replace(ticket, status=Status.CLOSED), facts) == Changes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -217,6 +218,23 @@ async def test_a_list_that_came_back_goes_before_what_leads_to_it(store: VerbSto
     await eraser.finish(Changes())
     found = [await store.mail(one) for one in mails]
     assert [mail.raw == b"" for mail in found if mail is not None] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("place", "pid", "at_once"),
+    [("", 4_194_304, True), ("", os.getpid(), False), ("another", 4_194_304, False)],
+    ids=["died here", "works here", "may work elsewhere"],
+)
+async def test_what_was_begun_by_who_has_died_here_is_due_at_once(store: VerbStore, place: str, pid: int, at_once: bool) -> None:
+    """No process has an id of 2^22 (proc(5), pid_max)."""
+    mine = requests.new_worker().rsplit(" ", 2)[0]
+    eraser = an_eraser(store, f"{place or mine} {pid} 0a0a0a0a")
+    assert await eraser.begin(LEASE)
+    found = await store._read(lambda: requests.next_due(NOW + 1))
+    assert (found is not None) is at_once
+    assert (await store._read(lambda: requests.next_due(NOW + LEASE))) is not None
+    await eraser.give_up()
+    assert (await store._read(lambda: requests.next_due(NOW))) is not None, "stopped in order: whoever is next goes on"
 
 
 async def test_the_mail_that_says_so_is_the_last_that_goes(store: VerbStore) -> None:
