@@ -30,6 +30,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tests.fault import timely
 from tests.fault.kill import BACKLOG, Client, Door, Gone, Sink, make_mail
 from tests.support import postgres
 from tests.support.audit import Report, Sent, audit
@@ -106,6 +107,12 @@ class Traffic:
     rng: random.Random
     sent: dict[str, Sent] = field(default_factory=dict)
     ending: asyncio.Event = field(default_factory=asyncio.Event)
+    timely: timely.Timely | None = None
+
+    async def deliver(self, mail: Sent, data: bytes) -> None:
+        """To whichever node takes it, once."""
+        rng = random.Random(self.rng.random())
+        await self._until_taken(mail, data, rng.sample(self.nodes, len(self.nodes)), rng)
 
     async def client(self, rest: float) -> None:
         rng = random.Random(self.rng.random())
@@ -269,13 +276,23 @@ def _start(server: postgres.OwnServer, links: Sequence[Namespace | Forwarder | N
     return lambda: server.start(*options)
 
 
-def _node(directory: Path, sockets: Path, number: int, link: Any, url: str, sink_port: int, *, lease: float, ahead: bool) -> Node:
+def _node(
+    directory: Path,
+    sockets: Path,
+    number: int,
+    link: Any,
+    url: str,
+    sink_port: int,
+    *,
+    lease: float,
+    ahead: bool,
+    sections: dict[str, Any],
+) -> Node:
     path, alias = sockets / f"lmtp{number}", f"help@{DESK.partition('@')[2]}"
     away = isinstance(link, Namespace)
     gateway = Gateway.make(
         directory / f"node{number}",
         server={"lmtp": [str(path)]},
-        desk=[{"name": "support", "address": DESK, "aliases": [alias]}],
         store={"url": url, "node": f"mx{number}"},
         filing={"lease": f"{lease:g}s", "poll": "1s"},
         delivery={
@@ -283,6 +300,7 @@ def _node(directory: Path, sockets: Path, number: int, link: Any, url: str, sink
             "smarthost": {"host": link.sink if away else "127.0.0.1", "port": sink_port, "tls": "none"},
             "poll": "1s",
         },
+        **sections,
     )
     if away:
         fake = ["env", f"LD_PRELOAD={_FAKETIME}", f"FAKETIME={_AHEAD}", "FAKETIME_DONT_FAKE_MONOTONIC=1"] if ahead else []
@@ -305,9 +323,10 @@ async def _run(
     rest: float = 0.1,
     pause: float = 0.5,
     most: float = math.inf,
+    stories: bool = False,
 ) -> Run:
-    """rounds: what breaks, in this order. pair: on a primary with its standby. pause: seconds between two rounds at most.
-    most: no round after so many seconds."""
+    """rounds: what breaks, in this order. stories: with what time brings (timely.py). pair: on a primary with its standby.
+    pause: seconds between two rounds at most. most: no round after so many seconds."""
     began, rng = time.monotonic(), random.Random(seed)
     sink, sink_port = Sink(refused=lambda rcpt: rcpt.startswith("customer7@")), free_port()
     server = stack.enter_context(postgres.a_pair() if pair else postgres.a_server())
@@ -316,19 +335,26 @@ async def _run(
     hosts = ["127.0.0.1", *(link.sink for link in links if isinstance(link, Namespace))]
     listening = [await sink.start(sink_port, host) for host in hosts]
     nodes = []
+    sections: dict[str, Any] = {"desk": [{"name": "support", "address": DESK, "aliases": [f"help@{DESK.partition('@')[2]}"]}]}
+    sections = timely.sections(sections["desk"]) if stories else sections
     for number, link in enumerate(links):
         if isinstance(link, Forwarder):
             await link.start()
         url = server.url() if link is None else f"postgresql://postgres@{link.address}/postgres"
         ahead = number == NODES - 1 and _FAKETIME.exists()
-        nodes.append(_node(directory, sockets, number, link, url, sink_port, lease=stall / 2, ahead=ahead))
+        nodes.append(_node(directory, sockets, number, link, url, sink_port, lease=stall / 2, ahead=ahead, sections=sections))
     traffic = Traffic(nodes, sink, rng)
+    if stories:
+        traffic.timely = timely.Timely(traffic.deliver, random.Random(seed))
+        sink.hear = traffic.timely.hear
     trouble = Trouble(nodes, server, start_server, traffic, rng, stall)
     tasks: list[asyncio.Task[None]] = []
     try:
         for node in nodes:
             assert await node.greets(60), node.gateway.log()[-4000:]
         tasks = [asyncio.create_task(traffic.client(rest)) for _ in range(clients)]
+        if traffic.timely is not None:
+            tasks.append(asyncio.create_task(traffic.timely.run(traffic.ending)))
         for number, way in enumerate(rounds):
             if time.monotonic() - began > most:
                 break
@@ -370,17 +396,22 @@ async def _counted(
     for node in nodes:
         assert await node.greets(60), node.gateway.log()[-4000:]
     traffic.ending.set()
-    await asyncio.wait_for(asyncio.gather(*tasks), 300)
-    end = time.monotonic() + 300
-    while time.monotonic() < end and await postgres.execute(url, WAITING):
-        await asyncio.sleep(0.2)
+    stories = traffic.timely.stories if traffic.timely is not None else []
+    await asyncio.wait_for(asyncio.gather(*tasks), 300 + timely.PATIENCE)
+    for still in [timely.waiting(stories), WAITING] if stories else [WAITING]:
+        end = time.monotonic() + 300 + (timely.PATIENCE if stories else 0)
+        while time.monotonic() < end and await postgres.execute(url, still):
+            await asyncio.sleep(0.2)
     codes = [await asyncio.to_thread(node.gateway.stop) for node in nodes]
     await postgres.execute(url, _LEFT)
     alone = Gateway.make(directory / "look", store={"url": url})
     copied = directory / "copy.db"
     await asyncio.to_thread(alone.cli, "store", "copy", url, str(copied))
     # a copy may come from another node than the first, over a connection of any age: no life explains it, only attempts do
-    report = audit(copied, traffic.sent, [replace(one, life=number) for number, one in enumerate(traffic.sink.caught)])
+    caught = [one for one in traffic.sink.caught if not one.rcpt.endswith(timely.PEOPLE)]
+    report = audit(copied, traffic.sent, [replace(one, life=number) for number, one in enumerate(caught)])
+    if traffic.timely is not None:
+        report += timely.audit(copied, traffic.timely, Counter(one.message_id for one in traffic.sink.caught))
     found = await asyncio.to_thread(alone.cli, "verify")
     if found != "all is well\n":
         report.problems.append(f"verify: {found}")
@@ -403,6 +434,7 @@ def main() -> int:
     parser.add_argument("--forwarder", action="store_true", help="cut by a port that stops forwarding, not in namespaces")
     parser.add_argument("--pair", action="store_true", help="a primary and a standby that takes its place, again and again")
     parser.add_argument("--minutes", type=float, default=math.inf, help="no round after this time")
+    parser.add_argument("--stories", action="store_true", help="with what time brings: alarms, snoozes, digests, erasures")
     parser.add_argument("--keep", type=Path, help="work in this directory and leave it there")
     args = parser.parse_args()
     why = postgres.missing()
@@ -423,6 +455,7 @@ def main() -> int:
                 namespaces=not (why or args.forwarder or args.pair),
                 pair=args.pair,
                 most=args.minutes * 60,
+                stories=args.stories,
             )
         )
     for problem in outcome.report.problems:
