@@ -357,6 +357,35 @@ async def test_a_disk_that_is_away_is_said_and_nothing_is_lost_of_the_trail(desk
     assert [p for p in (tmp_path / "desk.db.files").rglob("*") if p.is_file()] == []
 
 
+async def test_what_was_said_with_the_one_before_or_before_they_came_back_is_told_apart(desk: Helpdesk) -> None:
+    first = await desk.post(hers("kanarie sings", "geheimwoord"), sender=WENDY)
+    to_alice = f"#customer {CUSTOMER}\n#reply\nDear Alice, yours."
+    for text in ("Dear vogeltje, look.", to_alice, f"#customer {WENDY}", "nestwoord again"):
+        await Colleague(desk).answer(to(first, LEE, "to-agent"), text)
+        desk.clock.advance(61)
+    letters = [m for m in await desk.outgoing() if m.recipients[0].address == CUSTOMER and m.purpose == "answer"]
+    await erase(desk)
+    assert await in_rows(desk.store, ("vogeltje", "nestwoord")) == []
+    said = [e.text.strip() for e in (await desk.ticket(first.number)).entries if e.kind is EntryKind.REPLY]
+    assert said == [ERASED, "Dear Alice, yours.", ERASED]
+    for letter in letters:
+        kept = await desk.store.outgoing(letter.id)
+        assert kept is not None
+        assert kept.mail.data == letter.data
+
+
+async def test_who_is_the_customer_now_leaves_what_was_said_before(desk: Helpdesk) -> None:
+    first = await desk.post(hers("kanarie sings", "geheimwoord"), sender=WENDY)
+    told = to(first, LEE, "to-agent")
+    for text in ("Dear vogeltje, look.", f"#customer {CUSTOMER}\n#reply\nDear Alice, yours."):
+        await Colleague(desk).answer(told, text)
+        desk.clock.advance(61)
+    await erase(desk, CUSTOMER)
+    said = [e.text.strip() for e in (await desk.ticket(first.number)).entries if e.kind in (EntryKind.CUSTOMER, EntryKind.REPLY)]
+    assert said == ["geheimwoord", "Dear vogeltje, look.", ERASED]
+    assert await in_rows(desk.store, ("Dear Alice, yours",)) == []
+
+
 async def test_a_file_that_is_lost_stands_in_nobodys_way(desk: Helpdesk, tmp_path: Path) -> None:
     await desk.post(with_file(200_000), sender=WENDY)
     await desk.post(with_file(300_000).replace(NAME.encode(), b"Boss").replace(WENDY.encode(), BOSS.encode()), sender=BOSS)

@@ -205,14 +205,18 @@ async def test_a_copy_goes_out_by_itself_and_then_its_bytes_go_here(by_itself: H
         assert any(b"It burns brightly." in made.read(name) for name in made.namelist() if name.startswith("received/"))
         assert any(name.startswith("sent/") for name in made.namelist())
         assert not any(b"cross" in made.read(name) for name in made.namelist())
-    assert [t["number"] for t in index["tickets"]] == [first.number]
+    ((number, role, entries),) = [(t["number"], t["role"], t["entries"]) for t in index["tickets"]]
+    assert (number, role) == (first.number, "customer")
+    assert [e["mail"] for e in entries if e["text"].strip() == "It burns brightly."] == [f"received/{first.mail.id}.eml"]
+    assert {one["state"] for one in index["sent"]} == {"delivered"}  # and nothing that may never arrive
+    assert len(index["sent"]) < len([m for m in await desk.outgoing() if m.recipients[0].address == CUSTOMER])
     assert "1 of your requests" in text_of(went)
     await time_passes(desk, 120)
     kept = await desk.store.outgoing(went.id)
     assert kept is not None
     assert len(kept.mail.data) < 200
     (request,) = await asked(desk)
-    assert (request.state, request.counts["tickets"]) == (State.DONE, 1)
+    assert (request.state, request.address, request.counts["tickets"]) == (State.DONE, CUSTOMER, 1)
     assert await time_passes(desk, DAY) == []
     assert await desk.store.verify(desk.clock.now()) == []
 
@@ -257,6 +261,21 @@ async def test_erasure_by_itself_with_its_proof_and_then_nothing(by_itself: Help
     (request,) = await asked(desk)
     assert (request.state, request.address) == (State.DONE, "")
     assert await desk.store.verify(desk.clock.now()) == []
+
+
+async def test_the_proof_is_kept_until_it_has_left(by_itself: Helpdesk) -> None:
+    desk = by_itself
+    first = await desk.post(mail(body="It burns brightly."))
+    await confirm(desk, to(await say(desk, first, ERASE), CUSTOMER, "privacy"))
+    await time_passes(desk, DAY)
+    for _ in range(3):
+        await time_passes(desk, 120)
+        (request,) = await asked(desk)
+        assert (request.state, request.address) == (State.TELLING, CUSTOMER)
+    assert request.at is not None
+    assert request.at > desk.clock.now()
+    (proof,) = [m for m in await deliver(desk) if m.purpose == "privacy" and len(m.data) > 500]
+    assert "Your data have been erased" in str(read(proof)["Subject"])
 
 
 async def test_it_can_be_called_off_until_then(by_itself: Helpdesk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -14,7 +15,7 @@ import pytest
 from smtpgate.blocks import Block, hashed
 from smtpgate.clock import id_text
 from smtpgate.errors import StoreError
-from smtpgate.model import DeliveryState, EntryKind, MailState, Participant, Role, Status, Ticket
+from smtpgate.model import SAID_WITH, DeliveryState, EntryKind, MailState, Participant, Role, Status, Ticket
 from smtpgate.person import ERASED, Request, State, What, is_pseudonym, new_pseudonym, redaction
 from smtpgate.store import erasing, filework, packs, personal, requests, schema
 from smtpgate.store.api import AckNote, Changes, Facts, FactsQuery, MessageRef, TicketUpdate
@@ -24,7 +25,7 @@ from smtpgate.store.statement import Verb
 from smtpgate.store.verbs import VerbStore
 from smtpgate.wish import NewWish
 from tests.store.test_agents import changed, seen
-from tests.store.test_files import cool, files_in, with_files
+from tests.store.test_files import DENSE, cool, files_in, with_files
 from tests.support.everywhere import in_rows
 from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, accepted, an_attempt, an_entry, an_id, an_outgoing
 from tests.support.store_steps import accept_one, claim_all, file_as, open_ticket, opening, queue_to
@@ -47,6 +48,56 @@ class Closed:
         assert ticket.erased
         self.closed.append(ticket.number)
         return Changes(updates=(TicketUpdate(ticket.id, status=Status.CLOSED, updated_at=NOW),))
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+async def test_a_file_that_somebody_else_has_too_stays(
+    store: VerbStore, tmp_path: Path, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same octets, by whatever way: also when the other copy comes between the plan and its commit."""
+    with_files(store, tmp_path)
+    raw, loop, plan, times = DENSE, asyncio.get_running_loop(), packs.plan, 0
+    mails = {who: accepted(mail_from=who, raw=raw) for who in (WANG, LI)}
+
+    async def comes(who: str) -> None:
+        await store.accept(replace(mails[who], verdict=replace(mails[who].verdict, author=who)))
+
+    def planned(*args: Any) -> packs.Plan:
+        nonlocal times
+        times += 1
+        made = plan(*args)
+        if when == "meanwhile" and times == 1:
+            asyncio.run_coroutine_threadsafe(comes(LI), loop).result()
+        return made
+
+    await comes(WANG)
+    await claim_all(store)
+    await file_as(store, mails[WANG].envelope.mail_id, Changes(state=MailState.FILED))
+    if when == "before":
+        await comes(LI)
+    monkeypatch.setattr(packs, "plan", planned)
+    eraser = an_eraser(store)
+    assert await eraser.begin()
+    await eraser.run()
+    await eraser.finish(Changes())
+    gone, kept = [await store.mail(mails[who].envelope.mail_id) for who in (WANG, LI)]
+    assert gone is not None
+    assert kept is not None
+    assert (gone.raw, kept.raw, times) == (b"", raw, 1 + (when == "meanwhile"))
+    assert len(files_in(tmp_path / "files")) == 1
+    assert await store.verify(NOW + 9 * 86400) == []
+
+
+async def test_a_mark_of_somebody_elses_entry_names_them_no_longer(store: VerbStore) -> None:
+    _, _, alone = await filled(store)
+    await changed(store, Changes(entries=(an_entry(alone.id, author=LI, text="Li's words", marks=(f"{SAID_WITH}{WANG}", "weak")),)))
+    eraser = an_eraser(store)
+    assert await eraser.begin()
+    await eraser.run()
+    record = await eraser.finish(Changes())
+    entries = await store.entries([alone.id])
+    assert [e.entry.marks for e in entries[alone.id]][-1] == (f"{SAID_WITH}{record.pseudonym}", "weak")
+    assert {e.entry.text for e in entries[alone.id]} == {"Li's words"}
 
 
 class CommitFails(Exception):
