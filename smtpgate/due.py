@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from smtpgate.model import Status, Ticket
+from smtpgate.records import record
 
 
 class What(StrEnum):
@@ -14,7 +15,7 @@ class What(StrEnum):
     TARGET = "target"  # an answer is due soon, or late (smtpgate.target)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Due:
     """One thing. at: when somebody must look at it, None for never again; since: when it began, and state: of the ticket then;
     reminded: when the customer was, 0.0 if he was not."""
@@ -30,7 +31,7 @@ class Due:
         return replace(self, at=at)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Leave:
     """What an agent said by mail, at `since`: away until then; the same moment twice for "I am back"."""
 
@@ -38,7 +39,7 @@ class Leave:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Member:
     """What is kept of an agent. digested: the last day that had its digest, YYYYMMDD, or ""."""
 
@@ -46,7 +47,7 @@ class Member:
     leave: Leave | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Circumstances:
     """What a decision about something due must know beside the facts. acknowledged: the ticket's customer had automatic mail about
     it, or we wrote first; held: a mail to the ticket waits for an agent to decide, and may be the customer's answer."""

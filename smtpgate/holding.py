@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from smtpgate.model import MailState
+from smtpgate.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class HoldingQuery:
     """ids: of held mails that signed addresses name; claimed: agents in whose name a mail is whose sender's check failed;
     may_be_held: who was told of others is wanted, for a fresh mail too or only where it reaches a ticket."""
@@ -18,7 +19,7 @@ class HoldingQuery:
     fresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Held:
     """A mail that is, or was, held. why: a key of mail.heldmail.WORDS; asked: when its own author was asked to vouch for it, 0.0 if
     he was not."""
@@ -36,7 +37,7 @@ class Held:
     sharing: tuple[str, ...] = ()  # further desks whose agents were told
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Collected:
     """A mail about held ones that has not left: since when it lists them, when it leaves, and which they are, oldest first."""
 
@@ -46,7 +47,7 @@ class Collected:
     mails: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Holding:
     mails: dict[str, Held] = field(default_factory=dict)  # those that were asked for, and those that are `collected`
     told: dict[str, int] = field(default_factory=dict)  # mails about held ones within the hour, by agent
@@ -54,7 +55,7 @@ class Holding:
     alerted: frozenset[str] = frozenset()  # agents who were alerted within the hour
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class HoldNotice:
     """A mail that lists held ones, in place of the one before that has not left."""
 

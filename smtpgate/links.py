@@ -5,8 +5,9 @@ Pure data; never fails. A link is seen from both ends, and each end has its own 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from smtpgate.records import record
 
 
 class LinkKind(StrEnum):
@@ -34,7 +35,7 @@ _PAIRS = (
 _OTHER_END = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Link:
     """The other end, as a ticket has it."""
 
@@ -43,7 +44,7 @@ class Link:
     number: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class NewLink:
     """kind: what the other ticket is to this one; the other one gets its own word. by: who linked them, "" for ourselves."""
 
@@ -55,7 +56,7 @@ class NewLink:
     undo_within: float = 0.0  # of a merge: seconds for which it may be taken back, 0 for one that is for good
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Unmerge:
     """A merge that is taken back. Nothing else may have happened in the other ticket since (store/unmerging)."""
 
@@ -63,7 +64,7 @@ class Unmerge:
     other_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Stray:
     """A merged ticket to which a program that knows of no merges has written. open: so that somebody waits for something there."""
 
@@ -72,7 +73,7 @@ class Stray:
     open: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class MovedEntry:
     """An entry that is taken out of its ticket, with its repeats."""
 

@@ -6,7 +6,7 @@ Everything here may be stored or printed as JSON, so fields are str, int, float,
 # ruff: noqa: PLC0414 -- what `parsed` defines is imported from here
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from smtpgate.links import Link
@@ -21,12 +21,13 @@ from smtpgate.parsed import Meeting as Meeting
 from smtpgate.parsed import Original as Original
 from smtpgate.parsed import ParsedMail as ParsedMail
 from smtpgate.person import is_pseudonym
+from smtpgate.records import record
 from smtpgate.target import TargetClock
 
 # --- what came in -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Envelope:
     """What SMTP said about one mail. mail_from is None for the null sender (RFC 5321 §4.5.5).
 
@@ -52,7 +53,7 @@ LOCAL = "local"  # a relay on this machine that the kernel vouches for: a Unix s
 # --- who sent it ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SpfResult:
     """RFC 7208 §2.6. reason carries the explanation on a fail."""
 
@@ -61,7 +62,7 @@ class SpfResult:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class DkimResult:
     """One signature (RFC 6376 §3.9). result is pass only when nothing in it speaks against trusting it."""
 
@@ -71,7 +72,7 @@ class DkimResult:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class DmarcResult:
     """RFC 9989. policy is the one that applies after sp, np and t; aligned names the mechanism that passed."""
 
@@ -82,7 +83,7 @@ class DmarcResult:
     aligned: str = ""  # "dkim", "spf" or ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ArcResult:
     result: str = "none"  # none pass fail
     reason: str = ""
@@ -108,7 +109,7 @@ OF_OUR_DELIVERY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Verdict:
     """What authentication found about one mail, and why. author is the one From address, "" if there is not exactly one."""
 
@@ -168,7 +169,7 @@ class Role(StrEnum):
     JOINED = "joined"  # an agent let them take part: gets a copy of our answers
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Participant:
     address: str  # compared by `mail.address.key`
     name: str
@@ -178,7 +179,7 @@ class Participant:
     subject: bool = True  # may he read the ticket's subject; not as a customer who never saw it, for it is another's words
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Ticket:
     id: int
     number: str
@@ -219,7 +220,7 @@ class Ticket:
         return not self.unverified and (self.customer is None or self.customer.subject)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OtherTicket:
     """One line about a ticket."""
 
@@ -233,7 +234,7 @@ SAID_WITH = "with "  # begins the mark of what was said while somebody else was 
 NOBODY = "nobody"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Entry:
     id: int
     ticket_id: int
@@ -289,7 +290,7 @@ class DeliveryState(StrEnum):
 # --- outgoing ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OutgoingRecipient:
     """One recipient of an outgoing mail at the time it is queued. return_path None is the null sender."""
 
@@ -299,7 +300,7 @@ class OutgoingRecipient:
     next_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OutgoingMail:
     """A mail whose bytes never change again. Delivery puts its DKIM signature in front of them."""
 
@@ -315,7 +316,7 @@ class OutgoingMail:
     eightbit: bool = False  # needs 8BITMIME (RFC 6152)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Withdrawn:
     """An answer that has not left yet, or the mail to a customer who is it no longer."""
 
@@ -323,7 +324,7 @@ class Withdrawn:
     entry_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Delivery:
     """One claimed recipient: what a delivery attempt needs. attempts counts this one too."""
 
@@ -344,7 +345,7 @@ class Delivery:
     purpose: str = ""  # of the mail
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Attempt:
     """What became of one attempt for one recipient. code 0: no reply was heard (remote says why)."""
 

@@ -5,11 +5,12 @@ No I/O, no behaviour beyond small properties; what is in model's first lines hol
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from smtpgate.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record(frozen=True, slots=True)
 class Address:
     """One mailbox: the display name (decoded, safe to print) and the addr-spec (domain in lower-case A-labels)."""
 
@@ -38,7 +39,7 @@ class Kind(StrEnum):
         return self not in (Kind.HUMAN, Kind.CALENDAR)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Detail:
     """One thing that a mail is about, as a named pattern found it: order, domain, version, …"""
 
@@ -47,7 +48,7 @@ class Detail:
     where: str  # subject, text (newly written), quoted (only in the rest of the text)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Attachment:
     """What is known of a file in a mail; its bytes stay in the raw mail. filename is safe to print, never a path."""
 
@@ -61,7 +62,7 @@ class Attachment:
     seen: bool = False  # a picture of this sender that came before: a logo, a signature (set at filing)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Meeting:
     """What an invitation, a cancellation or an answer is about (RFC 5545). Times are ISO 8601: with offset; without, when the
     calendar named no zone; as dates for whole days, the last one included."""
@@ -92,7 +93,7 @@ class BounceReason(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class BounceRecipient:
     address: str
     action: str  # failed delayed delivered relayed expanded (RFC 3464 §2.3.3)
@@ -102,13 +103,13 @@ class BounceRecipient:
     reason: BounceReason = BounceReason.OTHER
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class BounceReport:
     recipients: tuple[BounceRecipient, ...]
     original_message_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Original:
     """A mail that another one passes on, as it says of itself. people: whom its From names, where that can be read."""
 
@@ -122,7 +123,7 @@ class Original:
     machine: bool = False  # no person wrote it
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ParsedMail:
     """A mail as it reads. text is all readable text; reply is what the sender newly wrote.
 

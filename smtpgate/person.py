@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from smtpgate.blocks import mailbox_key
+from smtpgate.records import record
 
 ERASED = "(erased)"  # in the place of a text
 DOMAIN = "erased.invalid"
@@ -65,7 +66,7 @@ class State(StrEnum):
     LAPSED = "lapsed"  # nobody confirmed it, or an admin said no
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Request:
     """One thing that was asked for or done. address: "" once nothing of the person is left; by: who did it, "" for the person."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from smtpgate.records import record
 
 
 class Target(StrEnum):
@@ -21,7 +22,7 @@ class Told(StrEnum):
     LATE = "late"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Watch:
     """Time of work that has been counted, in seconds, and since when it goes on; None: it stands."""
 
@@ -30,7 +31,7 @@ class Watch:
     told: Told = Told.NOTHING
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TargetClock:
     """All that counts for one ticket. answer: a customer waits for one, the first unless `answered`; before: what `answer` was
     before the last answer, should that be taken back; date: set by an agent, at `dated`; due_at: what comes first of all, and
@@ -53,7 +54,7 @@ class TargetClock:
     alert_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Met:
     """What became of a target. at: when it was answered or solved; late: by so many seconds of work, 0.0 in time."""
 
@@ -64,7 +65,7 @@ class Met:
     late: float
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Count:
     """How often a target was met, and missed."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from smtpgate.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Wish:
     """What a person asked for: the language of our mail, "" for no wish, and fewer notices."""
 
@@ -13,7 +13,7 @@ class Wish:
     fewer: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class NewWish:
     """What a person asks for now; None leaves it as it is. A language is that of his open tickets too."""
 

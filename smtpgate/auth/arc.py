@@ -10,7 +10,6 @@ import asyncio
 import re
 from base64 import b64decode
 from collections import Counter
-from dataclasses import dataclass
 
 import dkim
 import structlog
@@ -22,6 +21,7 @@ from smtpgate.auth.keys import Key, KeyProblem
 from smtpgate.auth.message import Message
 from smtpgate.mail.header import Field, unfolded
 from smtpgate.model import ArcResult
+from smtpgate.records import record
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ _SIGNED_NAMES = 200
 _INSTANCE = re.compile(rb"\s*i\s*=\s*([0-9]{1,2})\s*;")  # the first tag, as everybody writes it
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Chain:
     """The result, and the domain for which the last sealer saw DMARC pass ("" if it did not say so)."""
 
@@ -39,7 +39,7 @@ class Chain:
     dmarc_passed_for: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Set:
     """The three fields of the sets, by instance."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from dataclasses import dataclass
 from hashlib import sha256
 
 import dkim
@@ -25,6 +24,7 @@ from smtpgate.auth.message import Message
 from smtpgate.auth.sign import canonical_field
 from smtpgate.mail.header import Field
 from smtpgate.model import DkimResult
+from smtpgate.records import record
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ _SIGNED_NAMES = 200
 _CLOCK_SKEW = 3600  # seconds that a signer's clock may be ahead
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Signature:
     """A DKIM-Signature field that is well-formed. names: what it signs, lower case, in order."""
 

@@ -7,11 +7,12 @@ is asked about them, so that a forger's own broken DNS is no way around somebody
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
 from smtpgate.auth.dns import DnsStatus, Lookups
 from smtpgate.model import DkimResult, DmarcResult, SpfResult
+from smtpgate.records import record
 
 _WALK = 8  # RFC 9989 §4.10: no more than eight questions for one walk
 _RECORD = 4096  # octets
@@ -19,7 +20,7 @@ _REMEMBERED = 512  # records
 _POLICIES = ("none", "quarantine", "reject")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Record:
     """One DMARC policy record. sp and np are "" when they are not given; p is "" when the record cannot say what it wants."""
 
@@ -33,7 +34,7 @@ class Record:
     testing: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Walk:
     """What a tree walk found: records by domain from the longest to the shortest; the temporary failure that ended it."""
 
@@ -45,12 +46,12 @@ class Walk:
     @property
     def organizational(self) -> str:
         """The organizational domain (RFC 9989 §4.10.2)."""
-        for record in self.records:
-            if record.psd == "n":
-                return record.domain
-            if record.psd == "y" and record.domain != self.start:
+        for found in self.records:
+            if found.psd == "n":
+                return found.domain
+            if found.psd == "y" and found.domain != self.start:
                 labels = self.start.split(".")
-                return ".".join(labels[-(record.domain.count(".") + 2) :])
+                return ".".join(labels[-(found.domain.count(".") + 2) :])
         return self.records[-1].domain if self.records else self.start
 
     def at(self, domain: str) -> Record | None:
@@ -134,7 +135,7 @@ def _claims(text: bytes) -> bool:
 # --- evaluation -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Discovery:
     """What the author's domain publishes, known before any mechanism has a result. trouble: DNS left it open."""
 

@@ -12,7 +12,6 @@ import ipaddress
 import json
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +32,7 @@ from smtpgate.auth import rdata
 from smtpgate.clock import Clock
 from smtpgate.config import Dns
 from smtpgate.errors import ConfigError, Problem
+from smtpgate.records import record
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ class DnsStatus(StrEnum):
     TEMPERROR = "temperror"  # nothing is known
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Answer:
     """What DNS said. records by type: TXT a tuple of character strings (bytes) for each record; MX (preference, host);
     A, AAAA, PTR, NS, CNAME str. Host names have no trailing dot, except the root itself (".", RFC 7505)."""

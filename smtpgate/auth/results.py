@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from smtpgate.mail.header import Field, unfolded
 from smtpgate.model import ArcResult, DkimResult, DmarcResult, SpfResult
+from smtpgate.records import record
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+")  # RFC 2045 §5.1
 _VALUE_LIMIT = 320
@@ -132,7 +132,7 @@ def _scan(value: str) -> tuple[list[list[str]], bool]:
 # --- reading a trusted relay's ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Relayed:
     """What a trusted relay found. None: it said nothing about it. dmarc_from is the domain its DMARC result is about."""
 

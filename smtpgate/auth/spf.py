@@ -18,6 +18,7 @@ import structlog
 
 from smtpgate.auth.dns import Lookups, canonical
 from smtpgate.model import SpfResult
+from smtpgate.records import record
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # pyspf's first compilation warns of its invalid escapes
@@ -172,7 +173,7 @@ def _run(facts: _Facts, ip: str, sender: str, helo: str, receiver: str, now: flo
     return str(result), str(text)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Earlier:
     """A check that was made, and all that it was told by DNS."""
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
@@ -28,6 +27,7 @@ from smtpgate.config import Config
 from smtpgate.mail import address, header, safe
 from smtpgate.mail.header import Header
 from smtpgate.model import LOCAL, ArcResult, DkimResult, DmarcResult, Envelope, Evidence, SpfResult, Verdict
+from smtpgate.records import record
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ _ARC_QUESTIONS = 2 * arc.SETS
 _NO_AUTHOR = DmarcResult("permerror", reason="without exactly one author there is no DMARC")  # RFC 9989 §5.3.1
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Findings:
     spf: SpfResult
     dkim: tuple[DkimResult, ...]

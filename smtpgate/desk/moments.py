@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from smtpgate.records import record
 
 LONGEST = 366  # days
 MORNING = 9 * 60
@@ -59,7 +60,7 @@ _TIME = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Moment:
     """minutes and days are from now on. week: of the weekday: 0 this one, 1 the next, None the first that is still to come.
     time is in minutes since midnight, None for the morning, or with days from now for the hour that it is now."""

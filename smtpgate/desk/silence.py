@@ -6,10 +6,10 @@ its reminder than it was to, so that after an outage nobody is told "it will end
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from smtpgate.model import Status
+from smtpgate.records import record
 from smtpgate.ticketsettings import Tickets
 
 
@@ -20,7 +20,7 @@ class Step(StrEnum):
     CLOSE = "close"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Next:
     """step at a moment; closes_at: when it ends then if nothing happens, None for never."""
 

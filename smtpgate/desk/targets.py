@@ -17,13 +17,14 @@ from smtpgate.config import Config
 from smtpgate.desk import worktime
 from smtpgate.desksettings import Desk
 from smtpgate.model import Priority, Status, Ticket
+from smtpgate.records import record
 from smtpgate.target import Met, Target, TargetClock, Told, Unmet, Watch
 
 _OURS = (Status.RECEIVED, Status.PROGRESS)  # it is for us to do something
 _WARN_AT = 75  # percent, of a date at a desk without targets
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Happened:
     """What was done to a ticket at a moment, and how it is since then.
 
@@ -187,7 +188,7 @@ def _set(config: Config, clock: TargetClock, watch: Watch | None, at: float, *, 
 # --- what is due ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Item:
     """One thing that is due, when somebody hears of it before (None: nobody does), and what he has heard."""
 

@@ -43,6 +43,7 @@ from smtpgate.model import (
 )
 from smtpgate.numbers import NumberPattern
 from smtpgate.person import Request
+from smtpgate.records import record
 from smtpgate.rules.rights import MACHINE, Rights
 from smtpgate.store.api import (
     AckNote,
@@ -80,7 +81,7 @@ class Known(Protocol):
     def imported(self) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Case:
     """One mail and everything known about it when filing decides."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import ModuleType
 
 from smtpgate.clock import Clock, id_text, local_day
@@ -46,6 +46,7 @@ from smtpgate.mail.extract import Extractor
 from smtpgate.mail.token import Token, Tokens
 from smtpgate.model import Address, Detail, EntryKind, Evidence, MailState, ParsedMail, Status
 from smtpgate.numbers import NumberPattern, find
+from smtpgate.records import record
 from smtpgate.store.api import Changes, Facts, FactsQuery, Incoming
 
 # The order in which a mail is understood.
@@ -71,7 +72,7 @@ _NUMBERS = 10  # ticket numbers looked up for one subject
 ROLES = ("postmaster", "abuse")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Prepared:
     """What a mail alone says, and the question to the store that follows from it."""
 
@@ -89,7 +90,7 @@ class Prepared:
     claimed: tuple[str, ...]  # agents' addresses in From
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Pipeline:
     """The handlers with what they work with. patterns: the number pattern in force first, then all earlier ones."""
 

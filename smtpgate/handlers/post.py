@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from smtpgate.bulletin import Matter
 from smtpgate.clock import Clock, id_text, new_id
@@ -31,10 +30,11 @@ from smtpgate.mail.token import TokenKind, Tokens
 from smtpgate.mail.wire import Composed
 from smtpgate.model import Address, Entry, OtherTicket, OutgoingMail, OutgoingRecipient, ParsedMail, Ticket
 from smtpgate.person import Request
+from smtpgate.records import record
 from smtpgate.store.api import Incoming, MessageRef
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Post:
     config: Config
     templates: Templates

@@ -25,6 +25,7 @@ from smtpgate.mail import address as mail_address
 from smtpgate.mail import header
 from smtpgate.mail.token import TokenKind, Tokens
 from smtpgate.model import Envelope, Verdict
+from smtpgate.records import record
 from smtpgate.rules import policy
 from smtpgate.store.api import Accepted, IntakeStore
 
@@ -50,7 +51,7 @@ class Transaction:
     exempt: bool = True  # every recipient so far is a role address or a signed return path
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Recipient:
     """What becomes of one RCPT: the refusal ("" if it is ours), whether the policy passes it by, and whether it is an
     address that we signed."""

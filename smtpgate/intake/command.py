@@ -5,20 +5,19 @@ Pure and linear. What is wrong comes back as the whole reply to give, so that th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from smtpgate.mail import address as mail_address
+from smtpgate.records import record
 
 _LONGEST_HELO = 255  # RFC 5321 §4.5.3.1.2
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Command:
     verb: str  # upper case
     arg: bytes  # without blanks around it
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class MailFrom:
     """MAIL. address is None for the null sender (RFC 5321 §4.5.5): the one place where <> becomes None."""
 

@@ -11,7 +11,6 @@ import difflib
 import re
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from pathlib import Path
@@ -38,6 +37,7 @@ from smtpgate.mail.outward import Carried, attached
 from smtpgate.mail.skeleton import Mark, Skeleton
 from smtpgate.mail.templatesamples import AGENTS_PAGES, PAGES
 from smtpgate.mail.wire import Composed
+from smtpgate.records import record
 
 __all__ = ["Composed", "Templates", "compose", "forward_for_postmaster"]
 
@@ -47,14 +47,14 @@ _PAGES_KEPT = 256  # made of built-in templates, for each desk and language
 _LARGEST_TEXT = 1024**2  # characters that a template may make
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rendered:
     subject: str
     text: str
     html: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Page:
     """The built-in templates of one letter."""
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+
+from smtpgate.records import record
 
 _LIMIT = 200  # characters that are read
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Date:
     """text: ISO 8601, None if no date can be read. defect: what is not as RFC 5322 wants it, "" if all is."""
 

@@ -7,12 +7,13 @@ that ordinary mail costs nothing. Pure, never raises.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from smtpgate.mail import address, bounce, bouncetext, header, kind, kindwords, params
 from smtpgate.mail.bouncereason import reason
 from smtpgate.mail.header import Field
 from smtpgate.model import Address, BounceReason, BounceRecipient, BounceReport, Kind
+from smtpgate.records import record
 
 _FEEDBACK = re.compile(
     r"^feedback-type:\s{0,5}(?:abuse|fraud|virus|other|not-spam|opt-out|dkim|auth-failure)\b", re.IGNORECASE | re.MULTILINE
@@ -21,7 +22,7 @@ _HEAD = 256 * 1024  # octets of a mail in which its body begins
 _TALK = 8000  # characters of a text in which the fields of a report without its type may stand
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Read:
     """What was read of a mail so far. people: everybody in From, To and Cc; status: delivery-status parts, decoded."""
 

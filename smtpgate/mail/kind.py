@@ -11,12 +11,13 @@ X-Auto-Response-Suppress never makes a mail automatic by itself: Exchange sites 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from smtpgate import patterns
 from smtpgate.mail import address, declaredwords, header, kindwords
 from smtpgate.mail.header import Field
 from smtpgate.model import BounceReport, Kind
+from smtpgate.records import record
 
 _BRACKETS = "[【(（「『<《*# \t"
 _SHORT = 70  # characters of a line that says little else
@@ -25,7 +26,7 @@ _QUOTES = frozenset("?？\"“”«»「」‘’'")
 _SAID = 400  # characters of the beginning and of the end of a text in which it may say what it is
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Facts:
     """What is known of the content. author: the first From address, "" for none; subject decoded."""
 
@@ -45,7 +46,7 @@ class Facts:
     packed: bool = False  # has a winmail.dat: a form of Outlook's
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Clues:
     fields: tuple[Field, ...]
     facts: Facts

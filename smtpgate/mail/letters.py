@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from base64 import b32encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
@@ -26,6 +26,7 @@ from smtpgate.mail.customerwords import Asked, offered
 from smtpgate.mail.privacywords import BUTTONS, COUNTS, TEXTS, TITLES, Occasion
 from smtpgate.mail.statuswords import LAST, MATTER, NEXT, STATE
 from smtpgate.model import Address, Entry, OtherTicket, Status
+from smtpgate.records import record
 
 LONGEST_SUBJECT = 200  # characters of the customer's subject that go back
 LONGEST_NAME = 80
@@ -88,7 +89,7 @@ _AT_ONCE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Standing:
     """How a ticket stands. last: the newest of what its customer has seen; others: the customer's further open tickets."""
 
@@ -97,7 +98,7 @@ class Standing:
     others: tuple[OtherTicket, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Ending:
     """How a ticket ended, or will. by: "customer" who said that it is solved, "time" after so many days of silence, "" for an
     agent. closes_at: when it ends by itself; waiting: for the customer's answer."""
@@ -108,7 +109,7 @@ class Ending:
     waiting: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Letter:
     """One mail to one customer. Values may be as they came from outside: compose cleans them.
 
@@ -140,7 +141,7 @@ class Letter:
     personal: Personal | None = None  # of PRIVACY alone
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Personal:
     """What a person is told of his own data. until: a moment that it names; counts: of "tickets", "received", "sent"; record: of
     what was done."""

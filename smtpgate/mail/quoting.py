@@ -5,12 +5,11 @@ Only what the customer newly wrote, never what that mail quotes; nothing at all 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from smtpgate.desksettings import Desk
 from smtpgate.languages import Language
 from smtpgate.mail import letters, outward, safe, trim
 from smtpgate.model import Entry
+from smtpgate.records import record
 
 _LINE = 75  # characters of quote_length for which there may be a line
 _CUT = "[…]"
@@ -19,7 +18,7 @@ _WRITTEN = "written "  # a mark of a mail that an agent brought says so when (ha
 _BY = {"en": "On {when}, {who} wrote:", "zh": "在 {when}，{who} 写道：", "zh-Hant": "在 {when}，{who} 寫道："}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Quote:
     """by: the line above; text: the words, clean, without marks."""
 

@@ -19,10 +19,11 @@ import hmac
 import math
 from base64 import b32decode, b32encode
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from smtpgate.mail import address as mail_address
+from smtpgate.records import record
 
 _LONGEST_LOCAL = 64
 _DAY = 86400
@@ -44,7 +45,7 @@ _PERSON = dict.fromkeys(TokenKind, 6) | {TokenKind.REPLY: 4, TokenKind.BOUNCE: 0
 _TEXT = {kind: math.ceil((_PAYLOAD + _MAC + size) * 8 / 5) for kind, size in _PERSON.items()}  # base32 characters
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Token:
     """A signed address that we made and still believe. id is a ticket, a held mail for kinds c and h, what was
     asked for kind p, or a recipient for kind b."""

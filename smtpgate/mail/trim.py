@@ -8,11 +8,11 @@ To teach it a new mail client, add its words to quotewords or signwords and a fo
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from smtpgate.mail import quotelines, signature
 from smtpgate.mail import quotewords as words
 from smtpgate.mail.htmlmarks import unmarked
+from smtpgate.records import record
 
 _LONGEST = 256 * 1024  # characters and
 _MOST_LINES = 10_000  # lines that are looked at; longer text is returned whole
@@ -22,7 +22,7 @@ _RULE = re.compile(r"[ \t]{0,4}(?:-{3}|\*{3}|\* \* \*)\s*")
 _LONGEST_CONTEXT = 12  # lines of a quoted passage that are shown with the answer to it
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Split:
     """A text by lines, and for each line its role: o own · b blank · q quoted, with all that introduces it · s signature.
 

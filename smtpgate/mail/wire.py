@@ -10,13 +10,14 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from hashlib import sha256
 
 from smtpgate.mail import address as mail_address
 from smtpgate.mail import addrspec, header, safe
 from smtpgate.mail.letters import ComposeError
+from smtpgate.records import record
 
 LINE = 76
 _WORD_OCTETS = 45  # of UTF-8 in one encoded word: 60 base64 characters, 72 with its frame (RFC 2047 §2: at most 75)
@@ -185,7 +186,7 @@ def _part_header(subtype: str, encoding: str) -> bytes:
     return f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Multipart:
     """Parts, each with its header, ending in CRLF. unique: what the boundary is made from, such as the Message-ID."""
 
@@ -261,7 +262,7 @@ def read_back(data: bytes) -> list[tuple[str, str]] | None:
 # --- the whole --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Composed:
     """A mail that is finished but for its signature, which is made when it leaves, with the key then in force
     (delivery). smtputf8 and eightbit: what the next hop must be able to carry."""

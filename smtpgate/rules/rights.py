@@ -5,10 +5,10 @@ Pure data and pure functions; no I/O, never fails. tests/unit/rules has one test
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from smtpgate.model import Evidence
+from smtpgate.records import record
 
 
 class Opening(StrEnum):
@@ -47,7 +47,7 @@ class Acting(StrEnum):
     NEVER = "never"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rights:
     opens: Opening
     acknowledged: Acknowledging

@@ -9,7 +9,7 @@ caller; the store never asks what time it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from smtpgate.blocks import Block
@@ -28,6 +28,7 @@ from smtpgate.model import (
     Ticket,
     Verdict,
 )
+from smtpgate.records import record
 from smtpgate.store.decision import (
     ALERT,
     HELD,
@@ -93,7 +94,7 @@ __all__ = [
 # --- an incoming mail -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Accepted:
     """What COMMIT 1 stores. trace is what we put before raw (Return-Path, Received, Authentication-Results)."""
 
@@ -104,7 +105,7 @@ class Accepted:
     message_id: str | None  # as found in the header section, for replies that come before their parent is filed
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Incoming:
     """A stored incoming mail. tries counts failures of filing, claims how often a worker took it and did not postpone it."""
 
@@ -134,7 +135,7 @@ DecideBatch = Callable[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OldMail:
     """A mail of an archive, ready to be filed. key: its place and content; source: the place as a person names it."""
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from smtpgate.blocks import mailbox_key
 from smtpgate.errors import StoreMisuse
 from smtpgate.links import LinkKind
 from smtpgate.model import Entry, OutgoingMail, Participant, Ticket
+from smtpgate.records import record
 from smtpgate.store import (
     blocking,
     customer,
@@ -48,7 +49,7 @@ _AN_ENTRY_AGAIN = _AN_ENTRY + " ON CONFLICT (id) DO NOTHING"
 _Several = tuple[Changes, str | None]  # and the mail that caused them
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Filing:
     """One mail that is to be filed."""
 
@@ -58,7 +59,7 @@ class Filing:
     decide: Decide
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Decided:
     """What was decided about a mail of this worker's."""
 

@@ -6,7 +6,7 @@ The handlers and the store share it (store.api has the verbs). Never fails.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from smtpgate.blocks import Block
 from smtpgate.due import Circumstances, Due, Leave
@@ -26,6 +26,7 @@ from smtpgate.model import (
     Withdrawn,
 )
 from smtpgate.person import Request
+from smtpgate.records import record
 from smtpgate.store.shown import Known, Said
 from smtpgate.target import Met, TargetClock, Unmet
 from smtpgate.wish import NewWish, Wish
@@ -36,7 +37,7 @@ from smtpgate.wish import NewWish, Wish
 NumbersOf = Callable[[tuple[str, str], int], tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Taken:
     """Which mail of the customer is to be taken out of a ticket. which: counted from the newest, within so many of the newest
     entries as reach says. mail_id: by name. None of both: the one that is answered."""
@@ -46,7 +47,7 @@ class Taken:
     mail_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class FactsQuery:
     """Everything that the handlers could want to know about one mail, gathered before they run."""
 
@@ -88,7 +89,7 @@ class FactsQuery:
         return self.members[desk] if desk in self.members else self.members.get("", ())
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class MessageRef:
     """A Message-ID that belongs to a ticket. ours: we made it."""
 
@@ -97,7 +98,7 @@ class MessageRef:
     ours: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Fingerprint:
     """The first copy of a mail that may come again. strong: it was authenticated. told: its sender knows of the repeat."""
 
@@ -110,7 +111,7 @@ class Fingerprint:
     entry_id: int | None = None  # what the first copy became in the ticket
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SentRecipient:
     """A recipient of a mail of ours, found by its signed return path."""
 
@@ -123,7 +124,7 @@ class SentRecipient:
     purpose: str = ""  # of the mail
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class AckCounts:
     """Acknowledgements sent or scheduled, notices not: when to this address in 24 h, oldest first; how many to all since now."""
 
@@ -132,7 +133,7 @@ class AckCounts:
     notices_last_day: int = 0  # of the short notice to unverified senders, to this address
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Facts:
     """The answers. tickets holds every ticket that any rung of the ladder could reach, by id."""
 
@@ -168,14 +169,14 @@ class Facts:
 # --- what filing changes, all at once ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class NewTicket:
     ticket: Ticket  # participants included
     serial: tuple[str, str] | None = None  # the counter that its number used up
     used: int = 0  # the serial, where it may be ahead of the counter
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TicketUpdate:
     """None leaves a field as it is. customer: takes the place of the one who is it. Nobody takes part any more but he and those in
     add_participants, and all that was said to a customer before is marked as said with the one before."""
@@ -194,7 +195,7 @@ class TicketUpdate:
     other_desks: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SpentTime:
     """Time that an agent worked on a ticket, in minutes; below nought where it corrects. desk: where the ticket was then."""
 
@@ -206,7 +207,7 @@ class SpentTime:
     minutes: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class NewFingerprint:
     key: str
     ticket_id: int
@@ -219,7 +220,7 @@ HELD, ALERT = "held", "alert"  # the same of one about a held mail, and about a 
 AGENTS_CAPS = (TO_AGENT, LEFT_OUT, HELD, ALERT)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class AckNote:
     """One automatic mail that counts against a cap; that is of a mailbox, so case and sub-address of `address` do not count."""
 
@@ -233,7 +234,7 @@ class AckNote:
         return self.purpose in AGENTS_CAPS
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Changes:
     """All that one step of work changes. Applied whole or not at all."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from smtpgate.blocks import mailbox_key
@@ -32,6 +32,7 @@ from smtpgate.model import (
     Ticket,
     Verdict,
 )
+from smtpgate.records import record
 from smtpgate.store import targets
 from smtpgate.store.api import Accepted, Incoming
 from smtpgate.store.rawfiles import HOME, Kept, Part, RawFiles, RawUnreadable
@@ -45,7 +46,7 @@ _SAMPLE = 16_384
 _DENSE = 0.7  # base64 packs to three quarters of its size, prose to half: an attachment is left as it is
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Packed:
     """Bytes ready for a row, and what is known of them. file: the name of the one that holds them instead of the row."""
 

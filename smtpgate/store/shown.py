@@ -3,14 +3,15 @@ said in a ticket. Plain data, as in store.api."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from smtpgate.due import Due
 from smtpgate.model import Attempt, DeliveryState, Entry, OtherTicket, OutgoingMail, Ticket, Withdrawn
+from smtpgate.records import record
 from smtpgate.wish import Wish
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RecipientStatus:
     """One line of `queue list`."""
 
@@ -27,7 +28,7 @@ class RecipientStatus:
     last_reply: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OutgoingDetail:
     mail: OutgoingMail
     ticket_number: str | None
@@ -35,7 +36,7 @@ class OutgoingDetail:
     attempts: tuple[Attempt, ...]  # of all recipients, oldest first
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TicketDetail:
     ticket: Ticket
     entries: tuple[Entry, ...]  # oldest first
@@ -44,7 +45,7 @@ class TicketDetail:
     worked: tuple[tuple[str, float, int], ...] = ()  # who spent how many minutes on it, and when; oldest first
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Pause:
     """Why a destination is not tried: a failure that only the admin can mend (a refused password)."""
 
@@ -53,7 +54,7 @@ class Pause:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Known:
     """A person in whose name an agent opens a ticket: when acknowledgements went there in 24 h, oldest first; the language that we
     last wrote in; the newest tickets; what the person asked for."""
@@ -64,7 +65,7 @@ class Known:
     wish: Wish = field(default_factory=Wish)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Told:
     """How much an agent was told in the last hour, and how many mails were left out since the last one."""
 
@@ -72,7 +73,7 @@ class Told:
     left_out: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Choice:
     """What decides which mail of its customer an agent takes out of a ticket."""
 
@@ -82,7 +83,7 @@ class Choice:
     only: bool = False  # there is no other mail of the customer than the newest
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Spent:
     """Minutes that an agent has spent on a ticket, and the newest of what they are the sum of: id, when, minutes."""
 
@@ -90,7 +91,7 @@ class Spent:
     newest: tuple[tuple[int, float, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Reversal:
     """The newest merge into a ticket. old and new: both as they were before, with what the merge has not changed as it is now."""
 
@@ -103,7 +104,7 @@ class Reversal:
     told: bool  # the customer's mail about it has left, or is just leaving
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Said:
     """What an agent is shown of the tickets that a mail reaches, and what guards an agent's answer. By ticket id."""
 

@@ -47,7 +47,7 @@ LAYERS: list[set[str]] = [
     {"settingtypes"},
     {"numbers", "patterns", "model", "parsed", "links", "errors", "clock", "metrics", "tomllines", "logaddresses", "listing"}
     | {"hours", "due", "colors", "languages", "wish", "bulletin", "blocks", "passwords", "holding", "target"}
-    | {"ownprocess", "person", "spent", "__init__"},
+    | {"ownprocess", "person", "spent", "records", "__init__"},
 ]
 GROUND = LAYERS[-1]
 
