@@ -21,12 +21,14 @@ from smtpgate.desk import daily, duty, targets
 from smtpgate.desksettings import Agent, Desk
 from smtpgate.due import Circumstances, Due, Member
 from smtpgate.errors import StoreError, StoreFatal, StoreMisuse
-from smtpgate.handlers import later
+from smtpgate.handlers import alarms, later
 from smtpgate.handlers.pipeline import Pipeline
 from smtpgate.mail import address as mail_address
 from smtpgate.model import Ticket
 from smtpgate.requested import Requested
-from smtpgate.store.api import Changes, Facts, FactsQuery, Store
+from smtpgate.store import heldalarms
+from smtpgate.store.api import Changes, Facts, FactsQuery
+from smtpgate.store.verbs import VerbStore
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +57,7 @@ class Later:
     """The loop. on_outgoing is called when something put mail into the queue."""
 
     config: Config
-    store: Store
+    store: VerbStore
     pipeline: Pipeline
     clock: Clock
     on_outgoing: Callable[[], None]
@@ -87,6 +89,7 @@ class Later:
             await self._recount()
             members = await self._look()
             await self._digests(members)
+            await self._held_alarms()
             if self.requested is not None:
                 await self.requested.look()
             for _ in range(_IN_A_ROW):
@@ -150,6 +153,20 @@ class Later:
                 await self._digest(agent, key, kept, desks, where, now)
         if new:
             await self.store.begin_digests(new)
+
+    async def _held_alarms(self) -> None:
+        """What the cap on mail to somebody has held back, as soon as it leaves room."""
+        config, post, now = self.config, self.pipeline.post, self.clock.now()
+        for address in await heldalarms.people(self.store):
+
+            def decide(tickets: Sequence[Ticket], *, address: str = address) -> Changes:
+                return alarms.summed(config, post, address, tickets, now)
+
+            most = config.limits.notifications_per_hour
+            changes = await heldalarms.tell(self.store, address, now=now, most=most, decide=decide)
+            if changes is not None and changes.outgoing:
+                log.info("alarms told together", agent=address, outgoing=[id_text(mail.id) for mail in changes.outgoing])
+                self.on_outgoing()
 
     def _agents(self) -> tuple[_Reader, ...]:
         """Who gets a digest; worked out once for each configuration, since it is asked every few seconds."""

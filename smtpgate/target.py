@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from smtpgate.records import record
 
@@ -72,6 +73,14 @@ class Count:
     target: Target
     met: int
     missed: int
+
+
+class HeldAlarm(NamedTuple):
+    """Somebody who is to hear of a ticket that is late or soon will be, but has had too many mails within the hour."""
+
+    address: str
+    ticket_id: int
+    at: float
 
 
 Unmet = tuple[int, Target, float]  # ticket, target and moment of a Met that does not hold any more

@@ -20,7 +20,7 @@ from smtpgate.model import Priority, Status, Ticket
 from smtpgate.records import record
 from smtpgate.target import Met, Target, TargetClock, Told, Unmet, Watch
 
-_OURS = (Status.RECEIVED, Status.PROGRESS)  # it is for us to do something
+OURS = (Status.RECEIVED, Status.PROGRESS)  # it is for us to do something
 _WARN_AT = 75  # percent, of a date at a desk without targets
 
 
@@ -173,7 +173,7 @@ def _in_state(config: Config, now: Moved, happened: Happened) -> None:
         if clock.solution is not None:
             now.unmet.append((clock.ticket_id, Target.SOLUTION, clock.ended_at))
         now.clock = replace(clock, ended_at=None)
-    clock, goes = now.clock, happened.status in _OURS
+    clock, goes = now.clock, happened.status in OURS
     answer, solution = (_set(config, clock, watch, at, goes=goes) for watch in (clock.answer, clock.solution))
     if answer is not clock.answer or solution is not clock.solution:
         now.clock = replace(clock, answer=answer, solution=solution)
@@ -222,7 +222,7 @@ def items(config: Config, clock: TargetClock, status: Status, priority: Priority
             warn = calendar.after(clock.dated, most) if most else None
             yield Item(Target.DATE, clock.date, warn, clock.date_told)
         return
-    if status not in _OURS:
+    if status not in OURS:
         return
     for target, watch in ((_of_answer(clock), clock.answer), (Target.SOLUTION, clock.solution)):
         limit = _limit(config, clock.desk, target, priority)
@@ -243,7 +243,7 @@ def reckoned(config: Config, clock: TargetClock, now: Happened) -> TargetClock:
     if not found:
         return replace(clock, due_at=None, alert_at=None)
     first = min(found, key=lambda item: item.at)
-    alerts = [at for item in found if (at := item.next()) is not None] if now.status in _OURS else []
+    alerts = [at for item in found if (at := item.next()) is not None] if now.status in OURS else []
     alert = min(alerts, default=None)
     if alert is not None and now.snoozed_until is not None:
         alert = max(alert, now.snoozed_until)
@@ -270,7 +270,7 @@ def recounted(config: Config, ticket: Ticket) -> TargetClock | None:
 def alarmed(config: Config, clock: TargetClock, now: Happened) -> tuple[TargetClock, Told]:
     """The clock once somebody has been told of what is due or soon will be, and which of the two; NOTHING: there is nothing to
     tell yet."""
-    if now.status not in _OURS or (now.snoozed_until is not None and now.snoozed_until > now.at):
+    if now.status not in OURS or (now.snoozed_until is not None and now.snoozed_until > now.at):
         return reckoned(config, clock, now), Told.NOTHING
     most = Told.NOTHING
     for item in items(config, clock, now.status, now.priority):

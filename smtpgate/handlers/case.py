@@ -58,7 +58,7 @@ from smtpgate.store.api import (
     SpentTime,
     TicketUpdate,
 )
-from smtpgate.target import Met, TargetClock, Unmet
+from smtpgate.target import HeldAlarm, Met, TargetClock, Unmet
 from smtpgate.wish import NewWish
 
 
@@ -199,6 +199,7 @@ class Work:
     silenced: list[int] = field(default_factory=list)
     discarded: list[str] = field(default_factory=list)
     hold_notices: list[HoldNotice] = field(default_factory=list)
+    held_alarms: list[HeldAlarm] = field(default_factory=list)
     links: list[NewLink] = field(default_factory=list)
     moved: list[MovedEntry] = field(default_factory=list)
     dates: dict[int, float | None] = field(default_factory=dict)  # by which an agent wants a ticket answered
@@ -271,6 +272,7 @@ class Work:
             met=tuple(self.met),
             unmet=tuple(self.unmet),
             hold_notices=tuple(self.hold_notices),
+            held_alarms=tuple(self.held_alarms),
             links=tuple(self.links),
             moved=tuple(self.moved),
             unmerged=tuple(self.unmerged),

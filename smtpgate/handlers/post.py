@@ -7,7 +7,7 @@ cannot be built as it is meant. No I/O.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from smtpgate.bulletin import Matter
 from smtpgate.clock import Clock, id_text, new_id
@@ -18,7 +18,7 @@ from smtpgate.listing import Daily
 from smtpgate.mail import address as mail_address
 from smtpgate.mail import duewords
 from smtpgate.mail.answers import Answer, compose_answer
-from smtpgate.mail.briefing import Briefing, Receipt, compose_briefing, compose_receipt, late_lines, late_title
+from smtpgate.mail.briefing import Briefing, Receipt, alarms_summed, compose_briefing, compose_receipt, late_lines, late_title
 from smtpgate.mail.compose import Templates, compose
 from smtpgate.mail.daily import Digest, compose_digest
 from smtpgate.mail.forward import forward_for_postmaster
@@ -267,6 +267,22 @@ class Post:
             references=(f"<{id_text(ticket.id)}.late@{desk.domain}>",),
         )
         return self._outgoing(compose_receipt(late, self.templates), "alert", desk, None, manager.address, now, now, None)
+
+    def alarms(self, *, desk: Desk, agent: Agent, tickets: Sequence[tuple[Ticket, Desk]], now: float) -> OutgoingMail:
+        """All that somebody has not heard of in time, each with its desk; what is due first stands first. No address of it does
+        anything."""
+        title, lines = alarms_summed(tickets, agent, now)
+        summed = Receipt(
+            title=title,
+            desk=desk,
+            ticket=None,
+            agent=agent,
+            message_id=new_message_id(new_id(self.clock), desk.domain, secrets.token_bytes(10)),
+            date=now,
+            answer_to=desk.address,
+            lines=lines,
+        )
+        return self._outgoing(compose_receipt(summed, self.templates), "alert", desk, None, agent.address, now, now, None)
 
     def held_address(self, desk: Desk, mail_id: int, agent: Agent, now: float) -> str:
         """Where this agent decides about a held mail."""

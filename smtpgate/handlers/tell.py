@@ -12,6 +12,7 @@ from smtpgate.mail.customerwords import Asked
 from smtpgate.mail.letters import ComposeError
 from smtpgate.model import Entry, EntryKind, OtherTicket, Ticket
 from smtpgate.store.api import LEFT_OUT, TO_AGENT, AckNote
+from smtpgate.target import HeldAlarm
 
 NAME = "tell"
 _CUSTOMER = (
@@ -30,6 +31,9 @@ _WANTED = (
     *("assigned", "handed", "moved", "merged", "unmerged", "split", "shown", "lost", "remind"),
     *("wants-export", "wants-erase"),
 )
+
+
+ALARMS = ("due-soon", "overdue")
 
 
 def handle(case: Case, work: Work) -> None:
@@ -109,7 +113,9 @@ def told(
         if case.post.key(address) == but:
             continue
         before = case.facts.said.told.get(address)
-        if what not in _WANTED and is_full(case, work, address):
+        if what in ALARMS and held_back(case, work, ticket, address):
+            continue
+        if what not in _WANTED and what not in ALARMS and is_full(case, work, address):
             continue
         try:
             mail = case.post.briefing(
@@ -131,6 +137,16 @@ def told(
         work.acks.append(AckNote(address, case.now, TO_AGENT))
         work.message_refs.append(case.post.reference(mail))
         work.because(NAME, f"{what} to agent {address}")
+
+
+def held_back(case: Known, work: Work, ticket: Ticket, address: str) -> bool:
+    """An alarm for which there is no room is told later, in one mail with all others of its kind."""
+    before, most = case.facts.said.told.get(address), case.config.limits.notifications_per_hour
+    if before is None or before.sent < most:
+        return False
+    work.held_alarms.append(HeldAlarm(address, ticket.id, case.now))
+    work.because(NAME, f"{address} is told later: {most} mails within an hour (limits.notifications_per_hour)")
+    return True
 
 
 def is_full(case: Known, work: Work, address: str) -> bool:

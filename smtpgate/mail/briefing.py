@@ -5,6 +5,7 @@ Pure. Every value is cleaned here, whoever wrote it. Raises ComposeError when a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -244,6 +245,25 @@ def late_lines(ticket: Ticket, desk: Desk, manager: Agent, now: float) -> tuple[
         (words["customer"], ticket.customer.address if ticket.customer else "-"),
     )
     return tuple(f"{name}{colon}{value}" for name, value in facts)
+
+
+_LISTED = 20  # tickets that one mail about alarms names
+
+
+def alarms_summed(tickets: Sequence[tuple[Ticket, Desk]], agent: Agent, now: float) -> tuple[str, tuple[str, ...]]:
+    """Title and lines about what somebody has not heard of in time, each with its desk."""
+    language = agent.language
+    words, between = duewords.SUMMED[language], colon(language)
+    late = sum(1 for one, _ in tickets if one.clock is not None and one.clock.due_at is not None and one.clock.due_at <= now)
+    parts = [(words["late"], late), (words["soon"], len(tickets) - late)]
+    lines = [
+        f"{one.number} {letters.shown_subject(letters.one_line(one.subject, 60), one.number)}".rstrip()
+        + between
+        + duewords.due_text(one.clock, desk, language, now, agent.timezone or "")
+        for one, desk in tickets[:_LISTED]
+    ]
+    more = (words["more"].format(count=len(tickets) - _LISTED),) if len(tickets) > _LISTED else ()
+    return comma(language).join(part.format(count=count) for part, count in parts if count), (words["why"], *lines, *more)
 
 
 def _when(briefing: Briefing, moment: float | None) -> str:

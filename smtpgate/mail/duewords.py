@@ -56,6 +56,28 @@ WORDS: dict[str, dict[str, str]] = {
 }
 
 
+SUMMED: dict[str, dict[str, str]] = {
+    "en": {
+        "late": "{count} overdue",
+        "soon": "{count} due soon",
+        "why": "You were sent too many mails within an hour to hear of these one by one.",
+        "more": "and {count} more",
+    },
+    "zh": {
+        "late": "{count} 张工单已逾期",
+        "soon": "{count} 张工单即将到期",
+        "why": "一小时内发给您的邮件过多，以下工单未能逐一通知。",
+        "more": "还有 {count} 张",
+    },
+    "zh-Hant": {
+        "late": "{count} 張工單已逾期",
+        "soon": "{count} 張工單即將到期",
+        "why": "一小時內寄給您的郵件過多，以下工單未能逐一通知。",
+        "more": "還有 {count} 張",
+    },
+}
+
+
 def day_text(moment: float, desk: Desk, language: Language, zone: str = "") -> str:
     """The moment with its day of the week."""
     day = _DAYS[language][datetime.fromtimestamp(moment, ZoneInfo(zone or desk.timezone)).weekday()]

@@ -160,6 +160,7 @@ def _apply(several: Sequence[_Several], also: Sequence[Query]) -> Verb[None]:
         for request in changes.personal:
             yield from requests.kept(request)
         yield from targets.kept(changes.clocks, changes.met, changes.unmet)
+        yield from targets.held(changes.held_alarms)
     yield from unmerging.ended(unmerged)
     yield from unmerging.kept(merged)
 

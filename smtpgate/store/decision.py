@@ -28,7 +28,7 @@ from smtpgate.model import (
 from smtpgate.person import Request
 from smtpgate.records import record
 from smtpgate.store.shown import Known, Said
-from smtpgate.target import Met, TargetClock, Unmet
+from smtpgate.target import HeldAlarm, Met, TargetClock, Unmet
 from smtpgate.wish import NewWish, Wish
 
 # --- what filing may ask, all at once ---------------------------------------------------------------------------------
@@ -257,6 +257,7 @@ class Changes:
     released: tuple[str, ...] = ()  # ids of held mails that an agent vouches for
     discarded: tuple[str, ...] = ()  # ids of held mails that an agent drops
     hold_notices: tuple[HoldNotice, ...] = ()
+    held_alarms: tuple[HeldAlarm, ...] = ()
     silenced: tuple[int, ...] = ()  # ids of tickets whose automatic mail to people outside is taken back where it has not left
     links: tuple[NewLink, ...] = ()  # one of kind INTO also moves all that the ticket holds
     moved: tuple[MovedEntry, ...] = ()

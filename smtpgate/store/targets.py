@@ -13,7 +13,7 @@ from typing import Any
 from smtpgate.due import Due, What
 from smtpgate.model import Status
 from smtpgate.store.statement import Many, Query, Row, Rows, Verb
-from smtpgate.target import Count, Met, Target, TargetClock, Told, Unmet, Watch
+from smtpgate.target import Count, HeldAlarm, Met, Target, TargetClock, Told, Unmet, Watch
 
 _COUNTED = 10_000
 MOST = 10_000  # tickets of a desk that are looked at, what is due first of all
@@ -84,6 +84,14 @@ def kept(clocks: Sequence[TargetClock], met: Sequence[Met], unmet: Sequence[Unme
         yield Query("DELETE FROM target_met WHERE ticket_id = $1 AND target = $2 AND at = $3", (ticket_id, target, at))
     if met:
         yield Many(_MET, tuple((one.ticket_id, one.target, one.at, one.desk, one.late) for one in met))
+
+
+def held(alarms: Sequence[HeldAlarm]) -> Verb[None]:
+    if alarms:
+        yield Many(
+            "INSERT INTO alarm_held (address, ticket_id, at) VALUES ($1, $2, $3) ON CONFLICT (address, ticket_id) DO NOTHING",
+            tuple((one.address, one.ticket_id, one.at) for one in alarms),
+        )
 
 
 # --- what must be told, as store.due has it ---------------------------------------------------------------------------

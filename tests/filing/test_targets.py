@@ -15,6 +15,7 @@ import pytest
 from smtpgate import actions
 from smtpgate.later import Later
 from smtpgate.model import Status
+from smtpgate.store import heldalarms
 from smtpgate.target import TargetClock
 from tests.filing.test_agent import DESKS, KIM, LEE, Colleague, begin, read, text_of, to
 from tests.filing.test_later import QUIET, ask_desk, customer_says, newest, pass_by
@@ -309,6 +310,37 @@ async def test_agents_hear_before_it_is_late_and_once_when_it_is_and_managers_th
     assert str(read(letter)["Reply-To"].addresses[0].addr_spec) == DESK  # he need not be an agent
     assert "OVERDUE since Friday, 2 January 2026, 14:00 (first answer)" in text_of(letter)
     assert await pass_by(desk, 2 * DAY) == []
+
+
+async def test_what_the_cap_holds_back_is_told_together_when_there_is_room(tmp_path: Path) -> None:
+    async with helpdesk(tmp_path, desk=COUNTED, agent=QUIET, limits={"notifications_per_hour": 3}) as desk:
+        filed = [await desk.post(mail(f"No. {number}")) for number in range(3)]  # each of them is a mail
+        await answer(desk, filed[0], "#due today 10:20")
+        await answer(desk, filed[1], "#due today 10:40")
+        await answer(desk, filed[2], "#due today 10:50")
+        got = [one for minutes in range(50) for one in await pass_by(desk, 60) if one[0] in ("to-agent", "alert")]
+        assert sorted(got) == [("alert", BOSS)] * 3  # who had none before
+        await answer(desk, filed[1], "#resolved\nDone.")
+        got = await pass_by(desk, 11 * 60)
+        assert sorted(one for one in got if one[0] == "alert") == [("alert", KIM), ("alert", LEE)]
+        told = {m.recipients[0].address: m for m in await desk.outgoing() if m.purpose == "alert"}
+        text = text_of(told[LEE])
+        assert str(read(told[LEE])["Subject"]) == "2 overdue"
+        assert text.index("No. 0: OVERDUE since") < text.index("No. 2: OVERDUE since")
+        assert "No. 1" not in text  # it is done
+        assert "2 张工单已逾期" in text_of(told[KIM])
+        assert [one for one in await pass_by(desk, 2 * HOUR) if one[0] == "alert"] == []
+        assert await desk.store.check() == []
+
+
+async def test_what_was_held_back_for_somebody_whom_it_concerns_no_more_is_not_told(tmp_path: Path) -> None:
+    async with helpdesk(tmp_path, desk=COUNTED, agent=QUIET, limits={"notifications_per_hour": 1}) as desk:
+        first = await begin(desk)
+        await answer(desk, first, "#due today 10:20")
+        await pass_by(desk, 21 * 60)
+        await answer(desk, first, "#take")
+        assert [one for one in await pass_by(desk, 40 * 60) if one[1] == KIM] == []
+        assert await desk.store._read(heldalarms._people) == []
 
 
 async def test_after_an_outage_there_is_one(desk: Helpdesk) -> None:

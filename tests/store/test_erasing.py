@@ -483,6 +483,7 @@ NOBODYS = {
     "target_met": "target desk",
     "privacy": "what state by_whom desk language counts worker",
     "worked": "desk agent",
+    "alarm_held": "address",
     "guess": "key worker",  # the key is a hash, gone with its hour
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,9 +12,10 @@ from smtpgate.due import Circumstances, Due, What
 from smtpgate.errors import StoreMisuse
 from smtpgate.listing import Listed, Listing
 from smtpgate.model import Status, Ticket
-from smtpgate.store.api import Changes, Facts, FactsQuery, TicketUpdate
+from smtpgate.store import heldalarms
+from smtpgate.store.api import TO_AGENT, AckNote, Changes, Facts, FactsQuery, TicketUpdate
 from smtpgate.store.verbs import VerbStore
-from smtpgate.target import Count, Met, Target, TargetClock, Told, Watch
+from smtpgate.target import Count, HeldAlarm, Met, Target, TargetClock, Told, Watch
 from tests.store.conftest import OpenStore
 from tests.support.store_data import NOW, a_query, a_ticket
 from tests.support.store_steps import open_ticket
@@ -153,3 +155,28 @@ async def test_all_clocks_are_counted_anew_some_at_a_time(store: VerbStore) -> N
     assert after is None
     found = await store.due_tickets(["support"], statuses=(), until=None, limit=9)
     assert [ticket.id for ticket in found] == sorted((ticket.id for ticket in tickets), reverse=True)
+
+
+async def test_alarms_that_were_held_back_are_told_once_when_there_is_room(store: VerbStore) -> None:
+    tickets = [a_ticket() for _ in range(3)]
+    for ticket in tickets:
+        await open_ticket(store, ticket)
+    held = tuple(HeldAlarm(LEE, ticket.id, NOW + i) for i, ticket in enumerate((*tickets, tickets[0])))
+    sent = AckNote(LEE, NOW, TO_AGENT)
+    await store.change(ticket_number=None, query=None, decide=lambda _, __: Changes(held_alarms=held, acks=(sent,)))
+    told: list[list[int]] = []
+
+    def decide(found: Sequence[Ticket]) -> Changes:
+        told.append(sorted(ticket.id for ticket in found))
+        return Changes()
+
+    async def tell(now: float) -> bool:
+        found = await asyncio.gather(*(heldalarms.tell(store, LEE, now=now, most=1, decide=decide) for _ in range(2)))
+        return any(one is not None for one in found)
+
+    assert await heldalarms.people(store) == [LEE]
+    assert await tell(NOW + 3599) is False
+    assert await tell(NOW + 3601) is True
+    assert await tell(NOW + 3602) is False
+    assert told == [sorted(ticket.id for ticket in tickets)]
+    assert await heldalarms.people(store) == []
