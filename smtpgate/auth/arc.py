@@ -13,9 +13,9 @@ from collections import Counter
 
 import dkim
 import structlog
-from dkim.util import InvalidTagValueList, parse_tag_value
 
 from smtpgate.auth import keys, message, results
+from smtpgate.auth import tags as tag_list
 from smtpgate.auth.dns import Lookups, canonical
 from smtpgate.auth.keys import Key, KeyProblem
 from smtpgate.auth.message import Message
@@ -112,8 +112,8 @@ def _instance(field: Field) -> int:
 def _signer(field: Field) -> tuple[dict[bytes, bytes], str, str] | str:
     """Tags, domain and selector of a seal or a signature; a text when it cannot be read."""
     try:
-        tags = parse_tag_value(field.value)
-    except InvalidTagValueList:
+        tags = tag_list.read(field.value)
+    except tag_list.MalformedTags:
         return "a field cannot be read"
     domain = canonical(tags.get(b"d", b"").decode("utf-8", "replace"))
     selector = canonical(tags.get(b"s", b"").decode("utf-8", "replace"))

@@ -96,11 +96,12 @@ def _parsed(text: bytes, domain: str) -> Record | None:
     )
 
 
-def _targets(domain: str) -> list[str]:
+@lru_cache(_REMEMBERED)
+def _targets(domain: str) -> tuple[str, ...]:
     """The domains that a walk asks, at most eight: from nine labels on it goes from the whole name to seven labels."""
     labels = domain.split(".")
     rest = range(1, len(labels)) if len(labels) < _WALK else range(len(labels) - _WALK + 1, len(labels))
-    return [domain, *(".".join(labels[i:]) for i in rest)]
+    return domain, *(".".join(labels[i:]) for i in rest)
 
 
 async def walk(domain: str, lookups: Lookups) -> Walk:

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from dkim.crypto import UnparsableKeyError, parse_public_key
-from dkim.util import InvalidTagValueList, parse_tag_value
 from nacl.exceptions import BadSignatureError
 
+from smtpgate.auth import tags as tag_list
 from smtpgate.auth.dns import DnsStatus, Lookups
 
 _RECORD = 4096  # octets; an RSA key of 8192 bits needs 1,400
@@ -97,8 +97,8 @@ def parse(record: bytes) -> Key | KeyProblem:
 @lru_cache(_REMEMBERED)
 def _parsed(record: bytes) -> Key | KeyProblem:
     try:
-        tags = parse_tag_value(record)
-    except InvalidTagValueList:
+        tags = tag_list.read(record)
+    except tag_list.MalformedTags:
         return KeyProblem("permerror", "the key record cannot be read")
     if tags.get(b"v", b"DKIM1") != b"DKIM1":
         return KeyProblem("permerror", "the key record has an unknown version")

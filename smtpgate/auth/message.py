@@ -14,7 +14,8 @@ from hashlib import sha256
 
 from dkim.canonicalization import CanonicalizationPolicy, Relaxed, Simple
 
-from smtpgate.mail.header import TRUNCATED, Field, Header, split
+from smtpgate.mail import header
+from smtpgate.mail.header import TRUNCATED, Field, Header
 
 SINGLETONS = frozenset(
     {"from", "sender", "reply-to", "to", "cc", "bcc", "message-id", "in-reply-to", "references", "subject", "date"}
@@ -72,7 +73,8 @@ def policy(c: bytes | None) -> CanonicalizationPolicy | None:
 
 def doubled(by_name: Mapping[str, Sequence[Field]], names: frozenset[str] = SINGLETONS) -> tuple[str, ...]:
     """The fields that stand more than once though they must not (RFC 5322 §3.6), sorted."""
-    return tuple(sorted(name for name, fields in by_name.items() if len(fields) > 1 and name in names))
+    twice = [name for name, fields in by_name.items() if len(fields) > 1 and name in names]
+    return tuple(sorted(twice)) if twice else ()
 
 
 def suspicious(field: Field) -> str:
@@ -98,13 +100,11 @@ class Message:
         if head is None:
             if any(piece.count(b"\n") != piece.count(b"\r\n") for piece in _pieces(raw)):
                 raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-            head = split(raw)
+            head = header.split(raw)
         fields, body = head
         if fields and fields[0].name == "" and fields[0].raw.startswith((b"From ", b">From ")):
             fields = fields[1:]  # the line that mbox files begin with
-        by_name: dict[str, list[Field]] = {}
-        for field in fields:
-            by_name.setdefault(field.name, []).append(field)
+        by_name = dict(header.by_name(fields))
         cut, nameless = by_name.pop(TRUNCATED, None), by_name.pop("", None)
         problem = ""
         if cut:

@@ -12,6 +12,7 @@ import warnings
 from collections import OrderedDict
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -33,6 +34,8 @@ _DOMAIN_SPEC = 512  # characters before expansion; a name has 253 after it
 
 _KEPT = 1000  # checks whose result is kept
 _KEPT_SIZE = 4096  # characters of what DNS said for one; 10 MB for all of them at most
+
+_address = lru_cache(1024)(ipaddress.ip_address)
 
 Question = tuple[str, str]
 
@@ -121,7 +124,7 @@ async def check(lookups: Lookups, *, ip: str, helo: str, mail_from: str | None, 
     sender = mail_from or f"postmaster@{helo}"
     domain = sender.rpartition("@")[2].lower()
     try:
-        address = ipaddress.ip_address(ip)
+        address = _address(ip)
     except ValueError:
         return SpfResult("none", domain, "the client's address is not known")
     known = canonical(domain)

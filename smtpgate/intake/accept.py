@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import structlog
@@ -157,7 +156,7 @@ class Acceptor:
             return "550 5.6.0 Bare CR or LF in the mail: lines end with CR LF"
         head = header.split(raw, limit=limits.header_section, fields=limits.header_fields)
         fields = head[0]
-        if sum([field.name == "received" for field in fields]) > limits.hops:
+        if len(header.named(fields, "received")) > limits.hops:
             return "554 5.4.6 Too many hops: the mail is in a loop"  # RFC 5321 §6.3
         if envelope.login and (refused := submitted.refusal(fields, envelope.login)):
             return refused
@@ -182,7 +181,10 @@ class Acceptor:
         if verdict.evidence in PROVED and not exempt and not self._may_mail_domain(domain):
             notes["why"] = f"more than limits.mail_rate_domain mails in this minute from {domain}"
             return "451 4.7.1 Too much mail from this domain in a minute, try again later"
-        async with self._few if len(raw) > _LARGE else nullcontext():
+        if len(raw) > _LARGE:
+            async with self._few:
+                await self._commit(envelope, verdict, raw, fields, notes)
+        else:
             await self._commit(envelope, verdict, raw, fields, notes)
         self._on_accept(envelope, verdict)
         return f"250 2.0.0 {envelope.mail_id} accepted"

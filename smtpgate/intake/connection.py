@@ -13,6 +13,7 @@ import asyncio
 import contextvars
 import math
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Coroutine
 from typing import Any
 
@@ -33,6 +34,7 @@ from smtpgate.intake.standing import Standing
 
 log = structlog.get_logger(__name__)
 
+_REMEMBERED = 50  # mails that the line about the end of a connection names
 _BUFFER = 32 * 1024  # octets of commands that may wait
 _TOGETHER = 4096  # octets of replies that may wait for each other
 _IN_A_ROW = 20  # commands of one client that nobody else is served between
@@ -78,7 +80,7 @@ class Connection(Quiet, SMTP, ABC):
         self._helo = ""
         self._secured: str | None = None  # TLS version and cipher
         self._mails = self._errors = 0
-        self._mail_ids: list[str] = []  # of the newest ones
+        self._mail_ids: deque[str] = deque(maxlen=_REMEMBERED)  # of the newest ones
         self._ended = "client left"
 
     @property
@@ -408,7 +410,7 @@ class Connection(Quiet, SMTP, ABC):
             helo=self._helo,
             tls=self._secured,
             mails=self._mails,
-            mail=self._mail_ids,
+            mail=list(self._mail_ids),
             errors=self._errors,
             seconds=round(self.loop.time() - self._began, 3),
             why=self._ended,

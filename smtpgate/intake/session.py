@@ -31,7 +31,6 @@ log = structlog.get_logger(__name__)
 _IDLE_VERBS = frozenset({"EHLO", "HELO", "LHLO", "NOOP", "RSET", "VRFY", "HELP", "XFORWARD", "XCLIENT"})
 _OF_FORWARDERS = frozenset({"XFORWARD", "XCLIENT"})
 _NOT_OFFERED = frozenset({"EXPN", "BDAT", "AUTH", "ETRN", "TURN", "SEND", "SOML", "SAML"})
-_REMEMBERED = 50  # mails that the line about the end of a connection names
 _BROWSER = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"})
 _FAULTS = {
     Fault.TOO_LARGE: "552 5.3.4 Mail is larger than the limit",  # RFC 1870 §6.3
@@ -315,7 +314,7 @@ class Session(Connection):
         reply = self._failed(error) if error is not None else task.result()
         if reply.startswith("2"):
             self._mails += 1
-            self._mail_ids = [*self._mail_ids[1 - _REMEMBERED :], mail.mail_id]
+            self._mail_ids.append(mail.mail_id)
             self._idle = 0
         self._mail_ended(mail, reply)
 

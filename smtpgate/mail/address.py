@@ -23,6 +23,9 @@ local_name = mailboxes.local_name
 
 # An address as nearly all are: letters, digits and a few marks. What matches is only what the whole grammar takes too.
 _ORDINARY = re.compile(r"[A-Za-z0-9_+=-][A-Za-z0-9_+=.-]{0,63}+@[A-Za-z0-9][A-Za-z0-9.-]{0,60}+")
+# A From field of letters, digits and a few marks, as nearly all are: which address stands there nobody can doubt.
+_SPEC = rb"([A-Za-z0-9@_+=.-]{1,300}+)"
+_PLAIN_FROM = re.compile(rb"[ \t]{0,9}+(?:[A-Za-z0-9 '._-]{0,200}+<%b>|%b)[ \t]{0,9}+" % (_SPEC, _SPEC))
 _ODD_DOMAIN = re.compile(r"\.\.|-\.|\.-|[.-]$|[Xx][Nn]--")
 _MARKS = "<>@,;:()[]\\"  # special characters of a list of addresses, besides quotes (RFC 5322 §3.2.3)
 _MARK = re.compile(f"[{re.escape(_MARKS)}]")
@@ -55,6 +58,8 @@ def author(fields: Iterable[Field]) -> tuple[str, str]:
             junk = True
     if found is None:
         return "", "no From field"
+    if plain := _PLAIN_FROM.fullmatch(found.value):  # _mailbox would find the same
+        return _spec((plain[1] or plain[2]).decode("ascii"))
     if len(found.value) > header.FIELD_LIMIT:
         return "", "the From field is too long"
     value = _FOLD.sub(b"", found.value)

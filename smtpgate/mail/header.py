@@ -72,7 +72,9 @@ def split(raw: bytes, *, limit: int = 131072, fields: int = 1000, part: bool = F
             break
         match = _FIELD.match(raw, pos, end)
         if match is not None:
-            found.append(Field(match[1].decode("ascii").lower(), _chomp(match[2]), match[0]))
+            name, value = match.groups()
+            value = value[:-2] if value.endswith(b"\r\n") else _chomp(value)
+            found.append(Field(name.decode("ascii").lower(), value, match[0]))
             begun = True
             pos = match.end()
         elif begun or raw.startswith((b"From ", b">From ", b" ", b"\t"), pos):

@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smtpgate.mail import address, header
 from smtpgate.model import Address
@@ -12,6 +14,18 @@ from tests.support.doubling import assert_linear
 def author(value: str | bytes, extra: bytes = b"") -> tuple[str, str]:
     data = value if isinstance(value, bytes) else value.encode()
     return address.author(header.split(b"Subject: x\r\nFrom: " + data + b"\r\n" + extra + b"\r\nbody")[0])
+
+
+_PIECES = st.sampled_from(
+    ["a", "Bo", "b.example", "@", "<", ">", " ", "\t", ".", "..", "-", "_", "'", '"', "(", ")", ",", "xn--a", "1", "é", "x" * 65]
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(_PIECES, max_size=10).map("".join))
+def test_a_plain_author_is_found_as_any_other(value: str) -> None:
+    field = header.Field("from", value.encode(), b"")
+    assert address.author([field]) == address._mailbox(value.strip(" \t"))
 
 
 @pytest.mark.parametrize(
