@@ -16,8 +16,8 @@ def columns(text: str) -> int:
     return len(text) if text.isascii() else sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def fold(line: str, width: int = WIDTH) -> str:
-    """Broken at blanks and between Chinese characters, what goes on set in by two columns. A longer word stays whole: it is an
+def fold(line: str, width: int = WIDTH, indent: str = "  ") -> str:
+    """Broken at blanks and between Chinese characters, what goes on set in by `indent`. A longer word stays whole: it is an
     address, most likely."""
     if columns(line) <= width:
         return line
@@ -26,11 +26,16 @@ def fold(line: str, width: int = WIDTH) -> str:
         if here.strip() and used + columns(piece.rstrip()) > width:
             kept, carried = _parted(here.rstrip(), width)
             lines.append(kept)
-            here = "  " + carried
+            here = indent + carried
             used = columns(here)
-        if here != "  " or not piece.isspace():
+        if not (lines and here == indent and piece.isspace()):
             here, used = here + piece, used + columns(piece)
     return "\n".join((*lines, here.rstrip()))
+
+
+def fold_text(text: str) -> str:
+    """Prose of several lines, each folded, nothing set in."""
+    return "\n".join(fold(line, indent="") for line in text.split("\n"))
 
 
 def _parted(full: str, width: int) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from smtpgate.errors import GatewayError
 from smtpgate.languages import LANGUAGES, TAGS, Language, colon, is_chinese
 from smtpgate.mail import safe
 from smtpgate.mail.customerwords import Asked, offered
+from smtpgate.mail.folding import fold_text
 from smtpgate.mail.privacywords import BUTTONS, COUNTS, TEXTS, TITLES, Occasion
 from smtpgate.mail.statuswords import LAST, MATTER, NEXT, STATE
 from smtpgate.model import Address, Entry, OtherTicket, Status
@@ -249,6 +250,7 @@ def variables(letter: Letter) -> dict[str, str]:
         "other": letter.other,
         "copies": "yes" if letter.copies else "",
         "promise": letter.promise,
+        "folded": fold_text(letter.promise),
         "matter": MATTER[language][letter.matter] if letter.matter else "",
         **of_desk(desk, language),
         **_standing(letter),
@@ -276,6 +278,7 @@ def _personal(letter: Letter, subject: str) -> dict[str, str]:
     return {
         "title": TITLES[language][found.occasion],
         "message": text,
+        "folded": fold_text(text),
         "confirmlink": mailto(address, letter.ticket_number, subject) + body if decision else "",
         "button": BUTTONS[language][word] if word else "",
     }

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from smtpgate.bulletin import Matter
 from smtpgate.desksettings import Desk
-from smtpgate.languages import LANGUAGES
+from smtpgate.languages import LANGUAGES, Language
 from smtpgate.mail import letters
 from smtpgate.mail.letters import Ending, Letter, Personal, Purpose, Standing
 from smtpgate.mail.privacywords import Occasion
@@ -19,6 +19,11 @@ from smtpgate.model import Address, Entry, EntryKind, OtherTicket, Status
 PAGES = ("answer",)  # mails that are made of more than a letter's values
 AGENTS_PAGES = ("to-agent", "receipt", "digest", "held")  # those that agents get
 _OCCASIONS = {purpose: tuple(Occasion) if purpose is Purpose.PRIVACY else () for purpose in Purpose}
+_PROMISES: dict[Language, str] = {
+    "en": "You get an answer from one of us by Wednesday, 30 September 2026, 14:00 (UTC+8) at the latest.",
+    "zh": "我们的同事最迟在 2026年9月30日（星期三） 14:00（UTC+8）之前给您答复。",
+    "zh-Hant": "我們的同仁最遲會在 2026年9月30日（星期三） 14:00（UTC+8）之前答覆您。",
+}
 
 
 def of_letters() -> Iterator[Letter]:
@@ -47,7 +52,7 @@ def of_letters() -> Iterator[Letter]:
     for language in LANGUAGES:
         for purpose in Purpose:
             letter = replace(full, language=language, purpose=purpose)
-            yield replace(letter, matter=Matter.OUTAGE)
+            yield replace(letter, matter=Matter.OUTAGE, promise=_PROMISES[language])
             yield replace(letter, ending=Ending("time", 7))
             yield from (replace(letter, personal=Personal(one, 1767312000.0, {"sent": 2}, "x")) for one in _OCCASIONS[purpose])
             yield replace(letter, ending=Ending(closes_at=1767312000.0, waiting=True))

@@ -14,7 +14,9 @@ import pytest
 from smtpgate.desksettings import Agent
 from smtpgate.languages import LANGUAGES
 from smtpgate.mail import compose as compose_module
+from smtpgate.mail import templatesamples
 from smtpgate.mail.compose import Templates, built_in_directory, compose
+from smtpgate.mail.folding import columns
 from smtpgate.mail.letters import ComposeError, Purpose, variables
 from smtpgate.mail.samples import sample
 from smtpgate.mail.wire import text_part
@@ -176,3 +178,22 @@ def test_of_our_own_a_start_misses_those_that_are_not_there(tmp_path: Path, monk
     assert Templates().missing() == []
     (tmp_path / "templates/en/received.html").unlink()
     assert Templates().missing() == ["en/received.html: there is no template en/received.html"]
+
+
+# --- on a page of 80 columns ------------------------------------------------------------------------------------------
+
+
+def test_no_line_of_ours_is_wider_than_80_columns() -> None:
+    ours = Templates(None)
+    wide = {line for letter in templatesamples.of_letters() for line in ours.render(letter).text.split("\n") if columns(line) > 80}
+    assert wide == set()
+
+
+def test_what_a_person_is_told_of_his_own_data_reads_as_it_was_set() -> None:
+    """As a whole, since where a line breaks is to be seen by people: privacy.txt is what they would read."""
+    ours, pages = Templates(None), []
+    for one in templatesamples.of_letters():
+        if one.purpose is Purpose.PRIVACY and one.personal is not None:
+            found = ours.render(one)
+            pages.append(f"=== {one.language} {one.personal.occasion.value}\n{found.subject.strip()}\n\n{found.text}")
+    assert "\n".join(pages) == (Path(__file__).parent / "privacy.txt").read_text(encoding="utf-8")
