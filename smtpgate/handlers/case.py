@@ -250,6 +250,7 @@ class Work:
             state=state,
             reason=self.held,
             decision=decision,
+            held_for=self.ticket.id if state is MailState.HELD and self.ticket is not None else None,
             tickets=tuple(self.tickets),
             updates=tuple(self.updates),
             entries=tuple(self.entries),

@@ -315,9 +315,6 @@ class Store(IntakeStore, DeliveryStore, Protocol):
     async def first_due(self, now: float) -> Due | None:
         """What has been due for longest."""
 
-    async def next_due_at(self) -> float | None:
-        """When something is next due, or None."""
-
     async def settle_due(self, wanted: Due, *, query_of: QueryOf, decide: DecideDue) -> Changes | None:
         """Do what is due, decided inside the transaction like `file`; decide must give it another time, or none.
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from smtpgate.bulletin import Bulletin, BulletinSeen, Matter, Place, Run
 from smtpgate.errors import StoreMisuse
 from smtpgate.links import LinkKind
-from smtpgate.model import Ticket
+from smtpgate.model import Status, Ticket
 from smtpgate.store import rows
 from smtpgate.store.api import DecideBatch
 from smtpgate.store.changes import apply
@@ -23,7 +23,7 @@ from smtpgate.store.statement import FOR_UPDATE, Many, Query, Row, Verb, Where, 
 from smtpgate.store.talk import outlines
 
 _COLUMNS = "id, tag, matter, texts, author, created_at, desk, since, follows, run"
-_OPEN = "('received', 'progress', 'waiting')"
+_BITE = 2000  # tickets of one state that are looked at in one transaction
 
 
 def _bulletin(row: Row) -> Bulletin:
@@ -65,31 +65,48 @@ def affected(bulletin: Bulletin, place: Place, limit: int) -> Verb[tuple[tuple[T
                 ORDER BY ticket_id DESC LIMIT $3""",
             (bulletin.follows, place.below, limit),
         )
+        ids, floor = [row[0] for row in found], 0
     else:
-        found = yield _tagged(bulletin, place, limit)
-    ids = [row[0] for row in found]
+        ids, floor = yield from _tagged(bulletin, place, limit)
     merged = (yield from leads_to(ids)) if bulletin.follows is not None else {}
     tickets = yield from tickets_by_id((*ids, *merged.values()))
     for old, new in merged.items():  # to the same person, in his own words, about the number that leads on
         tickets[old] = replace(tickets[old], id=new, number=tickets[new].number)
-    if len(ids) == limit:
-        following: Place | None = Place(place.ended, ids[-1])
+    if len(ids) == limit or floor:
+        following: Place | None = Place(place.ended, ids[-1] if len(ids) == limit else floor)
     else:
         following = Place(ended=True) if bulletin.since is not None and not place.ended else None
     return tuple(tickets[ticket_id] for ticket_id in ids), following
 
 
-def _tagged(bulletin: Bulletin, place: Place, limit: int) -> Query:
+def _tagged(bulletin: Bulletin, place: Place, limit: int) -> Verb[tuple[list[int], int]]:
+    """The newest of them, and down to where was looked, 0 when that is all: a batch holds everybody's filing up, and one in a
+    million tickets may have the tag."""
+    states = [status for status in Status if status.open is not place.ended]  # one by one: each is in order in its index
+    floor = 0
+    for status in states:
+        sql, params, _ = _looked_at(bulletin.desk, status, place.below, 0)
+        looked = yield Query(f"SELECT count(*), min(id) FROM ({sql}) AS chosen", params)
+        floor = max(floor, looked[0][1] if looked[0][0] == _BITE else 0)
+    ids: list[int] = []
+    for status in states:
+        sql, params, _ = _looked_at(bulletin.desk, status, place.below, floor)
+        found = yield Query(
+            f"""SELECT t.id, t.updated_at FROM ({sql}) AS chosen JOIN ticket t ON t.id = chosen.id
+                WHERE replace(t.tags, ${len(params) + 1}, '') <> t.tags AND NOT {MERGED}""",
+            (*params, json.dumps(bulletin.tag)),
+        )
+        ids += [row[0] for row in found if not place.ended or bulletin.since is None or row[1] >= bulletin.since]
+    return sorted(ids, reverse=True)[:limit], floor
+
+
+def _looked_at(desk: str, status: Status, below: int, floor: int) -> Query:
     where = Where()
-    where.add(f"t.status {'NOT IN' if place.ended else 'IN'} {_OPEN}")
-    where.add("t.id < {}", place.below)
-    where.add("replace(t.tags, {}, '') <> t.tags", json.dumps(bulletin.tag))
-    where.add(f"NOT {MERGED}")
-    if bulletin.desk:
-        where.add("t.desk = {}", bulletin.desk)
-    if place.ended:
-        where.add("t.updated_at >= {}", bulletin.since)
-    return where.query("SELECT t.id FROM ticket t", "t.id DESC", limit)
+    if desk:
+        where.add("desk = {}", desk)
+    where.add("status = {}", status)
+    where.add("id < {} AND id >= {}", below, floor)
+    return where.query("SELECT id FROM ticket", "id DESC", _BITE)
 
 
 def batch(bulletin_id: int, limit: int, decide: DecideBatch) -> Verb[tuple[int, Run] | None]:

@@ -219,6 +219,7 @@ def _new_rows(several: Sequence[_Several]) -> Iterator[Query]:
     for changes, mail_id in several:
         yield from _references(changes)
         yield from _fingerprints(changes, mail_id)
+        yield from holding.noted(changes, mail_id)
     for changes, mail_id in several:
         for mail in changes.outgoing:
             yield from _an_outgoing(mail, mail_id)

@@ -15,7 +15,7 @@ from smtpgate.store.api import Changes
 from smtpgate.store.changes import apply
 from smtpgate.store.facts import tickets_by_id
 from smtpgate.store.linking import MERGED
-from smtpgate.store.listing import OURS, SNOOZED
+from smtpgate.store.listing import OPEN, OURS, SNOOZED
 from smtpgate.store.statement import Query, Rows, Verb
 
 _SHOWN = 20  # of each list
@@ -41,11 +41,11 @@ def daily(agent: str, desks: Sequence[str], now: float, until: float) -> Verb[Da
             unanswered = _UNANSWERED if status in OURS else "NULL"
             mine += yield Query(
                 f"""SELECT t.id, {unanswered} FROM ticket t
-                    WHERE t.desk = $1 AND t.status = $2 AND t.assignee = $3 AND NOT {SNOOZED}""",
+                    WHERE t.desk = $1 AND t.status = $2 AND t.assignee = $3 AND {OPEN} AND NOT {SNOOZED}""",
                 (desk, status, agent),
             )
         for status in OURS:
-            where = f"FROM ticket t WHERE t.desk = $1 AND t.status = $2 AND t.assignee = '' AND NOT {SNOOZED}"
+            where = f"FROM ticket t WHERE t.desk = $1 AND t.status = $2 AND t.assignee = '' AND {OPEN} AND NOT {SNOOZED}"
             values: tuple[str | float, ...] = (desk, status)
             if soon:
                 where, values = f"{where} AND NOT {_DUE}", (*values, until)

@@ -241,6 +241,7 @@ class Changes:
     state: MailState | None = None  # of the incoming mail; None: not about an incoming mail
     reason: str = ""
     decision: str = ""  # JSON
+    held_for: int | None = None  # the ticket that a held mail would join
     tickets: tuple[NewTicket, ...] = ()
     updates: tuple[TicketUpdate, ...] = ()
     entries: tuple[Entry, ...] = ()

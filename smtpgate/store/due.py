@@ -18,7 +18,6 @@ from smtpgate.store.seen import Coming
 from smtpgate.store.statement import Many, Query, Row, Verb
 
 _COUNTED = 10_000  # things that are due, by which they are many
-_HELD = 200  # held mails that are looked at
 _DUE = "ticket_id, what, at, since, state, reminded"
 _ENDING = (Status.WAITING, Status.RESOLVED)  # states in which something comes of silence
 _UPSERT = """INSERT INTO due (ticket_id, what, at, since, state, reminded, tries) VALUES ($1, $2, $3, $4, $5, $6, 0)
@@ -111,12 +110,6 @@ def acknowledged(ticket_id: int) -> Verb[bool]:
         return True
     begun = yield Query("SELECT kind FROM entry WHERE ticket_id = $1 ORDER BY seq LIMIT 1", (ticket_id,))
     return bool(begun) and begun[0][0] == "reply"
-
-
-def is_held(number: str) -> Verb[bool]:
-    """Among the newest held mails is one that would join this ticket."""
-    found = yield Query("SELECT decision FROM incoming WHERE state = 'held' ORDER BY seq DESC LIMIT $1", (_HELD,))
-    return any(f'"ticket": "{number}"' in decision for (decision,) in found)
 
 
 def of_ticket(ticket_id: int) -> Verb[tuple[Due, ...]]:

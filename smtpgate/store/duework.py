@@ -6,8 +6,9 @@ from smtpgate.due import Circumstances, Due, What
 from smtpgate.errors import StoreMisuse
 from smtpgate.store.api import Changes, DecideDue, QueryOf
 from smtpgate.store.changes import apply
-from smtpgate.store.due import acknowledged, is_held, the_same
+from smtpgate.store.due import acknowledged, the_same
 from smtpgate.store.facts import facts, tickets_by_id
+from smtpgate.store.holding import is_held
 from smtpgate.store.statement import Verb
 
 
@@ -18,7 +19,7 @@ def settle(due: Due, query_of: QueryOf, decide: DecideDue) -> Verb[Changes | Non
     found = yield from tickets_by_id((due.ticket_id,))
     ticket = found[due.ticket_id]
     known = yield from facts(query_of(ticket))
-    held = due.what is What.STATE and (yield from is_held(ticket.number))
+    held = due.what is What.STATE and (yield from is_held(ticket))
     changes = decide(ticket, known, Circumstances((yield from acknowledged(ticket.id)), held))
     if changes.state is not None or changes.postpone_until is not None or changes.fingerprints:
         raise StoreMisuse("what time brings cannot say anything about a mail")

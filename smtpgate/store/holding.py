@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 from typing import Any
 
 from smtpgate.holding import Collected, Held, Holding
-from smtpgate.model import MailState
+from smtpgate.links import LinkKind
+from smtpgate.model import MailState, Ticket
 from smtpgate.store import rows
 from smtpgate.store.decision import ALERT, HELD, Changes, Facts, FactsQuery
 from smtpgate.store.statement import Query, Verb, select_in
@@ -67,6 +68,26 @@ def _collected(agents: tuple[str, ...]) -> Verb[dict[tuple[str, str], Collected]
         agents,
     )
     return {(row[0], row[1]): Collected(row[2], row[3], row[4], rows.tuple_of_strings(row[5])) for row in found}
+
+
+def is_held(ticket: Ticket) -> Verb[bool]:
+    """A mail is held that would join this ticket, or one that was merged into it."""
+    found = yield from select_in(
+        """SELECT i.id FROM held_for h JOIN incoming i ON i.id = h.mail_id
+            WHERE i.state = 'held' AND h.ticket_id IN (...) LIMIT 1""",
+        [ticket.id, *(link.ticket_id for link in ticket.links if link.kind is LinkKind.HOLDS)],
+    )
+    return bool(found)
+
+
+def noted(changes: Changes, mail_id: str | None) -> Iterator[Query]:
+    """The ticket that a mail which is held would join."""
+    if changes.held_for is not None:
+        yield Query(
+            """INSERT INTO held_for (mail_id, ticket_id) VALUES ($1, $2)
+                ON CONFLICT (mail_id) DO UPDATE SET ticket_id = excluded.ticket_id""",
+            (mail_id, changes.held_for),
+        )
 
 
 def settled(changes: Changes) -> Verb[None]:

@@ -12,9 +12,9 @@ from smtpgate.store.linking import OF_NUMBER, SURVIVOR
 from smtpgate.store.statement import Query, Rows, Verb
 
 _MOST = 51  # one more than an agent is shown, which tells that there are more
-_ASSIGNED = 10_000  # tickets of one desk and state that are looked at for who has them, the oldest first
 _SUBJECTS = 2_000  # tickets of one desk and state whose subjects are looked at, the newest first
 SNOOZED = "EXISTS (SELECT 1 FROM due d WHERE d.ticket_id = t.id AND d.what = 'snooze' AND d.at IS NOT NULL)"
+OPEN = "t.status IN ('received', 'progress', 'waiting')"  # for an index by assignee that has only these
 _OPEN = tuple(status for status in Status if status.open)
 OURS = (Status.RECEIVED, Status.PROGRESS)  # the customer waits for us
 
@@ -72,8 +72,7 @@ def _of(asked: Listing, desk: str, status: Status) -> Verb[list[int]]:
     else:
         awake = f"AND NOT {SNOOZED}" if asked.what is Listed.NEXT else ""
         rows = yield Query(
-            f"""SELECT id FROM (SELECT id, assignee FROM ticket WHERE desk = $1 AND status = $2 ORDER BY id LIMIT $3) t
-                WHERE assignee = $4 {awake} ORDER BY id LIMIT $5""",
-            (desk, status, _ASSIGNED, "" if asked.what is Listed.NEXT else asked.agent, _MOST),
+            f"SELECT id FROM ticket t WHERE desk = $1 AND status = $2 AND assignee = $3 AND {OPEN} {awake} ORDER BY id LIMIT $4",
+            (desk, status, "" if asked.what is Listed.NEXT else asked.agent, _MOST),
         )
     return [row[0] for row in rows]

@@ -23,6 +23,7 @@ _WORDS = (
     (re.compile(r"\bBLOB\b"), "bytea"),
     (re.compile(r"\bTEXT\b"), 'text COLLATE "C"'),
     (re.compile(r"\) STRICT;"), ");"),
+    (re.compile(r"\binstr\("), "strpos("),
 )
 
 

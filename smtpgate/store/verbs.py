@@ -1,4 +1,4 @@
-"""The Store that runs verbs: each method names its generator and whether it writes. A driver adds _write and _read.
+"""The Store that runs verbs: each method names its generator and how it is written. What only reads is in store.reads.
 
 Fails as store.api says; the driver turns its own errors into those.
 """
@@ -6,48 +6,34 @@ Fails as store.api says; the driver turns its own errors into those.
 from __future__ import annotations
 
 import asyncio
-import functools
-from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from smtpgate.blocks import Block
-from smtpgate.bulletin import Bulletin, BulletinSeen, Place, Run
-from smtpgate.due import Due, Member
-from smtpgate.listing import Daily
-from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, Evidence, MailState, Status, Ticket
+from smtpgate.bulletin import Bulletin, Run
+from smtpgate.due import Due
+from smtpgate.model import Attempt, Delivery, DeliveryState, Entry, MailState, Ticket
 from smtpgate.store import (
-    blocking,
     bulletins,
     changes,
     daily,
     due,
     duework,
-    filework,
     greylist,
-    history,
     imported,
     incoming,
-    look,
     meta,
     nodes,
-    overview,
     queue,
     rows,
-    targets,
-    verify,
-    worked,
 )
-from smtpgate.store import facts as facts_verb
 from smtpgate.store import recount as recounting
 from smtpgate.store.api import Accepted, Changes, Decide, DecideBatch, DecideDue, Facts, FactsQuery, Incoming, OldMail, QueryOf
-from smtpgate.store.check import check
 from smtpgate.store.guesses import Counted, shared
-from smtpgate.store.rawfiles import RawFiles
-from smtpgate.store.seen import Finding, History, Node, Overview, SourcedEntry, WorkedTime
-from smtpgate.store.shown import OutgoingDetail, Pause, RecipientStatus, TicketDetail
+from smtpgate.store.reads import Reads
+from smtpgate.store.seen import Node
+from smtpgate.store.shown import Pause
 from smtpgate.store.statement import T, Verb
-from smtpgate.target import Count, TargetClock
+from smtpgate.target import TargetClock
 
 PATIENCE = 0.005  # seconds that work which nobody outside waits for may wait for others to share its commit
 _AGAIN = 3  # times that a file which went is written again
@@ -65,49 +51,8 @@ async def _while_files_go(once: Callable[[], Awaitable[T]]) -> T:
     return await once()
 
 
-class VerbStore(ABC):
+class VerbStore(Reads):
     """store.api.Store over whatever runs the generators."""
-
-    files: RawFiles  # of large raw mail
-
-    @abstractmethod
-    async def close(self) -> None:
-        """Finish what is queued and close. Safe to call twice."""
-
-    @property
-    @abstractmethod
-    def commits(self) -> int:
-        """Transactions that this store has committed, for tests and benchmarks."""
-
-    @abstractmethod
-    async def size(self) -> int:
-        """Bytes of the file or the database."""
-
-    @abstractmethod
-    async def join(self, node: str, handlers: Mapping[str, Callable[[], None]]) -> None:
-        """Be known to the other nodes, if the database has any, and have handlers called for their news (MAIL, OUTGOING).
-
-        Raises StoreError when another one has that name.
-        """
-
-    @abstractmethod
-    async def _write(
-        self, make: Callable[[], Verb[T]], size: int = 0, *, ordered: bool = False, news: str = "", patience: float = 0.0
-    ) -> T:
-        """Run a new verb in a transaction that is durable when this returns. size: its octets, for the batch limit.
-
-        ordered: its answer depends on what others write, so that such verbs happen one after the other, among all nodes.
-        news: what other nodes may want to know of when it has happened. The verb may be run more than once: only the last
-        run counts. patience: seconds that it may wait for others to share its commit.
-        """
-
-    @abstractmethod
-    async def _read(self, make: Callable[[], Verb[T]]) -> T:
-        """Run a new verb on one snapshot."""
-
-    @abstractmethod
-    async def forgotten(self) -> None:
-        """What was erased is out of what the database keeps beside its rows too, as far as that can be had while it runs."""
 
     # intake
 
@@ -145,27 +90,11 @@ class VerbStore(ABC):
         path = self.files.path(name, place)
         return path is not None and path.is_file()
 
-    async def _whole(self, mails: Sequence[Incoming]) -> list[Incoming]:
-        """With the bytes that are in files. One that has just moved is looked for where it is now."""
-        if all(mail.kept is None for mail in mails):
-            return list(mails)
-        found = await asyncio.to_thread(lambda: [rows.whole(mail, self.files) for mail in mails])
-        for number, mail in enumerate(found):
-            if mail.fault is not None and mail.kept is not None:
-                place = await self._read(functools.partial(incoming.place_of, mail.kept.part.file))
-                if place != mail.kept.part.place:
-                    kept = replace(mail.kept, part=replace(mail.kept.part, place=place))
-                    found[number] = await asyncio.to_thread(rows.whole, replace(mail, kept=kept, fault=None), self.files)
-        return found
-
     async def greylist(self, key: str, *, now: float, delay: float, window: float, remember: float) -> float:
         return await self._write(lambda: greylist.greylist(key, now, delay, window, remember))
 
     async def guesses(self, worker: str, told: Sequence[Counted], since: int, keys: Sequence[str] | None) -> Sequence[Counted]:
         return await self._write(lambda: shared(worker, told, since, keys))
-
-    async def clients(self, limit: int) -> Sequence[tuple[str, Evidence, str]]:
-        return await self._read(lambda: incoming.clients(limit))
 
     # filing
 
@@ -196,9 +125,6 @@ class VerbStore(ABC):
 
         return await _while_files_go(once)
 
-    async def imported(self, keys: Sequence[str]) -> dict[str, str]:
-        return await self._read(lambda: imported.decisions(keys))
-
     async def file_failed(
         self,
         mail_id: str,
@@ -218,85 +144,6 @@ class VerbStore(ABC):
             return (yield from incoming.release_leases(worker_prefix)) + (yield from queue.release_leases(worker_prefix))
 
         return await self._write(both)
-
-    # looking
-
-    async def facts(self, query: FactsQuery) -> Facts:
-        return await self._read(lambda: facts_verb.facts(query))
-
-    async def mail(self, mail_id: str) -> Incoming | None:
-        mail = await self._read(lambda: incoming.mail(mail_id))
-        return None if mail is None else (await self._whole([mail]))[0]
-
-    async def mails(self, state: MailState | None, *, limit: int, before: str | None = None) -> Sequence[Incoming]:
-        return await self._read(lambda: incoming.mails(state, limit, before))
-
-    async def mails_of_message_id(self, message_id: str) -> Sequence[Incoming]:
-        return await self._read(lambda: incoming.mails_of_message_id(message_id))
-
-    async def ticket(self, number: str) -> TicketDetail | None:
-        return await self._read(lambda: look.ticket(number))
-
-    async def tickets(
-        self, *, desk: str | None, statuses: Sequence[Status], sender: str | None, limit: int, before: int | None = None
-    ) -> Sequence[Ticket]:
-        return await self._read(lambda: look.tickets(desk, statuses, sender, limit, before))
-
-    async def entries(self, ticket_ids: Sequence[int]) -> dict[int, tuple[SourcedEntry, ...]]:
-        return await self._read(lambda: look.entries(ticket_ids))
-
-    async def outgoing(self, outgoing_id: int) -> OutgoingDetail | None:
-        return await self._read(lambda: look.outgoing(outgoing_id))
-
-    async def history(self, name: str, *, number: int | None, limit: int) -> History | None:
-        return await self._read(lambda: history.history(name, number, limit))
-
-    async def queue(
-        self,
-        *,
-        states: Sequence[DeliveryState],
-        ticket_number: str | None,
-        limit: int,
-        before: int | None = None,
-        domain: str | None = None,
-        created_before: float | None = None,
-        address: str | None = None,
-    ) -> Sequence[RecipientStatus]:
-        return await self._read(lambda: look.queue(states, ticket_number, limit, before, domain, created_before, address))
-
-    async def overview(self, now: float) -> Overview:
-        return await self._read(lambda: overview.overview(now))
-
-    async def worked(
-        self, by: str, *, desk: str | None, agent: str | None, since: float | None, until: float | None
-    ) -> Sequence[WorkedTime]:
-        return await self._read(lambda: worked.summed(by, desk, agent, since, until))
-
-    async def blocks(self, desk: str | None) -> Sequence[Block]:
-        return await self._read(lambda: blocking.all_of(desk))
-
-    async def counts(self) -> dict[str, int]:
-        return await self._read(look.counts)
-
-    async def check(self) -> list[str]:
-        """What is wrong with the data, one line each; nothing when all is well. Reads everything."""
-        return await self._read(check)
-
-    async def verify(self, now: float) -> list[Finding]:
-        """Everything that check looks at, and every mail's bytes, page by page."""
-        found = [Finding(fault, verify.BUG) for fault in await self.check()]
-        for page_of in (functools.partial(verify.incoming_page, self.files), verify.entry_page, verify.outgoing_page):
-            after: int | None = 0
-            while after is not None:
-                page, after = await self._read(functools.partial(page_of, after))
-                found += page
-        for page_of_files in filework.settled(self.files, now):
-            found += await self._read(functools.partial(verify.files_page, page_of_files))
-        found += await self._read(lambda: verify.leases(now))
-        found += await self._read(lambda: verify.overdue(now))
-        found += await self._read(verify.serials)
-        found += await self._read(verify.numbers)
-        return found
 
     # what an admin or agent does
 
@@ -340,12 +187,6 @@ class VerbStore(ABC):
     async def unclaim(self, recipient_ids: Sequence[int], *, now: float) -> None:
         await self._write(lambda: queue.unclaim(recipient_ids, now))
 
-    async def next_due(self) -> float | None:
-        return await self._read(queue.next_due)
-
-    async def pauses(self) -> Sequence[Pause]:
-        return await self._read(queue.pauses)
-
     async def pause(self, pause: Pause) -> None:
         await self._write(lambda: queue.pause(pause))
 
@@ -353,14 +194,6 @@ class VerbStore(ABC):
         return await self._write(lambda: queue.resume(destination))
 
     # time
-
-    async def first_due(self, now: float) -> Due | None:
-        """What has been due for longest."""
-        return await self._read(lambda: due.first(now))
-
-    async def next_due_at(self) -> float | None:
-        """When something is next due, or None."""
-        return await self._read(due.next_due)
 
     async def settle_due(self, wanted: Due, *, query_of: QueryOf, decide: DecideDue) -> Changes | None:
         """Do what is due, decided inside the transaction like `file`; decide must give it another time, or none.
@@ -372,37 +205,15 @@ class VerbStore(ABC):
         """It could not be done, and comes again after the next of these waits, at last after the last: how often by now."""
         return await self._write(lambda: due.postponed(wanted, now, waits))
 
-    async def members(self) -> dict[str, Member]:
-        """What is kept of agents, by mail.address.key."""
-        return await self._read(due.members)
-
-    async def daily(self, agent: str, desks: Sequence[str], now: float, until: float) -> Daily:
-        """What waits for an agent; until: the end of his day."""
-        return await self._read(lambda: daily.daily(agent, desks, now, until))
-
     async def send_digest(self, agent: str, before: str, changes: Changes) -> bool:
         """A digest goes out with these changes. before: the day of the last one, as it was seen. False: there is a newer one."""
         return await self._write(lambda: daily.digested(agent, before, changes), ordered=True, news=OUTGOING)
-
-    async def targets_of(self) -> str:
-        return await self._read(meta.targets_of)
 
     async def targets_are(self, settings: str) -> None:
         await self._write(lambda: meta.targets_are(settings))
 
     async def recount(self, after: int, *, limit: int, recount: Callable[[Ticket], TargetClock | None]) -> int | None:
         return await self._write(lambda: recounting.recounted(after, limit, recount), ordered=True, patience=PATIENCE)
-
-    async def targets_met(self, desk: str, begin: float, end: float) -> Sequence[Count]:
-        return await self._read(lambda: targets.met(desk, begin, end))
-
-    async def overdue(self, desks: Sequence[str], now: float) -> dict[str, int]:
-        return await self._read(lambda: look.overdue(desks, now))
-
-    async def due_tickets(
-        self, desks: Sequence[str], *, statuses: Sequence[Status], until: float | None, limit: int
-    ) -> Sequence[Ticket]:
-        return await self._read(lambda: look.due_tickets(desks, statuses, until, limit))
 
     async def begin_digests(self, agents: Sequence[tuple[str, str]]) -> None:
         """Of agents of whom nothing was kept the day before their first digest."""
@@ -413,14 +224,8 @@ class VerbStore(ABC):
     async def begin_bulletin(self, new: Bulletin, *, same_since: float) -> Bulletin | None:
         return await self._write(lambda: bulletins.begin(new, same_since), ordered=True)
 
-    async def affected(self, bulletin: Bulletin, place: Place, limit: int) -> tuple[tuple[Ticket, ...], Place | None]:
-        return await self._read(lambda: bulletins.affected(bulletin, place, limit))
-
     async def bulletin_batch(self, bulletin_id: int, *, limit: int, decide: DecideBatch) -> tuple[int, Run] | None:
         return await self._write(lambda: bulletins.batch(bulletin_id, limit, decide), ordered=True, news=OUTGOING)
-
-    async def bulletins(self, limit: int) -> Sequence[BulletinSeen]:
-        return await self._read(lambda: bulletins.seen(limit))
 
     # nodes
 
@@ -439,12 +244,6 @@ class VerbStore(ABC):
 
     async def number_patterns(self, current: str) -> tuple[str, ...]:
         return await self._write(lambda: meta.number_patterns(current), ordered=True)
-
-    async def known_number_patterns(self) -> tuple[str, ...]:
-        return await self._read(meta.known_number_patterns)
-
-    async def known_token_key(self) -> bytes | None:
-        return await self._read(meta.known_token_key)
 
     async def token_key(self, candidate: bytes) -> bytes:
         return await self._write(lambda: meta.token_key(candidate))

@@ -10,6 +10,7 @@ import pytest
 
 from smtpgate.bulletin import Bulletin, Matter, Place, Run, Served
 from smtpgate.model import Entry, Participant, Role, Status, Ticket
+from smtpgate.store import bulletins
 from smtpgate.store.api import Changes
 from smtpgate.store.verbs import VerbStore
 from tests.support.store_data import NOW, a_recipient, a_ticket, an_outgoing
@@ -61,6 +62,31 @@ async def test_it_is_about_open_tickets_with_the_tag_the_newest_first(store: Ver
     chinese = await tagged(store, "f@x.example", "打印机_二楼")
     assert await everything(store, replace(ONE, tag="打印机_二楼")) == [chinese.id]
     assert await everything(store, replace(ONE, tag="打印机%二楼")) == []
+
+
+async def test_a_batch_looks_at_so_many_tickets_and_no_more(store: VerbStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few have the tag, of many of every state and desk: each bite goes on where the one before ended, and none is left out."""
+    monkeypatch.setattr(bulletins, "_BITE", 3)
+    wanted: dict[str, list[int]] = {"": [], "sales": []}
+    for number in range(40):
+        desk, status = ("support", "sales")[number % 3 == 0], list(Status)[number * 7 % 5]
+        ticket = await tagged(
+            store, f"{number}@x.example", "printer" if number % 4 == 1 else "fax", desk=desk, status=status, updated_at=NOW
+        )
+        if number % 4 == 1:
+            wanted[""].insert(0, ticket.id)
+            wanted["sales"][:0] = [ticket.id] if desk == "sales" else []
+    for desk, ids in wanted.items():
+        for limit in (1, 2, 50):
+            found = await everything(store, replace(ONE, desk=desk, since=NOW - 50), limit)
+            assert sorted(found, reverse=True) == ids, (desk, limit)
+            assert len(set(found)) == len(found)
+    assert await everything(store, replace(ONE, since=NOW + 1)) == await everything(
+        store, ONE
+    )  # of those that ended none changed since
+    one_bite, following = await store.affected(replace(ONE, since=NOW - 50), Place(ended=True), 50)
+    assert len(one_bite) <= 3
+    assert following is not None
 
 
 async def test_nobody_gets_it_twice_wherever_it_is_interrupted(store: VerbStore) -> None:

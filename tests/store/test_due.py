@@ -9,13 +9,14 @@ import pytest
 
 from smtpgate.due import Circumstances, Due, Leave, Member, What
 from smtpgate.errors import StoreMisuse
+from smtpgate.links import LinkKind, NewLink
 from smtpgate.listing import Listed, Listing
-from smtpgate.model import DeliveryState, EntryKind, Status, Ticket
+from smtpgate.model import DeliveryState, EntryKind, MailState, Status, Ticket
 from smtpgate.store.api import Changes, Facts, FactsQuery, TicketUpdate
 from smtpgate.store.verbs import VerbStore
 from tests.store.conftest import OpenStore
 from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, an_entry, an_outgoing
-from tests.support.store_steps import open_ticket
+from tests.support.store_steps import accept_one, open_ticket
 
 
 async def changed(store: VerbStore, changes: Changes) -> None:
@@ -32,10 +33,14 @@ def snooze(ticket: Ticket, at: float | None) -> Due:
     return Due(ticket.id, What.SNOOZE, at, NOW, ticket.status)
 
 
-async def settled(store: VerbStore, due: Due, again: float | None = None, told: list[bool] | None = None) -> Changes | None:
+async def settled(
+    store: VerbStore, due: Due, again: float | None = None, told: list[bool] | None = None, held: list[bool] | None = None
+) -> Changes | None:
     def decide(_ticket: Ticket, _facts: Facts, around: Circumstances) -> Changes:
         if told is not None:
             told.append(around.acknowledged)
+        if held is not None:
+            held.append(around.held)
         return Changes(due=(due.at_(again),), updates=(TicketUpdate(due.ticket_id, tags=("done",)),))
 
     def asks(ticket: Ticket) -> FactsQuery:
@@ -50,15 +55,51 @@ async def test_the_longest_due_comes_first_and_what_is_done_does_not_come_again(
     for ticket, at in ((late, NOW - 5), (soon, NOW - 9), (far, NOW + 60)):
         await open_ticket(store, ticket)
         await changed(store, Changes(due=(snooze(ticket, at),)))
-    assert await store.next_due_at() == NOW - 9
+    assert (await store.overview(NOW)).coming.next_at == NOW - 9
     done = []
     while (due := await store.first_due(NOW)) is not None:
         assert await settled(store, due) is not None
         done.append(due.ticket_id)
     assert done == [soon.id, late.id]
-    assert await store.next_due_at() == NOW + 60
+    assert (await store.overview(NOW)).coming.next_at == NOW + 60
     assert (await seen(store, soon)).tags == ("done",)
     assert await store.first_due(NOW - 100) is None  # a clock that was put back
+
+
+async def test_a_held_mail_that_would_join_it_is_known_however_many_are_held(store: VerbStore) -> None:
+    ticket, merged, other = a_ticket(), a_ticket(), a_ticket()
+    for one in (ticket, merged, other):
+        await open_ticket(store, one)
+        await changed(store, Changes(entries=(an_entry(one.id),)))
+        await changed(store, Changes(due=(Due(one.id, What.STATE, NOW - 1, NOW, one.status),)))
+
+    async def hold(for_whom: Ticket | None) -> str:
+        mail_id = await accept_one(store)
+        await store.claim(worker="w", now=NOW, lease=60, limit=1)
+        held = Changes(state=MailState.HELD, reason="no proof", decision="{}", held_for=for_whom and for_whom.id)
+        await store.file(mail_id, worker="w", query=a_query(mail_id), decide=lambda _: held)
+        return mail_id
+
+    async def is_held(one: Ticket) -> bool:
+        told: list[bool] = []
+        due = Due(one.id, What.STATE, NOW - 1, NOW, one.status)
+        assert await settled(store, due, again=NOW - 1, held=told) is not None
+        return told[0]
+
+    first = await hold(ticket)
+    for _ in range(3):
+        await hold(None)
+    assert [await is_held(one) for one in (ticket, merged, other)] == [True, False, False]
+    assert await store.settle_mail(first, expect=[MailState.HELD], to=MailState.ACCEPTED, reason="")
+    assert not await is_held(ticket)
+    await store.claim(worker="w", now=NOW, lease=60, limit=1)
+    again = Changes(state=MailState.HELD, reason="a colleague was faster", decision="{}", held_for=merged.id)
+    await store.file(first, worker="w", query=a_query(first), decide=lambda _: again)
+    assert [await is_held(one) for one in (ticket, merged)] == [False, True]
+    into = NewLink(merged.id, LinkKind.INTO, ticket.id, NOW)
+    await changed(store, Changes(links=(into,), entries=(an_entry(merged.id, kind=EntryKind.EVENT),)))
+    assert await is_held(ticket)  # the answer to a ticket that was merged into this one
+    assert not await is_held(other)
 
 
 async def test_two_at_once_do_it_once(store: VerbStore, open_store: OpenStore) -> None:

@@ -477,6 +477,7 @@ NOBODYS = {
     "due": "what state",
     "member": "agent digested",
     "block": "desk by_whom",
+    "held_for": "mail_id",
     "hold_notice": "address desk mails",
     "bulletin": "tag matter texts author desk run",
     "target": "desk kept",

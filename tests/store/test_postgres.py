@@ -23,7 +23,7 @@ from smtpgate.store.sqlite import SqliteStore
 from smtpgate.store.verbs import MAIL, OUTGOING, VerbStore
 from tests.support import postgres
 from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, an_entry, an_outgoing
-from tests.support.store_steps import accept_one, claim_all, file_as, open_ticket, opening, queue_to
+from tests.support.store_steps import HELD_BEFORE, HELD_FOR, accept_one, claim_all, file_as, open_ticket, opening, queue_to
 
 if postgres.missing():
     pytest.skip(postgres.missing(), allow_module_level=True)
@@ -32,7 +32,7 @@ from smtpgate.store.postgres import PostgresStore
 from smtpgate.store.postgres_dialect import ddl
 from smtpgate.store.postgres_link import Server
 from smtpgate.store.postgres_writer import ORDER_LOCK
-from smtpgate.store.statement import Query, Verb
+from smtpgate.store.statement import Query, Verb, one
 
 Opening = Callable[..., Awaitable[PostgresStore]]
 
@@ -84,12 +84,15 @@ class TestServer:
             await PostgresStore.open(Server(url))
 
     async def test_an_older_schema_is_brought_up_and_a_reader_says_so(self, database: str, opening_store: Opening) -> None:
-        url = await a_schema(database, "older", *ddl(schema.migrations()[0]), "INSERT INTO meta VALUES ('schema version', '1')")
+        url = await a_schema(
+            database, "older", *ddl(schema.migrations()[0]), "INSERT INTO meta VALUES ('schema version', '1')", *HELD_BEFORE
+        )
         with pytest.raises(StoreError, match="start the gateway"):
             await opening_store(url, read_only=True)
         await asyncio.gather(*(opening_store(url) for _ in range(3)))  # nodes that start at once
         reader = await opening_store(url, read_only=True)
         assert (await reader.overview(NOW)).schema == len(schema.migrations())
+        assert list(map(tuple, await reader._read(lambda: one("SELECT mail_id, ticket_id FROM held_for")))) == HELD_FOR
 
     async def test_a_rolling_upgrade(self, database: str, opening_store: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
         """A step that only adds is made beside older gateways; one that breaks them waits until they have stopped."""

@@ -13,19 +13,23 @@ import stat
 import tempfile
 import warnings
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from smtpgate.bulletin import Bulletin, Matter, Place
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.listing import Listed, Listing
 from smtpgate.model import DeliveryState, MailState, Status
 from smtpgate.store import (
+    bulletins,
     changes,
     daily,
     due,
     history,
+    holding,
     imported,
     incoming,
     listing,
@@ -37,13 +41,14 @@ from smtpgate.store import (
     sqlite_file,
     sqlite_writer,
     targets,
+    worked,
 )
 from smtpgate.store.api import AckNote, Changes, TicketUpdate
 from smtpgate.store.sqlite import SqliteStore
 from smtpgate.store.statement import Query, Verb, asking_at_once, statements
 from smtpgate.target import Target, TargetClock
 from tests.support.store_data import NOW, a_query, a_recipient, a_ticket, accepted, an_attempt, an_outgoing
-from tests.support.store_steps import accept_one, opening
+from tests.support.store_steps import HELD_BEFORE, HELD_FOR, accept_one, opening
 
 
 @pytest.fixture
@@ -219,6 +224,14 @@ class TestSchema:
         at_once.close()
         by_steps.close()
 
+    def test_what_an_older_store_holds_for_a_ticket_is_known_afterwards(self) -> None:
+        first, *others = sqlite_file.migrations()
+        connection = sqlite3.connect(":memory:")
+        for script in (first, ";\n".join((*HELD_BEFORE, "")), *others):
+            sqlite_file._run(connection, script)
+        assert connection.execute("SELECT mail_id, ticket_id FROM held_for").fetchall() == HELD_FOR
+        connection.close()
+
     async def test_a_newer_store_is_refused(self, path: Path) -> None:
         self.at_version(path, len(sqlite_file.migrations()) + 1, needs=len(sqlite_file.migrations()) + 1)
         for how in ({}, {"read_only": True}):
@@ -335,6 +348,7 @@ def daily_verbs() -> list[tuple[str, Verb[Any]]]:
         fingerprints=("f",),
         serials=(("d", "EML"),),
     )
+    notice = Bulletin(1, "printer", Matter.OUTAGE, {"en": "It burns."}, "lee@corp.example", NOW, since=0.0)
     filed = opening("m1", ticket, sent, told=("f",), acks=(AckNote("a@x", NOW, "received"),), bounced=((8, "gone"),))
     update = Changes(updates=(TicketUpdate(ticket.id, Status.WAITING),))
     return [
@@ -384,6 +398,24 @@ def daily_verbs() -> list[tuple[str, Verb[Any]]]:
         ("daily", daily.daily("lee@corp.example", ["support"], NOW, NOW)),
         ("listing", listing.found(Listing(Listed.OPEN, ("support",)))),
         ("listing", targets.due_of("support", tuple(Status), where="AND t.assignee = $3", agent="lee@corp.example")),
+        *(
+            (
+                "listing",
+                listing.found(Listing(what, ("support", "sales"), agent="lee@corp.example", words=("printer",), number="N-1")),
+            )
+            for what in Listed
+        ),
+        *(
+            ("affected", bulletins.affected(replace(notice, desk=desk), Place(ended), 10))
+            for desk in ("", "support")
+            for ended in (False, True)
+        ),
+        ("affected", bulletins.affected(replace(notice, follows=3), Place(), 10)),
+        ("bulletins", bulletins.seen(10)),
+        ("is_held", holding.is_held(ticket)),
+        ("person", look.tickets(None, [Status.RECEIVED], "wang@example.org", 10, 2**60)),
+        ("clients", incoming.clients(10)),
+        ("worked", worked.summed("agent", "support", "lee@corp.example", 0.0, NOW)),
         ("due_tickets", look.due_tickets(["support"], (), NOW, 10)),
         ("overdue", look.overdue(["support"], NOW)),
         ("targets_met", targets.met("support", 0.0, NOW)),

@@ -76,7 +76,7 @@ async def test_a_clock_comes_back_as_it_was_kept(store: VerbStore) -> None:
 async def test_who_must_hear_comes_once_and_in_turn_with_what_else_is_due(store: VerbStore, open_store: OpenStore) -> None:
     late, soon, _ = await opened(store, NOW - 5, NOW - 9, NOW + 60)
     await changed(store, Changes(due=(Due(late.id, What.SNOOZE, NOW - 7, NOW, Status.RECEIVED),)))
-    assert await store.next_due_at() == NOW - 9
+    assert (await store.overview(NOW)).coming.next_at == NOW - 9
     first = await store.first_due(NOW)
     assert first is not None
     assert (first.ticket_id, first.what) == (soon.id, What.TARGET)
@@ -95,7 +95,7 @@ async def test_who_must_hear_comes_once_and_in_turn_with_what_else_is_due(store:
     again = await store.first_due(NOW + 60)
     assert again is not None
     assert await store.postpone_due(again, now=NOW, waits=(60.0, 600.0)) == 2
-    assert await store.next_due_at() == NOW + 60  # the third ticket's
+    assert (await store.overview(NOW)).coming.next_at == NOW + 60  # the third ticket's
     await settled(store, replace(again, at=NOW + 600))
     assert await store.first_due(NOW + 900) == Due(_.id, What.TARGET, NOW + 60, NOW + 60, Status.RECEIVED)
 

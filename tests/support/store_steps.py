@@ -67,3 +67,22 @@ async def queue_to(store: Store, *recipients: Any, **change: Any) -> OutgoingMai
     mail = an_outgoing(*recipients, **change)
     await queue_mail(store, mail)
     return mail
+
+
+# Rows as the first version would have left them: one mail that is held for a ticket, one for nobody, and one that was filed.
+HELD_BEFORE = (
+    """INSERT INTO ticket (id, number, desk, status, subject, language, created_at, updated_at, unverified, other_desks)
+        VALUES (7, 'N-1', 'support', 'waiting', 'hi', 'en', 1, 1, 0, '[]')""",
+    *(
+        f"""INSERT INTO incoming (id, state, received_at, rcpts, peer, helo, protocol, smtputf8, verdict, size, sha256, decision)
+            VALUES ('{mail_id}', '{state}', 1, '[]', '', '', '', 0, '', 0, '',
+                '{{"outcome": "x", "ticket": {ticket}, "tickets": []}}')"""
+        for mail_id, state, ticket in (
+            ("m1", "held", '"N-1"'),
+            ("m2", "held", "null"),
+            ("m3", "filed", '"N-1"'),
+            ("m4", "held", '"N-2"'),
+        )
+    ),
+)
+HELD_FOR = [("m1", 7)]  # what a store that was brought up knows of them

@@ -79,6 +79,7 @@ CREATE TABLE ticket (
 ) STRICT;
 CREATE INDEX ticket_status ON ticket (status, id);
 CREATE INDEX ticket_desk ON ticket (desk, status, id);
+CREATE INDEX ticket_assignee ON ticket (assignee, desk, status, id) WHERE status IN ('received', 'progress', 'waiting');
 
 -- since: when an agent put this one in the place of the ticket's customer, 0 for one who was it from the start. subject: he may read
 -- the ticket's.
@@ -318,6 +319,13 @@ CREATE TABLE block (
     reason TEXT NOT NULL,
     PRIMARY KEY (who, desk)
 ) STRICT;
+
+-- The ticket that a mail would have joined when it was held. Whether it still is held, its own row says.
+CREATE TABLE held_for (
+    mail_id TEXT NOT NULL PRIMARY KEY REFERENCES incoming (id),
+    ticket_id INTEGER NOT NULL REFERENCES ticket (id)
+) STRICT;
+CREATE INDEX held_for_ticket ON held_for (ticket_id);
 
 -- The newest mail to an agent that lists held mails of a desk, since when and which: while it has not left, a longer one takes its
 -- place.
