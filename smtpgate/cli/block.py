@@ -109,13 +109,15 @@ def remove(context: Context, who: str, desk: str | None, as_json: bool) -> None:
     from smtpgate.blocks import hashed
 
     config = context.config(read_files=False)  # a desk that is no longer there may still have blocks
-    key, at = _key(who), desk or ""
+    at = desk or ""
+
+    async def work(store: Store) -> Sequence[Block]:
+        return await store.blocks(None)
+
+    blocks = context.with_store(work, config=config)
+    key = who if any(b.who == who for b in blocks) else _key(who)  # as a list shows it: earlier versions took any
     either = (key, hashed(key))  # of a person who was erased
-
-    async def work(store: Store) -> list[str]:
-        return [b.desk for b in await store.blocks(None) if b.who in either]
-
-    there = context.with_store(work, config=config)
+    there = [b.desk for b in blocks if b.who in either]
     if at not in there:
         elsewhere = [f"--desk {name}" if name else "without --desk" for name in there]
         hint = f"; it is blocked otherwise: {', '.join(elsewhere)}" if elsewhere else ""
@@ -149,12 +151,20 @@ def _where(desk: str | None) -> str:
 
 
 def _key(who: str) -> str:
-    """Raises UsageError for what is no address and no @DOMAIN."""
+    """As senders are compared, with the domain in A-labels. Raises UsageError for what no sender can be of."""
     from smtpgate.blocks import keys
+    from smtpgate.mail.addrspec import literal, local_reason, to_ascii
 
     text = who.strip("<> ")
     local, at, domain = text.rpartition("@")
-    if not at or "." not in domain or any(c.isspace() for c in text):
-        raise UsageError(f"{who!r} is neither an address nor @DOMAIN")
-    mailbox, whole = keys(text)
-    return mailbox if local else whole
+    ascii_domain = domain.lower() if local and literal(domain) else to_ascii(domain)
+    if not at or "." not in domain + ascii_domain:
+        why = "neither an address nor @DOMAIN"
+    elif not ascii_domain and not (local and "@" in local):
+        why = f"not possible: {domain!r} is no domain"
+    elif local and local_reason(text):
+        why = f"no address: it {local_reason(text)}"
+    else:
+        mailbox, whole = keys(f"{local}@{ascii_domain}")
+        return mailbox if local else whole
+    raise UsageError(f"{who!r} is {why}; write pest@spam.example for one sender, @spam.example for a domain; nothing was changed")

@@ -191,7 +191,7 @@ TAKES: Final = {
     Argument.TAGS: "標籤，要刪除的前面加減號",
     Argument.PEOPLE: "電子郵件地址，不再寄副本的前面加減號",
     Argument.DESK: "一個服務台的名稱",
-    Argument.DOMAIN: "「網域」二字，或什麼都不寫",
+    Argument.DOMAIN: "「網域」二字，或什麼都不寫；它針對本工單的寄件人，其他地址請找郵件管理員",
     Argument.NUMBER: "工單編號",
     Argument.PERSON: "一個電子郵件地址",
     Argument.LANGUAGE: "英文、簡體或繁體",

@@ -102,6 +102,7 @@ async def test_what_is_impossible_changes_nothing(desk: Helpdesk) -> None:
     for filed, body, said in (
         (first, "#unblock", "is not blocked"),
         (first, "#block all", "the word domain"),
+        (first, "#block a@b@c.example", "anybody else is for your mail admin"),
         (first, "#block\n#reply\n\nGo away.", "do not go together"),
         (first, "#block\n#unblock", "do not go together"),
         (gmail, "#block domain", "public mail provider"),

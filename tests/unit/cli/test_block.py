@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from smtpgate.blocks import Block
 from smtpgate.model import MailState
 from smtpgate.store.api import Changes
 from smtpgate.store.sqlite import SqliteStore
@@ -57,3 +58,49 @@ def test_what_cannot_be_blocked(shop: Shop, who: str) -> None:
 
 def test_a_desk_that_is_not_there(shop: Shop) -> None:
     assert "there are: support, sales" in shop.bad("block", "add", "pest@spam.example", "--desk", "x")[1]
+
+
+@pytest.mark.parametrize(
+    ("who", "why"),
+    [
+        ("a@b@c.example", "no address: it has more than one @"),
+        ("@b@c.example", "no address: it has more than one @"),
+        ("pest", "neither an address nor @DOMAIN"),
+        ("pest@localhost", "neither an address nor @DOMAIN"),
+        ("@", "neither an address nor @DOMAIN"),
+        ("pest@-.example", "not possible: '-.example' is no domain"),
+        ("@spam..example", "not possible: 'spam..example' is no domain"),
+        ("@[192.0.2.1]", "not possible: '[192.0.2.1]' is no domain"),
+        ("two words@spam.example", "no address: it has a local part that is neither a dot-atom nor a simple quoted string"),
+        ("pe\u200bst@spam.example", "no address: it holds an invisible character"),
+        ("x" * 65 + "@spam.example", "no address: it has a local part of more than 64 octets"),
+    ],
+)
+def test_what_no_sender_can_be_is_refused_with_what_to_write(shop: Shop, who: str, why: str) -> None:
+    code, said = shop.bad("block", "add", who)
+    assert (code, said) == (
+        1,
+        f"smtpgate: {who!r} is {why}; write pest@spam.example for one sender, @spam.example for a domain; nothing was changed",
+    )
+    assert shop.rows("block", "list") == []
+
+
+def test_a_domain_beyond_ascii_is_kept_as_senders_are_compared(shop: Shop) -> None:
+    for who in ("<Pest@Bücher.example>", "@例子.example", "pest@[192.0.2.1]"):
+        shop.good("block", "add", who)
+    assert [row["who"] for row in shop.rows("block", "list")] == [
+        "@xn--fsqu00a.example",
+        "pest@[192.0.2.1]",
+        "pest@xn--bcher-kva.example",
+    ]
+    shop.good("block", "remove", "pest@bücher.example")
+
+
+def test_what_an_earlier_version_took_can_be_removed(shop: Shop) -> None:
+    blocked = Changes(blocked=(Block("a@b@c.example", "", 1.0),))
+
+    async def old(store: SqliteStore) -> None:
+        await store.change(ticket_number=None, query=None, decide=lambda _, __: blocked)
+
+    shop.store(old)
+    assert "a@b@c.example is no longer blocked" in shop.good("block", "remove", "a@b@c.example")
