@@ -99,6 +99,9 @@ async def unmerge(pipeline: Pipeline, store: Store, *, number: str, author: str,
     query = FactsQuery("", now, "", None, (), (number,), (), (), (), (), conversation=True, undoes=True)
     said: list[str] = []
 
+    def instead(new: Ticket) -> str:
+        return f"smtpgate ticket split {new.number} takes single mails of the customer out"
+
     def decide(new: Ticket | None, facts: Facts) -> Changes:
         if new is None:
             raise UsageError(f"there is no ticket {number}")
@@ -106,12 +109,12 @@ async def unmerge(pipeline: Pipeline, store: Store, *, number: str, author: str,
         if new.number == number:
             raise UsageError(f"{number} is part of no other ticket")
         if merge is None:
-            raise UsageError(f"{number} became part of {new.number} too long ago to be taken back, or for good")
+            raise UsageError(f"{number} became part of {new.number} too long ago to be taken back, or for good; {instead(new)}")
         if merge.old.number != number:
             raise UsageError(f"{number} became part of {new.number} before {merge.old.number} did, which must be taken back first")
         why = unmerging.why_not(merge, facts, now)
         if why is not None:
-            raise UsageError(LINES["en"][why[0]].format(**why[1]))
+            raise UsageError(f"{LINES['en'][why[0]].format(**why[1]).rstrip('.')}; {instead(new)}")
         done = unmerging.unmerged(merge, new, facts, now)
         work = Work(updates=list(done.updates), unmerged=[done.unmerge])
         work.withdrawn += [done.withdrawn] if done.withdrawn else []

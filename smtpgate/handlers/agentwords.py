@@ -93,10 +93,10 @@ LINES = {
         " mails of the customer out again.",
         "unmerged": "{old} is a ticket of its own again: what was said in it, its people, number, addresses and mails lead back"
         " to it, and {new} is as it was before.",
-        "unmerge-late": "It is too long ago that {old} became part of {new} to be taken back; #split takes single mails of the"
-        " customer out.",
-        "unmerge-since": "That {old} became part of {new} cannot be taken back: something else has happened in it since. #split"
-        " takes single mails of the customer out.",
+        "unmerge-late": "It is too long ago that {old} became part of {new} to be taken back.",
+        "unmerge-since": "That {old} became part of {new} cannot be taken back: something else has happened in it since.",
+        "unmerge-gone": "That {old} became part of {new} cannot be taken back any more.",
+        "unmerge-else": "#split takes single mails of the customer out into a ticket of their own.",
         "unmerge-answered": "That {old} became part of {new} cannot be taken back: the answer that was sent with it has left.",
         "unmerge-desk": "{old} belongs to a desk of which you are no agent.",
         "merge-self": "{number} is this ticket, or leads to it already.",
@@ -240,8 +240,10 @@ LINES = {
         "merge-stays": "合并不能撤销；可用 #拆分 把客户的单封来信再拆出来。",
         "merge-undo": "在工单没有其他变化之前，可用 #撤销 恢复；之后可用 #拆分 把客户的单封来信再拆出来。",
         "unmerged": "{old} 恢复为独立工单：其中的内容、参与人、编号、地址和邮件都归还给它，{new} 也恢复到合并前的样子。",
-        "unmerge-late": "{old} 并入 {new} 已经太久，不能再撤销；可用 #拆分 把客户的单封来信拆出来。",
-        "unmerge-since": "{old} 并入 {new} 后，工单又有了其他变化，不能再撤销；可用 #拆分 把客户的单封来信拆出来。",
+        "unmerge-late": "{old} 并入 {new} 已经太久，不能再撤销。",
+        "unmerge-since": "{old} 并入 {new} 后，工单又有了其他变化，不能再撤销。",
+        "unmerge-gone": "{old} 并入 {new} 已不能再撤销。",
+        "unmerge-else": "可用 #拆分 把客户的单封来信拆成独立工单。",
         "unmerge-answered": "{old} 并入 {new} 不能撤销：随合并一起发给客户的答复已经发出。",
         "unmerge-desk": "{old} 属于另一个服务台，您不是那里的客服。",
         "merge-self": "{number} 就是本工单，或者已经归到本工单。",

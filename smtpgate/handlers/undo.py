@@ -21,7 +21,7 @@ def against(case: Case, ticket: Ticket, words: dict[str, str]) -> list[str]:
         why = unmerging.against(case, merge, words)
         return [words["too-late"], *why] if why and (merge.since or case.now > merge.until) else why  # which may be meant
     if not found:
-        return [words["too-late"]]
+        return [words["too-late"], *unmerging.too_late(ticket, words)]
     if not _own(case, ticket):
         return [words["not-yours"].format(who=found[0][0].author)]
     return []

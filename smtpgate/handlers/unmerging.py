@@ -122,10 +122,17 @@ def against(case: Case, merge: Reversal, words: dict[str, str]) -> list[str]:
     """Why #undo cannot be done."""
     why = why_not(merge, case.facts, case.now)
     if why is not None:
-        return [words[why[0]].format(**why[1])]
+        return [words[why[0]].format(**why[1]), words["unmerge-else"]]
     if case.desk_of_agent(merge.old) is None:
         return [words["unmerge-desk"].format(old=merge.old.number)]
     return []
+
+
+def too_late(ticket: Ticket, words: dict[str, str]) -> list[str]:
+    """Of a ticket that others are part of for good: what can be done instead. They may be what was meant."""
+    brought = [link.number for link in ticket.links if link.kind is LinkKind.HOLDS]
+    late = words["unmerge-gone"].format(old=brought[-1], new=ticket.number) if brought else ""
+    return [late, words["unmerge-else"]] if brought else []
 
 
 def undo(doing: Doing, merge: Reversal) -> None:

@@ -122,6 +122,7 @@ async def test_an_answer_that_was_sent_with_it_goes_with_it_or_stands_in_the_way
     await delivered(desk)
     late = await say(desk, a, "#撤销")
     assert (late.outcome, "the answer that was sent with it has left" in receipt(late)) == ("refused", True)
+    assert "#split takes single mails" in receipt(late)
 
 
 async def test_an_answer_that_waits_is_meant_before_the_merge(desk: Helpdesk) -> None:
@@ -161,11 +162,12 @@ async def test_once_something_has_happened_it_is_refused(desk: Helpdesk, what: s
     done = await HAPPENS[what](desk, a, b)
     assert done.outcome in ("joined", "note", "done"), done.decision
     before = await shown(desk, told=True)
-    with pytest.raises(UsageError, match=r"something else has happened|before"):
+    with pytest.raises(UsageError, match=rf"something else has happened.*ticket split {a.number} takes|before"):
         await actions.unmerge(desk.pipeline, desk.store, number=str(b.number), author="", quiet=False)
     if what != "another merge":
         refused = await say(desk, a, "#undo")
         assert refused.outcome == "refused", refused.decision
+        assert "#split takes single mails" in receipt(refused)
     assert await shown(desk, told=True) == before
 
 
@@ -179,6 +181,8 @@ async def test_it_may_be_taken_back_for_so_long(tmp_path: Path, within: str, aft
         filed = await say(desk, a, "#undo")
         assert filed.outcome == ("done" if may else "refused"), filed.decision
         assert ("too long ago" in receipt(filed)) is (within != "0s" and not may)
+        assert ("cannot be taken back any more" in receipt(filed)) is (within == "0s")
+        assert ("#split takes single mails" in receipt(filed)) is not may
 
 
 async def test_it_needs_what_the_merge_needed(desk: Helpdesk) -> None:
