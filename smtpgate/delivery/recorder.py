@@ -1,8 +1,8 @@
 """Writes down what became of attempts, many to one transaction.
 
-Results wait here only while a write is under way. A store that cannot write now is tried again every second, as a
-delivered mail that is not recorded would be sent once more; the runner claims nothing new meanwhile. Whatever else goes
-wrong is kept in `fatal`, and ends the runner.
+Results wait a moment at most for those of the other attempts under way, and while a write is. A store that cannot write now is
+tried again every second, as a delivered mail that is not recorded would be sent once more; the runner claims nothing new
+meanwhile. Whatever else goes wrong is kept in `fatal`, and ends the runner.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from smtpgate.store.api import Accepted, DeliveryStore
 log = structlog.get_logger(__name__)
 
 _BATCH = 200
+_ENOUGH = 50  # results that wait for no others
+_GATHER = 0.025  # seconds; a mail whose result is not stored when the machine dies is sent once more
 _RETRY = 1.0  # seconds
 
 Told = Entry | Accepted | None  # of what became of one recipient
@@ -37,16 +39,28 @@ class Recorder:
         self._recorded = recorded
         self._pending: list[tuple[Delivery, Settled, Told]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._due: asyncio.TimerHandle | None = None  # of the writer
         self.fatal: Exception | None = None
 
-    def add(self, results: Sequence[tuple[Delivery, Settled]]) -> None:
+    def add(self, results: Sequence[tuple[Delivery, Settled]], *, alone: bool) -> None:
+        """alone: no other attempt is under way, so there is nothing to wait for."""
         # what is told has its id from now on: it is written once, even if a commit was not answered and is tried again
         self._pending.extend((delivery, settled, self._told(delivery, settled)) for delivery, settled in results)
+        if alone or len(self._pending) >= _ENOUGH:
+            self._begin()
+        elif self._due is None and self._writer is None:
+            self._due = asyncio.get_running_loop().call_later(_GATHER, self._begin)
+
+    def _begin(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         if self._pending and self._writer is None:
             self._writer = asyncio.create_task(self._write())
 
     async def flush(self, timeout: float) -> None:
         """Wait until everything is written, at most so many seconds; what is not is logged and will be sent again."""
+        self._begin()
         if self._writer is not None:
             await asyncio.wait([self._writer], timeout=timeout)
         if self._writer is not None:

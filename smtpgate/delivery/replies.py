@@ -27,6 +27,8 @@ class Replies(asyncio.Protocol):
         self._ready: deque[tuple[int, str]] = deque()
         self._owed = 0  # replies that are still to come
         self._heard: asyncio.Future[None] | None = None
+        self._until = 0.0  # of the loop's time: how long who waits has patience
+        self._timer: asyncio.TimerHandle | None = None  # goes off then or earlier, and is set anew: most replies come long before
         self._room: asyncio.Future[None] | None = None  # set while the peer takes nothing more
         self.broken = ""
         transport.set_protocol(self)
@@ -56,11 +58,12 @@ class Replies(asyncio.Protocol):
             if self.broken:
                 raise Broken(self.broken)
             self._heard = self._loop.create_future()
-            late = self._loop.call_later(timeout, self._late, self._heard)
+            self._until = self._loop.time() + timeout
+            if self._timer is None or self._timer.when() > self._until:
+                self._set_timer()
             try:
                 await self._heard
             finally:
-                late.cancel()
                 self._heard = None
             if not self._ready:
                 raise Broken(self.broken)
@@ -114,13 +117,25 @@ class Replies(asyncio.Protocol):
 
     def _break(self, why: str) -> None:
         self.broken = self.broken or why
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self.resume_writing()
         self._wake()
 
-    @staticmethod
-    def _late(heard: asyncio.Future[None]) -> None:
-        if not heard.done():
-            heard.set_exception(TimeoutError())
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._until, self._late)
+
+    def _late(self) -> None:
+        self._timer = None
+        if self._heard is None or self._heard.done():
+            return
+        if self._loop.time() < self._until:
+            self._set_timer()
+        else:
+            self._heard.set_exception(TimeoutError())
 
     def _wake(self) -> None:
         if self._heard is not None and not self._heard.done() and (self._ready or self.broken):

@@ -37,6 +37,7 @@ log = structlog.get_logger(__name__)
 PROBE_EVERY = 900.0  # seconds after which a paused destination is tried again with one mail
 BATCH = 50  # recipients claimed at once
 _BYTES_HELD = 32 * 1024**2  # no further claim while the mails in memory have more
+_LOOK_EVERY = 1.0  # seconds
 _CLOSE_CALL = 0.05  # seconds: the shortest rest, so that a row that cannot be claimed does not spin the loop
 
 
@@ -76,6 +77,7 @@ class Runner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._paused: set[str] = set()
         self._probe_at = clock.monotonic()  # a paused destination is tried once at the start: the admin may have mended it
+        self._looked = -_LOOK_EVERY  # when the pauses were asked for last
         self._wake = asyncio.Event()
         self._stopping, self._readers = False, readers(config)
         self._idle = asyncio.Event()  # the loop is not running
@@ -137,7 +139,8 @@ class Runner:
     # --- the loop -----------------------------------------------------------------------------------------------------
 
     async def _round(self) -> bool:
-        """Claim once and start what can start. True when there may be more that could be claimed at once."""
+        """Claim once and start what can start. True when there may be more, and room for as much again: of little room little
+        comes at a time."""
         self._pool.reap()
         try:
             await self._look_at_pauses()
@@ -158,7 +161,7 @@ class Runner:
             log.warning("the queue cannot be read now", error=str(error))
             return False
         self._take(claimed)
-        return len(claimed) == limit and self._room() > 0
+        return len(claimed) == limit and self._room() >= BATCH
 
     def _take(self, claimed: Sequence[Delivery]) -> None:
         start_by = self._clock.monotonic() + self._limit / 4
@@ -190,6 +193,11 @@ class Runner:
         return sorted(self._paused | set(self._lanes.crowded(BATCH // 2)))
 
     async def _look_at_pauses(self) -> None:
+        """One that another process or an admin made is seen within a second; its end at once."""
+        now = self._clock.monotonic()
+        if not self._paused and now < self._looked + _LOOK_EVERY:
+            return
+        self._looked = now
         paused = {pause.destination for pause in await self._store.pauses()}
         if self._fixed in paused and self._fixed not in self._paused and self._probe_at < self._clock.monotonic():
             self._probe_at = self._clock.monotonic() + PROBE_EVERY  # another process paused it
@@ -304,7 +312,7 @@ class Runner:
                 attempt=delivery.attempts,
                 seconds=round(seconds, 3),
             )
-        self._recorder.add(results)
+        self._recorder.add(results, alone=self._lanes.running <= 1)
 
     def _recorded(self, deliveries: Sequence[Delivery]) -> None:
         self._release([d.recipient_id for d in deliveries])

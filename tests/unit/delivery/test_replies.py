@@ -65,6 +65,20 @@ async def test_nothing_comes_in_time() -> None:
         await replies.next(0.01)
 
 
+@pytest.mark.parametrize(("first", "then"), [(0.01, 0.03), (30, 0.01)], ids=["a timer that goes off too early", "one too late"])
+async def test_each_reply_has_its_own_patience(first: float, then: float) -> None:
+    """One timer serves them all, and is not set for each."""
+    loop = asyncio.get_running_loop()
+    replies = Replies(Wire())
+    replies.send(b"x", 2)
+    loop.call_soon(replies.data_received, b"250 a\r\n")
+    assert await replies.next(first) == (250, "a")
+    began = loop.time()
+    with pytest.raises(TimeoutError):
+        await replies.next(then)
+    assert then <= loop.time() - began < 10
+
+
 LOST: Callable[[Replies], object] = lambda replies: replies.connection_lost(None)  # noqa: E731
 EOF: Callable[[Replies], object] = lambda replies: replies.eof_received()  # noqa: E731
 

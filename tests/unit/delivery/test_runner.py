@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
-from smtpgate.delivery import sender
+from smtpgate.delivery import recorder, sender
 from smtpgate.delivery.runner import attempt_limit
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.model import DeliveryState
@@ -113,6 +113,29 @@ async def test_a_store_that_cannot_write_now_is_waited_out_and_nothing_is_sent_t
     await office.deliver()
     assert (await office.row(mail)).state is DELIVERED
     assert sink.count == 1
+
+
+async def test_results_of_attempts_under_way_share_a_write_and_one_alone_waits_for_nobody(
+    office: Office, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, written = office.store.record_attempts, list[int]()
+
+    async def counting(attempts: Any, **more: Any) -> None:
+        written.append(len(attempts))
+        await usual(attempts, **more)
+
+    monkeypatch.setattr(office.store, "record_attempts", counting)
+    monkeypatch.setattr(recorder, "_GATHER", 0.5)
+    for i in range(30):
+        await office.queue(f"u{i}@example.org")
+    office.start(to_smarthost(sink))
+    await office.deliver()
+    assert (sum(written), len(sink.mails)) == (30, 30)
+    assert len(written) <= 4, written
+    monkeypatch.setattr(recorder, "_GATHER", 3600)
+    mail = await office.queue("alone@example.org")
+    await office.deliver()
+    assert (await office.row(mail)).state is DELIVERED
 
 
 async def test_a_fatal_store_ends_the_runner(office: Office, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
