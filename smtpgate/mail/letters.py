@@ -209,8 +209,8 @@ def date_text(moment: float, desk: Desk, language: Language, zone: str = "") -> 
     """The moment in that zone, else the desk's, as people write it."""
     local = datetime.fromtimestamp(moment, ZoneInfo(zone or desk.timezone))
     if is_chinese(language):
-        return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}"
-    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
+        return f"{local.year}年{local.month}月{local.day}日 {local.hour:02}:{local.minute:02}"
+    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local.hour:02}:{local.minute:02}"
 
 
 def age_text(seconds: float, language: Language) -> str:

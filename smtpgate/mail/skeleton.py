@@ -71,7 +71,7 @@ class Skeleton:
             characters += len(value)
             octets += wire.octets(value)
             if place not in quoted:
-                quoted[place] = b"".join((_SOFT, wire.quoted_printable(value), _SOFT))
+                quoted[place] = _SOFT + wire.quoted_value(value) + _SOFT
         if not wire.is_legible(characters, octets):
             return wire.text_part(subtype, self.filled(values)), characters
         out: list[bytes] = [b""] * len(self._text)

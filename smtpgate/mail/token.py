@@ -127,6 +127,8 @@ def _signed(kind: TokenKind, payload: bytes, desk_address: str) -> bytes:
 
 
 def _person_tag(key: bytes, signed: bytes, kind: TokenKind, person: str) -> bytes:
+    if not _PERSON[kind]:
+        return b""
     who = mail_address.key(person).encode("utf-8", "surrogatepass")
     return _mac(key, b"smtpgate person 1\0" + signed + b"\0" + who)[: _PERSON[kind]]
 

@@ -29,6 +29,8 @@ _LOCAL = re.compile(rf'{_ATOM}(?:\.{_ATOM})*|"(?:[ !#-\[\]-~\x80-\U0010ffff]|\\[
 _LITERAL = re.compile(r"\[[0-9A-Fa-f.:IPv]{1,50}\]")  # RFC 5321 §4.1.3
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 _PLAIN_TEXT = re.compile(r"[ -~]*")
+_HEAD = re.compile(rb"(?:[!-9;-~]+: [^\r\n\0]*\r\n(?:[ \t]+[^ \t\r\n\0][^\r\n\0]*\r\n)*)+\r\n")  # RFC 5322 §2.2, and nothing else
+_FIELD_NAME = re.compile(rb"^[!-9;-~]+", re.MULTILINE)
 _OURS = re.compile(rb' multipart/alternative;\r\n boundary="(=_[0-9a-f]{32})"')
 _TEXT_PART = re.compile(
     rb"Content-Type: text/(plain|html); charset=utf-8\r\nContent-Transfer-Encoding: (quoted-printable|base64)\r\n\r\n"
@@ -160,6 +162,11 @@ def quoted_printable(text: str) -> bytes:
     return b"".join([_kept_line(line) if len(line) <= _KEPT else _quoted_line(line) for line in lines])[:-2]
 
 
+def quoted_value(text: str) -> bytes:
+    """The same of what is different in each mail, so that keeping it would only push out what is at hand."""
+    return binascii.b2a_qp(text.replace("\n", "\r\n").encode("utf-8") + b"\r\n")[:-2]
+
+
 def _quoted_line(line: str) -> bytes:
     return binascii.b2a_qp(line.encode("utf-8") + b"\r\n")
 
@@ -283,12 +290,11 @@ def assemble(fields: Fields, content: Multipart) -> bytes:
     content_type, body = content.finish()
     fields = [*fields, ("MIME-Version", "1.0"), ("Content-Type", content_type)]
     head = "".join(f"{name}: {value}\r\n" for name, value in fields).encode("utf-8") + b"\r\n"
-    found, offset = header.split(head)
-    if [f.name for f in found] != [name.lower() for name, _ in fields] or offset != len(head):
+    if not _HEAD.fullmatch(head) or _FIELD_NAME.findall(head) != [name.encode() for name, _ in fields]:
         raise ComposeError("the header of the mail is not the intended one")
     data = head + body
-    if not data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r") or b"\0" in head:
-        raise ComposeError("the mail has a line end or a NUL that does not belong there")
+    if not data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r"):
+        raise ComposeError("the mail has a line end that does not belong there")
     return data
 
 

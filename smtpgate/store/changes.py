@@ -409,8 +409,7 @@ def _an_outgoing(mail: OutgoingMail, cause: str | None) -> Iterator[Query]:
             cause,
         ),
     )
-    packed = rows.pack(mail.data)
-    yield Query("INSERT INTO outgoing_raw (id, packing, data) VALUES ($1, $2, $3)", (mail.id, packed.packing, packed.data))
+    yield Query("INSERT INTO outgoing_raw (id, packing, data) VALUES ($1, $2, $3)", (mail.id, *rows.packed(mail.data)))
     for position, recipient in enumerate(mail.recipients):
         yield Query(
             """INSERT INTO recipient (id, outgoing_id, position, address, domain, return_path, state, next_at, due_at)

@@ -58,12 +58,16 @@ class Packed:
 
 
 def pack(data: bytes) -> Packed:
-    """Compress when that pays, which a sample from the middle tells."""
-    digest = hashlib.sha256(data).hexdigest()
+    """Ready for a row of its own."""
+    return Packed(*packed(data), len(data), hashlib.sha256(data).hexdigest())
+
+
+def packed(data: bytes) -> tuple[int, bytes]:
+    """How it is kept, and what: compressed when that pays, which a sample from the middle tells."""
     middle = len(data) // 2
     if len(data) > WORTH_PACKING and len(zlib.compress(data[middle : middle + _SAMPLE], 1)) < _SAMPLE * _DENSE:
-        return Packed(ZLIB, zlib.compress(data, 1), len(data), digest)
-    return Packed(PLAIN, data, len(data), digest)
+        return ZLIB, zlib.compress(data, 1)
+    return PLAIN, data
 
 
 def unpack(packing: int, data: bytes) -> bytes:
@@ -86,7 +90,7 @@ def strings(values: tuple[str, ...]) -> str:
 
 
 def tuple_of_strings(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))
+    return tuple(json.loads(text)) if text != "[]" else ()
 
 
 def _fields(value: Any) -> dict[str, Any]:

@@ -30,7 +30,6 @@ from smtpgate.store.statement import (
     Many,
     Query,
     Question,
-    Row,
     Rows,
     SideBySide,
     Together,
@@ -220,22 +219,27 @@ class Writer:
 
 def run(connection: sqlite3.Connection, verb: Verb[Any]) -> Any:
     """All statements of one verb, within the transaction that is open."""
-    rows: list[Row] | None = None
+    rows: Any = None  # begins it
+    ask, execute = verb.send, connection.execute
     try:
         while True:
-            question = verb.send(rows) if rows is not None else next(verb)
-            rows = answer(connection, question)
+            question = ask(rows)
+            if type(question) is Query and question[2] is None:  # most of them: spared a call
+                rows = execute(_numbered(question[0]), fitted(question[1])).fetchall()
+            else:
+                rows = answer(connection, question)
     except StopIteration as done:
         return done.value
 
 
 def answer(connection: sqlite3.Connection, question: Question) -> Rows:
     """The rows of a question; of Together a list of them for each query, of SideBySide the result of each verb."""
-    if isinstance(question, Query):  # most of them
-        if question.among is None:
-            return connection.execute(_numbered(question.sql), fitted(question.params)).fetchall()
-        if 0 < len(question.among) <= CHUNK:
-            return connection.execute(*bound(*with_list(question.sql, question.params, question.among))).fetchall()
+    if isinstance(question, Query):
+        sql, params, among = question
+        if among is None:
+            return connection.execute(_numbered(sql), fitted(params)).fetchall()
+        if 0 < len(among) <= CHUNK:
+            return connection.execute(*bound(*with_list(sql, params, among))).fetchall()
     if isinstance(question, Many) and "RETURNING" not in question.sql:
         connection.executemany(_numbered(question.sql), map(fitted, question.each))
         return []

@@ -167,8 +167,13 @@ def test_header_check_catches_what_slips_through() -> None:
         wire.assemble([("Subject", "x\r\nBcc: victim@example.net")], wire.Multipart("mixed", "u", []))
     with pytest.raises(ComposeError, match="not the intended one"):
         wire.assemble([("Subject", "x\r\n\r\nbody")], wire.Multipart("mixed", "u", []))
-    with pytest.raises(ComposeError, match="does not belong"):
-        wire.assemble([("Subject", "x\n y")], wire.Multipart("mixed", "u", []))
+    for value in ("x\n y", "x\r y", "x\0y", "x\r\n \r\n y", "x\r\ny", "x\r\n"):
+        with pytest.raises(ComposeError, match="not the intended one"):
+            wire.assemble([("Subject", value)], wire.Multipart("mixed", "u", []))
+    for body in (b"x\ny\r\n", b"x\ry\r\n", b"x\r\n\n"):
+        with pytest.raises(ComposeError, match="does not belong"):
+            wire.assemble([("Subject", "x")], wire.Multipart("mixed", "u", [body]))
+    assert wire.assemble([("Subject", "x\r\n\ty: z")], wire.Multipart("mixed", "u", [b"x\r\n"])).startswith(b"Subject: x\r\n\ty: z\r\n")
 
 
 # --- international addresses ------------------------------------------------------------------------------------------
