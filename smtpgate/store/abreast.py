@@ -4,7 +4,8 @@ A Round is a number of decisions that are written at once. What was decided earl
 so a mail is admitted only when no earlier decision touches anything that its facts depend on: a Message-ID, a fingerprint,
 a ticket, the people of a ticket, a number, a recipient. The rest waits for the next round, which asks again. Two things
 depend on every earlier decision and are simple enough to be reckoned: the next serial of a counter, and how many
-acknowledgements go out in a minute. The outcome is that of filing one after the other in some order.
+acknowledgements go out in a minute. The outcome is that of filing one after the other in some order, which in one file
+(`file_in_order`) is that of the queue.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from smtpgate.blocks import mailbox_key
 from smtpgate.model import MailState, Participant
 from smtpgate.store import rows
 from smtpgate.store.api import Changes, Facts, FactsQuery
-from smtpgate.store.changes import Filing
+from smtpgate.store.changes import Decided, Filing, asked, decided, file, settled
 from smtpgate.store.statement import Verb, select_in
 
 Counter = tuple[str, str]
@@ -117,6 +118,28 @@ def beginning(several: Sequence[tuple[Filing, Facts]]) -> Verb[Round]:
     last, named = numbers(several)
     found = yield from select_in("SELECT number FROM ticket WHERE number IN (...)", named)
     return Round({row[0] for row in found}, _last=last)
+
+
+def file_in_order(filings: Sequence[Filing]) -> Verb[list[Changes]]:
+    """Those at the head that have nothing to do with each other are asked about, decided and written together, what follows one
+    after the other: nothing overtakes. Raises what filing one of them raises; which one it was, only filing each tells."""
+    known: list[tuple[Filing, Facts]] = []
+    for filing in filings:
+        known.append((filing, (yield from asked(filing))))  # a comprehension cannot yield
+    this = yield from beginning(known)
+    done: list[Decided] = []
+    for filing, facts in known:
+        seen = this.facts(filing.query, facts) if this.admits(filing.query, facts) else None
+        if seen is None:
+            break
+        changes = filing.decide(seen)
+        done.append(decided(filing, changes))
+        this.add(filing.query, seen, changes)
+    yield from settled(done)
+    results = [one.changes for one in done]
+    for filing in filings[len(done) :]:
+        results.append((yield from file(filing)))
+    return results
 
 
 def _asks(query: FactsQuery, facts: Facts) -> Iterator[tuple[str, object]]:

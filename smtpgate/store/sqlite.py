@@ -16,14 +16,16 @@ import aiosqlite
 import structlog
 
 from smtpgate.errors import StoreError, StoreFatal
-from smtpgate.store import filecopies, sqlite_file
+from smtpgate.store import changes, filecopies, sqlite_file
 from smtpgate.store.alarm import Alarm
+from smtpgate.store.api import Changes
+from smtpgate.store.changes import Filing
 from smtpgate.store.rawfiles import RawFiles
 from smtpgate.store.seen import Finding
 from smtpgate.store.sqlite_readers import Readers
 from smtpgate.store.sqlite_writer import Writer
 from smtpgate.store.statement import T, Verb
-from smtpgate.store.verbs import VerbStore
+from smtpgate.store.verbs import PATIENCE, VerbStore
 
 log = structlog.get_logger(__name__)
 
@@ -104,6 +106,12 @@ class SqliteStore(VerbStore):
         if self._writer is None:
             raise StoreError("the store is open for reading only")
         result: T = await self._writer.submit(make, size, patience)
+        return result
+
+    async def _file(self, filing: Filing) -> Changes:
+        if self._writer is None:
+            raise StoreError("the store is open for reading only")
+        result: Changes = await self._writer.submit(lambda: changes.file(filing), 0, PATIENCE, filing)
         return result
 
     async def _read(self, make: Callable[[], Verb[T]]) -> T:

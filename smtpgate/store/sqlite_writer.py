@@ -1,7 +1,8 @@
 """The one thread that writes to the SQLite file, and group commit.
 
 Everything that waits in the queue, up to a bound, becomes one transaction; each verb but the first has its own savepoint,
-so that one that fails takes nothing along; when the first fails, the transaction begins anew. A verb that nobody outside
+so that one that fails takes nothing along; when the first fails, the transaction begins anew. Mails that stand in the queue
+one after the other are filed together (store.abreast), and each by itself when that fails. A verb that nobody outside
 waits for has patience: for a few milliseconds it waits for others to share its commit, and it goes at once with the first
 that has none. Callers hear of success only after COMMIT. A caller that is cancelled changes nothing: its verb runs whole. A
 failed BEGIN or COMMIT fails all of the batch; StoreFatal ends the writer's work for good.
@@ -19,11 +20,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, cast
 
 from smtpgate import metrics
 from smtpgate.errors import StoreError, StoreFatal
+from smtpgate.store.abreast import file_in_order
 from smtpgate.store.alarm import Alarm
+from smtpgate.store.changes import Filing
 from smtpgate.store.sqlite_errors import BUSY, primary_code, store_error
 from smtpgate.store.statement import (
     CHUNK,
@@ -54,6 +58,7 @@ class _Job:
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     since: float  # monotonic time
+    filing: Filing | None = None  # the verb files this mail
     result: Any = None
     error: BaseException | None = None
 
@@ -73,12 +78,14 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="smtpgate-store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, make: Callable[[], Verb[Any]], size: int, patience: float = 0.0) -> asyncio.Future[Any]:
-        """Queue a verb, which waits at most `patience` seconds for others. The future may be abandoned; the verb happens all
-        the same. Raises StoreError at once when closed."""
+    def submit(
+        self, make: Callable[[], Verb[Any]], size: int, patience: float = 0.0, filing: Filing | None = None
+    ) -> asyncio.Future[Any]:
+        """Queue a verb, which waits at most `patience` seconds for others. filing: what it files; such verbs may run together.
+        The future may be abandoned; the verb happens all the same. Raises StoreError at once when closed."""
         loop = asyncio.get_running_loop()
         now = time.monotonic()
-        job = _Job(make, size + _VERB_OCTETS, now + patience if patience else 0.0, loop, loop.create_future(), now)
+        job = _Job(make, size + _VERB_OCTETS, now + patience if patience else 0.0, loop, loop.create_future(), now, filing)
         with self._wake:
             self._alarm.check()
             if self._closing:
@@ -141,8 +148,15 @@ class Writer:
             return
         locked = time.monotonic()
         try:
-            for place, job in enumerate(batch):
-                self._run_job(job, alone=place == 0)
+            alone = True
+            for is_filing, some in groupby(batch, lambda job: job.filing is not None):
+                jobs = list(some)
+                if is_filing and len(jobs) > 1 and self._file(jobs):
+                    alone = False
+                    continue
+                for job in jobs:
+                    self._run_job(job, alone=alone)
+                    alone = False
             ready = time.monotonic()
             connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -171,6 +185,26 @@ class Writer:
                 connection.execute("BEGIN IMMEDIATE")
         if not alone:
             connection.execute("RELEASE verb")
+
+    def _file(self, jobs: list[_Job]) -> bool:
+        """All of them together. False, and nothing is written, where one cannot be: then each shows by itself whether it is the
+        one. Raises sqlite3.Error only when all of the transaction is gone."""
+        connection = self._connection
+        connection.execute("SAVEPOINT filings")
+        try:
+            results = run(connection, file_in_order([job.filing for job in jobs if job.filing is not None]))
+        except BaseException as error:
+            if isinstance(error, sqlite3.Error) and (
+                isinstance(store_error(error, "writing"), StoreFatal) or not connection.in_transaction
+            ):
+                raise
+            connection.execute("ROLLBACK TO filings")
+            connection.execute("RELEASE filings")
+            return False
+        connection.execute("RELEASE filings")
+        for job, result in zip(jobs, results, strict=True):
+            job.result = result
+        return True
 
     def _roll_back(self) -> StoreFatal | None:
         """Leave no transaction open. A rollback that fails leaves a connection that cannot be used."""

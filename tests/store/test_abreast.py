@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from smtpgate.store.api import (
     TicketUpdate,
 )
 from smtpgate.store.changes import Filing
+from smtpgate.store.sqlite import SqliteStore
 from smtpgate.store.verbs import VerbStore
 from tests.store.conftest import OpenStore
 from tests.support.store_data import NOW, a_query, a_ticket, an_entry, an_outgoing
@@ -117,6 +119,38 @@ async def test_as_if_one_after_the_other(open_store: OpenStore, seed: int) -> No
     assert sum(acks.values()) == len(opened) - 1
     assert max(acks.values()) <= CAP
     assert await nodes[0].check() == []
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_one_writer_files_in_the_order_of_its_queue(tmp_path: Path, seed: int) -> None:
+    """Together or alone: the same tickets with the same entries in the same order, and the same mails acknowledged."""
+    outcomes = []
+    for name, at_once in (("together", True), ("alone", False)):
+        rng = random.Random(seed)
+        store = await SqliteStore.open(tmp_path / name / "store.db")
+        ids = [await accept_one(store) for _ in range(60)]
+        await claim_all(store, worker="w")
+        queries = [
+            asking(id_, f"c{rng.randrange(20)}@x", f"content {rng.randrange(40)}", (f"<{ids[rng.randrange(60)]}@x>",) * (i % 2))
+            for i, id_ in enumerate(ids)
+        ]
+        before = store.commits
+        filing = [store.file(query.mail_id, worker="w", query=query, decide=deciding(query)) for query in queries]
+        if at_once:
+            await asyncio.gather(*filing)
+            assert store.commits - before < 5
+        else:
+            for one in filing:
+                await one
+        tickets = await store.tickets(desk=None, statuses=(), sender=None, limit=1000)
+        entries = await store.entries([ticket.id for ticket in tickets])
+        came = {id_: i for i, id_ in enumerate(ids)}
+        outcomes.append({ticket.number: [(came[e.source or ""], e.entry.marks) for e in entries[ticket.id]] for ticket in tickets})
+        outcomes[-1]["acks"] = sorted((await store.facts(a_query(sender="", now=NOW))).acks.to_all.items())  # type: ignore[assignment]
+        assert await store.check() == []
+        await store.close()
+    assert len(outcomes[0]) > 20
+    assert outcomes[0] == outcomes[1]
 
 
 async def test_a_lost_lease_or_a_bug_is_one_mails_alone(store: VerbStore) -> None:

@@ -173,7 +173,9 @@ def test_header_check_catches_what_slips_through() -> None:
     for body in (b"x\ny\r\n", b"x\ry\r\n", b"x\r\n\n"):
         with pytest.raises(ComposeError, match="does not belong"):
             wire.assemble([("Subject", "x")], wire.Multipart("mixed", "u", [body]))
-    assert wire.assemble([("Subject", "x\r\n\ty: z")], wire.Multipart("mixed", "u", [b"x\r\n"])).startswith(b"Subject: x\r\n\ty: z\r\n")
+    assert wire.assemble([("Subject", "x\r\n\ty: z")], wire.Multipart("mixed", "u", [b"x\r\n"])).startswith(
+        b"Subject: x\r\n\ty: z\r\n"
+    )
 
 
 # --- international addresses ------------------------------------------------------------------------------------------
