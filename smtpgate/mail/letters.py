@@ -7,7 +7,6 @@ somebody meant to say (an agent's message, an address), everything else is clean
 from __future__ import annotations
 
 import re
-from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
@@ -16,7 +15,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from smtpgate.bulletin import Matter
-from smtpgate.clock import id_text
+from smtpgate.clock import base32, id_text
 from smtpgate.colors import on_dark
 from smtpgate.desksettings import Desk, Texts
 from smtpgate.errors import GatewayError
@@ -157,7 +156,7 @@ def new_message_id(ticket_id: int, domain: str, rand: bytes) -> str:
     """A Message-ID of ours, with its angle brackets. rand: at least 10 random octets, so that nobody guesses it."""
     if len(rand) < 10:
         raise ValueError("a Message-ID needs at least 10 random octets")
-    return f"<{id_text(ticket_id)}.{b32encode(rand).decode('ascii').rstrip('=').lower()}@{domain}>"
+    return f"<{id_text(ticket_id)}.{base32(rand)}@{domain}>"
 
 
 # --- cleaning ---------------------------------------------------------------------------------------------------------

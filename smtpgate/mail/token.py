@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import hmac
 import math
-from base64 import b32decode, b32encode
+from base64 import b32decode
 from collections.abc import Sequence
 from dataclasses import field
 from enum import StrEnum
 
+from smtpgate.clock import base32
 from smtpgate.mail import address as mail_address
 from smtpgate.records import record
 
@@ -102,7 +103,7 @@ class Tokens:
         key = self._keys[0]
         signed = _signed(kind, payload, f"{local}@{domain}")
         octets = payload + _mac(key, signed)[:_MAC] + _person_tag(key, signed, kind, person)
-        return f"{local}+{kind.value}{_base32(octets)}@{domain}"
+        return f"{local}+{kind.value}{base32(octets)}@{domain}"
 
 
 def shape(address: str) -> TokenKind | None:
@@ -137,10 +138,6 @@ def _mac(key: bytes, data: bytes) -> bytes:
     return hmac.digest(key, data, "sha256")
 
 
-def _base32(octets: bytes) -> str:
-    return b32encode(octets).decode("ascii").rstrip("=").lower()
-
-
 def _unpack(text: str) -> tuple[TokenKind, bytes] | None:
     """Kind and octets, if text is written exactly as we write it: else one token would have several spellings."""
     try:
@@ -148,4 +145,4 @@ def _unpack(text: str) -> tuple[TokenKind, bytes] | None:
         octets = b32decode(text[1:].upper() + "=" * (-len(text[1:]) % 8))
     except ValueError:
         return None
-    return (kind, octets) if len(text) == 1 + _TEXT[kind] and _base32(octets) == text[1:] else None
+    return (kind, octets) if len(text) == 1 + _TEXT[kind] and base32(octets) == text[1:] else None

@@ -11,12 +11,12 @@ acknowledgements go out in a minute. The outcome is that of filing one after the
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from smtpgate.blocks import mailbox_key
 from smtpgate.model import MailState, Participant
 from smtpgate.store import rows
-from smtpgate.store.api import Changes, Facts, FactsQuery
+from smtpgate.store.api import Changes, Facts, FactsQuery, NumbersOf
 from smtpgate.store.changes import Decided, Filing, asked, decided, file, settled
 from smtpgate.store.statement import Verb, select_in
 
@@ -46,20 +46,21 @@ class Round:
         return self._touched.isdisjoint(_asks(query, facts))
 
     def facts(self, query: FactsQuery, facts: Facts) -> Facts | None:
-        """With what was decided before in this round. None: it cannot be told here."""
+        """These, which now hold what was decided before in this round too. None: it cannot be told here, they are as they were."""
         if not self._used and not self._minutes:
             return facts
-        serials = dict(facts.serials)
+        serials = {}
         for counter, first in facts.serials.items():
             serial = self._free(query, counter, first)
             if serial is None:
                 return None
             serials[counter] = serial
-        minutes = dict(facts.acks.to_all)
+        facts.serials.update(serials)
+        minutes = facts.acks.to_all
         for minute, count in self._minutes.items():
             if minute >= int(query.now // 60):
                 minutes[minute] = minutes.get(minute, 0) + count
-        return replace(facts, serials=serials, acks=replace(facts.acks, to_all=minutes))
+        return facts
 
     def _free(self, query: FactsQuery, counter: Counter, serial: int) -> int | None:
         """The next serial whose numbers nobody has; None when nobody asked about that many."""
@@ -96,18 +97,19 @@ def numbers(several: Sequence[tuple[Filing, Facts]]) -> tuple[dict[Counter, int]
     """How far the counters of these mails may be used, and the numbers that would then be given."""
     first: dict[Counter, int] = {}
     wanted: dict[Counter, int] = {}
+    makers: dict[tuple[Counter, tuple[str, ...]], NumbersOf] = {}  # those that make the same of one serial are one
     for filing, facts in several:
+        made = filing.query.numbers_of
         for counter, serial in facts.serials.items():
             first[counter] = min(serial, first.get(counter, serial))
-            made = filing.query.numbers_of
-            wanted[counter] = wanted.get(counter, 0) + (len(made(counter, serial)) if made is not None else 1)
+            given = made(counter, serial) if made is not None else ("",)
+            wanted[counter] = wanted.get(counter, 0) + len(given)
+            if made is not None:
+                makers[counter, given] = made
     named: dict[str, None] = {}
-    for filing, _ in several:
-        made = filing.query.numbers_of
-        if made is not None:
-            for counter in filing.query.serials:
-                for serial in range(first[counter], first[counter] + wanted[counter]):
-                    named |= dict.fromkeys(made(counter, serial))
+    for (counter, _), made in makers.items():
+        for serial in range(first[counter], first[counter] + wanted[counter]):
+            named |= dict.fromkeys(made(counter, serial))
     return {counter: first[counter] + wanted[counter] - 1 for counter in first}, list(named)
 
 

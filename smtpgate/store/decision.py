@@ -147,7 +147,7 @@ class Facts:
     unfiled_parents: tuple[str, ...] = ()  # ids of accepted, not yet filed mails among references
     expected_parents: tuple[str, ...] = ()  # those of them that came before this mail and on which nothing has failed
     serials: dict[tuple[str, str], int] = field(default_factory=dict)  # the next number of each counter, from 1
-    acks: AckCounts = AckCounts()
+    acks: AckCounts = field(default_factory=AckCounts)
     machine_last_hour: dict[int, int] = field(default_factory=dict)  # machine mails by ticket id
     language: str = ""  # what we last wrote to this sender in
     wish: Wish = field(default_factory=Wish)  # what the sender asked for

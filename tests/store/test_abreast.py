@@ -285,7 +285,8 @@ class TestRound:
             *("wishes", "blocked", "unblocked"),
             *("due", "leaves", "digested"),  # the latter two no mail asks for
             *("links", "moved", "unmerged", "strays", "silenced"),  # the last one with an update of its ticket
-            *("discarded", "hold_notices", "personal"),
+            *("discarded", "hold_notices", "personal", "held_for"),  # the last one with the state of a held mail
+            "held_alarms",  # which no mail asks about
             *("spent", "unspent"),  # the latter with an entry of its ticket
             *("clocks", "met", "unmet"),  # of tickets that it names elsewhere, or by their clocks
         }
