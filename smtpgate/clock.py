@@ -133,7 +133,7 @@ def id_text(number: int) -> str:
 
 
 def base32(octets: bytes) -> str:
-    """Octets as lower-case base32 without padding (RFC 4648 §6), at half of what base64.b32encode and tidying up cost."""
+    """Octets as lower-case base32 without padding, at half of what base64.b32encode and tidying up cost."""
     size = len(octets) * 8
     empty = -size % 10
     number = int.from_bytes(octets, "big") << empty
