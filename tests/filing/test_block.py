@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from smtpgate.blocks import Block
 from smtpgate.model import Evidence, MailState, OutgoingMail, Status
 from smtpgate.store.api import Changes
 from tests.filing.test_agent import AGENTS, DESKS, LEE, Colleague, sent_to, text_of, to
@@ -120,8 +121,52 @@ async def test_what_is_impossible_changes_nothing(desk: Helpdesk) -> None:
 
 
 async def test_a_forged_agents_name_is_held_as_ever_and_never_blocked(desk: Helpdesk) -> None:
-    from smtpgate.blocks import Block
-
     await desk.store.change(ticket_number=None, query=None, decide=lambda *_: Changes(blocked=(Block("@corp.example", "", 0.0),)))
     filed = await desk.post(mail("", "#list", sender=LEE), sender=LEE)
     assert filed.outcome == "done"
+
+
+async def status_of(desk: Helpdesk, filed: Filed) -> tuple[Status, tuple[str, ...], list[str]]:
+    """State, tags, and what became of it."""
+    detail = await desk.ticket(filed.number)
+    return detail.ticket.status, detail.ticket.tags, [e.text for e in detail.entries if e.text.startswith(("spam", "blocked"))]
+
+
+async def test_whatever_the_ticket_was_it_is_closed_as_spam_once(desk: Helpdesk) -> None:
+    first = await write(desk, "Buy pills")
+    told = to(first, LEE, "to-agent")
+    await say(desk, told, "#closed")
+    await say(desk, told, "#block")  # closed, but not as spam
+    assert await status_of(desk, first) == (
+        Status.CLOSED,
+        ("spam",),
+        ["spam: closed -> closed", f"blocked at desk support: {CUSTOMER}"],
+    )
+    await say(desk, told, "#unblock")
+    await write(desk, "more", rcpts=(desk.reply_address((await desk.ticket(first.number)).ticket),))  # it is open again
+    assert (await desk.ticket(first.number)).ticket.status is Status.PROGRESS
+    await say(desk, told, "#拉黑")
+    assert (await desk.ticket(first.number)).ticket.status is Status.CLOSED
+    await say(desk, told, "#取消拉黑")
+    await say(desk, told, "#屏蔽")  # and nothing is left to be closed
+    assert (await status_of(desk, first))[2][-3:] == ["spam: progress -> closed"] + [f"blocked at desk support: {CUSTOMER}"] * 2
+
+
+async def test_with_spam_beside_it_it_is_closed_once(desk: Helpdesk) -> None:
+    first = await write(desk, "Buy pills")
+    await say(desk, to(first, LEE, "to-agent"), "#spam\n#block")
+    assert (await status_of(desk, first))[2] == ["spam: received -> closed", f"blocked at desk support: {CUSTOMER}"]
+
+
+async def test_a_block_at_another_desk_is_nothing_to_warn_of(desk: Helpdesk) -> None:
+    first = await write(desk, "Buy pills")
+    await say(desk, to(first, LEE, "to-agent"), "#block")
+    elsewhere = (Block("@customer.example", "sales", 0.0),)
+    await desk.store.change(ticket_number=None, query=None, decide=lambda *_: Changes(blocked=elsewhere))
+    assert "blocked too" not in receipt(await say(desk, to(first, LEE, "to-agent"), "#unblock"))
+
+
+async def test_history_of_a_blocked_sender_is_kept(desk: Helpdesk) -> None:
+    everywhere = (Block(CUSTOMER, "", 0.0),)
+    await desk.store.change(ticket_number=None, query=None, decide=lambda *_: Changes(blocked=everywhere))
+    assert (await write(desk, "from long ago", evidence=Evidence.IMPORTED)).outcome == "new"

@@ -6,6 +6,9 @@ import email
 import email.policy
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
+from email.mime.message import MIMEMessage
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 from pathlib import Path
 from typing import Any
 
@@ -351,3 +354,51 @@ async def test_a_new_mail_that_passes_on_another_one_is_not_sent_by_mistake(desk
     assert (filed.outcome, "passes on another mail" in receipt(filed), await desk.tickets()) == ("refused", True, [])
     meant = await write(desk, f"#new {BOSS}\n#reply\n{body}", "Fwd: Scanner")
     assert "It is slow." in text_of(to(meant, BOSS, "answer"))
+
+
+# --- what a forwarded mail says of itself -----------------------------------------------------------------------------
+
+
+def passed_on(subject: str = "Scanner", who: str = f"Bob Miller <{BOB}>", body: str = "It is slow.") -> str:
+    return (
+        f"#fwd\n\n---------- Forwarded message ---------\nFrom: {who}\nDate: Fri, Jan 2, 2026 at 9:58 AM\nSubject: {subject}\n"
+        + (f"To: Lee <{LEE}>\n\n\n{body}\n")
+    )
+
+
+@pytest.mark.parametrize(
+    ("above", "within", "shown"),
+    [
+        ("Fwd: Scanner", "Scanner", "Scanner"),
+        ("Fwd: Scanner", "转发：回复：打印机", "打印机"),
+        ("Bob's scanner", "", "Bob's scanner"),
+        ("Bob's scanner", "Re:", "Bob's scanner"),
+    ],
+)
+async def test_the_subject_is_the_customers_or_else_the_agents(desk: Helpdesk, above: str, within: str, shown: str) -> None:
+    filed = await write(desk, passed_on(within), above)
+    assert (await desk.ticket(filed.number)).ticket.subject == shown
+
+
+async def test_a_known_customer_is_written_to_as_he_wished_and_in_the_language_of_before(desk: Helpdesk) -> None:
+    first = await desk.post(mail("打印机坏了", "您好，打印机坏了，请尽快帮忙处理一下，谢谢！", sender=BOB), sender=BOB)
+    known = await write(desk, f"#new {BOB}\n12345", "12345", message_id="<b@corp.example>")
+    assert (await desk.ticket(known.number)).ticket.language == "zh"
+    await desk.post(
+        mail("Re: it", "write in English"), sender=BOB, rcpts=(desk.reply_address((await desk.ticket(first.number)).ticket, BOB),)
+    )
+    wished = await write(desk, f"#new {BOB}\nNoch eine Frage", "Frage", message_id="<c@corp.example>")
+    assert (await desk.ticket(wished.number)).ticket.language == "en"
+
+
+async def test_what_another_desk_has_already_hinders_nobody_here(desk: Helpdesk) -> None:
+    sales = DESKS[1]["address"]
+    raw = mail("Scanner", "It is slow.", sender=f"Bob Miller <{BOB}>", to=sales, message_id="<his@other.example>")
+    known = await desk.post(raw, sender=BOB, rcpts=(sales,))
+    forward = MIMEMultipart()
+    forward["From"], forward["To"], forward["Subject"] = f"Lee <{LEE}>", DESK, "Fwd: Scanner"
+    forward["Message-ID"] = "<f@corp.example>"
+    forward.attach(MIMEText("#fwd\n"))
+    forward.attach(MIMEMessage(email.message_from_bytes(raw)))
+    filed = await desk.post(forward.as_bytes().replace(b"\n", b"\r\n"), sender=LEE, rcpts=(DESK,))
+    assert (filed.outcome, filed.number != known.number) == ("done", True)

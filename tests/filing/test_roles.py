@@ -45,3 +45,13 @@ async def test_without_a_postmaster_the_first_desk_has_it(tmp_path: Path) -> Non
     async with helpdesk(tmp_path) as desk:
         filed = await desk.post(mail(), rcpts=("Postmaster",))
         assert (filed.outcome, filed.purposes) == ("new", ["received"])
+
+
+@pytest.mark.parametrize(
+    ("rcpts", "outcome"), [((ROLE,), "forwarded"), (("abuse@help.example",), "forwarded"), ((ROLE, DESK), "new")]
+)
+async def test_who_releases_our_own_mail_means_it_to_arrive(desk: Helpdesk, rcpts: tuple[str, ...], outcome: str) -> None:
+    """To the person, where nobody else would read it."""
+    held = await desk.post(mail("Report", sender=DESK), sender=DESK, mail_from=None, rcpts=rcpts)
+    released = await desk.release(held.mail.id)
+    assert (released.outcome, "postmaster" in released.purposes) == (outcome, outcome == "forwarded")

@@ -230,6 +230,20 @@ async def test_a_bounce_to_the_signed_return_path_marks_the_recipient(
     assert filed.purposes == []
 
 
+async def test_only_the_null_sender_bounces_and_a_null_sender_is_nobody_who_writes(desk: Helpdesk) -> None:
+    first = await desk.post(mail())
+    to = first.sent[0].recipients[0].return_path
+    assert to is not None
+    raw = DSN.format(to=to, action="failed", status="5.1.1").replace("\n", "\r\n").encode()
+    said = await desk.post(raw, sender="mailer-daemon@mx.customer.example", rcpts=(to,))  # RFC 3464 §2: else anybody could
+    assert said.outcome == "noted"
+    written = await desk.post(mail(f"Re: [#{first.number}]", "more", to=to), mail_from=None, rcpts=(to,))
+    assert written.outcome == "noted"
+    detail = await desk.ticket(first.number)
+    assert [r.state.value for r in detail.sent] == ["queued"]
+    assert [e.kind for e in detail.entries[-2:]] == [EntryKind.MACHINE] * 2
+
+
 async def test_a_bounce_of_somebody_elses_mail_is_held_and_opens_nothing(desk: Helpdesk) -> None:
     raw = DSN.format(to=DESK, action="failed", status="5.1.1").replace("\n", "\r\n").encode()
     filed = await desk.post(raw, sender="mailer-daemon@mx.customer.example", mail_from=None)
