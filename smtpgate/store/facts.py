@@ -33,7 +33,12 @@ _MOST = 100  # rows of one kind that no decision needs more of
 
 def facts(query: FactsQuery) -> Verb[Facts]:
     reached, (parents, expected), serials, acks, (language, wish, blocks), letters = yield from together(
-        _reached(query), _unfiled_parents(query), _serials(query), _acks(query), _person(query.sender), _letters(query)
+        _reached(query),
+        _unfiled_parents(query),
+        _serials(query),
+        _acks(query),
+        _person(query.sender),
+        _letters(query) if query.parents else None,
     )
     listed: tuple[Ticket, ...] = ()
     if query.listing is not None:
@@ -50,7 +55,7 @@ def facts(query: FactsQuery) -> Verb[Facts]:
         language=language,
         wish=wish,
         blocks=(*blocks, *(yield from _blocks(query, reached))),
-        letters=letters,
+        letters=letters or (),
         customer=(yield from _known(query)),
         personal=(yield from requests.of_late(query.sender, query.now)) if query.personal else (),
     )
@@ -75,13 +80,14 @@ def _reached(query: FactsQuery) -> Verb[dict[str, Any]]:
     """The tickets that any rung could reach, and what is asked of them."""
     refs, unseen, talks, by_number, fingerprints, recipients, own = yield from together(
         _all_refs(query) if query.imported or query.of_agent else _message_refs(query),
-        _unseen(query),
-        _talks(query),
-        _numbers(query),
+        _unseen(query) if query.named else None,
+        _talks(query) if query.subjects else None,
+        _numbers(query) if query.numbers or query.also else None,
         _fingerprints(query),
-        _recipients(query),
-        _own_tickets(query),
+        _recipients(query) if query.recipient_ids else None,
+        _own_tickets(query) if query.pictures else None,
     )
+    unseen, talks, by_number, recipients, own = unseen or {}, talks or {}, by_number or {}, recipients or {}, own or ()
     tickets = yield from tickets_by_id(
         (
             *(ref.ticket_id for ref in refs),
@@ -99,9 +105,12 @@ def _reached(query: FactsQuery) -> Verb[dict[str, Any]]:
         refs, unseen, talks, by_number, fingerprints, recipients, tickets = yield from _led_on(
             merged, tickets, refs, unseen, talks, by_number, fingerprints, recipients
         )
-    tickets |= yield from _followed(tickets)
+    if tickets:
+        tickets |= yield from _followed(tickets)
     machine, pictures, texts = yield from together(
-        _machine_last_hour(tickets, query.now), _seen_pictures(query, (*tickets, *own)), _parents(query, tickets)
+        _machine_last_hour(tickets, query.now) if tickets else None,
+        _seen_pictures(query, (*tickets, *own)) if query.pictures else None,
+        _parents(query, tickets) if tickets and query.parents else None,
     )
     by_message_id: dict[str, MessageRef] = {}
     holders: dict[str, tuple[int, ...]] = {}
@@ -116,12 +125,12 @@ def _reached(query: FactsQuery) -> Verb[dict[str, Any]]:
         strays=strays,
         fingerprints=fingerprints,
         recipients=recipients,
-        machine_last_hour=machine,
+        machine_last_hour=machine or {},
         holders=holders if query.imported else {},
         talks=talks,
         unseen=unseen,
-        seen_pictures=pictures,
-        parents=texts,
+        seen_pictures=pictures or frozenset(),
+        parents=texts or (),
     )
 
 
@@ -170,6 +179,8 @@ def _followed(tickets: dict[int, Ticket]) -> Verb[dict[int, Ticket]]:
 
 def tickets_by_id(ids: Iterable[int]) -> Verb[dict[int, Ticket]]:
     wanted = tuple(dict.fromkeys(ids))
+    if not wanted:
+        return {}
     found, people = yield from together(
         select_in(_TICKETS, wanted),
         select_in(_PEOPLE, wanted),
@@ -227,8 +238,6 @@ def _letters(query: FactsQuery) -> Verb[tuple[bytes, ...]]:
 
 def _parents(query: FactsQuery, tickets: dict[int, Ticket]) -> Verb[tuple[str, ...]]:
     """Of the tickets that the ladder can reach alone: there the index finds them."""
-    if not query.parents:
-        return ()
     found = yield from select_in(
         f"SELECT text FROM entry WHERE message_id IN ($1, $2) AND ticket_id IN (...) LIMIT {_MOST}",
         tuple(tickets),
@@ -393,9 +402,7 @@ def _blocks(query: FactsQuery, reached: dict[str, Any]) -> Verb[tuple[Block, ...
 
 
 def _own_tickets(query: FactsQuery) -> Verb[tuple[int, ...]]:
-    """The sender's newest, when they are asked for."""
-    if not query.pictures:
-        return ()
+    """The sender's newest."""
     own = yield Query(
         "SELECT ticket_id FROM participant WHERE address_key = $1 ORDER BY ticket_id DESC LIMIT 20",
         (rows.address_key(query.sender),),
@@ -405,8 +412,6 @@ def _own_tickets(query: FactsQuery) -> Verb[tuple[int, ...]]:
 
 def _seen_pictures(query: FactsQuery, tickets: tuple[int, ...]) -> Verb[frozenset[str]]:
     """Pictures that are on the sender's newest tickets, or on those that this mail may belong to."""
-    if not query.pictures:
-        return frozenset()
     found = yield from select_in(
         "SELECT attachments FROM entry WHERE ticket_id IN (...) AND attachments <> '[]' ORDER BY seq DESC LIMIT 100", tickets
     )

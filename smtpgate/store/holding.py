@@ -26,9 +26,11 @@ def with_holding(facts: Facts, query: FactsQuery) -> Verb[Facts]:
         return facts
     mails = yield from _mails(asked.ids)
     if not asked.may_be_held or not (asked.fresh or facts.tickets):
-        return replace(facts, holding=Holding(mails=mails))
+        return replace(facts, holding=Holding(mails=mails)) if mails else facts
     desks = {*query.desks, *(desk for ticket in facts.tickets.values() for desk in (ticket.desk, *ticket.other_desks))}
     agents = tuple(dict.fromkeys(agent for desk in desks for agent in query.members_of(desk)))
+    if not agents and not asked.claimed and not mails:
+        return facts
     told = {}
     for agent in agents:
         told[agent] = yield from _sent(agent, HELD, query.now - _HOUR)

@@ -113,9 +113,14 @@ def statements(question: Question) -> Iterator[tuple[str, tuple[Value, ...]]]:
             raise TypeError("verbs have statements only as they run")
 
 
-def together(*verbs: Verb[Any]) -> Verb[list[Any]]:
-    """Run them side by side; their results in order. None may change anything."""
-    return (yield SideBySide(verbs))
+def together(*verbs: Verb[Any] | None) -> Verb[list[Any]]:
+    """Run them side by side; their results in order. None may change anything. One that is None has nothing to ask, and None as
+    its result: finding that out in each of many costs more than asking the rest."""
+    wanted = tuple([verb for verb in verbs if verb is not None])
+    if len(wanted) == len(verbs):
+        return (yield SideBySide(wanted))
+    found = iter((yield SideBySide(wanted)) if wanted else ())
+    return [None if verb is None else next(found) for verb in verbs]
 
 
 def asking_at_once(verb: Verb[T]) -> Verb[T]:
