@@ -1,4 +1,4 @@
-"""Final delivery into a Maildir: tmp, fsync, rename into new, fsync of the directory.
+"""Final delivery into a Maildir: tmp, fsync, rename into new, fsync of the directory; many letters together.
 
 The name of a file follows from the recipient's id alone, so a mail that is delivered again after a crash takes the place
 of its first copy, wherever a reader has moved it. Lines end with LF, as in every Maildir. Blocking: call it in a thread.
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
+from io import FileIO
 from pathlib import Path
 
 from smtpgate.clock import id_text
@@ -26,18 +28,29 @@ def content(delivery: Delivery) -> bytes:
 
 
 def store(maildir: Path, deliveries: Sequence[Delivery]) -> None:
-    """Put all of them into the Maildir, durably, with one directory sync. Raises OSError."""
+    """Put all of them into the Maildir, durably, with one directory sync. Raises OSError.
+
+    All are written before the first is synced: the file system has them in one go then, not one after the other.
+    """
     for name in ("tmp", "new", "cur"):
         _make(maildir / name)
-    written = False
-    for delivery in deliveries:
-        name = file_name(delivery)
-        if delivery.attempts > 1 and _already_read(maildir / "cur", name):
-            continue
-        _write(maildir / "tmp" / name, content(delivery))
+    names: list[str] = []
+    with ExitStack() as files:
+        written: list[FileIO] = []
+        for delivery in deliveries:
+            name = file_name(delivery)
+            if delivery.attempts > 1 and _already_read(maildir / "cur", name):
+                continue
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            file = files.enter_context(FileIO(os.open(maildir / "tmp" / name, flags, 0o600), "wb"))
+            _fill(file, content(delivery))
+            names.append(name)
+            written.append(file)
+        for file in written:
+            os.fsync(file.fileno())
+    for name in names:
         os.replace(maildir / "tmp" / name, maildir / "new" / name)
-        written = True
-    if written:
+    if names:
         _sync_directory(maildir / "new")
 
 
@@ -53,12 +66,10 @@ def _already_read(cur: Path, name: str) -> bool:
         return any(entry.name == name or entry.name.startswith(f"{name}:") for entry in entries)
 
 
-def _write(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _fill(file: FileIO, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
 
 
 def _sync_directory(directory: Path) -> None:

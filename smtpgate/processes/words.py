@@ -13,6 +13,7 @@ from smtpgate.config import Config
 from smtpgate.model import (
     ArcResult,
     Attempt,
+    Delivery,
     DeliveryState,
     DkimResult,
     DmarcResult,
@@ -53,7 +54,7 @@ def _by_fields(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
     return lambda one: (kind, values(one))
 
 
-for _kind in (*OF_THE_DOOR, *OF_DELIVERY):
+for _kind in (*OF_THE_DOOR, *OF_DELIVERY, Delivery):
     copyreg.pickle(_kind, _by_value if issubclass(_kind, Enum) else _by_fields(_kind))  # type: ignore[arg-type]
 
 

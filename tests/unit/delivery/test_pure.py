@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import stat
 from dataclasses import replace
@@ -229,6 +230,26 @@ def test_a_repeat_after_a_reader_took_the_first_copy_is_none(tmp_path: Path) -> 
     first.rename(tmp_path / "cur" / f"{first.name}:2,S")
     maildir.store(tmp_path, [a_delivery(attempts=2)])
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_every_letter_is_on_the_disk_before_one_comes_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    maildir.store(tmp_path, [])
+    seen: list[str] = []
+    sync, move = os.fsync, os.replace
+
+    def synced(handle: int) -> None:
+        seen.append("sync " + Path(os.readlink(f"/proc/self/fd/{handle}")).parent.name)
+        sync(handle)
+
+    def moved(old: Path, new: Path) -> None:
+        seen.append("move")
+        move(old, new)
+
+    monkeypatch.setattr(maildir.os, "fsync", synced)
+    monkeypatch.setattr(maildir.os, "replace", moved)
+    maildir.store(tmp_path, [a_delivery(recipient_id=i) for i in range(1, 4)])
+    assert seen == ["sync tmp"] * 3 + ["move"] * 3 + [f"sync {tmp_path.name}"]
+    assert len(list((tmp_path / "new").iterdir())) == 3
 
 
 def test_maildir_files_are_ours_alone_and_recipients_get_their_own(tmp_path: Path) -> None:
