@@ -1,8 +1,8 @@
 """The one thread that writes to the SQLite file, and group commit.
 
-Everything that waits in the queue, up to a bound, becomes one transaction; each verb but the first has its own savepoint,
-so that one that fails takes nothing along; when the first fails, the transaction begins anew. Mails that stand in the queue
-one after the other are filed together (store.abreast), and each by itself when that fails. A verb that nobody outside
+Everything that waits in the queue, up to a bound, becomes one transaction; mails that stand in it one after the other are filed
+together (store.abreast). When a verb fails, the transaction begins anew, and in it each verb but the first has its own savepoint,
+so that one that fails takes nothing along; when the first fails, it begins anew once more. A verb that nobody outside
 waits for has patience: for a few milliseconds it waits for others to share its commit, and it goes at once with the first
 that has none. Callers hear of success only after COMMIT. A caller that is cancelled changes nothing: its verb runs whole. A
 failed BEGIN or COMMIT fails all of the batch; StoreFatal ends the writer's work for good.
@@ -148,15 +148,9 @@ class Writer:
             return
         locked = time.monotonic()
         try:
-            alone = True
-            for is_filing, some in groupby(batch, lambda job: job.filing is not None):
-                jobs = list(some)
-                if is_filing and len(jobs) > 1 and self._file(jobs):
-                    alone = False
-                    continue
-                for job in jobs:
-                    self._run_job(job, alone=alone)
-                    alone = False
+            if len(batch) == 1 or not self._run_together(batch):
+                for place, job in enumerate(batch):
+                    self._run_job(job, alone=place == 0)
             ready = time.monotonic()
             connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -186,24 +180,30 @@ class Writer:
         if not alone:
             connection.execute("RELEASE verb")
 
-    def _file(self, jobs: list[_Job]) -> bool:
-        """All of them together. False, and nothing is written, where one cannot be: then each shows by itself whether it is the
-        one. Raises sqlite3.Error only when all of the transaction is gone."""
+    def _run_together(self, batch: list[_Job]) -> bool:
+        """All of them, as if none could fail. False, in a new transaction, when one does: then each must show by itself whether it
+        is the one. Raises sqlite3.Error when there is no transaction any more."""
         connection = self._connection
-        connection.execute("SAVEPOINT filings")
         try:
-            results = run(connection, file_in_order([job.filing for job in jobs if job.filing is not None]))
+            for of_filing, some in groupby(batch, lambda job: job.filing is not None):
+                jobs = list(some)
+                if of_filing and len(jobs) > 1:
+                    filed = run(connection, file_in_order([job.filing for job in jobs if job.filing is not None]))
+                    for job, changes in zip(jobs, filed, strict=True):
+                        job.result = changes
+                else:
+                    for job in jobs:
+                        job.result = run(connection, job.make())
         except BaseException as error:
             if isinstance(error, sqlite3.Error) and (
                 isinstance(store_error(error, "writing"), StoreFatal) or not connection.in_transaction
             ):
                 raise
-            connection.execute("ROLLBACK TO filings")
-            connection.execute("RELEASE filings")
+            connection.execute("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+            for job in batch:
+                job.result = None
             return False
-        connection.execute("RELEASE filings")
-        for job, result in zip(jobs, results, strict=True):
-            job.result = result
         return True
 
     def _roll_back(self) -> StoreFatal | None:
