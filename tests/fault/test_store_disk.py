@@ -174,8 +174,8 @@ async def test_a_damaged_file_ends_everything(tmp_path: Path) -> None:
     await store.close()
     size = path.stat().st_size
     with path.open("r+b") as file:
-        file.seek(4096 * 100)
-        file.write(os.urandom(size - 4096 * 100))
+        file.seek(4096 * 200)
+        file.write(os.urandom(size - 4096 * 200))
     fatal: list[StoreFatal] = []
     store = await SqliteStore.open(path, on_fatal=fatal.append)
     try:
