@@ -24,10 +24,10 @@ def zone(agent: Agent, desk: Desk | None) -> ZoneInfo:
 
 def away_until(agent: Agent, said: Leave | None, where: ZoneInfo, now: float) -> float | None:
     """When he is back from a leave that holds now; None: he is not on leave."""
-    found = [said.until] if said is not None and said.since <= now < said.until else []
+    found = [said.until] if said is not None and now < said.until else []
     for first, last in map(hours.leave, agent.away):
         begin, end = midnight(first, where), midnight(last + timedelta(days=1), where)
-        if begin <= now < end and not (said is not None and begin <= said.since < end):  # within it he said something else
+        if begin <= now < end and not (said is not None and begin <= said.since):  # within it he said something else
             found.append(end)
     return max(found, default=None)
 

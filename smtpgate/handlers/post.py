@@ -271,7 +271,8 @@ class Post:
     def alarms(self, *, desk: Desk, agent: Agent, tickets: Sequence[tuple[Ticket, Desk]], now: float) -> OutgoingMail:
         """All that somebody has not heard of in time, each with its desk; what is due first stands first. No address of it does
         anything."""
-        title, lines = alarms_summed(tickets, agent, now)
+        lists_at = desk.address if any(self.key(one) == self.key(agent.address) for one in desk.agents) else ""
+        title, lines = alarms_summed(tickets, agent, now, lists_at)
         summed = Receipt(
             title=title,
             desk=desk,

@@ -250,8 +250,9 @@ def late_lines(ticket: Ticket, desk: Desk, manager: Agent, now: float) -> tuple[
 _LISTED = 20  # tickets that one mail about alarms names
 
 
-def alarms_summed(tickets: Sequence[tuple[Ticket, Desk]], agent: Agent, now: float) -> tuple[str, tuple[str, ...]]:
-    """Title and lines about what somebody has not heard of in time, each with its desk."""
+def alarms_summed(tickets: Sequence[tuple[Ticket, Desk]], agent: Agent, now: float, lists_at: str) -> tuple[str, tuple[str, ...]]:
+    """Title and lines about what somebody has not heard of in time, each with its desk. lists_at: where he may ask for lists, ""
+    for nowhere."""
     language = agent.language
     words, between = duewords.SUMMED[language], colon(language)
     late = sum(1 for one, _ in tickets if one.clock is not None and one.clock.due_at is not None and one.clock.due_at <= now)
@@ -263,7 +264,9 @@ def alarms_summed(tickets: Sequence[tuple[Ticket, Desk]], agent: Agent, now: flo
         for one, desk in tickets[:_LISTED]
     ]
     more = (words["more"].format(count=len(tickets) - _LISTED),) if len(tickets) > _LISTED else ()
-    return comma(language).join(part.format(count=count) for part, count in parts if count), (words["why"], *lines, *more)
+    asks = (words["list"].format(address=lists_at),) if lists_at else ()
+    said = comma(language).join(part.format(count=count) for part, count in parts if count)
+    return words["title"].format(parts=said), (words["why"], *lines, *more, *asks)
 
 
 def _when(briefing: Briefing, moment: float | None) -> str:

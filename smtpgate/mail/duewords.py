@@ -58,22 +58,28 @@ WORDS: dict[str, dict[str, str]] = {
 
 SUMMED: dict[str, dict[str, str]] = {
     "en": {
+        "title": "Tickets: {parts}",
         "late": "{count} overdue",
         "soon": "{count} due soon",
         "why": "You were sent too many mails within an hour to hear of these one by one.",
         "more": "and {count} more",
+        "list": "Write #list to {address} to see all that is open, what is due first before all.",
     },
     "zh": {
+        "title": "{parts}",
         "late": "{count} 张工单已逾期",
         "soon": "{count} 张工单即将到期",
         "why": "一小时内发给您的邮件过多，以下工单未能逐一通知。",
         "more": "还有 {count} 张",
+        "list": "写信给 {address}，正文写 #list，可查看全部未结束的工单，先到期的在前。",
     },
     "zh-Hant": {
+        "title": "{parts}",
         "late": "{count} 張工單已逾期",
         "soon": "{count} 張工單即將到期",
         "why": "一小時內寄給您的郵件過多，以下工單未能逐一通知。",
         "more": "還有 {count} 張",
+        "list": "寫信到 {address}，內文寫 #list，可查看全部未結束的工單，先到期的在前。",
     },
 }
 
@@ -105,11 +111,5 @@ def short_text(clock: TargetClock | None, desk: Desk, language: Language, now: f
 
 def promise(due_at: float, desk: Desk, language: Language, now: float) -> str:
     """To the customer, in the desk's zone, which it names by its offset: he may live in another one."""
-    local = datetime.fromtimestamp(due_at, ZoneInfo(desk.timezone))
-    minutes = int((local.utcoffset() or local - local).total_seconds() // 60)
-    hours, rest = divmod(abs(minutes), 60)
-    offset = "UTC" + ("" if not minutes else f"{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else ""))
-    when = (
-        f"{day_text(due_at, desk, language)} ({offset})" if language == "en" else f"{day_text(due_at, desk, language)}（{offset}）"
-    )
+    when = day_text(due_at, desk, language) + letters.offset_text(due_at, desk, language)
     return WORDS[language]["late" if due_at <= now else "promise"].format(when=when)

@@ -212,6 +212,15 @@ def date_text(moment: float, desk: Desk, language: Language, zone: str = "") -> 
     return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local.hour:02}:{local.minute:02}"
 
 
+def offset_text(moment: float, desk: Desk, language: Language) -> str:
+    """The desk's zone then, by its offset, to stand behind a moment: whoever reads it may live in another one."""
+    local = datetime.fromtimestamp(moment, ZoneInfo(desk.timezone))
+    minutes = int((local.utcoffset() or local - local).total_seconds() // 60)
+    hours, rest = divmod(abs(minutes), 60)
+    offset = "UTC" + ("" if not minutes else f"{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else ""))
+    return f"（{offset}）" if is_chinese(language) else f" ({offset})"
+
+
 def age_text(seconds: float, language: Language) -> str:
     """How long ago, in the unit that tells."""
     minutes = max(0, int(seconds // 60))
@@ -266,10 +275,13 @@ def _personal(letter: Letter, subject: str) -> dict[str, str]:
     word = found.occasion.answered
     decision = {"confirm": Asked.CONFIRM, "cancel": Asked.CANCEL}.get(word)
     comma = "，" if is_chinese(language) else ", "
+    until = ""
+    if found.until is not None:
+        until = date_text(found.until, letter.desk, language) + offset_text(found.until, letter.desk, language)
     text = TEXTS[language][found.occasion].format(
         word=offered(decision, language) if decision else "",
-        until="" if found.until is None else date_text(found.until, letter.desk, language),
-        counts=comma.join(COUNTS[language][name].format(n=count) for name, count in found.counts.items()),
+        until=until,
+        counts=comma.join(_count(language, name, count) for name, count in found.counts.items()),
         record=found.record,
     )
     address = letter.reply_to or letter.desk.address
@@ -281,6 +293,11 @@ def _personal(letter: Letter, subject: str) -> dict[str, str]:
         "confirmlink": mailto(address, letter.ticket_number, subject) + body if decision else "",
         "button": BUTTONS[language][word] if word else "",
     }
+
+
+def _count(language: Language, name: str, count: int) -> str:
+    words = COUNTS[language]
+    return (words.get(f"{name}-one", words[name]) if count == 1 else words[name]).format(n=count)
 
 
 def _standing(letter: Letter) -> dict[str, str]:

@@ -66,32 +66,33 @@ TEXTS: dict[Language, dict[Occasion, str]] = {
     "en": {
         Occasion.ASK_EXPORT: "A mail from your address asks for a copy of all data that we keep about you: your mails, what we"
         " wrote to you, and what we have noted for writing to you.\n\nIf you want it, answer this mail before {until}"
-        " with the one word: {word}\nIf you did not ask, do nothing: then nothing happens.",
+        " with the one word:\n\n    {word}\n\nIf you did not ask, do nothing: then nothing happens.",
         Occasion.ASK_ERASE: "A mail from your address asks us to erase all data that we keep about you: your mails with their"
         " files, your name and address, and what we wrote to you. Requests that are still open will be closed. It cannot be"
-        " undone.\n\nIf you want it, answer this mail before {until} with the one word: {word}\nIf you did not ask, do nothing:"
-        " then nothing happens.",
+        " undone.\n\nIf you want it, answer this mail before {until} with the one word:\n\n    {word}\n\nIf you did not ask,"
+        " do nothing: then nothing happens.",
         Occasion.WAITS: "You have confirmed it. One of us will see to it and write to you when it is done.",
         Occasion.WILL_ERASE: "You have confirmed it. It is done after {until}, and you will get one more mail that says so.\n\nIf"
-        " you have changed your mind, answer this mail before then with the one word: {word}",
+        " you have changed your mind, answer this mail before then with the one word:\n\n    {word}",
         Occasion.CANCELLED: "You have called it off. Everything stays as it is.",
         Occasion.EXPORTED: "The file holds what you asked for: {counts}. person.json lists all of it; the mails are beside it as"
         " .eml, which mail programs open.\n\nMail is not a safe place for it: keep the file elsewhere, and delete this mail.",
         Occasion.TOO_LARGE: "What you asked for is too large for a mail. One of us will write to you how you can get it.",
-        Occasion.ERASED: "It is done: {counts}.\n\nWhat stays are the numbers, dates and states of your requests, without"
-        " your name and address; what other people wrote; and copies of the whole store until they run out. This mail, too, is"
-        " erased here once it has left.\n\nThe record of it is {record}. If you write to us again, you are somebody new to us.",
+        Occasion.ERASED: "It is done. What was erased: {counts}.\n\nWhat stays are the numbers, dates and states of your requests,"
+        " without your name and address; what other people wrote; and copies of the whole store until they run out. This mail,"
+        " too, is erased here once it has left.\n\nThe record of it is {record}. If you write to us again, you are somebody new"
+        " to us.",
     },
     "zh": {
         Occasion.ASK_EXPORT: "有一封来自您地址的邮件，要求取得我们保存的有关您的全部数据的副本：您的来信、我们写给您的邮件，"
-        "以及我们为与您通信所记录的内容。\n\n如果这是您的意思，请在 {until} 之前回复本邮件，只写一个词：{word}\n"
+        "以及我们为与您通信所记录的内容。\n\n如果这是您的意思，请在 {until}之前回复本邮件，只写一个词：\n\n    {word}\n\n"
         "如果您没有提出要求，请不必理会，不会发生任何事。",
         Occasion.ASK_ERASE: "有一封来自您地址的邮件，要求删除我们保存的有关您的全部数据：您的来信及其附件、您的姓名和地址，"
-        "以及我们写给您的邮件。仍未结束的工单将被关闭。删除后无法恢复。\n\n如果这是您的意思，请在 {until} 之前回复本邮件，"
-        "只写一个词：{word}\n如果您没有提出要求，请不必理会，不会发生任何事。",
+        "以及我们写给您的邮件。仍未结束的工单将被关闭。删除后无法恢复。\n\n如果这是您的意思，请在 {until}之前回复本邮件，"
+        "只写一个词：\n\n    {word}\n\n如果您没有提出要求，请不必理会，不会发生任何事。",
         Occasion.WAITS: "您已确认。我们的同事会处理，完成后会写信告知您。",
-        Occasion.WILL_ERASE: "您已确认。我们将在 {until} 之后删除，完成后会再写一封信告知您。\n\n如果您改变了主意，请在此之前"
-        "回复本邮件，只写一个词：{word}",
+        Occasion.WILL_ERASE: "您已确认。我们将在 {until}之后删除，完成后会再写一封信告知您。\n\n如果您改变了主意，请在此之前"
+        "回复本邮件，只写一个词：\n\n    {word}",
         Occasion.CANCELLED: "您已取消。一切保持不变。",
         Occasion.EXPORTED: "附件中是您要求的内容：{counts}。person.json 列出全部内容，邮件以 .eml 文件保存，邮件程序可以打开。"
         "\n\n邮箱不适合长期保存这些内容：请把附件存到别处，并删除本邮件。",
@@ -102,14 +103,14 @@ TEXTS: dict[Language, dict[Occasion, str]] = {
     },
     "zh-Hant": {
         Occasion.ASK_EXPORT: "有一封來自您地址的郵件，要求取得我們保存的有關您的全部資料的副本：您的來信、我們寫給您的郵件，"
-        "以及我們為了與您通信所記下的內容。\n\n如果這是您的意思，請在 {until} 之前回覆這封郵件，只寫一個詞：{word}\n"
+        "以及我們為了與您通信所記下的內容。\n\n如果這是您的意思，請在 {until}之前回覆這封郵件，只寫一個詞：\n\n    {word}\n\n"
         "如果您沒有提出要求，請不必理會，不會發生任何事。",
         Occasion.ASK_ERASE: "有一封來自您地址的郵件，要求刪除我們保存的有關您的全部資料：您的來信及其附件、您的姓名和地址，"
-        "以及我們寫給您的郵件。還沒結束的案件會結案。刪除後無法復原。\n\n如果這是您的意思，請在 {until} 之前回覆這封郵件，"
-        "只寫一個詞：{word}\n如果您沒有提出要求，請不必理會，不會發生任何事。",
+        "以及我們寫給您的郵件。還沒結束的案件會結案。刪除後無法復原。\n\n如果這是您的意思，請在 {until}之前回覆這封郵件，"
+        "只寫一個詞：\n\n    {word}\n\n如果您沒有提出要求，請不必理會，不會發生任何事。",
         Occasion.WAITS: "您已確認。我們的同事會處理，完成後會寫信告訴您。",
-        Occasion.WILL_ERASE: "您已確認。我們會在 {until} 之後刪除，完成後會再寫一封信告訴您。\n\n如果您改變了主意，請在此之前"
-        "回覆這封郵件，只寫一個詞：{word}",
+        Occasion.WILL_ERASE: "您已確認。我們會在 {until}之後刪除，完成後會再寫一封信告訴您。\n\n如果您改變了主意，請在此之前"
+        "回覆這封郵件，只寫一個詞：\n\n    {word}",
         Occasion.CANCELLED: "您已取消。一切保持不變。",
         Occasion.EXPORTED: "附件中是您要求的內容：{counts}。person.json 列出全部內容，郵件以 .eml 檔案保存，郵件程式可以開啟。"
         "\n\n信箱不適合長期保存這些內容：請把附件存到別處，並刪除這封郵件。",
@@ -140,7 +141,13 @@ ADMIN: dict[str, dict[str, str]] = {  # to the postmaster
     },
 }
 COUNTS: dict[Language, dict[str, str]] = {
-    "en": {"tickets": "{n} of your requests", "received": "{n} mails from you", "sent": "{n} mails to you"},
+    "en": {
+        "tickets": "{n} of your requests",
+        "received": "{n} mails from you",
+        "received-one": "{n} mail from you",
+        "sent": "{n} mails to you",
+        "sent-one": "{n} mail to you",
+    },
     "zh": {"tickets": "您的工单 {n} 张", "received": "您的来信 {n} 封", "sent": "我们的邮件 {n} 封"},
     "zh-Hant": {"tickets": "您的案件 {n} 件", "received": "您的來信 {n} 封", "sent": "我們的郵件 {n} 封"},
 }

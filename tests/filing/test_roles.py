@@ -35,6 +35,10 @@ async def test_our_own_forward_that_comes_back_is_not_forwarded_again(desk: Help
     assert (filed.mail.state, filed.sent) == (MailState.HELD, ())
 
 
+async def test_what_has_our_name_and_a_sender_of_its_own_is_forwarded(desk: Helpdesk) -> None:
+    assert (await desk.post(mail(sender=DESK), sender=DESK, rcpts=(ROLE,))).purposes == ["postmaster"]
+
+
 async def test_a_bounce_to_postmaster_is_forwarded(desk: Helpdesk) -> None:
     sender = "mailer-daemon@isp.example"
     filed = await desk.post(mail("Undelivered", sender=sender), sender=sender, mail_from=None, rcpts=(ROLE,))

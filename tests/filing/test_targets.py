@@ -325,7 +325,8 @@ async def test_what_the_cap_holds_back_is_told_together_when_there_is_room(tmp_p
         assert sorted(one for one in got if one[0] == "alert") == [("alert", KIM), ("alert", LEE)]
         told = {m.recipients[0].address: m for m in await desk.outgoing() if m.purpose == "alert"}
         text = text_of(told[LEE])
-        assert str(read(told[LEE])["Subject"]) == "2 overdue"
+        assert str(read(told[LEE])["Subject"]) == "Tickets: 2 overdue"
+        assert f"Write #list to {DESK}" in text
         assert text.index("No. 0: OVERDUE since") < text.index("No. 2: OVERDUE since")
         assert "No. 1" not in text  # it is done
         assert "2 张工单已逾期" in text_of(told[KIM])
