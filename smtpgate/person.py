@@ -95,7 +95,8 @@ class Trail:
     a mail of ours that came back in them; mentions: others' that name them. begun: tickets without a customer that a mail of
     theirs began, by its entry.
     entries: what is said in tickets that goes, or names them. outgoing: mails of ours that go, of which `sent` are to them. busy:
-    mails that are just being filed or delivered.
+    mails that are just being filed or delivered. known: mails of ours about these tickets, and entries of their own, that were
+    there when they were looked at, gone or not; ended: numbers of tickets that were theirs a round ago.
     """
 
     person: str
@@ -111,6 +112,8 @@ class Trail:
     elses: set[int] = field(default_factory=set)  # entries of their own tickets that were said with the customer before them
     outgoing: set[int] = field(default_factory=set)
     sent: set[int] = field(default_factory=set)
+    known: set[int] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
     waiting: set[int] = field(default_factory=set)  # outgoing mails that have not left
     held: set[int] = field(default_factory=set)  # incoming mails that wait for a person
     busy: int = 0

@@ -11,7 +11,7 @@ import functools
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from smtpgate.errors import StoreError
@@ -53,6 +53,7 @@ class Eraser:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     longest: float = 0.0
     _said: float = 0.0
+    _ended: set[str] = field(default_factory=set)  # numbers of tickets that are theirs no more
 
     async def begin(self, again: float | None = None) -> bool:
         """Have it. False: another one is under way. again: seconds after which a gateway takes it up, if this one dies."""
@@ -72,7 +73,8 @@ class Eraser:
         """All rounds. How many of what went, those of an earlier life included."""
         for number in range(_ROUNDS):
             away = await self._removed()
-            trail = await personal.trail(self.store, self.request.address)
+            trail = await personal.trail(self.store, self.request.address, self._ended)
+            self._ended |= {*trail.own.values()}
             await self._counted(trail)
             if trail.nothing:
                 if away:
@@ -104,9 +106,7 @@ class Eraser:
             waits += await self._bite(make)
         for seqs in erasing.mail_pieces(one):
             waits += await self._mails(one, seqs)
-        if not waits:
-            await self._end(one)
-        return waits
+        return waits or await self._end(one)
 
     async def _mails(self, one: Erasure, seqs: list[int]) -> int:
         """New files are written before the transaction that names them."""
@@ -129,17 +129,18 @@ class Eraser:
             waits += await self._bite(functools.partial(packs.removed, files, name, place))
         return waits
 
-    async def _end(self, one: Erasure) -> None:
-        """The tickets; each that is open by itself, since something becomes of it."""
+    async def _end(self, one: Erasure) -> int:
+        """The tickets; each that is open by itself, since something becomes of it. How many have to wait."""
+        waits = 0
         closed = [id_ for id_ in (*one.trail.own, *one.trail.shared) if id_ not in one.trail.open]
         for start in range(0, len(closed), 50):
-            await self._bite(functools.partial(erasing.end, one, closed[start : start + 50]))
+            waits += await self._bite(functools.partial(erasing.end, one, closed[start : start + 50]), ordered=True)
         for ticket_id in sorted(one.trail.open):
-            await self._bite(functools.partial(self._open, one, ticket_id), ordered=True, news=OUTGOING)
+            waits += await self._bite(functools.partial(self._open, one, ticket_id), ordered=True, news=OUTGOING)
+        return waits
 
     def _open(self, one: Erasure, ticket_id: int) -> Verb[int]:
-        yield from erasing.end_open(one, ticket_id, self.closing.query(ticket_id), self.closing.decide)
-        return 0
+        return (yield from erasing.end_open(one, ticket_id, self.closing.query(ticket_id), self.closing.decide))
 
     async def _bite(self, make: Make, *, ordered: bool = False, news: str = "") -> int:
         began = time.monotonic()

@@ -23,7 +23,7 @@ from smtpgate.store.api import Changes, Facts, FactsQuery
 from smtpgate.store.changes import change
 from smtpgate.store.decision import AGENTS_CAPS
 from smtpgate.store.packs import Again, Plan
-from smtpgate.store.personal import blank, keys
+from smtpgate.store.personal import TO_AGENTS, blank, keys
 from smtpgate.store.rawfiles import RawFiles
 from smtpgate.store.statement import FOR_UPDATE, Many, Query, Row, Value, Verb, select_in
 
@@ -298,7 +298,25 @@ def _about_the_person(one: Erasure, found: Loose) -> Verb[int]:
 
 
 def end(one: Erasure, ticket_ids: Sequence[int]) -> Verb[int]:
-    """Their tickets' subjects, and their place in all tickets, which is the end of the trail."""
+    """Their tickets' subjects, and their place in all tickets, which is the end of the trail. Among verbs in order. How many have
+    to wait for another round: something was said in them, or told of them, since they were looked at."""
+    behind = yield from _moved_on(one, ticket_ids)
+    yield from _ended(one, [id_ for id_ in ticket_ids if id_ not in behind])
+    return len(behind)
+
+
+def _moved_on(one: Erasure, ticket_ids: Sequence[int]) -> Verb[set[int]]:
+    own = [id_ for id_ in ticket_ids if id_ in one.trail.own]
+    shared = [id_ for id_ in ticket_ids if id_ not in one.trail.own]
+    there = [
+        *(yield from select_in("SELECT id, ticket_id FROM outgoing WHERE ticket_id IN (...)", own)),
+        *(yield from select_in("SELECT id, ticket_id FROM entry WHERE ticket_id IN (...)", own)),
+        *(yield from select_in(f"SELECT id, ticket_id FROM outgoing WHERE purpose IN {TO_AGENTS} AND ticket_id IN (...)", shared)),
+    ]
+    return {ticket_id for id_, ticket_id in there if id_ not in one.trail.known}
+
+
+def _ended(one: Erasure, ticket_ids: Sequence[int]) -> Verb[None]:
     own = [id_ for id_ in ticket_ids if id_ in one.trail.own]
     yield Many("UPDATE ticket SET subject = $2 WHERE id = $1", tuple((id_, ERASED) for id_ in own))
     yield Many("UPDATE due SET at = NULL WHERE ticket_id = $1 AND what = 'snooze'", tuple((id_,) for id_ in own))
@@ -317,10 +335,11 @@ def end(one: Erasure, ticket_ids: Sequence[int]) -> Verb[int]:
             ON CONFLICT (ticket_id, address_key) DO NOTHING""",
         tuple((ticket_id, one.pseudonym) for ticket_id in sorted({row[0] for row in there})),
     )
-    return 0
 
 
-def end_open(one: Erasure, ticket_id: int, query: FactsQuery, decide: Callable[[Ticket | None, Facts], Changes]) -> Verb[Changes]:
+def end_open(one: Erasure, ticket_id: int, query: FactsQuery, decide: Callable[[Ticket | None, Facts], Changes]) -> Verb[int]:
     """The same of one that is open, with what becomes of it: one transaction."""
-    yield from end(one, [ticket_id])
-    return (yield from change(one.trail.own[ticket_id], query, decide))
+    waits = yield from end(one, [ticket_id])
+    if not waits:
+        yield from change(one.trail.own[ticket_id], query, decide)
+    return waits

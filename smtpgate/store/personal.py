@@ -31,7 +31,7 @@ _OURS = (EntryKind.REPLY, EntryKind.NOTE, EntryKind.STATUS, EntryKind.EVENT)  # 
 _SAY = (*_OURS, EntryKind.MACHINE)  # which may be our own word of a mail that came back
 _WORDS = (EntryKind.CUSTOMER, EntryKind.THIRD_PARTY, EntryKind.REPEAT)
 INSIDE = ("to-agent", "receipt", "held", "alert", "digest", "postmaster")  # purposes of mail that nobody outside gets
-_TO_AGENTS = "(" + ", ".join(f"'{purpose}'" for purpose in INSIDE) + ")"
+TO_AGENTS = "(" + ", ".join(f"'{purpose}'" for purpose in INSIDE) + ")"
 _PENDING = "('queued', 'uncertain', 'held')"
 _MAIL = "SELECT seq, id, state, mail_from, verdict, decision, reason, received_at, size FROM incoming"
 _OUTGOING = """SELECT o.id, o.cause, length(w.data), o.message_id, o.entry_id, o.purpose, o.ticket_id FROM outgoing o
@@ -40,9 +40,9 @@ _ABOUT = '%"about": {%'  # a decision about a mail of ours that came back
 _UNPROVED = ("fail", "ambiguous")  # evidence of a mail that may be anybody's
 
 
-async def trail(store: VerbStore, person: str) -> Trail:
-    """Everything of this person that is there now."""
-    found, returns = Trail(person), _Returns()
+async def trail(store: VerbStore, person: str, ended: Iterable[str] = ()) -> Trail:
+    """Everything of this person that is there now. ended: numbers of tickets that were theirs until now."""
+    found, returns = Trail(person, ended=set(ended)), _Returns()
     for part in (_tickets, _wishes):
         await store._read(functools.partial(part, found))
     await _pages(store, "incoming", functools.partial(_mails, found, returns))
@@ -230,6 +230,7 @@ def _said(found: Trail) -> Verb[None]:
         "SELECT id, kind, author, mail_id, text = $1, marks FROM entry WHERE ticket_id IN (...)", list(found.own), ERASED
     )
     mails = set()
+    found.known |= {row[0] for row in mine}
     for entry_id, kind, author, mail_id, gone, marks in mine:
         elses = said_with(marks, found.person)
         if kind in _WORDS and not gone and not same(author, found.person):
@@ -279,6 +280,7 @@ def _begun(found: Trail) -> Verb[None]:
 def _caused(found: Trail) -> Verb[None]:
     """Mail of ours about their tickets, or that a mail of theirs made us send; and agents' mails that were commands alone."""
     about = yield from select_in(_OUTGOING + " WHERE o.ticket_id IN (...)", list(found.own))
+    found.known |= {row[0] for row in about}
     kept = yield from select_in(
         f"SELECT mail_id FROM entry WHERE kind IN {_in(_WORDS)} AND mail_id IN (...)",
         [row[1] for row in about if row[1] is not None],
@@ -330,13 +332,14 @@ async def _listed(store: VerbStore, found: Trail) -> None:
 def _beside(found: Trail) -> Verb[list[int]]:
     linked = yield from select_in("SELECT other_id FROM link WHERE ticket_id IN (...)", list(found.own))
     ids = {*found.shared, *(row[0] for row in linked)} - set(found.own)
-    about = yield from select_in(f"SELECT id FROM outgoing WHERE purpose IN {_TO_AGENTS} AND ticket_id IN (...)", list(ids))
+    about = yield from select_in(f"SELECT id FROM outgoing WHERE purpose IN {TO_AGENTS} AND ticket_id IN (...)", list(ids))
+    found.known |= {row[0] for row in about}
     return [row[0] for row in about]
 
 
 def _lists(after: int) -> Verb[list[int]]:
     page = yield Query(
-        f"SELECT id FROM outgoing WHERE id > $1 AND ticket_id IS NULL AND purpose IN {_TO_AGENTS} ORDER BY id LIMIT $2",
+        f"SELECT id FROM outgoing WHERE id > $1 AND ticket_id IS NULL AND purpose IN {TO_AGENTS} ORDER BY id LIMIT $2",
         (after, _PAGE),
     )
     return [row[0] for row in page]
@@ -375,7 +378,9 @@ def _saying(letters: Rows, found: Trail) -> set[int]:
 
 def _shows(mail: bytes, found: Trail) -> bool:
     text = said(mail)
-    return redaction(found.person, "")(text) != text or any(_numbered(text, number) for number in found.own.values())
+    return redaction(found.person, "")(text) != text or any(
+        _numbered(text, number) for number in (*found.own.values(), *found.ended)
+    )
 
 
 def _numbered(text: str, number: str) -> bool:

@@ -271,6 +271,36 @@ async def test_a_list_that_came_back_goes_before_what_leads_to_it(store: VerbSto
     assert [mail.raw == b"" for mail in found if mail is not None] == [True, False]
 
 
+@pytest.mark.parametrize("which", ["own", "own and closed", "shared", "a list"])
+async def test_what_another_node_says_of_a_ticket_meanwhile_goes_too(store: VerbStore, which: str) -> None:
+    """An alarm, an agent's note, a digest: made when all had been looked at and before the ticket was theirs no more."""
+    own, shared, _ = await filled(store)
+    if which == "own and closed":
+        await changed(store, Changes(updates=(TicketUpdate(own.id, status=Status.CLOSED, updated_at=NOW),)))
+    words: list[Changes] = []
+    if which == "a list":
+        text = f"Subject: x\r\n\r\n{own.number} vogelzang\r\n".encode()
+        words.append(Changes(outgoing=(an_outgoing(a_recipient("agent@desk.example"), data=text, purpose="digest"),)))
+    else:
+        ticket, text = shared if which == "shared" else own, b"Subject: due soon\r\n\r\nwang@example.org: vogelzang\r\n"
+        mail = an_outgoing(a_recipient("agent@desk.example"), ticket_id=ticket.id, data=text, purpose="to-agent")
+        note = an_entry(ticket.id, kind=EntryKind.NOTE, author="agent@desk.example", text="asked vogelzang")
+        words.append(Changes(outgoing=(mail,), entries=(note,) if ticket is own else ()))
+
+    async def meanwhile(_: float) -> None:
+        if words:
+            await changed(store, words.pop())
+
+    eraser = an_eraser(store)
+    eraser.sleep = meanwhile
+    assert await eraser.begin()
+    await eraser.run()
+    await eraser.finish(Changes())
+    assert words == []
+    found = [one for one in await in_rows(store, ("vogelzang", f"{WANG}:")) if f"a{WANG}" not in one]
+    assert found == []
+
+
 @pytest.mark.parametrize(
     ("place", "pid", "at_once"),
     [("", 4_194_304, True), ("", os.getpid(), False), ("another", 4_194_304, False)],
