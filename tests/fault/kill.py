@@ -22,6 +22,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,6 +157,9 @@ class Client:
     async def send_until_accepted(self) -> None:
         mail, data = make_mail(self.rng)
         self.sent[mail.message_id] = mail
+        await self.until_accepted(mail, data)
+
+    async def until_accepted(self, mail: Sent, data: bytes) -> None:
         while not mail.accepted and not mail.refused:
             try:
                 await self.attempt(mail, data)
@@ -237,13 +241,14 @@ async def run(directory: Path, **how: Any) -> Run:
         return await _run(directory, Path(sockets), **how)
 
 
-def _gateway(directory: Path, sockets: Path, sink_port: int) -> tuple[Gateway, tuple[Door, ...]]:
+def _gateway(directory: Path, sockets: Path, sink_port: int, *, stories: bool) -> tuple[Gateway, tuple[Door, ...]]:
     lmtp, path, alias = free_port(), sockets / "lmtp", f"help@{DESK.partition('@')[2]}"
+    desks: list[dict[str, Any]] = [{"name": "support", "address": DESK, "aliases": [alias]}]
     gateway = Gateway.make(
         directory,
         server={"lmtp": [f"127.0.0.1:{lmtp}", path], "processes": "several"},
-        desk=[{"name": "support", "address": DESK, "aliases": [alias]}],
         delivery={"mode": "smarthost", "smarthost": {"host": "127.0.0.1", "port": sink_port, "tls": "none"}},
+        **(timely.sections(desks) if stories else {"desk": desks}),
     )
     return gateway, (
         Door("SMTP", "EHLO", (DESK,), port=gateway.port),
@@ -262,19 +267,26 @@ async def _run(
     life: float = 0.5,
     drain: float = 300.0,
     most: float = math.inf,
+    stories: bool = False,
 ) -> Run:
-    """life: how long, at most, the gateway may work between its greeting and its death. most: no kill after so many seconds."""
+    """stories: with what time brings (timely.py). life: how long, at most, the gateway may work between its greeting and its
+    death. most: no kill after so many seconds."""
     began = time.monotonic()
     rng = random.Random(seed)
     sink, sink_port = Sink(), free_port()
     server = await sink.start(sink_port)
-    gateway, doors = _gateway(directory, sockets, sink_port)
+    gateway, doors = _gateway(directory, sockets, sink_port, stories=stories)
     sent: dict[str, Sent] = {}
     ending = asyncio.Event()
     tasks = [
         asyncio.create_task(_client(doors[number % len(doors)], random.Random(rng.random()), sent, sink, ending))
         for number in range(clients)
     ]
+    told: timely.Timely | None = None
+    if stories:
+        told = timely.Timely(_sender(doors, rng), random.Random(rng.random()))
+        sink.hear = told.hear
+        tasks.append(asyncio.create_task(told.run(ending)))
     done = {"at random": 0, "while starting": 0, "before the sink's 354": 0, "after the final dot": 0}
     helpers = {"of the door": 0, "of delivery": 0, "of a parser": 0, "of forking": 0}
     longest = 0.0
@@ -287,10 +299,14 @@ async def _run(
             longest = max(longest, await _one_life(gateway, sink, rng, life, longest or 1.0, done, helpers))
         longest = max(longest, await _start(gateway))
         ending.set()
-        await asyncio.wait_for(asyncio.gather(*tasks), drain)
-        await _settled(gateway, sink, drain)
+        await asyncio.wait_for(asyncio.gather(*tasks), drain + timely.PATIENCE * stories)
+        if told is not None:
+            await _until(lambda: not gateway.rows(timely.waiting(told.stories)), timely.PATIENCE)
+        await _until(gateway.settled, drain)
         code = await asyncio.to_thread(gateway.stop)
-        report = audit(gateway.store, sent, sink.caught)
+        report = audit(gateway.store, sent, [one for one in sink.caught if not one.rcpt.endswith(timely.PEOPLE)])
+        if told is not None:
+            report += timely.audit(gateway.store, told, Counter(one.message_id for one in sink.caught))
         report.figures |= {f"by {door.name}": sum(mail.door == door.name for mail in sent.values()) for door in doors}
         if code != 0:
             report.problems.append(f"the last life ended with {code}")
@@ -305,6 +321,19 @@ async def _run(
         gateway.clean_up()
         server.close()
     return Run(report, done, time.monotonic() - began, longest, helpers)
+
+
+def _sender(doors: tuple[Door, ...], rng: random.Random) -> timely.Send:
+    """A connection for each mail, at any door."""
+
+    async def send(mail: Sent, data: bytes) -> None:
+        client = Client(rng.choice(doors), rng, {})
+        try:
+            await client.until_accepted(mail, data)
+        finally:
+            client.close()
+
+    return send
 
 
 async def _client(door: Door, rng: random.Random, sent: dict[str, Sent], sink: Sink, ending: asyncio.Event) -> None:
@@ -384,10 +413,10 @@ async def _greeted(gateway: Gateway, seconds: float) -> float:
     return time.monotonic() - began
 
 
-async def _settled(gateway: Gateway, sink: Sink, seconds: float) -> None:
+async def _until(done: Callable[[], bool], seconds: float) -> None:
     """Filed and delivered, or not getting any further: the audit says what is missing."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end and not await asyncio.to_thread(gateway.settled):
+    while time.monotonic() < end and not await asyncio.to_thread(done):
         await asyncio.sleep(0.1)
 
 
@@ -397,6 +426,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=9, help="a third of them at each door")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=math.inf, help="kill no more after this time")
+    parser.add_argument("--stories", action="store_true", help="with what time brings: alarms, snoozes, digests, erasures")
     parser.add_argument("--keep", type=Path, help="work in this directory and leave it there")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="smtpgate-kill-") as temporary:
@@ -407,6 +437,7 @@ def main() -> int:
                 clients=args.clients,
                 seed=args.seed,
                 most=args.minutes * 60,
+                stories=args.stories,
             )
         )
     for problem in outcome.report.problems:

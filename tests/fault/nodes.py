@@ -276,7 +276,7 @@ def _start(server: postgres.OwnServer, links: Sequence[Namespace | Forwarder | N
     return lambda: server.start(*options)
 
 
-def _node(
+def make_node(
     directory: Path,
     sockets: Path,
     number: int,
@@ -342,7 +342,7 @@ async def _run(
             await link.start()
         url = server.url() if link is None else f"postgresql://postgres@{link.address}/postgres"
         ahead = number == NODES - 1 and _FAKETIME.exists()
-        nodes.append(_node(directory, sockets, number, link, url, sink_port, lease=stall / 2, ahead=ahead, sections=sections))
+        nodes.append(make_node(directory, sockets, number, link, url, sink_port, lease=stall / 2, ahead=ahead, sections=sections))
     traffic = Traffic(nodes, sink, rng)
     if stories:
         traffic.timely = timely.Timely(traffic.deliver, random.Random(seed))
@@ -364,7 +364,7 @@ async def _run(
             await asyncio.sleep(pause * rng.random())
             await trouble.someone_works()
             await trouble.round(way)
-        report = await _counted(directory, server, nodes, traffic, tasks)
+        report = await counted(directory, server, nodes, traffic, tasks)
     finally:
         for task in tasks:
             task.cancel()
@@ -384,7 +384,7 @@ async def _run(
     return Run(report, trouble.done, ended, time.monotonic() - began, cut)
 
 
-async def _counted(
+async def counted(
     directory: Path,
     server: postgres.OwnServer | postgres.Pair,
     nodes: Sequence[Node],

@@ -16,7 +16,7 @@ import sqlite3
 import time
 import zlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -88,6 +88,8 @@ class Timely:
 
     send: Send
     rng: random.Random
+    kinds: Collection[str] = tuple(KINDS)
+    targets: bool = True  # the desk has some
     stories: list[Story] = field(default_factory=list)
     began: float = field(default_factory=time.time)
     ended: float = 0.0
@@ -121,10 +123,10 @@ class Timely:
         self.ended = time.time()
 
     def _next_kind(self) -> str:
-        for kind in KINDS:  # one of each first
+        for kind in self.kinds:  # one of each first
             if all(story.kind != kind for story in self.stories):
                 return kind
-        return self.rng.choices(list(KINDS), weights=list(KINDS.values()))[0]
+        return self.rng.choices(list(self.kinds), weights=[KINDS[kind] for kind in self.kinds])[0]
 
     async def _tell(self, story: Story) -> None:
         await self._say(story.person, ADDRESS, story.subject, "Please help.")
@@ -132,7 +134,7 @@ class Timely:
         story.number = _NUMBER.search(first["Subject"]).group()  # type: ignore[union-attr]
         if story.kind in ("snoozed", "silent"):
             briefing = await self._heard(AGENT, lambda mail: story.number in mail["Subject"])
-            words = "#snooze 1m" if story.kind == "snoozed" else "It is done.\n\n#resolved"
+            words = "#snooze 1m" if story.kind == "snoozed" else "#resolved\n\nIt is done."
             await self._say(AGENT, _answer_to(briefing), briefing["Subject"], words, parent=briefing)
         elif story.kind in ("erased", "exported"):
             what = "erase my data" if story.kind == "erased" else "export my data"
@@ -215,6 +217,9 @@ class _Book:
         said = Counter(row["text"] for row in entries if row["kind"] in ("event", "status"))
         sent = self._sent(ticket["id"], story.number)
         mails, events, status = _EXPECTED[story.kind]
+        if not self.timely.targets:
+            mails = None if mails is None else {what: times for what, times in mails.items() if what not in _OF_TARGETS}
+            events = {what: times for what, times in events.items() if what != _LATE}
         for what, count, (least, most) in (
             *((what, sent[what], (mails or {}).get(what, _NEVER)) for what in {*sent, *(mails or {})} if mails is not None),
             *((event, said[event], events.get(event, _NEVER)) for event in _EVENTS),
@@ -255,7 +260,7 @@ class _Book:
         self.figures["copies of them"] += max(0, times - 1)
         if row["state"] == "delivered" and not 1 <= times <= row["attempts"]:
             self.wrong(f"arrived {times} times in {row['attempts']} attempts", None, (row["purpose"], row["message_id"]))
-        if row["state"] != "delivered" and not (row["state"] == "dropped" and row["address"].endswith(".invalid")):
+        if row["state"] != "delivered" and not (row["state"] == "dropped" and "was erased" in row["last_reply"]):
             self.wrong(f"not delivered but {row['state']}", None, (row["purpose"], row["message_id"], row["address"]))
 
     def requests(self) -> None:
@@ -268,7 +273,7 @@ class _Book:
             if row["state"] != "done" or row["worker"] or (row["what"] == "erase" and row["address"]) or not row["outgoing_id"]:
                 self.wrong("a request that is not done", None, tuple(row))
         farewells = self.db.execute(
-            """SELECT o.id, o.message_id, o.purpose, r.state, r.attempts, r.address FROM outgoing o
+            """SELECT o.id, o.message_id, o.purpose, r.state, r.attempts, r.address, r.last_reply FROM outgoing o
                JOIN recipient r ON r.outgoing_id = o.id WHERE o.purpose = 'privacy' AND o.ticket_id IS NULL"""
         ).fetchall()
         if {row["id"] for row in farewells} != {row["outgoing_id"] for row in rows} or len(farewells) != len(rows):
@@ -313,14 +318,16 @@ def _read(data: bytes) -> str:
     return found
 
 
-_OUTGOING = """SELECT o.message_id, o.purpose, w.packing, w.data, r.state, r.attempts, r.address FROM outgoing o
+_OUTGOING = """SELECT o.message_id, o.purpose, w.packing, w.data, r.state, r.attempts, r.address, r.last_reply FROM outgoing o
     JOIN outgoing_raw w ON w.id = o.id JOIN recipient r ON r.outgoing_id = o.id"""
 _LATE, _BACK = "late: first", "back from its snooze"
 _REMINDED, _CLOSED, _ERASED = "The customer was reminded.", "resolved -> closed: no answer for 0 days", "received -> closed: erased"
 _EVENTS = (_LATE, _BACK, _REMINDED, _CLOSED, _ERASED)
 _ONCE, _PERHAPS, _NEVER = (1, 1), (0, 1), (0, 0)
 _TOLD = {"received": _ONCE, "New ticket": _ONCE, "Due soon": _PERHAPS}
-_ABOUT = {"privacy": (1, 2), "The customer answered": (0, 2), "Overdue": _PERHAPS, "alert": _PERHAPS}
+_CONFIRMED = "The customer has confirmed it: wants a copy of all personal data"
+_ABOUT = {"privacy": (1, 2), "The customer answered": (0, 2), _CONFIRMED: _PERHAPS, "Overdue": _PERHAPS, "alert": _PERHAPS}
+_OF_TARGETS = ("Due soon", "Overdue", "alert")
 # Of each kind: mails of the ticket, how many at least and at most (None: erased); events likewise; the state at the end. That
 # something is due soon is not told when it is late before anybody looked; who was answered late in the trouble is told of.
 _EXPECTED: dict[str, tuple[dict[str, tuple[int, int]] | None, dict[str, tuple[int, int]], str]] = {
