@@ -338,7 +338,7 @@ _EXPECTED: dict[str, tuple[dict[str, tuple[int, int]] | None, dict[str, tuple[in
         "received",
     ),
     "silent": (
-        {**_TOLD, "answer": _ONCE, "remind": _ONCE, "closed": _ONCE, "Overdue": _PERHAPS, "alert": _PERHAPS},
+        {**_TOLD, "receipt": _PERHAPS, "answer": _ONCE, "remind": _ONCE, "closed": _ONCE, "Overdue": _PERHAPS, "alert": _PERHAPS},
         {_REMINDED: _ONCE, _CLOSED: _ONCE, _LATE: _PERHAPS},
         "closed",
     ),
