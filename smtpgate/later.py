@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from smtpgate import metrics
 from smtpgate.clock import Clock, id_text
 from smtpgate.config import Config
 from smtpgate.desk import daily, duty, targets
@@ -188,10 +189,12 @@ class Later:
         except Exception as error:  # of whatever kind: other agents and what is due must go on
             if not _of_one(error):
                 raise
+            metrics.DUE.inc("failed")
             log.error("digest failed", agent=agent.address, kind=type(error).__name__, error=str(error))
             self._again[key] = self.clock.monotonic() + _PUT_OFF[1]
             return
         if sent and mails:
+            metrics.DUE.inc("digest")
             log.info("digest sent", agent=agent.address, outgoing=[id_text(mail.id) for mail in mails])
             self.on_outgoing()
 
@@ -211,10 +214,12 @@ class Later:
             if not _of_one(error):
                 raise
             await self.store.postpone_due(due, now=now, waits=_PUT_OFF)
+            metrics.DUE.inc("failed")
             log.error("what is due failed", what=due.what.value, ticket=id_text(due.ticket_id), error=type(error).__name__)
             return
         if changes is not None and (changes.entries or changes.outgoing):
             sent = [id_text(mail.id) for mail in changes.outgoing]
+            metrics.DUE.inc(due.what.value)
             log.info("due done", what=due.what.value, ticket=id_text(due.ticket_id), outgoing=sent)
         if changes is not None and changes.outgoing:
             self.on_outgoing()

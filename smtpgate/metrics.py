@@ -102,6 +102,13 @@ TROUBLE = Counter(
     "what",
     ("unreadable", "no-parser", "store", "lease", "failed", "poison"),
 )
+DUE = Counter(
+    "smtpgate_due_total",
+    "What time brought and this gateway did: snoozes that ended, what silence led to, alarms about targets, digests, people erased,"
+    " copies of data; and what failed and is tried again.",
+    "what",
+    ("snooze", "state", "target", "digest", "erase", "export", "failed"),
+)
 DELIVERIES = Counter(
     "smtpgate_delivery_attempts_total",
     "Attempts to deliver to one recipient, by the state that they led to.",

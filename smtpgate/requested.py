@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from smtpgate import erasure, personexport
+from smtpgate import erasure, metrics, personexport
 from smtpgate.clock import Clock, id_text
 from smtpgate.errors import StoreError, StoreFatal
 from smtpgate.handlers.pipeline import Pipeline
@@ -71,6 +71,7 @@ class Requested:
         except StoreFatal as error:
             log.error("store failed for good", error=str(error))
         except Exception as error:  # of whatever kind: the gateway goes on
+            metrics.DUE.inc("failed")
             log.error("what a person asked for failed", what=request.what.value, request=id_text(request.id), error=str(error))
             at = self.clock.now() + _AGAIN
             try:
@@ -114,6 +115,7 @@ class Requested:
         except BaseException:
             await eraser.give_up()
             raise
+        metrics.DUE.inc(request.what.value)
         log.info(
             "person erased",
             record=id_text(done.id),
@@ -127,6 +129,7 @@ class Requested:
         if running is None:
             return
         done = await export_mail(self.pipeline, self.store, running, self.worker)
+        metrics.DUE.inc(request.what.value)
         log.info("data exported by mail", record=id_text(done.id))
         self.on_outgoing()
 

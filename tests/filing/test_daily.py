@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from smtpgate import metrics
 from smtpgate.desk import daily
 from smtpgate.desksettings import Agent
 from smtpgate.due import Leave, Member
@@ -137,7 +138,10 @@ async def test_one_that_cannot_be_built_is_in_nobodys_way(tmp_path: Path, monkey
         await begin(desk)
         await digests(desk, 0)
         monkeypatch.setattr(Post, "digest", broken)
+        before = metrics.DUE.values["digest"][0], metrics.DUE.values["failed"][0]
         assert await digests(desk, 4 * DAY) == [KIM, KIM]  # Monday, Tuesday
+        assert metrics.DUE.values["digest"][0] == before[0] + 2
+        assert metrics.DUE.values["failed"][0] > before[1]
         monkeypatch.undo()
         assert await digests(desk, 900) == [LEE]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from smtpgate import metrics
 from smtpgate.due import Due, Leave
 from smtpgate.errors import StoreError
 from smtpgate.handlers import later as handlers_later
@@ -390,12 +391,15 @@ async def test_what_fails_is_put_off_longer_and_longer_and_keeps_nothing_else_up
         return right(occasion, due, ticket)
 
     monkeypatch.setattr(handlers_later, "decide", breaks)
+    before = {what: count for what, (count,) in metrics.DUE.values.items()}
     assert await pass_by(desk, HOUR) == [("to-agent", LEE)]
     for minutes in (1, 9, 1, 59, 1, 60):
         await pass_by(desk, minutes * 60)
     assert [round((b - a) / 60) for a, b in pairwise(tries)] == [1, 10, 60]
     monkeypatch.setattr(handlers_later, "decide", right)
     assert await pass_by(desk, 7 * HOUR) == [("to-agent", LEE)]
+    counted = {what: count - before[what] for what, (count,) in metrics.DUE.values.items() if count != before[what]}
+    assert counted == {"snooze": 2, "failed": len(tries)}
 
 
 async def test_the_loop_goes_round_by_its_clock_does_what_is_due_and_stops(desk: Helpdesk) -> None:

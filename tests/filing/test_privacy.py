@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from smtpgate import personexport
+from smtpgate import metrics, personexport
 from smtpgate.later import Later
 from smtpgate.mail.token import TokenKind
 from smtpgate.model import Evidence, OutgoingMail, Status
@@ -197,7 +197,9 @@ async def test_a_copy_goes_out_by_itself_and_then_its_bytes_go_here(by_itself: H
     await deliver(desk)
     letter = to(await say(desk, first, EXPORT), CUSTOMER, "privacy")
     assert "privacy" not in (await confirm(desk, letter)).purposes
+    before = metrics.DUE.values["export"][0]
     assert await time_passes(desk, 10) == ["privacy"]
+    assert metrics.DUE.values["export"][0] == before + 1
     went = next(m for m in await deliver(desk) if m.data.count(b"data.zip"))
     (part,) = list(read(went).iter_attachments())
     with zipfile.ZipFile(io.BytesIO(part.get_payload(decode=True))) as made:  # type: ignore[arg-type]
@@ -248,7 +250,9 @@ async def test_erasure_by_itself_with_its_proof_and_then_nothing(by_itself: Help
     assert "3 January 2026" in text_of(promised)
     assert await time_passes(desk, DAY - 60) == []
     assert await in_rows(desk.store, ("burns",))
+    before = metrics.DUE.values["erase"][0]
     purposes = await time_passes(desk, 61)
+    assert metrics.DUE.values["erase"][0] == before + 1
     assert sorted(purposes) == ["privacy", "to-agent"]
     assert await in_rows(desk.store, ("burns", "alice ")) == []
     (proof,) = [m for m in await deliver(desk) if m.purpose == "privacy" and len(m.data) > 500]
