@@ -27,6 +27,7 @@ _PIECE = 256 * 1024
 LARGE = 256 * 1024  # octets of a body; hashing more would hold up the event loop (13 ms for each MiB)
 _LONG_BLANK = re.compile(rb"[ \t\r\n\f\v]{100}")
 _RUN = re.compile(rb"[ \t]{2,}|\t")
+_TWO, _BEFORE_END = re.compile(rb"  "), re.compile(rb" \r\n")
 _WORD = re.compile(rb"[^ \t\r\n]")
 
 
@@ -55,9 +56,9 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 
 def _compressed(lines: bytes) -> bytes:
-    if b"\t" in lines or b"  " in lines:  # far faster to find out than to replace
+    if b"\t" in lines or _TWO.search(lines):  # far faster to find out than to replace
         lines = _RUN.sub(b" ", lines)
-    return lines.replace(b" \r\n", b"\r\n")
+    return lines.replace(b" \r\n", b"\r\n") if _BEFORE_END.search(lines) else lines
 
 
 _ALGORITHMS = {b"simple": Simple, b"relaxed": LinearRelaxed}
