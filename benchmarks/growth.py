@@ -4,11 +4,12 @@
     python -m benchmarks growth 2000 20000 --keep DIRECTORY    stores of other sizes, kept there for another run
 
 The stores are filled with made rows, three mails a ticket (the customer's, our acknowledgement, a reply), one ticket every
-thirty seconds until now, the newest two thousand open. Then one process opens them all, with the settings of a gateway: it
-accepts, claims and files mails through the handlers, half of them new tickets and half of them replies to tickets of any age,
-and asks for the lists and polls of daily work, a little of one store and a little of the next in turn, so that what others
-take of the machine falls on all alike. What counts is CPU time of that process, the kernel's for reading pages included. Peak
-memory is that of a process that has opened one of them alone.
+thirty seconds until now, the newest two thousand open: half of them somebody's, all with a target, some snoozed. One answer in
+two hundred was held and dropped, those of the newest tickets are held, one acknowledgement in a hundred was refused. Then one
+process opens them all, with the settings of a gateway: it accepts, claims and files mails through the handlers, half of them new
+tickets and half of them replies to tickets of any age, and asks for the lists and polls of daily work, a little of one store and
+a little of the next in turn, so that what others take of the machine falls on all alike. What counts is CPU time of that
+process, the kernel's for reading pages included. Peak memory is that of a process that has opened one of them alone.
 """
 
 from __future__ import annotations
@@ -29,17 +30,22 @@ from pathlib import Path
 from typing import Any
 
 from smtpgate.app import build_pipeline
+from smtpgate.bulletin import Bulletin, Matter, Place
 from smtpgate.clock import SystemClock, id_text, new_id
 from smtpgate.config import Config
 from smtpgate.handlers.pipeline import Pipeline
+from smtpgate.holding import HoldingQuery
 from smtpgate.limitsettings import Limits
+from smtpgate.listing import Listed, Listing
 from smtpgate.mail.parse import parse
 from smtpgate.model import DeliveryState, MailState, ParsedMail, Status
 from smtpgate.store import rows, schema, sqlite_file
 from smtpgate.store.api import Accepted, Incoming
 from smtpgate.store.sqlite import SqliteStore
+from smtpgate.store.targets import kept_json
+from smtpgate.target import Target, TargetClock, Watch
 from tests.support.gateway import settings
-from tests.support.store_data import a_verdict, accepted
+from tests.support.store_data import a_query, a_verdict, accepted
 
 _SIZES = (10_000, 1_000_000)
 _GOALS = {"filing": 1.3, "lists and polls": 1.2}  # ratios
@@ -53,6 +59,9 @@ _TURNS = 6
 _CHUNK = 5000  # tickets in one transaction of the filling
 _RUNS = 3
 _DESKS = ("support", "sales")
+_AGENTS = tuple(f"agent{i}@desk.example" for i in range(8))
+_HELD = 40  # of the newest tickets whose answer is held
+_DROPPED, _REFUSED = 200, 100  # one in so many: an answer that was dropped, an acknowledgement that was refused
 
 
 # --- filling ----------------------------------------------------------------------------------------------------------
@@ -86,7 +95,8 @@ def build(path: Path, tickets: int, now: float) -> None:
         for table in ("incoming", "ticket", "recipient"):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] >= tickets
         opened = min(tickets, _OPEN)
-        counts = (2 * tickets, tickets, opened, 0, 0, 0, tickets - opened)
+        filed = connection.execute("SELECT count(*) FROM incoming WHERE state = 'filed'").fetchone()[0]
+        counts = (filed, tickets, opened, 0, 0, 0, tickets - opened)
         connection.execute("INSERT INTO tally VALUES (1, ?, ?, ?, ?, ?, ?, ?)", counts)
         connection.execute("INSERT INTO acknowledged SELECT minute, count(*) FROM acknowledgement GROUP BY minute")
         connection.execute("PRAGMA analysis_limit = 400")
@@ -129,23 +139,47 @@ def _ticket(i: int, tickets: int, now: float) -> Iterator[tuple[str, tuple[Any, 
     at, who, desk = _opened(i, tickets, now), sender_of(i), _DESKS[i % 2]
     number, status = f"{time.strftime('%Y%m%d', time.gmtime(at))}-EML-{i:07}", "received" if i >= tickets - _OPEN else "closed"
     domain, id_ = who.partition("@")[2], _id(at, 1)
-    yield "ticket", (id_, number, desk, status, f"Question {i} about the printer", "en", at, at + 900, 0, "[]")
+    whose = _AGENTS[i // 4 % len(_AGENTS)] if i % 4 < 2 else ""
+    tags = '["printer"]' if i % 50 == 0 else "[]"
+    yield (
+        "ticket",
+        (id_, number, desk, status, f"Question {i} about the printer", "en", at, at + 900, 0, "[]", whose, "normal", tags),
+    )
+    yield from _due(id_, desk, at, open_=i >= tickets - _OPEN, snoozed=i % 20 == 0)
     yield "participant", (i + 1, id_, who, who, f"Customer {i // 3}", "customer")
     text = f"Hello, the printer in room {i} does not print any more.\n" * 3
     mails = [
         (2 * i + 1, id_text(_id(at, 2)), at, f"<q{i}@{domain}>"),
         (2 * i + 2, id_text(_id(at, 3)), at + 900, f"<r{i}@{domain}>"),
     ]
+    answer = "held" if i >= tickets - _HELD else "dropped" if i % _DROPPED == 0 else "filed"
     for seq, mail_id, when, message_id in mails:
+        state = answer if when > at else "filed"
         decision = json.dumps({"outcome": "new", "ticket": number, "rung": "new"})
         yield (
             "incoming",
             (
-                *(seq, mail_id, "filed", when, who, '["support@desk.example"]', "192.0.2.1", "mx.example", "ESMTPS", "TLSv1.3", 0),
-                *(_VERDICT, 300, f"{seq:064x}", message_id, 0, 1, 0, "", decision, 0.0, None, 0.0),
+                *(seq, mail_id, state, when, who, '["support@desk.example"]', "192.0.2.1", "mx.example", "ESMTPS", "TLSv1.3", 0),
+                *(
+                    _VERDICT,
+                    300,
+                    f"{seq:064x}",
+                    message_id,
+                    0,
+                    1,
+                    0,
+                    "" if state == "filed" else "no proof",
+                    decision,
+                    0.0,
+                    None,
+                    0.0,
+                ),
             ),
         )
         yield "incoming_raw", (seq, 0, b"Received: from x\r\n", b"Subject: x\r\n\r\n" + b"the printer " * 20, None, 0, 0)
+        if state != "filed":
+            yield "held_for", (mail_id, id_)
+            continue
         yield (
             "entry",
             (
@@ -159,10 +193,24 @@ def _ticket(i: int, tickets: int, now: float) -> Iterator[tuple[str, tuple[Any, 
     yield "outgoing", (sent, ours, "received", id_, None, at, 0, 0, mails[0][1])
     yield "outgoing_raw", (sent, 0, b"Message-ID: " + ours.encode() + b"\r\n\r\n" + b"we have it " * 20)
     yield "message_ref", (ours, id_, 1)
-    yield "recipient", (_id(at, 7), sent, 0, who, domain, None, "delivered", 1, at, None, None, 0, 250, "250 ok")
-    yield "attempt", (i + 1, _id(at, 7), at + 1, "delivered", at, 250, "250 ok", "192.0.2.2", "TLSv1.3")
+    went, code, reply = ("delivered", 250, "250 ok") if i % _REFUSED else ("failed", 550, "550 no such user")
+    yield "recipient", (_id(at, 7), sent, 0, who, domain, None, went, 1, at, None, None, 0, code, reply)
+    yield "attempt", (i + 1, _id(at, 7), at + 1, went, at, code, reply, "192.0.2.2", "TLSv1.3")
     if at > now - 7 * 86400:
         yield "acknowledgement", (i + 1, who, at, int(at // 60), "received")
+
+
+def _due(ticket: int, desk: str, at: float, *, open_: bool, snoozed: bool) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """What time brings, and the targets."""
+    if not open_:
+        yield "due", (ticket, "state", None, at + 900, "closed", 0, 0)
+    elif snoozed:
+        yield "due", (ticket, "snooze", at + 3 * 86400, at, "received", 0, 0)
+    due_at = at + 8 * 3600 if open_ else None
+    clock = TargetClock(ticket, desk, answer=Watch(0.0, at) if open_ else None, answered=not open_, due_at=due_at, due=Target.FIRST)
+    yield "target", (ticket, desk, due_at, None, 0, kept_json(clock))
+    if not open_:
+        yield "target_met", (ticket, "first", at + 900, desk, 0.0)
 
 
 # --- measuring --------------------------------------------------------------------------------------------------------
@@ -274,6 +322,21 @@ def _lists(store: SqliteStore, of: Filled) -> dict[str, Callable[[], Awaitable[o
     chance = random.Random(1)
     numbers = iter(lambda: chance.randrange(tickets), -1)
     opened = [status for status in Status if status.open]
+    agent, day, month = _AGENTS[3], 86400.0, 30 * 86400.0
+    notice = Bulletin(1, "printer", Matter.OUTAGE, {"en": "It burns."}, agent, now, since=now - 7 * day)
+    members = dict.fromkeys(_DESKS, _AGENTS)
+
+    def asked(what: Listed) -> Callable[[], Awaitable[object]]:
+        listing = Listing(what, _DESKS, agent=agent, words=("question", "1999"))
+        return lambda: store.facts(a_query(now=now, sender=agent, of_agent=True, listing=listing))
+
+    def of_person() -> Awaitable[object]:
+        who = sender_of(next(numbers))
+        return store.facts(a_query(now=now, sender=who, conversation=True, open_tickets=True, personal=True, customer=who))
+
+    def of_held() -> Awaitable[object]:
+        holding = HoldingQuery(may_be_held=True, fresh=True)
+        return store.facts(a_query(now=now, desks=_DESKS, members=members, holding=holding))
 
     async def claim() -> None:
         assert not await store.claim(worker="w", now=0.0, lease=60, limit=10)
@@ -299,6 +362,18 @@ def _lists(store: SqliteStore, of: Filled) -> dict[str, Callable[[], Awaitable[o
         "poll for mail to file": claim,
         "poll for mail to send": deliveries,
         "when the next is due": store.next_due,
+        "#list": asked(Listed.OPEN),
+        "#mine": asked(Listed.MINE),
+        "#next": asked(Listed.NEXT),
+        "#find": asked(Listed.WORDS),
+        "what is due first, 50": lambda: store.due_tickets(_DESKS, statuses=(), until=None, limit=50),
+        "how many are late": lambda: store.overdue(_DESKS, now),
+        "targets of a month": lambda: store.targets_met("support", now - month, now),
+        "poll for what is due": lambda: store.first_due(now - 2 * month),
+        "an agent's digest": lambda: store.daily(agent, _DESKS, now, now + day / 2),
+        "what is known of a person": of_person,
+        "who hears of held mail": of_held,
+        "a bite of a notice": lambda: store.affected(notice, Place(ended=True), 100),
     }
 
 
