@@ -368,7 +368,7 @@ def _lists(store: SqliteStore, of: Filled) -> dict[str, Callable[[], Awaitable[o
         "#find": asked(Listed.WORDS),
         "what is due first, 50": lambda: store.due_tickets(_DESKS, statuses=(), until=None, limit=50),
         "how many are late": lambda: store.overdue(_DESKS, now),
-        "targets of a month": lambda: store.targets_met("support", now - month, now),
+        "targets of three days": lambda: store.targets_met("support", now - 3 * day, now),
         "poll for what is due": lambda: store.first_due(now - 2 * month),
         "an agent's digest": lambda: store.daily(agent, _DESKS, now, now + day / 2),
         "what is known of a person": of_person,

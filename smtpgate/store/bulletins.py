@@ -91,12 +91,14 @@ def _tagged(bulletin: Bulletin, place: Place, limit: int) -> Verb[tuple[list[int
     ids: list[int] = []
     for status in states:
         sql, params, _ = _looked_at(bulletin.desk, status, place.below, floor)
-        found = yield Query(
-            f"""SELECT t.id, t.updated_at FROM ({sql}) AS chosen JOIN ticket t ON t.id = chosen.id
-                WHERE replace(t.tags, ${len(params) + 1}, '') <> t.tags AND NOT {MERGED}""",
-            (*params, json.dumps(bulletin.tag)),
+        at = len(params)
+        changed, since = (f"AND t.updated_at >= ${at + 2}", (bulletin.since,)) if place.ended else ("", ())
+        found = yield Query(  # each by its id: a planner that takes these for many would go through all tickets
+            f"""SELECT chosen.id FROM ({sql}) AS chosen WHERE (SELECT 1 FROM ticket t
+                WHERE t.id = chosen.id AND replace(t.tags, ${at + 1}, '') <> t.tags AND NOT {MERGED} {changed}) = 1""",
+            (*params, json.dumps(bulletin.tag), *since),
         )
-        ids += [row[0] for row in found if not place.ended or bulletin.since is None or row[1] >= bulletin.since]
+        ids += [row[0] for row in found]
     return sorted(ids, reverse=True)[:limit], floor
 
 

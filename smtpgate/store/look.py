@@ -11,7 +11,7 @@ from smtpgate.store.facts import tickets_by_id
 from smtpgate.store.linking import OF_NUMBER
 from smtpgate.store.seen import SourcedEntry
 from smtpgate.store.shown import OutgoingDetail, RecipientStatus, TicketDetail
-from smtpgate.store.statement import Query, Rows, Verb, Where, select_in
+from smtpgate.store.statement import Query, Rows, Together, Verb, Where, select_in
 
 
 def ticket(number: str) -> Verb[TicketDetail | None]:
@@ -158,13 +158,10 @@ def queue(
 def counts() -> Verb[dict[str, int]]:
     """Every state is there, with 0 if need be; ticket.open is the sum of the open ones. Of each state in which mail piles up
     without end the rows are not counted: their number is kept, or is what the others leave."""
-    found: dict[str, int] = {}
-    for state in MailState:
-        if state is not MailState.FILED:
-            found[f"mail.{state}"] = (yield Query("SELECT count(*) FROM incoming WHERE state = $1", (state,)))[0][0]
-    for outcome in DeliveryState:
-        if outcome is not DeliveryState.DELIVERED:
-            found[f"delivery.{outcome}"] = (yield Query("SELECT count(*) FROM recipient WHERE state = $1", (outcome,)))[0][0]
+    asked = {f"mail.{state}": f"incoming WHERE state = '{state}'" for state in MailState if state is not MailState.FILED}
+    asked |= {f"delivery.{s}": f"recipient WHERE state = '{s}'" for s in DeliveryState if s is not DeliveryState.DELIVERED}
+    counted = yield Together(tuple(Query(f"SELECT count(*) FROM {what}") for what in asked.values()))
+    found: dict[str, int] = {name: rows[0][0] for name, rows in zip(asked, counted, strict=True)}
     kept = yield from tally.known()
     found["mail.filed"] = kept[tally.FILED]
     others = sum(found[f"delivery.{outcome}"] for outcome in DeliveryState if outcome is not DeliveryState.DELIVERED)

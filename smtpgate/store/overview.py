@@ -9,7 +9,7 @@ from smtpgate.store import due, nodes, queue
 from smtpgate.store.look import counts
 from smtpgate.store.rates import rates
 from smtpgate.store.seen import Overview, Worker
-from smtpgate.store.statement import Query, Verb
+from smtpgate.store.statement import Query, Together, Verb
 
 
 def overview(now: float) -> Verb[Overview]:
@@ -36,22 +36,21 @@ def _oldest(now: float) -> Verb[dict[str, float]]:
         (now,),
     )
     found |= {f"person.{state}": at for state, at in asked}
-    for mail_state in (MailState.ACCEPTED, MailState.HELD, MailState.POISON):
-        # what is held since its sender is blocked waits for nobody
-        rows = yield Query(
-            f"SELECT received_at FROM incoming WHERE state = $1 AND reason NOT LIKE '{HELD}%' ORDER BY seq LIMIT 1", (mail_state,)
+    waiting = (MailState.ACCEPTED, MailState.HELD, MailState.POISON)
+    # what is held since its sender is blocked waits for nobody
+    mails = yield Together(
+        tuple(
+            Query(f"SELECT received_at FROM incoming WHERE state = '{state}' AND reason NOT LIKE '{HELD}%' ORDER BY seq LIMIT 1")
+            for state in waiting
         )
-        if rows:
-            found[f"mail.{mail_state}"] = rows[0][0]
-    for state in DeliveryState:
-        if state.pending:  # what waits for a time that was chosen for it (a cap on acknowledgements) is not late
-            rows = yield Query(
-                """SELECT min(o.created_at) FROM recipient r JOIN outgoing o ON o.id = r.outgoing_id
-                    WHERE r.due_at IS NOT NULL AND r.state = $1 AND (r.attempts > 0 OR r.due_at <= $2)""",
-                (state, now),
-            )
-            if rows[0][0] is not None:
-                found[f"delivery.{state}"] = rows[0][0]
+    )
+    found |= {f"mail.{state}": rows[0][0] for state, rows in zip(waiting, mails, strict=True) if rows}
+    pending = tuple(state for state in DeliveryState if state.pending)
+    # what waits for a time that was chosen for it (a cap on acknowledgements) is not late
+    first = """SELECT min(o.created_at) FROM recipient r JOIN outgoing o ON o.id = r.outgoing_id
+        WHERE r.due_at IS NOT NULL AND r.state = $1 AND (r.attempts > 0 OR r.due_at <= $2)"""
+    mails = yield Together(tuple(Query(first, (state, now)) for state in pending))
+    found |= {f"delivery.{state}": rows[0][0] for state, rows in zip(pending, mails, strict=True) if rows[0][0] is not None}
     return found
 
 

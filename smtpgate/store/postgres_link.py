@@ -42,7 +42,7 @@ _OLDEST = 150000
 
 _SESSION = {
     "jit": "off",  # costs more than it saves with statements as small as ours
-    "plan_cache_mode": "force_generic_plan",  # planning anew costs more than the statements themselves
+    "plan_cache_mode": "force_generic_plan",  # planning anew costs more than most statements themselves
     "lock_timeout": "10s",
     # A node that stops in the middle of a transaction must not stop the others: the server ends its transaction.
     "idle_in_transaction_session_timeout": "10s",
@@ -50,6 +50,9 @@ _SESSION = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
 }
+# Whoever looks asks for what there is much of or next to none, in one statement: mail in a state, a desk's tickets. A plan for any
+# value goes through a whole table for the rare one.
+_LOOKS = {"plan_cache_mode": "force_custom_plan"}
 _LOOK = """SELECT pg_is_in_recovery(), current_setting('synchronous_commit'), current_setting('fsync'),
     current_setting('full_page_writes'), current_setting('server_version_num')::int, current_setting('server_encoding')"""
 
@@ -66,8 +69,8 @@ class Server:
     read_only: bool = False
 
     async def connect(self, *, patient: bool = False) -> asyncpg.Connection:
-        """patient: for statements that may take long, as those that look through everything."""
-        settings = _SESSION | {"application_name": self.name[:63]}
+        """patient: to look with, for statements that may take long, as those that look through everything."""
+        settings = _SESSION | (_LOOKS if patient or self.read_only else {}) | {"application_name": self.name[:63]}
         if self.read_only:
             settings["default_transaction_read_only"] = "on"
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from smtpgate.model import MailState
 from smtpgate.store.seen import Rate
-from smtpgate.store.statement import Query, Verb
+from smtpgate.store.statement import Query, Together, Verb, together
 
 WINDOWS = (60.0, 3600.0, 86400.0)  # seconds
 _NEAR = 8  # rows of which the latest is taken for when they came: one alone may be out of the order of time
@@ -24,10 +24,13 @@ def rates(now: float) -> Verb[tuple[Rate, ...]]:
     """By how far keys have come: rows of these tables are never removed, so their number is the distance of two keys. On
     PostgreSQL a transaction that was taken back leaves a gap, and a window counts that many more. What ended otherwise than most
     is counted, in indexes that hold nothing else."""
-    arrived = yield from _begins("incoming", "seq", "received_at", now)
-    tried = yield from _begins("attempt", "id", "at", now)
-    unfiled = yield _since("incoming", "seq", f"state IN ({_NOT_FILED})", arrived.begins)
-    undelivered = yield _since("attempt", "id", "state <> 'delivered'", tried.begins)
+    arrived, tried = yield from together(_begins("incoming", "seq", "received_at", now), _begins("attempt", "id", "at", now))
+    unfiled, undelivered = yield Together(
+        (
+            _since("incoming", "seq", f"state IN ({_NOT_FILED})", arrived.begins),
+            _since("attempt", "id", "state <> 'delivered'", tried.begins),
+        )
+    )
     return tuple(
         Rate(
             seconds,

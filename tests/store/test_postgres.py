@@ -78,6 +78,16 @@ class TestServer:
         with pytest.raises(StoreError, match="a database of its own"):
             await PostgresStore.open(Server(url))
 
+    async def test_who_looks_gets_a_plan_for_what_he_asks_and_filing_none_anew(self, database: str, opening_store: Opening) -> None:
+        """Of some states there are millions of mails, of others none: one plan for both reads all for the rare one."""
+
+        def planned() -> Verb[str]:
+            return (yield from one("SHOW plan_cache_mode"))[0][0]
+
+        store = await opening_store(await a_schema(database, "planned"))
+        assert await store._read(planned) == "force_custom_plan"
+        assert [await store._write(planned, ordered=ordered) for ordered in (False, True)] == ["force_generic_plan"] * 2
+
     async def test_a_newer_schema(self, database: str) -> None:
         url = await a_schema(database, "newer", *ddl(schema.schema()), "INSERT INTO meta VALUES ('schema version', '999')")
         with pytest.raises(StoreError, match="written by a newer smtpgate"):
