@@ -33,6 +33,8 @@ Fields = structlog.typing.EventDict
 _PLAIN = frozenset({bool, int, float, type(None)})
 _COUNTED = frozenset({"warning", "error", "critical"})
 
+_written = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make one for each value
+
 _key = secrets.token_bytes(32)  # until use_key
 
 
@@ -177,7 +179,7 @@ def _shown(key: str, value: Any, shown: Shown, hidden: frozenset[str]) -> Any:
 
 def _json(fields: Fields) -> str:
     head = {key: fields.pop(key) for key in ("timestamp", "level", "event") if key in fields}
-    return json.dumps({**head, **fields}, ensure_ascii=False)
+    return _written({**head, **fields})
 
 
 def _console(*, colours: bool) -> Callable[[Fields], str]:
@@ -196,4 +198,4 @@ def _console(*, colours: bool) -> Callable[[Fields], str]:
 
 def _quoted(text: str) -> str:
     """A value with a blank or quote in it is quoted, so that it cannot look like two fields."""
-    return json.dumps(text, ensure_ascii=False) if not text or " " in text or "=" in text or '"' in text else text
+    return _written(text) if not text or " " in text or "=" in text or '"' in text else text
