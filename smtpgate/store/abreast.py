@@ -123,11 +123,34 @@ def beginning(several: Sequence[tuple[Filing, Facts]]) -> Verb[Round]:
 
 
 def file_in_order(filings: Sequence[Filing]) -> Verb[list[Changes]]:
-    """Those at the head that have nothing to do with each other are asked about, decided and written together, what follows one
-    after the other: nothing overtakes. Raises what filing one of them raises; which one it was, only filing each tells."""
+    """Those that have nothing to do with each other are asked about, decided and written together; what has to do with one before
+    it follows by itself: nothing overtakes. Raises what filing one of them raises; which one it was, only filing each tells."""
+    results: list[Changes] = []
+    while len(results) < len(filings):
+        some = _of_different_people(filings[len(results) :])
+        done = (yield from _together(some)) if len(some) > 1 else []
+        results += done
+        for filing in some[len(done) :]:
+            results.append((yield from file(filing)))  # a comprehension cannot yield
+    return results
+
+
+def _of_different_people(filings: Sequence[Filing]) -> Sequence[Filing]:
+    """Those at the head: the second mail of one sender need not be asked about only to find that it must wait."""
+    seen: set[str] = set()
+    for i, filing in enumerate(filings):
+        if filing.query.sender in seen:
+            return filings[:i]
+        if filing.query.sender:
+            seen.add(filing.query.sender)
+    return filings
+
+
+def _together(filings: Sequence[Filing]) -> Verb[list[Changes]]:
+    """What came of those at the head that have nothing to do with each other."""
     known: list[tuple[Filing, Facts]] = []
     for filing in filings:
-        known.append((filing, (yield from asked(filing))))  # a comprehension cannot yield
+        known.append((filing, (yield from asked(filing))))
     this = yield from beginning(known)
     done: list[Decided] = []
     for filing, facts in known:
@@ -138,10 +161,7 @@ def file_in_order(filings: Sequence[Filing]) -> Verb[list[Changes]]:
         done.append(decided(filing, changes))
         this.add(filing.query, seen, changes)
     yield from settled(done)
-    results = [one.changes for one in done]
-    for filing in filings[len(done) :]:
-        results.append((yield from file(filing)))
-    return results
+    return [one.changes for one in done]
 
 
 def _asks(query: FactsQuery, facts: Facts) -> Iterator[tuple[str, object]]:
