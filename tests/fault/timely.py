@@ -29,8 +29,8 @@ from tests.support.gateway import unpacked
 
 ADDRESS, AGENT, MANAGER = f"{TIMED}@desk.example", "agent@timed.example", "boss@timed.example"
 PEOPLE = "@timed.example"
-KINDS = {"late": 4, "snoozed": 3, "silent": 3, "erased": 4, "exported": 2}
-_PAUSE = 4.0  # seconds between two of them, at most
+KINDS = {"late": 4, "snoozed": 3, "silent": 3, "erased": 1, "exported": 1}
+_PAUSE = 6.0  # seconds between two of them, at most
 PATIENCE = 400.0  # seconds until what was said would happen has happened: a minute, an outage, the lease of an eraser who died
 _NUMBER = re.compile(r"[0-9]{8}-EML-[0-9]{4,}")
 _DIGESTS = 240  # agents, of whom each gets his digest a minute after the one before
