@@ -16,11 +16,13 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from tests.support import postgres, zygote
+from tests.support import order, postgres, room, zygote
 
 # Without bytecode each run, each worker and each process of a test compiles everything anew, and pytest rewrites every test.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+room.use()
 
 # Thousands of tests and all modules are built and stay: looking for garbage among them is a third of the time of collecting.
 gc.disable()
@@ -50,21 +52,14 @@ def _guarded_sendto(self: socket.socket, data: Any, *args: Any) -> int:
     return _sendto(self, data, *args)
 
 
-_LONG = (
-    "tests/fault/test_kill.py::test_after",
-    "tests/fault/",
-    "tests/e2e/",
-    "tests/trial/",
-    "tests/unit/mail/test_worker.py",
-    "tests/unit/mail/test_parser_socket.py",
-    "tests/property/",
-    "tests/store/",
-)
-
-
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest ones first, so that no worker begins one when the others are done."""
-    items.sort(key=lambda item: next((i for i, place in enumerate(_LONG) if item.nodeid.startswith(place)), len(_LONG)))
+    order.put(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> order.Scheduling | None:
+    return order.Scheduling(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 def pytest_collection_finish() -> None:

@@ -44,8 +44,13 @@ def converse(gateway: Gateway, sink: Sink) -> str:
         client.sendmail("", [back], report)
     wait_for(lambda: gateway.count("SELECT count(*) FROM recipient WHERE state = 'bounced'") == 1)
     gateway.settle()
-    (seen,) = gateway.cli_list("status")
-    assert seen["gateway"]["filing"]["in_hand"] == seen["gateway"]["delivery"]["in_hand"] == 0
+
+    def idle() -> dict[str, Any]:
+        found = gateway.cli_show("status")
+        in_hand = found["gateway"]["filing"]["in_hand"] + found["gateway"]["delivery"]["in_hand"]
+        return found if in_hand == 0 else {}
+
+    seen = wait_for(idle, why="the status, which is written every two seconds, names work in hand")
     assert 1 <= len(seen["gateway"]["parsers"]) <= 2
     assert seen["gateway"]["written_seconds_ago"] < 20
     found = gateway.rows("SELECT id FROM incoming ORDER BY seq")

@@ -51,7 +51,7 @@ def test_what_happens_is_counted_in_whichever_process(tmp_path: Path, both_shape
         assert found["smtpgate_filed_total", "new"] >= 2
         assert found["smtpgate_delivery_attempts_total", "delivered"] >= 2
         assert found["smtpgate_store_commit_seconds_count",] > 0
-        assert found["smtpgate_processes", "parser"] == 2
+        assert 1 <= found["smtpgate_processes", "parser"] <= 2  # a second one only when a mail waits
         assert found["smtpgate_process_memory_bytes", "gateway"] > 10_000_000
         assert found["smtpgate_ready",] == found["smtpgate_store_up",] == 1
         assert asked(port, "/health/live") == (200, '{"status": "live", "reasons": []}\n')

@@ -63,6 +63,10 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
         return
     if event in ("open", "os.listdir", "os.scandir") and str(arguments[0]).startswith(_ITS_OWN):
         return
+    if (
+        event == "os.listdir" and str(arguments[0]) in sys.path
+    ):  # who imports what is not there (a zone) looks again where files changed
+        return
     raise Opened(f"{event} {str(arguments)[:200]}")
 
 
