@@ -67,7 +67,7 @@ class Later:
     _stop: asyncio.Event | None = None
     _readers: tuple[Config, tuple[_Reader, ...]] | None = None
     _counted: Config | None = None  # by whose times all is counted that is due
-    _again: dict[str, float] = field(default_factory=dict)  # whose digest could not be built: when to try again, by monotonic()
+    _again: dict[str, float] = field(default_factory=dict)  # what could not be built for whom: when to try again, by monotonic()
 
     async def run(self) -> None:
         """Until stopped; what is under way is finished first."""
@@ -159,12 +159,21 @@ class Later:
         """What the cap on mail to somebody has held back, as soon as it leaves room."""
         config, post, now = self.config, self.pipeline.post, self.clock.now()
         for address in await heldalarms.people(self.store):
+            if self._again.get(f"alarms {address}", 0.0) > self.clock.monotonic():
+                continue
 
             def decide(tickets: Sequence[Ticket], *, address: str = address) -> Changes:
                 return alarms.summed(config, post, address, tickets, now)
 
             most = config.limits.notifications_per_hour
-            changes = await heldalarms.tell(self.store, address, now=now, most=most, decide=decide)
+            try:
+                changes = await heldalarms.tell(self.store, address, now=now, most=most, decide=decide)
+            except Exception as error:  # a bug of ours: others and what is due must go on
+                if not _of_one(error):
+                    raise
+                log.error("alarms could not be told", agent=address, kind=type(error).__name__, error=str(error))
+                self._again[f"alarms {address}"] = self.clock.monotonic() + _PUT_OFF[1]
+                continue
             if changes is not None and changes.outgoing:
                 log.info("alarms told together", agent=address, outgoing=[id_text(mail.id) for mail in changes.outgoing])
                 self.on_outgoing()

@@ -17,9 +17,9 @@ _WORKDAYS = frozenset(range(5))  # where no hours are set
 Leaves = Mapping[str, Leave]  # by mail.address.key of the agent
 
 
-def zone(agent: Agent, desk: Desk | None) -> ZoneInfo:
+def zone(agent: Agent, desk: Desk) -> ZoneInfo:
     """His own, else the desk's."""
-    return ZoneInfo(agent.timezone or (desk.timezone if desk is not None else "UTC"))
+    return ZoneInfo(agent.timezone or desk.timezone)
 
 
 def away_until(agent: Agent, said: Leave | None, where: ZoneInfo, now: float) -> float | None:

@@ -448,3 +448,11 @@ async def test_a_merged_tickets_reminder_is_one_of_the_ticket_that_it_is_part_of
     assert ("to-agent", LEE) in await pass_by(desk, HOUR)
     assert f"[#{second.number}]" in str(read(await newest(desk, "to-agent"))["Subject"])
     assert await pass_by(desk, DAY) == []
+
+
+async def test_at_a_quiet_desk_who_asked_for_it_is_reminded_all_the_same(tmp_path: Path) -> None:
+    async with helpdesk(tmp_path, desk=[{**DESKS[0], "notify": False}], agent=AGENTS) as desk:
+        first = await desk.post(mail())
+        shown = await desk.post(mail("", f"#show {first.number}", sender=LEE), sender=LEE)
+        await Colleague(desk).answer(to(shown, LEE, "to-agent"), "#take\n#snooze 3h")
+        assert await pass_by(desk, 3 * HOUR) == [("to-agent", LEE)]

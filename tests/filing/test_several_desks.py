@@ -138,3 +138,12 @@ async def test_by_two_nodes_at_the_same_moment(desk: Helpdesk, session_database:
     finally:
         for node in nodes:
             await node.close()
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_quiet_desk_hears_of_none(tmp_path: Path, together: bool) -> None:
+    quiet = {**DESKS[1], "notify": False}
+    async with helpdesk(tmp_path, desk=[DESKS[0], quiet], agent=AGENTS) as desk:
+        filed = [await desk.post(mail(**BOTH), rcpts=rcpts) for rcpts in ([(DESK, SALES)] if together else [(DESK,), (SALES,)])]
+        assert {who for one in filed for purpose, who in sent_to(one) if purpose == "to-agent"} == {LEE, KIM}
+        assert (await desk.ticket(filed[0].number)).ticket.other_desks == ("sales",)

@@ -7,15 +7,18 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smtpgate import actions
+from smtpgate.handlers import alarms
 from smtpgate.later import Later
 from smtpgate.model import Status
 from smtpgate.store import heldalarms
+from smtpgate.store.api import Changes
 from smtpgate.target import TargetClock
 from tests.filing.test_agent import DESKS, KIM, LEE, Colleague, begin, read, text_of, to
 from tests.filing.test_later import QUIET, ask_desk, customer_says, newest, pass_by
@@ -332,6 +335,29 @@ async def test_what_the_cap_holds_back_is_told_together_when_there_is_room(tmp_p
         assert "2 张工单已逾期" in text_of(told[KIM])
         assert [one for one in await pass_by(desk, 2 * HOUR) if one[0] == "alert"] == []
         assert await desk.store.check() == []
+
+
+async def test_a_mail_about_them_that_cannot_be_built_stops_nothing_and_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with helpdesk(tmp_path, desk=COUNTED, agent=QUIET, limits={"notifications_per_hour": 1}) as desk:
+        first = await begin(desk)
+        await answer(desk, first, "#take\n#due today 10:20")
+        await pass_by(desk, 50 * 60)
+        tried = []
+
+        def broken(*_: object) -> Changes:
+            tried.append(desk.clock.now())
+            raise KeyError("bug")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(alarms, "summed", broken)
+            later = Later(desk.config, desk.store, desk.pipeline, desk.clock, lambda: None)
+            for _ in range(60):
+                desk.clock.advance(30)
+                assert await later.round() is False
+        assert {round(b - a) for a, b in pairwise(tried)} == {600}
+        assert ("alert", LEE) in await pass_by(desk, 60)
 
 
 async def test_what_was_held_back_for_somebody_whom_it_concerns_no_more_is_not_told(tmp_path: Path) -> None:
