@@ -91,9 +91,9 @@ class Trail:
     """Where something of a person stands, by the keys of the store. Whatever is gone already is not in it.
 
     own: tickets whose customer is the person, with their numbers; shared: others' with something of theirs. mails: incoming ones
-    that go, by seq; theirs: those of them that they wrote, "" for one that may be forged; returned: those that are known only by
-    a mail of ours that came back in them; mentions: others' that name them. begun: tickets without a customer that a mail of
-    theirs began, by its entry.
+    that go, by seq; theirs: those of them that they wrote, "" for one that may be forged; returned: those that only something else
+    of theirs leads to: our mail that came back, what agents wrote; mentions: others' that name them. begun: tickets that a mail of
+    theirs began and that are not theirs, by its entry; topics: their subjects by their numbers.
     entries: what is said in tickets that goes, or names them. outgoing: mails of ours that go, of which `sent` are to them. busy:
     mails that are just being filed or delivered. known: mails of ours about these tickets, and entries of their own, that were
     there when they were looked at, gone or not; ended: numbers of tickets that were theirs a round ago.
@@ -108,6 +108,7 @@ class Trail:
     returned: set[int] = field(default_factory=set)
     mentions: dict[int, str] = field(default_factory=dict)
     begun: dict[int, int] = field(default_factory=dict)
+    topics: dict[str, str] = field(default_factory=dict)
     entries: dict[int, bool] = field(default_factory=dict)  # by id; True: its text goes
     elses: set[int] = field(default_factory=set)  # entries of their own tickets that were said with the customer before them
     outgoing: set[int] = field(default_factory=set)

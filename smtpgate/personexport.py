@@ -15,7 +15,7 @@ from typing import IO, Any
 from smtpgate.clock import id_text, utc
 from smtpgate.model import DeliveryState, Entry, EntryKind, Ticket
 from smtpgate.person import ERASED, Trail, same
-from smtpgate.store import personal
+from smtpgate.store import personal, showing
 from smtpgate.store.facts import tickets_by_id
 from smtpgate.store.verbs import VerbStore
 
@@ -97,7 +97,7 @@ async def _sent(store: VerbStore, found: Trail, made: _Made) -> list[dict[str, A
     rows = []
     for outgoing_id in sorted(found.sent):
         detail = await store.outgoing(outgoing_id)
-        if detail is None or detail.mail.purpose in personal.INSIDE:
+        if detail is None or detail.mail.purpose in showing.INSIDE:
             continue
         theirs = [r for r in detail.recipients if same(r.address, found.person) and r.state in _ARRIVED]
         if not theirs:

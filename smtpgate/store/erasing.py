@@ -23,8 +23,9 @@ from smtpgate.store.api import Changes, Facts, FactsQuery
 from smtpgate.store.changes import change
 from smtpgate.store.decision import AGENTS_CAPS
 from smtpgate.store.packs import Again, Plan
-from smtpgate.store.personal import TO_AGENTS, blank, keys
+from smtpgate.store.personal import blank, keys
 from smtpgate.store.rawfiles import RawFiles
+from smtpgate.store.showing import TO_AGENTS
 from smtpgate.store.statement import FOR_UPDATE, Many, Query, Row, Value, Verb, select_in
 
 _MAILS, _ENTRIES, _LETTERS, _OTHERS = 8, 100, 20, 200  # rows of one bite
@@ -160,7 +161,9 @@ def incoming(one: Erasure, seqs: Sequence[int], plan: Plan) -> Verb[int]:
         else:
             waiting += 1
     yield from _raw(one, gone, plan)
-    yield from select_in("UPDATE imported SET source = '' WHERE mail_id IN (...)", [row[1] for row in found if row[0] in gone])
+    ids = [row[1] for row in found if row[0] in gone]
+    yield from select_in("UPDATE imported SET source = '' WHERE mail_id IN (...)", ids)
+    yield from select_in("UPDATE entry SET attachments = '[]', details = '[]' WHERE kind = 'machine' AND mail_id IN (...)", ids)
     return waiting
 
 

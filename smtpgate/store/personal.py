@@ -7,11 +7,6 @@ incoming mail and of what was said is looked at once. Fails only as its statemen
 # ruff: noqa: S608 -- statements are put together from constants of this package only
 from __future__ import annotations
 
-import asyncio
-import email
-import email.errors
-import email.header
-import email.policy
 import functools
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -21,17 +16,14 @@ from typing import Any
 from smtpgate.clock import id_text
 from smtpgate.model import SAID_WITH, EntryKind, MailState
 from smtpgate.person import ERASED, State, Trail, What, redaction, same
-from smtpgate.store import rows
+from smtpgate.store import rows, showing
 from smtpgate.store.statement import Query, Row, Rows, Verb, select_in
 from smtpgate.store.verbs import VerbStore
 
 _PAGE = 1000  # rows looked at in one reading
-_LETTERS = 20  # mails of ours that are read at once
 _OURS = (EntryKind.REPLY, EntryKind.NOTE, EntryKind.STATUS, EntryKind.EVENT)  # never what somebody outside wrote
 _SAY = (*_OURS, EntryKind.MACHINE)  # which may be our own word of a mail that came back
 _WORDS = (EntryKind.CUSTOMER, EntryKind.THIRD_PARTY, EntryKind.REPEAT)
-INSIDE = ("to-agent", "receipt", "held", "alert", "digest", "postmaster")  # purposes of mail that nobody outside gets
-TO_AGENTS = "(" + ", ".join(f"'{purpose}'" for purpose in INSIDE) + ")"
 _PENDING = "('queued', 'uncertain', 'held')"
 _MAIL = "SELECT seq, id, state, mail_from, verdict, decision, reason, received_at, size FROM incoming"
 _OUTGOING = """SELECT o.id, o.cause, length(w.data), o.message_id, o.entry_id, o.purpose, o.ticket_id FROM outgoing o
@@ -48,12 +40,12 @@ async def trail(store: VerbStore, person: str, ended: Iterable[str] = ()) -> Tra
     await _pages(store, "incoming", functools.partial(_mails, found, returns))
     await _pages(store, "entry", functools.partial(_named, found))
     await store._read(functools.partial(_said, found))
+    await store._read(functools.partial(_begun, found))
     await store._read(functools.partial(_caused, found))
     await store._read(functools.partial(_sent, found))
     await _listed(store, found)
     await _agents(store, found)
     _returned(found, returns)
-    await store._read(functools.partial(_begun, found))
     await store._read(functools.partial(_state, found))
     return found
 
@@ -244,12 +236,13 @@ def _said(found: Trail) -> Verb[None]:
         mails |= {mail_id} if mail_id is not None else set()
     yield from _add(found, mails)
     elsewhere = yield from select_in(
-        "SELECT id, ticket_id, kind, mail_id FROM entry WHERE mail_id IN (...)",
+        "SELECT id, ticket_id, kind, mail_id, text = $1 FROM entry WHERE mail_id IN (...)",
         [mail_id for mail_id in found.theirs.values() if mail_id],
+        ERASED,
     )
     as_agent = {row[3] for row in elsewhere if row[2] in _OURS and row[1] not in found.own}
-    for entry_id, ticket_id, kind, _ in elsewhere:
-        if ticket_id not in found.own:
+    for entry_id, ticket_id, kind, _, gone in elsewhere:
+        if ticket_id not in found.own and not gone:
             _entry(found, entry_id, ticket_id, kind not in _OURS)
     for seq in [seq for seq, mail_id in found.mails.items() if mail_id in as_agent]:  # written for us, when they were an agent
         found.theirs.pop(seq, None)
@@ -265,13 +258,18 @@ def _add(found: Trail, mail_ids: Iterable[str]) -> Verb[None]:
 
 
 def _begun(found: Trail) -> Verb[None]:
-    """A machine's mail has no customer, and yet its subject is that of a ticket."""
+    """Tickets that a mail of theirs began and that are nobody's, as one of a machine, or somebody else's by now: their subjects are
+    theirs. What was merged into a ticket did not begin it; of a split one the mail that was moved did."""
     first = yield from select_in(
-        """SELECT (SELECT e.id FROM entry e WHERE e.ticket_id = t.id ORDER BY e.seq LIMIT 1), t.id FROM ticket t
-            WHERE NOT EXISTS (SELECT 1 FROM participant p WHERE p.ticket_id = t.id AND p.role = 'customer') AND t.id IN (...)""",
+        """SELECT (SELECT e.id FROM entry e WHERE e.ticket_id = t.id AND e.kind IN ('customer', 'machine')
+                AND (e.marks NOT LIKE '%"was #%' OR EXISTS (SELECT 1 FROM link l WHERE l.ticket_id = t.id
+                    AND l.kind = 'split-from')) ORDER BY e.seq LIMIT 1), t.id, t.number, t.subject
+            FROM ticket t WHERE t.id IN (...)""",
         list(found.shared),
     )
-    found.begun = {entry_id: ticket_id for entry_id, ticket_id in first if found.entries.get(entry_id)}
+    for entry_id, ticket_id, number, subject in first:
+        if found.entries.get(entry_id) and subject != ERASED:
+            found.begun[entry_id], found.topics[number] = ticket_id, subject
 
 
 # --- what we sent -----------------------------------------------------------------------------------------------------
@@ -289,7 +287,7 @@ def _caused(found: Trail) -> Verb[None]:
     yield from _add(found, {row[1] for row in about if row[1] is not None} - words)
     caused = yield from select_in(_OUTGOING + " WHERE o.cause IN (...)", [i for i in found.theirs.values() if i])
     # what an agent of that time made us write to a customer is the customer's
-    caused = [row for row in caused if row[5] in INSIDE or row[6] is None or row[6] in found.own]
+    caused = [row for row in caused if row[5] in showing.INSIDE or row[6] is None or row[6] in found.own]
     found.outgoing |= {row[0] for row in (*about, *caused) if row[2] != len(blank(row[3])) and row[4] not in found.elses}
 
 
@@ -317,99 +315,15 @@ def _sent(found: Trail) -> Verb[None]:
 
 
 async def _listed(store: VerbStore, found: Trail) -> None:
-    """Mail to agents that lists several tickets, or is about another one and shows something of theirs: known by what it says."""
-    wanted = await store._read(functools.partial(_beside, found))
-    after = 0
-    while page := await store._read(functools.partial(_lists, after)):
-        wanted += page
-        after = page[-1]
-    wanted = [id_ for id_ in wanted if id_ not in found.outgoing]
-    for start in range(0, len(wanted), _LETTERS):
-        letters = await store._read(functools.partial(_letters, wanted[start : start + _LETTERS]))
-        found.outgoing |= await asyncio.to_thread(_saying, letters, found)
-
-
-def _beside(found: Trail) -> Verb[list[int]]:
-    linked = yield from select_in("SELECT other_id FROM link WHERE ticket_id IN (...)", list(found.own))
-    ids = {*found.shared, *(row[0] for row in linked)} - set(found.own)
-    about = yield from select_in(f"SELECT id FROM outgoing WHERE purpose IN {TO_AGENTS} AND ticket_id IN (...)", list(ids))
-    found.known |= {row[0] for row in about}
-    return [row[0] for row in about]
-
-
-def _lists(after: int) -> Verb[list[int]]:
-    page = yield Query(
-        f"SELECT id FROM outgoing WHERE id > $1 AND ticket_id IS NULL AND purpose IN {TO_AGENTS} ORDER BY id LIMIT $2",
-        (after, _PAGE),
-    )
-    return [row[0] for row in page]
-
-
-def _letters(ids: Sequence[int]) -> Verb[Rows]:
-    return (yield from select_in("SELECT id, packing, data FROM outgoing_raw WHERE id IN (...)", list(ids)))
+    found.outgoing |= await showing.letters(store, found)
 
 
 async def _agents(store: VerbStore, found: Trail) -> None:
-    """Agents' mails about other tickets, or about none, that show something of theirs: by a quote of ours, or in a command."""
-    for mail_id in await store._read(functools.partial(_of_agents, found)):
-        mail = await store.mail(mail_id)
-        if mail is not None and await asyncio.to_thread(_shows, mail.raw, found):
-            await store._read(functools.partial(_add, found, [mail_id]))
-
-
-def _of_agents(found: Trail) -> Verb[list[str]]:
-    wrote = yield from select_in(
-        "SELECT mail_id FROM entry WHERE kind IN ('note', 'reply') AND mail_id IS NOT NULL AND ticket_id IN (...)",
-        list(found.shared),
-    )
-    told = yield from select_in(
-        "SELECT cause FROM outgoing WHERE purpose IN ('receipt', 'answer') AND cause IS NOT NULL AND ticket_id IN (...)",
-        list(found.shared),
-    )
-    listed = yield from select_in(
-        "SELECT cause FROM outgoing WHERE purpose = 'receipt' AND cause IS NOT NULL AND id IN (...)", list(found.outgoing)
-    )
-    return sorted({row[0] for row in (*wrote, *told, *listed)} - set(found.mails.values()))
-
-
-def _saying(letters: Rows, found: Trail) -> set[int]:
-    return {id_ for id_, packing, data in letters if _shows(rows.unpack(packing, data), found)}
-
-
-def _shows(mail: bytes, found: Trail) -> bool:
-    text = said(mail)
-    return redaction(found.person, "")(text) != text or any(
-        _numbered(text, number) for number in (*found.own.values(), *found.ended)
-    )
-
-
-def _numbered(text: str, number: str) -> bool:
-    """It stands there, and not as a part of a longer one: after 9999 comes 10000."""
-    at = text.find(number)
-    while at >= 0:
-        around = text[max(0, at - 1) : at] + text[at + len(number) : at + len(number) + 1]
-        if not any(c.isascii() and c.isalnum() for c in around):
-            return True
-        at = text.find(number, at + 1)
-    return False
-
-
-def said(mail: bytes) -> str:
-    """All that can be read in a mail, addresses that were made harmless as they were (mail.safe)."""
-    parsed = email.message_from_bytes(mail, policy=email.policy.compat32)
-    texts = [_header(str(value)) for value in parsed.values()]
-    for part in parsed.walk():
-        payload = part.get_payload(decode=True)
-        if isinstance(payload, bytes) and part.get_content_maintype() in ("text", "message"):
-            texts.append(payload.decode(part.get_content_charset() or "utf-8", "replace"))
-    return "\n".join(texts).replace("[.]", ".")
-
-
-def _header(value: str) -> str:
-    try:
-        return str(email.header.make_header(email.header.decode_header(value)))
-    except (LookupError, ValueError, email.errors.MessageError):
-        return value
+    """Before what leads to them: they are known by nothing else."""
+    before = set(found.mails)
+    mails = await showing.agents_mails(store, found)
+    await store._read(lambda: _add(found, mails))
+    found.returned |= set(found.mails) - before
 
 
 def _state(found: Trail) -> Verb[None]:

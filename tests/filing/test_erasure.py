@@ -22,7 +22,7 @@ from smtpgate.person import ERASED, State, is_pseudonym
 from smtpgate.store import erasing, filework, personal, requests
 from smtpgate.store.api import Changes
 from smtpgate.store.eraser import LEASE, Eraser
-from tests.filing.test_agent import AGENTS, DESKS, LEE, Colleague, read, sent_to, text_of, to
+from tests.filing.test_agent import AGENTS, DESKS, KIM, LEE, Colleague, read, sent_to, text_of, to
 from tests.filing.test_words import say
 from tests.support.everywhere import in_files, in_rows
 from tests.support.helpdesk import CUSTOMER, DESK, Filed, Helpdesk, helpdesk, mail
@@ -225,6 +225,36 @@ async def test_what_came_back_and_what_a_machine_of_theirs_began_goes_too(desk: 
     assert await desk.store.verify(desk.clock.now()) == []
 
 
+async def test_what_shows_something_beside_other_tickets_goes(desk: Helpdesk) -> None:
+    """Receipts about anybody's ticket, lists of the one who came in their place, agents' commands with our mail quoted below."""
+    first = await desk.post(hers("kanarie sings", "geheimwoord"), sender=WENDY)
+    others = await desk.post(mail("Our printer"))
+    told, about = to(first, LEE, "to-agent"), to(others, LEE, "to-agent")
+    desk.clock.advance(60)
+    await Colleague(desk).answer(about, f"#merge {first.number}")  # refused: of two customers
+    await Colleague(desk).answer(about, f"#customer {WENDY}\n#nonsense")
+    await Colleague(desk).answer(told, f"#customer {BOSS}\n#reply\nDear boss, hello.")
+    desk.clock.advance(60)
+    held = await Colleague(desk, KIM).answer(to(first, KIM, "to-agent"), "Dear customer, hello.")
+    show = mail("Re: kanarie", f"#show\n\n> {text_of(told)}".replace("\n", "\n> "), sender=LEE, message_id="<show@corp.example>")
+    where = (str(read(told)["Reply-To"].addresses[0].addr_spec),)
+    shown = [await desk.post(show, sender=LEE, rcpts=where) for _ in range(2)]
+    assert ([one.outcome for one in shown], held.outcome) == (["done", "repeat"], "held")
+    more = await desk.post(mail("Another matter", "My words.", sender=BOSS), sender=BOSS)
+    assert "kanarie" in text_of(to(more, LEE, "to-agent"))  # among other tickets of this person
+    await erase(desk)
+    assert await left(desk) == set()
+    ticket = (await desk.ticket(first.number)).ticket
+    assert ticket.customer is not None
+    assert (ticket.customer.address, ticket.subject, ticket.status) == (BOSS, ERASED, Status.PROGRESS)
+    assert "Dear boss, hello." in [e.text.strip() for e in (await desk.ticket(first.number)).entries]
+    assert (await desk.ticket(others.number)).ticket.subject == "Our printer"
+    kept = await desk.store.mail(more.mail.id)
+    assert kept is not None
+    assert b"My words." in kept.raw
+    assert await desk.store.verify(desk.clock.now()) == []
+
+
 async def test_what_somebody_made_us_write_as_an_agent_is_the_customers(desk: Helpdesk) -> None:
     first = await desk.post(mail("Our printer"))
     told = to(first, LEE, "to-agent")
@@ -250,6 +280,8 @@ async def test_one_that_is_killed_anywhere_goes_on_and_comes_to_the_same(desk: H
     shared = await desk.post(mail("Our printer", headers=(f"Cc: {NAME} <{WENDY}>",)))
     more = await desk.post(hers(f"Re: [#{shared.number}] Our printer", "geheimwoord about that printer"), sender=WENDY)
     await returned(desk, to(more, LEE, "to-agent"))
+    handed = await desk.post(hers("kanarie third", "vogeltje too"), sender=WENDY)
+    await Colleague(desk).answer(to(handed, LEE, "to-agent"), f"#customer {BOSS}")
     await desk.post(hers("Auto: kanarie", "vogeltje", headers=("Auto-Submitted: auto-replied",)), sender=WENDY)
     found = await personal.trail(desk.store, WENDY)
     write, steps, lives = desk.store._write, 0, 0

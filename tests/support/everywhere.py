@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from smtpgate.store import schema
-from smtpgate.store.personal import said
+from smtpgate.store.showing import said
 from smtpgate.store.statement import Query, Rows, Verb
 from smtpgate.store.verbs import VerbStore
 
