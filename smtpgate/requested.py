@@ -30,6 +30,7 @@ from smtpgate.store.verbs import OUTGOING, VerbStore
 log = structlog.get_logger(__name__)
 
 _REST = 9  # times as long as it took before the next one: each looks at every mail, and many people may ask
+_IN_A_ROW = 100  # that cost little
 _AGAIN = 600.0  # seconds after which what failed is tried again
 
 
@@ -51,7 +52,7 @@ class Requested:
             return
         request = await self.store._read(lambda: requests.next_due(self.clock.now()))
         if request is not None:
-            self._task = asyncio.create_task(self._settle(request), name="what a person asked for")
+            self._task = asyncio.create_task(self._go_through(request), name="what a person asked for")
 
     async def settled(self) -> None:
         """What is under way is done."""
@@ -63,6 +64,21 @@ class Requested:
         if self._task is not None:
             self._task.cancel()
             await self.settled()
+
+    async def _go_through(self, request: Request) -> None:
+        """What costs little is done one after the other; after what looks at every mail there is a rest."""
+        for _ in range(_IN_A_ROW):
+            await self._settle(request)
+            if request.state in (State.CONFIRMED, State.RUNNING):
+                return
+            try:
+                following = await self.store._read(lambda: requests.next_due(self.clock.now()))
+            except StoreError as error:
+                log.warning("store cannot be asked for what is due", error=str(error))
+                return
+            if following is None:
+                return
+            request = following
 
     async def _settle(self, request: Request) -> None:
         began = self.clock.monotonic()
@@ -78,8 +94,9 @@ class Requested:
                 await self.store._write(lambda: requests.put_off(request.id, self.worker, at))
             except StoreError as failure:
                 log.warning("store cannot be asked for what is due", error=str(failure))
-        now = self.clock.monotonic()
-        self._rests_until = now + _REST * (now - began)
+        if request.state in (State.CONFIRMED, State.RUNNING):
+            now = self.clock.monotonic()
+            self._rests_until = now + _REST * (now - began)
 
     async def _do(self, request: Request) -> None:
         settings = self.pipeline.config.privacy

@@ -17,7 +17,7 @@ from smtpgate import metrics, personexport
 from smtpgate.later import Later
 from smtpgate.mail.token import TokenKind
 from smtpgate.model import Evidence, OutgoingMail, Status
-from smtpgate.person import Request, State, What
+from smtpgate.person import Request, State, What, new_pseudonym
 from smtpgate.requested import Requested
 from smtpgate.store import requests
 from smtpgate.store.eraser import LEASE
@@ -359,3 +359,21 @@ async def test_what_was_confirmed_is_an_admins_once_the_setting_says_so(by_itsel
     assert await time_passes(desk, 2 * DAY) == []
     (request,) = await asked(desk)
     assert (request.state, request.at) == (State.CONFIRMED, None)
+
+
+async def test_what_costs_little_does_not_wait_for_its_turn(by_itself: Helpdesk) -> None:
+    """Questions that lapse, and mails that have left: many in one round. Of what looks at every mail it is one."""
+    desk = by_itself
+    now = desk.clock.now()
+    base = Request(0, What.EXPORT, State.ASKED, CUSTOMER, new_pseudonym(), "", now, at=now)
+    for number in range(1, 31):
+        state = (State.ASKED, State.LAPSED, State.CONFIRMED)[number % 3]
+        one = replace(base, id=number, state=state, address=f"c{number}@customer.example", at=now + number)
+        await desk.store._write(lambda one=one: requests.kept(one))  # type: ignore[misc]
+    desk.clock.advance(60)
+    requested = Requested(desk.store, desk.pipeline, desk.clock, lambda: None)
+    for done in (2, 5):
+        await requested.look()
+        await requested.settled()
+        states = [one.state for one in await asked(desk) if one.at is None]
+        assert states == [State.LAPSED] * (done - (done + 1) // 3), "until a copy was made, and no more"
