@@ -229,14 +229,14 @@ def _due(briefing: Briefing) -> str:
 
 def late_title(ticket: Ticket, language: Language) -> str:
     """Of the mail to a manager."""
-    return f"{WORDS[language]['overdue']}: {ticket.number} {letters.shown_subject(ticket.subject, ticket.number)}".strip()
+    subject = letters.shown_subject(ticket.subject, ticket.number)
+    return f"{WORDS[language]['overdue']}{colon(language)}{ticket.number} {subject}".strip()
 
 
 def late_lines(ticket: Ticket, desk: Desk, manager: Agent, now: float) -> tuple[str, ...]:
     """What is late, and who has it."""
     language = manager.language
     words = WORDS[language]
-    colon = ": " if language == "en" else "："
     facts = (
         (duewords.WORDS[language]["due"], duewords.due_text(ticket.clock, desk, language, now, manager.timezone or "")),
         (words["status"], STATUS[language][ticket.status]),
@@ -244,7 +244,7 @@ def late_lines(ticket: Ticket, desk: Desk, manager: Agent, now: float) -> tuple[
         (words["assignee"], ticket.assignee or words["nobody"]),
         (words["customer"], ticket.customer.address if ticket.customer else "-"),
     )
-    return tuple(f"{name}{colon}{value}" for name, value in facts)
+    return tuple(f"{name}{colon(language)}{value}" for name, value in facts)
 
 
 _LISTED = 20  # tickets that one mail about alarms names

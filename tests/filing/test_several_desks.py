@@ -147,3 +147,14 @@ async def test_a_quiet_desk_hears_of_none(tmp_path: Path, together: bool) -> Non
         filed = [await desk.post(mail(**BOTH), rcpts=rcpts) for rcpts in ([(DESK, SALES)] if together else [(DESK,), (SALES,)])]
         assert {who for one in filed for purpose, who in sent_to(one) if purpose == "to-agent"} == {LEE, KIM}
         assert (await desk.ticket(filed[0].number)).ticket.other_desks == ("sales",)
+
+
+async def test_who_is_an_agent_of_both_hears_once_also_when_nobody_is_on_duty(tmp_path: Path) -> None:
+    away = [{**AGENTS[0], "address": LEE, "away": ["2026-01-01/2026-02-01"]}]
+    both = [{**one, "agents": [LEE]} for one in DESKS]
+    async with helpdesk(tmp_path, desk=both, agent=away) as desk:
+        filed = await desk.post(mail(**BOTH), rcpts=(DESK, SALES))
+        assert [who for _, who in sent_to(filed)].count(LEE) == 1
+        second = await desk.post(mail(**{**BOTH, "message_id": "<2@customer.example>", "body": "Two."}), rcpts=(DESK,))
+        third = await desk.post(mail(**{**BOTH, "message_id": "<2@customer.example>", "body": "Two."}), rcpts=(SALES,))
+        assert [[who for _, who in sent_to(one)].count(LEE) for one in (second, third)] == [1, 0]
