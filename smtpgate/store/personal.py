@@ -223,9 +223,13 @@ def _said(found: Trail) -> Verb[None]:
     )
     mails = set()
     found.known |= {row[0] for row in mine}
+    agents = {row[2] for row in mine if row[1] in _OURS} - {
+        row[2] for row in mine if row[1] in _WORDS and row[1] != EntryKind.REPEAT
+    }
     for entry_id, kind, author, mail_id, gone, marks in mine:
         elses = said_with(marks, found.person)
-        if kind in _WORDS and not gone and not same(author, found.person):
+        again = kind == EntryKind.REPEAT and author in agents  # a mail of an agent's that came twice
+        if kind in _WORDS and not gone and not again and not same(author, found.person):
             found.others += 1
             continue
         if elses and kind in _OURS and not gone:  # somebody else was the customer then

@@ -15,6 +15,7 @@ import email.policy
 import functools
 from collections.abc import Sequence
 
+from smtpgate.model import SAID_WITH
 from smtpgate.person import Trail, redaction
 from smtpgate.store import rows
 from smtpgate.store.statement import Query, Rows, Verb, select_in
@@ -51,7 +52,14 @@ def _near(found: Trail) -> Verb[set[int]]:
             WHERE c.role = 'customer' AND c.ticket_id IN (...)""",
         list(found.begun.values()),
     )
-    return {*found.shared, *(row[0] for row in (*linked, *followed))} - found.own.keys()
+    marks = yield from select_in(
+        f"""SELECT DISTINCT marks FROM entry WHERE marks LIKE '%"{SAID_WITH}%' AND ticket_id IN (...)""", list(found.begun.values())
+    )
+    once = {mark.removeprefix(SAID_WITH) for row in marks for mark in rows.tuple_of_strings(row[0]) if mark.startswith(SAID_WITH)}
+    left = yield from select_in(
+        "SELECT ticket_id FROM participant WHERE role = 'customer' AND address_key IN (...)", sorted(map(rows.address_key, once))
+    )
+    return {*found.shared, *(row[0] for row in (*linked, *followed, *left))} - found.own.keys()
 
 
 def _beside(found: Trail) -> Verb[set[int]]:

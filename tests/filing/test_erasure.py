@@ -228,6 +228,7 @@ async def test_what_came_back_and_what_a_machine_of_theirs_began_goes_too(desk: 
 async def test_what_shows_something_beside_other_tickets_goes(desk: Helpdesk) -> None:
     """Receipts about anybody's ticket, lists of the one who came in their place, agents' commands with our mail quoted below."""
     first = await desk.post(hers("kanarie sings", "geheimwoord"), sender=WENDY)
+    second = await desk.post(hers("kanarie again", "vogeltje"), sender=WENDY)
     others = await desk.post(mail("Our printer"))
     told, about = to(first, LEE, "to-agent"), to(others, LEE, "to-agent")
     desk.clock.advance(60)
@@ -242,6 +243,11 @@ async def test_what_shows_something_beside_other_tickets_goes(desk: Helpdesk) ->
     assert ([one.outcome for one in shown], held.outcome) == (["done", "repeat"], "held")
     more = await desk.post(mail("Another matter", "My words.", sender=BOSS), sender=BOSS)
     assert "kanarie" in text_of(to(more, LEE, "to-agent"))  # among other tickets of this person
+    desk.clock.advance(60)
+    quoted = "\n".join(f"> {line}" for line in text_of(to(second, LEE, "to-agent")).splitlines())
+    twice = mail("Re: kanarie", f"#spent 10m\n\n{quoted}", sender=LEE, message_id="<twice@corp.example>")
+    of_second = (str(read(to(second, LEE, "to-agent"))["Reply-To"].addresses[0].addr_spec),)
+    assert [(await desk.post(twice, sender=LEE, rcpts=of_second)).outcome for _ in range(2)] == ["done", "repeat"]
     await erase(desk)
     assert await left(desk) == set()
     ticket = (await desk.ticket(first.number)).ticket
