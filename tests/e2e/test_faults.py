@@ -160,7 +160,8 @@ async def test_mail_on_which_our_code_fails_is_poison_after_three_tries_and_can_
             await it.send(letter("Poison", "This one breaks us."))
             await it.send(letter("Harmless", "This one does not."))
             await it.until(poisoned, why="it is poison", tick=5.0)
-            assert len(tried) == 3
+            assert it.files.count("SELECT tries FROM incoming WHERE state = 'poison'") == 3
+            assert 3 <= len(tried) <= 6  # before each alone it may have been tried with others, which is not held against it
         assert it.files.count("SELECT count(*) FROM ticket") == 1  # the rest flowed
         (row,) = await asyncio.to_thread(it.files.cli_list, "poison", "list")
         assert row["id"] == tried[0]
