@@ -43,4 +43,5 @@ def _parted(full: str, width: int) -> tuple[str, str]:
     if full[-1:].isascii():
         return full, ""
     sign = max(map(full.rfind, _SIGNS)) + 1
+    sign = len(full) - len(full[sign:].lstrip(_CLOSING))  # a quotation mark behind it goes with it
     return (full[:sign], full[sign:]) if 2 * columns(full[:sign]) > width else (full, "")

@@ -18,6 +18,7 @@ from smtpgate.mail.folding import WIDTH, columns, fold, fold_text
         ("工单现在由您负责。", "工单现在由\n  您负责。"),
         ("工单甲，现在由您", "工单甲，\n  现在由您"),
         ("工单现在由，您", "工单现在\n  由，您"),
+        ("“工单，”现在由您", "“工单，”\n  现在由您"),
     ],
 )
 def test_lines(line: str, expected: str) -> None:
