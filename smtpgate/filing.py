@@ -260,7 +260,7 @@ class Filing:
             await self._process(mail, read)
         finally:
             self._octets -= len(mail.raw)
-            del self._in_hand[mail.id]
+            self._in_hand.pop(mail.id, None)  # a lease that ended under it may have brought it here once more
 
     async def _process(self, mail: Incoming, read: ParsedMail | Exception | None) -> None:
         if mail.claims > CRASHES:
@@ -314,7 +314,7 @@ class Filing:
         except BaseException:
             for mail in mails:
                 self._octets -= len(mail.raw)
-                del self._in_hand[mail.id]
+                self._in_hand.pop(mail.id, None)  # a lease that ended under it may have brought it here once more
             raise
         finally:
             self._reading -= 1

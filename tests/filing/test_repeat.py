@@ -127,3 +127,15 @@ async def test_the_rule_survives_a_restart(tmp_path: Path) -> None:
         first = await desk.post(mail(message_id="<1@c>"))
     async with helpdesk(tmp_path) as desk:
         assert (await desk.post(mail(message_id="<2@c>"))).number == first.number
+
+
+async def test_a_mail_whose_lease_ended_under_it_is_in_hand_twice_and_filed_once(tmp_path: Path) -> None:
+    async with helpdesk(tmp_path) as desk:
+        await desk.accept(mail())
+        now = desk.clock.now()
+        (one,) = await desk.store.claim(worker="test", now=now, lease=60.0, limit=9)
+        desk.filing._in_hand[one.id] = now  # both times
+        parsed = await desk.filing.parser.parse(one.raw, mail_from=one.envelope.mail_from)
+        await asyncio.gather(desk.filing._one(one, parsed), desk.filing._one(one, parsed))
+        assert desk.filing._in_hand == {}
+        assert len(await desk.outgoing()) == 1
