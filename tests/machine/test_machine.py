@@ -165,8 +165,8 @@ def test_mail_comes_in_over_tls_and_its_answer_is_signed(machine: Machine) -> No
 
 
 def test_what_a_parser_is_left_with(machine: Machine) -> None:
-    units = machine.run("systemctl list-units --plain --no-legend 'smtpgate-parser@*' | cut -d' ' -f1").split()
-    assert len(units) == 2
+    with load(machine, {}):  # there are as many parsers as mails wait for
+        units = wait_for(lambda: _parsers(machine), why="two parsers")
     gateway = _status(machine, machine.main_pid())
     users = {gateway["Uid"]}
     for unit in units:
@@ -180,6 +180,12 @@ def test_what_a_parser_is_left_with(machine: Machine) -> None:
         assert "smtpgate.db" not in machine.run(f"cat /proc/{pid}/environ /proc/{pid}/cmdline | tr '\\0' ' '; ls -l /proc/{pid}/fd")
     assert len(users) == 3, "a user of its own for each"
     assert (gateway["CapEff"], gateway["NoNewPrivs"], gateway["Seccomp"]) == ("0000000000000000", "1", "2")
+
+
+def _parsers(machine: Machine) -> list[str]:
+    """Both, once there are both."""
+    units = machine.run("systemctl list-units --plain --no-legend 'smtpgate-parser@*' | cut -d' ' -f1").split()
+    return units if len(units) == 2 else []
 
 
 def _status(machine: Machine, pid: int) -> dict[str, str]:
